@@ -1,0 +1,63 @@
+import { accessSync, constants, existsSync } from "node:fs";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { execa } from "execa";
+import { LocalStackError } from "./errors.ts";
+import { logsDir, projectDir } from "./paths.ts";
+import { endProcesses, markOf } from "./processes.ts";
+
+/** How a tool runs: where its output goes and what may stop it. */
+export interface ToolOptions {
+  /** The log in .local/logs, without its ending. */
+  log: string;
+  signal: AbortSignal | undefined;
+  env: Record<string, string | undefined>;
+}
+
+/** Runs a program to its end with its output in a log; a failure shows the end of that log. */
+export async function runTool(file: string, args: string[], { log, signal, env }: ToolOptions): Promise<void> {
+  signal?.throwIfAborted();
+  await mkdir(logsDir, { recursive: true });
+  const logFile = logFileOf(log);
+  const result = await execa(file, args, {
+    cwd: projectDir,
+    env: { ...env, ...markOf(log) },
+    extendEnv: false,
+    reject: false,
+    stdin: "ignore",
+    all: true,
+    ...(signal && { cancelSignal: signal }),
+  });
+  await appendFile(logFile, `$ ${result.escapedCommand}\n${result.all}\n`);
+  if (signal?.aborted) {
+    await endProcesses(log, 2_000); // what the tool itself had started
+    signal.throwIfAborted();
+  }
+  if (result.failed) {
+    throw new LocalStackError(`${log} failed (${logFile}):\n${result.all || result.shortMessage}`);
+  }
+}
+
+/** Where a service or tool logs. */
+export function logFileOf(name: string): string {
+  return join(logsDir, `${name}.log`);
+}
+
+/** The last lines of a log. */
+export async function tailOf(logFile: string, lines = 15): Promise<string> {
+  if (!existsSync(logFile)) return "";
+  return (await readFile(logFile, "utf8")).trimEnd().split("\n").slice(-lines).join("\n");
+}
+
+/** The first program of that name on the PATH. */
+export function findProgram(name: string): string | undefined {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return join(folder, name);
+    } catch {
+      // look further
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,125 @@
+import { z } from "zod";
+
+/** A bucket by what is registered about it: an environment's Milvus bucket or its backup bucket. */
+export const storeRef = z.object({
+  environment: z.string(),
+  side: z.enum(["milvus", "backup"]),
+});
+export type StoreRef = z.infer<typeof storeRef>;
+
+/** One prefix of a segment (its insert logs, or its delta logs), from where to where. Both end in `/`. */
+export const copyPrefix = z.object({
+  from: z.string(),
+  to: z.string(),
+  kind: z.enum(["insert", "delta"]),
+  /** The exact objects below `from` to copy, relative to it; absent: everything that lies there. */
+  only: z.array(z.string()).optional(),
+  /** What must be found below `from` (relative key and bytes), where a meta says so; nothing is copied unless it is. */
+  expect: z.array(z.object({ path: z.string(), size: z.number() })).optional(),
+});
+export type CopyPrefix = z.infer<typeof copyPrefix>;
+
+export const copySegment = z.object({
+  /** Decimal 64-bit IDs. */
+  collectionId: z.string(),
+  partitionId: z.string(),
+  segmentId: z.string(),
+  /** Rows by Milvus's count, decimal; a segment with rows must have insert logs. */
+  rows: z.string(),
+  isL0: z.boolean(),
+  prefixes: z.array(copyPrefix),
+});
+export type CopySegment = z.infer<typeof copySegment>;
+
+/** The work of one Copy Segments invocation; a file in the work bucket. */
+export const copyBatch = z.object({
+  batch: z.string(),
+  source: storeRef,
+  /** Absent: nothing is copied, only what is expected is verified. */
+  destination: storeRef.optional(),
+  receiptKey: z.string(),
+  cancelKey: z.string(),
+  /** true: insert logs are as Milvus keeps them, every field must have the same number of logs. */
+  checkLogCounts: z.boolean(),
+  segments: z.array(copySegment),
+});
+export type CopyBatch = z.infer<typeof copyBatch>;
+
+export const copiedLog = z.object({
+  /** Key in the source bucket. */
+  from: z.string(),
+  /** Key in the destination bucket; the source key again where nothing was copied. */
+  key: z.string(),
+  size: z.number(),
+  etag: z.string(),
+  checksum: z.string().optional(),
+});
+export type CopiedLog = z.infer<typeof copiedLog>;
+
+export const segmentReceipt = z.object({
+  collectionId: z.string(),
+  partitionId: z.string(),
+  segmentId: z.string(),
+  /**
+   * - `copied`: every object is there and was checked (or verified, where nothing is copied)
+   * - `source-changed`: the segment's objects vanished while it was read
+   * - `inconsistent-logs`: its fields do not have the same number of logs: a flush or compaction left or is leaving orphans
+   * - `mismatch`: what lies there is not what the meta says
+   */
+  outcome: z.enum(["copied", "source-changed", "inconsistent-logs", "mismatch"]),
+  /** For people, where the outcome is not `copied`. */
+  problem: z.string().optional(),
+  insertLogs: z.array(copiedLog),
+  deltaLogs: z.array(copiedLog),
+});
+export type SegmentReceipt = z.infer<typeof segmentReceipt>;
+
+/** What Copy Segments leaves in the work bucket for one batch. */
+export const copyReceipt = z.object({
+  batch: z.string(),
+  outcome: z.enum(["copied", "source-changed", "cancelled"]),
+  objects: z.number(),
+  /** Bytes that lie at the destination, copied now or before. */
+  bytes: z.number(),
+  skippedObjects: z.number(),
+  segments: z.array(segmentReceipt),
+});
+export type CopyReceipt = z.infer<typeof copyReceipt>;
+
+/** Thresholds of one batch; small enough for a Lambda's 15 minutes, large enough that small segments share an invocation. */
+export const batchLimits = {
+  /** About 1,500 small objects, a few seconds of server-side copies. */
+  segments: 64,
+  /** Streamed at 50 MB/s this takes under 3 minutes. */
+  bytes: 8 * 2 ** 30,
+} as const;
+
+/**
+ * Puts segments into batches: in order, at most `batchLimits` each, and spread so that a small plan still uses up to
+ * `parallel` invocations when each gets at least `minimumSegments`.
+ * @param sizeOf estimated bytes of a segment
+ */
+export function planBatches<T>(
+  segments: readonly T[],
+  sizeOf: (segment: T) => number,
+  options: { parallel: number; minimumSegments?: number },
+): T[][] {
+  const minimum = options.minimumSegments ?? 20;
+  const spread = Math.max(1, Math.min(options.parallel, Math.ceil(segments.length / minimum)));
+  const perBatch = Math.min(batchLimits.segments, Math.ceil(segments.length / spread));
+  const batches: T[][] = [];
+  let current: T[] = [];
+  let bytes = 0;
+  for (const segment of segments) {
+    const size = sizeOf(segment);
+    if (current.length > 0 && (current.length >= perBatch || bytes + size > batchLimits.bytes)) {
+      batches.push(current);
+      current = [];
+      bytes = 0;
+    }
+    current.push(segment);
+    bytes += size;
+  }
+  if (current.length > 0) batches.push(current);
+  return batches;
+}

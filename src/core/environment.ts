@@ -1,0 +1,51 @@
+/**
+ * An environment: one backup.yaml as milvus-backup reads it (one Milvus, its bucket, where its backups live), resolved: every
+ * default filled in. Registered under a name; executions name it.
+ */
+export interface Environment {
+  readonly name: string;
+  readonly milvus: MilvusSettings;
+  /** Milvus's own bucket and root path. */
+  readonly storage: StorageSettings;
+  /** Where backups live. */
+  readonly backupStorage: StorageSettings;
+  /** true: never copy server-side between the two, even where they look like one store. */
+  readonly crossStorage: boolean;
+  readonly multipartCopyThresholdBytes: number;
+  readonly gcPause: { readonly enable: boolean; readonly address: string };
+  /** true: staging files are kept after a restore, to debug. */
+  readonly keepTempFiles: boolean;
+  readonly parallelism: { readonly copydata: number; readonly importJob: number };
+}
+
+export interface MilvusSettings {
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** 0 off, 1 the client checks the server, 2 mutual. */
+  readonly tlsMode: 0 | 1 | 2;
+  readonly serverName: string;
+  /** PEM text; "" where none is given. */
+  readonly caCert: string;
+  readonly mtlsCert: string;
+  readonly mtlsKey: string;
+}
+
+export interface StorageSettings {
+  /** As in the YAML, aliases folded: minio, s3, aws, gcp, ali, tencent. */
+  readonly type: "minio" | "s3" | "aws" | "gcp" | "ali" | "tencent";
+  readonly address: string;
+  readonly port: number;
+  readonly region: string;
+  readonly useSSL: boolean;
+  readonly bucket: string;
+  /** Without slashes at its ends. */
+  readonly rootPath: string;
+  readonly credentials: StorageCredentials;
+}
+
+export type StorageCredentials =
+  | { readonly kind: "static"; readonly accessKeyId: string; readonly secretAccessKey: string; readonly token: string }
+  /** The role of whoever runs the code (a Lambda's role), or a role assumed from it. */
+  | { readonly kind: "iam"; readonly iamEndpoint: string; readonly roleArn: string; readonly externalId: string };

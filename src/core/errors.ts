@@ -1,0 +1,72 @@
+/**
+ * How a fault is to be treated; decided once, where it is first seen (the adapters and the checks of the steps).
+ * - transient: the same call may succeed later (throttling, a network error, a server starting up)
+ * - permanent: it will fail the same way until somebody changes something (bad input, missing bucket, wrong credentials)
+ * - integrity: what was read or written is not what it should be; never retried blindly, never ignored
+ */
+export type FaultKind = "transient" | "permanent" | "integrity";
+
+interface ErrorDefinition {
+  readonly kind: FaultKind;
+}
+
+/** Every error of the pipeline by name. The names of the transient ones are what the state machines retry. */
+const errorDefinitions = {
+  // what the caller sent
+  InvalidInput: { kind: "permanent" },
+  InvalidEnvironment: { kind: "permanent" },
+  UnknownEnvironment: { kind: "permanent" },
+  CollectionNotFound: { kind: "permanent" },
+  BackupExists: { kind: "permanent" },
+  BackupNotFound: { kind: "permanent" },
+  TargetExists: { kind: "permanent" },
+  SchemaMismatch: { kind: "permanent" },
+  UnsupportedByTarget: { kind: "permanent" },
+  AlreadyRunning: { kind: "permanent" },
+  // what the pipeline talks to
+  MilvusUnreachable: { kind: "permanent" },
+  MilvusUnauthenticated: { kind: "permanent" },
+  MilvusFailed: { kind: "permanent" },
+  MilvusBusy: { kind: "transient" },
+  StoreUnreachable: { kind: "permanent" },
+  StoreAccessDenied: { kind: "permanent" },
+  StoreFailed: { kind: "permanent" },
+  StoreBusy: { kind: "transient" },
+  BucketNotFound: { kind: "permanent" },
+  ObjectNotFound: { kind: "permanent" },
+  ImportFailed: { kind: "permanent" },
+  // what does not match
+  CorruptBackup: { kind: "integrity" },
+  InconsistentSegments: { kind: "integrity" },
+  CopyMismatch: { kind: "integrity" },
+  RowCountMismatch: { kind: "integrity" },
+} as const satisfies Record<string, ErrorDefinition>;
+
+export type ErrorName = keyof typeof errorDefinitions;
+
+/** The names a state machine may retry: every transient error. */
+export const transientErrorNames: readonly ErrorName[] = (Object.keys(errorDefinitions) as ErrorName[]).filter(
+  (name) => errorDefinitions[name].kind === "transient",
+);
+
+/** Values that help to understand an error; never secrets, never 64-bit IDs as numbers. */
+export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/** The one error class of the pipeline. `name` is a literal, so Step Functions and tests can match on it. */
+export class PipelineError extends Error {
+  override readonly name: ErrorName;
+  readonly details: ErrorDetails;
+
+  /**
+   * @param message what is wrong and what to do about it, for the person who started the execution
+   */
+  constructor(name: ErrorName, message: string, options: { details?: ErrorDetails; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = name;
+    this.details = options.details ?? {};
+  }
+
+  get kind(): FaultKind {
+    return errorDefinitions[this.name].kind;
+  }
+}

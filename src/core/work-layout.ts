@@ -1,0 +1,26 @@
+/** Keys of the pipeline's own work bucket. Everything of one execution lies under `executions/<machine>/<execution name>/`. */
+export function workLayout(machine: "backup" | "restore" | "transfer", execution: string) {
+  const root = `executions/${machine}/${execution}`;
+  return {
+    root: `${root}/`,
+    plan: `${root}/plan.json`,
+    items: (attempt: number) => `${root}/items-${attempt}.json`,
+    batch: (batch: string) => `${root}/batches/${batch}.json`,
+    receipts: `${root}/receipts/`,
+    receipt: (batch: string) => `${root}/receipts/${batch}.json`,
+    progress: `${root}/progress.json`,
+    /** Its mere presence asks running copies to stop before their next segment. */
+    cancel: `${root}/cancelled`,
+    failure: `${root}/failure.json`,
+  };
+}
+
+/** The name of a batch within its execution: attempt and number, sortable. */
+export function batchName(attempt: number, index: number): string {
+  return `${attempt}-${String(index).padStart(6, "0")}`;
+}
+
+/** Who may work on something that only one execution may work on (a backup name, a restore target). */
+export function leaseKey(kind: "backup" | "restore" | "transfer", subject: string): string {
+  return `leases/${kind}/${encodeURIComponent(subject)}.json`;
+}

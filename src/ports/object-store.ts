@@ -1,0 +1,58 @@
+/** One bucket of one object store, as a step sees it. Keys never start with a slash. */
+export interface ObjectStore {
+  /** What identifies the store and bucket in messages: `bucket-a at 127.0.0.1:9000`. Holds no secret. */
+  readonly label: string;
+  readonly bucket: string;
+
+  /** Every object below a prefix, in key order. Obligation: pages are fetched as they are consumed. */
+  list(prefix: string): AsyncIterable<ObjectSummary>;
+
+  /** The "directories" right below a prefix (which ends in `/`): full keys that end in `/`. */
+  listDirectories(prefix: string): Promise<string[]>;
+
+  /** undefined where the object does not exist. */
+  head(key: string): Promise<ObjectSummary | undefined>;
+
+  /** The whole object as text; throws ObjectNotFound. For small objects (metas, plans, receipts). */
+  getText(key: string): Promise<string>;
+
+  /** Writes a small object. With `ifAbsent`, answers false and writes nothing where the key exists already. */
+  putText(key: string, body: string, options?: { ifAbsent?: boolean; contentType?: string }): Promise<boolean>;
+
+  /**
+   * Copies one object from `source` to `key` here and checks what arrived (size, and content where the store can tell).
+   * Server-side where source and destination are in one object store (CopyObject, UploadPartCopy for large ones); otherwise
+   * streamed with bounded memory. Skips the copy where the destination already holds this very object.
+   * Throws ObjectNotFound where the source vanished, CopyMismatch where what arrived differs.
+   */
+  copyFrom(source: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedObject>;
+
+  /** Deletes what lies below a prefix; answers how many objects that were. */
+  deletePrefix(prefix: string): Promise<number>;
+
+  /** Deletes single keys; a key that is not there is no error. */
+  deleteKeys(keys: readonly string[]): Promise<void>;
+
+  /** Throws BucketNotFound, StoreUnreachable or StoreAccessDenied, each with what to do; returns where all is well. */
+  checkAccess(): Promise<void>;
+}
+
+export interface ObjectSummary {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Without quotes; the MD5 of the content for objects written in one part without KMS. */
+  readonly etag: string;
+}
+
+export interface CopiedObject {
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** The destination's ETag, without quotes. */
+  readonly etag: string;
+  /** `<algorithm>:<value>` of the content where the store reported or the stream computed one: `md5:9e107d...`, `crc64nvme:...`. */
+  readonly checksum?: string;
+  /** true where the destination held the object already. */
+  readonly skipped: boolean;
+}

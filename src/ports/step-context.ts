@@ -1,0 +1,34 @@
+import type { StoreRef } from "../core/copy-plan.ts";
+import type { Environment } from "../core/environment.ts";
+import type { Clock } from "./clock.ts";
+import type { Milvus } from "./milvus.ts";
+import type { ObjectStore } from "./object-store.ts";
+
+/** What every step gets from outside; wired in one place (`functions/shared`), by hand in tests. */
+export interface StepContext {
+  /** The pipeline's own work bucket: plans, batches, receipts, leases. */
+  readonly work: ObjectStore;
+  readonly environments: EnvironmentRegistry;
+  /** Opens a bucket of an environment; connections are reused within an invocation and between warm ones. */
+  openStore(ref: StoreRef): Promise<ObjectStore>;
+  /** Connects to an environment's Milvus; throws MilvusUnreachable or MilvusUnauthenticated with the address. */
+  connectMilvus(environment: Environment): Promise<Milvus>;
+  readonly executions: Executions;
+  readonly clock: Clock;
+  readonly log: StepLog;
+}
+
+export interface EnvironmentRegistry {
+  /** Throws UnknownEnvironment, naming the registered ones, and InvalidEnvironment. */
+  get(name: string): Promise<Environment>;
+}
+
+export interface Executions {
+  /** Whether an execution is still running; false for one that is over or forgotten. */
+  isRunning(executionArn: string): Promise<boolean>;
+}
+
+export interface StepLog {
+  info(message: string, details?: Record<string, unknown>): void;
+  warn(message: string, details?: Record<string, unknown>): void;
+}
