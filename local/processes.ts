@@ -129,7 +129,8 @@ export async function endProcesses(service: string, graceMs: number): Promise<nu
     const left = await stackProcesses(service);
     if (left.length === 0) return ended.size;
     const now = performance.now();
-    if (now > giveUpAt) throw new LocalStackError(`${service}: pid ${left.map((it) => it.pid).join(", ")} does not end`);
+    if (now > giveUpAt)
+      throw new LocalStackError(`${service}: pid ${left.map((it) => it.pid).join(", ")} does not end`);
     for (const it of left) {
       ended.add(it.pid);
       if (now > forceFrom) signal(it, "SIGKILL");

@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LocalStackError } from "./errors.ts";
 import { localDir, projectDir } from "./paths.ts";
-import { type StepOutcome } from "./reporter.ts";
+import type { StepOutcome } from "./reporter.ts";
 import { findProgram, runTool } from "./tool.ts";
 
 const pythonDir = join(localDir, "python");
@@ -40,7 +40,9 @@ export async function ensurePython(signal: AbortSignal | undefined): Promise<Ste
   }
   const python = findProgram("python3");
   if (python === undefined) {
-    throw new LocalStackError("python3 is not on the PATH. Milvus and the AWS emulator are Python packages: install it.");
+    throw new LocalStackError(
+      "python3 is not on the PATH. Milvus and the AWS emulator are Python packages: install it.",
+    );
   }
   await rm(pythonDir, { recursive: true, force: true });
   await mkdir(dirname(pythonDir), { recursive: true });

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { execa } from "execa";
 import { LocalStackError } from "./errors.ts";
@@ -19,22 +19,23 @@ export async function runTool(file: string, args: string[], { log, signal, env }
   signal?.throwIfAborted();
   await mkdir(logsDir, { recursive: true });
   const logFile = logFileOf(log);
+  const output = { file: logFile, append: true };
   const result = await execa(file, args, {
     cwd: projectDir,
     env: { ...env, ...markOf(log) },
     extendEnv: false,
     reject: false,
     stdin: "ignore",
-    all: true,
+    stdout: output,
+    stderr: output,
     ...(signal && { cancelSignal: signal }),
   });
-  await appendFile(logFile, `$ ${result.escapedCommand}\n${result.all}\n`);
   if (signal?.aborted) {
     await endProcesses(log, 2_000); // what the tool itself had started
     signal.throwIfAborted();
   }
   if (result.failed) {
-    throw new LocalStackError(`${log} failed (${logFile}):\n${result.all || result.shortMessage}`);
+    throw new LocalStackError(`${log}: ${result.shortMessage}\n${await tailOf(logFile, 30)}\n(all of it: ${logFile})`);
   }
 }
 

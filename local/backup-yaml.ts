@@ -1,0 +1,54 @@
+import { stringify } from "yaml";
+import type { ObjectStore } from "./milvus-config.ts";
+
+/** One Milvus server and where its backups go. */
+export interface BackupEnvironment {
+  host: string;
+  port: number;
+  managementUrl: string;
+  bucket: string;
+  rootPath: string;
+  storage: ObjectStore;
+  backupBucket: string;
+  backupRootPath: string;
+  /** The store of the backups, when it is another one. */
+  backupStorage?: ObjectStore;
+  user?: string;
+  password?: string;
+}
+
+/** A backup.yaml with milvus-backup's own keys: its binary and this project both read it. */
+export function backupYaml(environment: BackupEnvironment): string {
+  const { storage, backupStorage = storage } = environment;
+  return stringify({
+    log: { level: "info", console: true },
+    milvus: {
+      address: environment.host,
+      port: environment.port,
+      user: environment.user ?? "",
+      password: environment.password ?? "",
+      tlsMode: 0,
+    },
+    minio: {
+      storageType: "minio",
+      address: storage.host,
+      port: storage.port,
+      accessKeyID: storage.accessKeyId,
+      secretAccessKey: storage.secretAccessKey,
+      useSSL: false,
+      useIAM: false,
+      bucketName: environment.bucket,
+      rootPath: environment.rootPath,
+      backupStorageType: "minio",
+      backupAddress: backupStorage.host,
+      backupPort: backupStorage.port,
+      backupAccessKeyID: backupStorage.accessKeyId,
+      backupSecretAccessKey: backupStorage.secretAccessKey,
+      backupUseSSL: false,
+      backupBucketName: environment.backupBucket,
+      backupRootPath: environment.backupRootPath,
+      crossStorage: environment.backupStorage !== undefined,
+    },
+    backup: { gcPause: { enable: true, address: environment.managementUrl } },
+  });
+}

@@ -1,0 +1,77 @@
+import { relative } from "node:path";
+import { Command } from "commander";
+import { LocalStackError } from "./errors.ts";
+import { projectDir } from "./paths.ts";
+import { formatReport, type StepReport } from "./reporter.ts";
+import { deploy, down, type StackInfo, status, up } from "./stack.ts";
+import { formatStatus } from "./status-table.ts";
+
+const interrupt = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    if (interrupt.signal.aborted) process.exit(130);
+    process.stderr.write(`${name}: stopping what this command started (again to leave at once)\n`);
+    interrupt.abort(new LocalStackError("Interrupted."));
+  });
+}
+const { signal } = interrupt;
+
+const reporter = (report: StepReport) => {
+  const line = formatReport(report);
+  if (line !== undefined) console.log(line);
+};
+
+const program = new Command("local")
+  .description("The stack on this machine: two Milvus servers and an AWS emulator with the pipeline deployed into it")
+  .helpCommand(false);
+
+program
+  .command("up")
+  .description("start what does not run and deploy the pipeline; safe to repeat")
+  .option("--no-deploy", "start the servers only")
+  .option("--app <command>", "deploy another CDK app")
+  .option("--stack <name>", "the stack of that app")
+  .action(async (options: { deploy: boolean; app?: string; stack?: string }) => {
+    const began = performance.now();
+    const info = await up({ ...options, reporter, signal });
+    console.log(`Up in ${((performance.now() - began) / 1000).toFixed(1)} s.\n${summary(info)}`);
+  });
+
+program
+  .command("deploy")
+  .description("deploy the pipeline once more")
+  .option("--app <command>", "deploy another CDK app")
+  .option("--stack <name>", "the stack of that app")
+  .action(async (options: { app?: string; stack?: string }) => {
+    await deploy({ ...options, reporter, signal });
+  });
+
+program
+  .command("down")
+  .description("end every process of the stack and remove its data")
+  .action(() => down({ reporter }));
+
+program
+  .command("status")
+  .description("say how each service is; exit code 1 unless all are healthy")
+  .option("--json", "as JSON")
+  .action(async ({ json }: { json?: boolean }) => {
+    const services = await status();
+    console.log(json ? JSON.stringify(services, undefined, 2) : formatStatus(services));
+    if (services.some((service) => service.health !== "healthy")) process.exitCode = 1;
+  });
+
+function summary({ aws, milvus }: StackInfo): string {
+  const shown = (file: string) => relative(projectDir, file);
+  return [
+    `AWS       ${aws.endpoint}, for a shell: . ${shown(aws.envFile)}`,
+    ...milvus.map((it) => `${it.name.padEnd(9)} ${it.address}, ${it.bucket}/${it.rootPath}, ${shown(it.backupYaml)}`),
+  ].join("\n");
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(error instanceof LocalStackError ? error.message : error);
+  process.exitCode = signal.aborted ? 130 : 1;
+}

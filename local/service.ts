@@ -1,0 +1,173 @@
+import { mkdir, rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LocalStackError } from "./errors.ts";
+import { logsDir } from "./paths.ts";
+import {
+  type Command,
+  endProcesses,
+  leaderOf,
+  listenerOf,
+  spawnDetached,
+  stackProcesses,
+  startedAt,
+} from "./processes.ts";
+import type { StepOutcome } from "./reporter.ts";
+import { logFileOf, tailOf } from "./tool.ts";
+
+/** A server of the stack. */
+export interface Service {
+  /** Names its log, its processes and its line in the status. */
+  name: string;
+  /** Where its users reach it. */
+  address: string;
+  /** Every port it listens on. */
+  ports: number[];
+  /** What it keeps on disk; removed when it starts afresh and when the stack goes down. */
+  dataDir: string;
+  /** How long a start may take. */
+  startTimeoutMs: number;
+  /** Writes its configuration and says how to start it. */
+  prepare(): Promise<Command>;
+  /** Throws the reason why it is not healthy. */
+  checkHealth(signal: AbortSignal): Promise<void>;
+  /** What has to be there before anybody uses it; runs at every `up`, so it has to be safe to repeat. */
+  provision?(): Promise<void>;
+}
+
+/** How a service is. */
+export interface ServiceStatus {
+  name: string;
+  address: string;
+  pid?: number;
+  health: "healthy" | "unhealthy" | "stopped";
+  /** Why it is not healthy. */
+  reason?: string;
+  /** Start of its process, as ISO 8601. */
+  since?: string;
+}
+
+/** What starting a service came to. */
+export interface StartOutcome extends StepOutcome {
+  /** Whether this call started its process. */
+  started: boolean;
+}
+
+const probeTimeoutMs = 3_000;
+const stopGraceMs = 5_000;
+
+/** Says how a service is, now. */
+export async function statusOf(service: Service): Promise<ServiceStatus> {
+  const leader = leaderOf(await stackProcesses(service.name));
+  const base = { name: service.name, address: service.address };
+  if (leader === undefined) return { ...base, health: "stopped" };
+  const reason = await whyUnhealthy(service);
+  return {
+    ...base,
+    pid: leader.pid,
+    since: startedAt(leader).toISOString(),
+    health: reason === undefined ? "healthy" : "unhealthy",
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+/** Throws, naming the processes, when ports of these services are in other hands. */
+export async function assertPortsFree(services: Service[]): Promise<void> {
+  const taken: string[] = [];
+  for (const service of services) {
+    const own = new Set((await stackProcesses(service.name)).map((it) => it.pid));
+    for (const port of service.ports) {
+      const listener = await listenerOf(port);
+      if (listener === undefined || (listener.pid !== undefined && own.has(listener.pid))) continue;
+      const who = listener.pid === undefined ? listener.command : `pid ${listener.pid}: ${listener.command}`;
+      taken.push(`port ${port}, which ${service.name} needs, is taken by ${who}`);
+    }
+  }
+  if (taken.length > 0) throw new LocalStackError(taken.join("\n"));
+}
+
+/**
+ * Brings a service up: leaves a healthy one alone, ends what is left of a broken one, and starts it on the data it has, or
+ * `afresh` without.
+ */
+export async function startService(
+  service: Service,
+  { afresh = false, signal }: { afresh?: boolean; signal?: AbortSignal | undefined } = {},
+): Promise<StartOutcome> {
+  signal?.throwIfAborted();
+  if (!afresh && (await isHealthy(service))) {
+    await service.provision?.();
+    return { started: false, unchanged: true, detail: `healthy at ${service.address}` };
+  }
+  const leftOver = await endProcesses(service.name, stopGraceMs);
+  await assertPortsFree([service]);
+  if (afresh) await rm(service.dataDir, { recursive: true, force: true });
+  await mkdir(service.dataDir, { recursive: true });
+  await mkdir(logsDir, { recursive: true });
+  const pid = spawnDetached(service.name, await service.prepare(), logFileOf(service.name));
+  try {
+    await untilHealthy(service, signal);
+    await service.provision?.();
+  } catch (error) {
+    await endProcesses(service.name, stopGraceMs);
+    throw error;
+  }
+  const restarted = leftOver > 0 ? ", after ending what was left of the last one" : "";
+  return { started: true, detail: `${service.address}, pid ${pid}${restarted}` };
+}
+
+/** Ends a service and removes what it kept, unless told to keep it. Answers how many processes it ended. */
+export async function stopService(
+  service: Pick<Service, "name" | "dataDir">,
+  { keepData = false }: { keepData?: boolean } = {},
+): Promise<number> {
+  const ended = await endProcesses(service.name, stopGraceMs);
+  if (!keepData) await rm(service.dataDir, { recursive: true, force: true });
+  return ended;
+}
+
+async function isHealthy(service: Service): Promise<boolean> {
+  if ((await stackProcesses(service.name)).length === 0) return false;
+  // Somebody may have started it a moment ago, and a busy machine is slow to answer.
+  for (let attempt = 0; attempt < 5; attempt++) {
+    if ((await whyUnhealthy(service)) === undefined) return true;
+    if (leaderOf(await stackProcesses(service.name)) === undefined) return false;
+    await sleep(500);
+  }
+  return false;
+}
+
+async function whyUnhealthy(service: Service, signal?: AbortSignal): Promise<string | undefined> {
+  try {
+    const timeout = AbortSignal.timeout(probeTimeoutMs);
+    await service.checkHealth(signal === undefined ? timeout : AbortSignal.any([signal, timeout]));
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+async function untilHealthy(service: Service, signal: AbortSignal | undefined): Promise<void> {
+  const giveUpAt = performance.now() + service.startTimeoutMs;
+  for (;;) {
+    const reason = await whyUnhealthy(service, signal);
+    if (reason === undefined) return;
+    signal?.throwIfAborted();
+    const log = logFileOf(service.name);
+    if ((await stackProcesses(service.name)).length === 0) {
+      throw new LocalStackError(
+        `${service.name} ended while it started. Its last words (${log}):\n${await tailOf(log)}`,
+      );
+    }
+    if (performance.now() > giveUpAt) {
+      const seconds = service.startTimeoutMs / 1000;
+      throw new LocalStackError(`${service.name} is not healthy after ${seconds} s: ${reason}. See ${log}`);
+    }
+    await sleep(100, undefined, signal && { signal });
+  }
+}
+
+/** The innermost reason: fetch says only "fetch failed" and hides the rest in its cause. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && error.cause instanceof Error && error.cause.message !== "") return error.cause.message;
+  return error instanceof Error ? error.message : String(error);
+}

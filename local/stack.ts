@@ -1,0 +1,178 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { aws, awsEnvFile, awsService, stackName, writeAwsEnvFile } from "./aws.ts";
+import { backupYaml } from "./backup-yaml.ts";
+import { bootstrap, type DeployOptions, deployStack, outputsFile, stackOutputs } from "./deploy.ts";
+import { withLock } from "./lock.ts";
+import { type MilvusService, milvusService } from "./milvus.ts";
+import { localDir } from "./paths.ts";
+import { stackProcesses } from "./processes.ts";
+import { ensurePython } from "./python.ts";
+import { type Reporter, reportStep, silent } from "./reporter.ts";
+import {
+  assertPortsFree,
+  type Service,
+  type ServiceStatus,
+  type StartOutcome,
+  startService,
+  statusOf,
+  stopService,
+} from "./service.ts";
+
+/** Where the backups of both servers go. */
+export const backupPlace = { bucket: "bucket-b", rootPath: "backup" };
+
+/** The AWS emulator of the stack. */
+export const awsEmulator: Service = awsService({ buckets: ["bucket-a", "bucket-b"] });
+
+/** The Milvus servers of the stack: one to back up, one to restore into. */
+export const milvusServers: MilvusService[] = [
+  milvusService({ name: "milvus-a", port: 19530, bucket: "bucket-a", rootPath: "files" }),
+  milvusService({ name: "milvus-b", port: 19540, bucket: "bucket-b", rootPath: "files" }),
+];
+
+const services: Service[] = [awsEmulator, ...milvusServers];
+
+/** What can be asked of `up`. */
+export interface UpOptions extends Omit<DeployOptions, "signal"> {
+  /** Whether to bootstrap and deploy the CDK app too; yes unless told otherwise. */
+  deploy?: boolean | undefined;
+  reporter?: Reporter | undefined;
+  /** Stops it, and what it started, halfway. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A Milvus server, as its users need to know it. */
+export type MilvusInfo = Pick<
+  MilvusService,
+  "name" | "host" | "port" | "address" | "managementUrl" | "bucket" | "rootPath"
+> & {
+  /** Its backup.yaml. */
+  backupYaml: string;
+};
+
+/** The running stack, as its users need to know it. */
+export interface StackInfo {
+  aws: typeof aws & {
+    /** A file of exports for a shell. */
+    envFile: string;
+  };
+  stackName: string;
+  /** The outputs of the deployed stack. */
+  outputs: Record<string, string>;
+  milvus: MilvusInfo[];
+  backups: typeof backupPlace;
+}
+
+/** Brings the whole stack up. Safe to repeat: what is healthy stays as it is, the rest is started, the app deployed again. */
+export async function up(options: UpOptions = {}): Promise<StackInfo> {
+  const { deploy: withDeploy = true, reporter = silent, signal } = options;
+  await withLock(reporter, signal, async () => {
+    await reportStep(reporter, "python", () => ensurePython(signal));
+    await assertPortsFree(services);
+    const startedHere: Service[] = [];
+    try {
+      await startAll(startedHere, options, withDeploy);
+    } catch (error) {
+      // Only a failed start takes back what was started: after a failed deployment the services are as good as ever.
+      if (!(error instanceof DeployFailure)) {
+        for (const service of startedHere) {
+          reporter({ step: service.name, state: "note", detail: "stopped again" });
+          await stopService(service);
+        }
+      }
+      throw error instanceof DeployFailure ? error.cause : error;
+    }
+  });
+  return stackInfo();
+}
+
+class DeployFailure extends Error {}
+
+async function startAll(startedHere: Service[], options: UpOptions, withDeploy: boolean): Promise<void> {
+  const { reporter = silent, signal } = options;
+  const start = (service: Service, afresh: boolean) =>
+    reportStep(reporter, service.name, async (): Promise<StartOutcome> => {
+      const wasRunning = (await statusOf(service)).health === "healthy" && !afresh;
+      if (!wasRunning) startedHere.push(service);
+      return startService(service, { afresh, signal });
+    });
+
+  // What the emulator holds is in its memory: a new one means empty buckets, so whoever kept data there starts afresh too.
+  const emulator = await start(awsEmulator, (await statusOf(awsEmulator)).health !== "healthy");
+  await writeAwsEnvFile();
+  const deployment = withDeploy
+    ? deploySteps(options, reporter).then(noFailure, asFailure)
+    : Promise.resolve(undefined);
+  const starts = await Promise.allSettled(milvusServers.map((server) => start(server, emulator.started)));
+  for (const server of milvusServers) await writeFile(backupYamlOf(server), backupYaml(environmentOf(server)));
+  const deployFailure = await deployment;
+  for (const outcome of starts) if (outcome.status === "rejected") throw outcome.reason;
+  if (deployFailure !== undefined) {
+    signal?.throwIfAborted();
+    throw deployFailure;
+  }
+}
+
+const noFailure = () => undefined;
+const asFailure = (cause: unknown) => new DeployFailure("deploy", { cause });
+
+/** Deploys the CDK app into the running emulator once more. */
+export async function deploy(options: DeployOptions & { reporter?: Reporter } = {}): Promise<Record<string, string>> {
+  const { reporter = silent, signal } = options;
+  await withLock(reporter, signal, () => deploySteps(options, reporter));
+  return stackOutputs(options.stack);
+}
+
+async function deploySteps(options: DeployOptions, reporter: Reporter): Promise<void> {
+  await reportStep(reporter, "cdk bootstrap", () => bootstrap(options));
+  await reportStep(reporter, "cdk deploy", () => deployStack(options));
+}
+
+/** Takes the whole stack down, with every process and all data of it; logs and installed packages stay. */
+export async function down({ reporter = silent }: { reporter?: Reporter } = {}): Promise<void> {
+  await withLock(reporter, undefined, async () => {
+    // Also those of servers that a test started on its own.
+    const names = new Set([...(await stackProcesses()).map((it) => it.service), ...services.map((it) => it.name)]);
+    // Those who use the emulator go before it.
+    const order = [...names].sort((a, b) => Number(a === awsEmulator.name) - Number(b === awsEmulator.name));
+    const users = order.filter((name) => name !== awsEmulator.name);
+    await Promise.all(users.map((name) => stopByName(name, reporter)));
+    await stopByName(awsEmulator.name, reporter);
+    for (const file of [awsEnvFile, outputsFile, ...milvusServers.map(backupYamlOf)]) await rm(file, { force: true });
+  });
+}
+
+async function stopByName(name: string, reporter: Reporter): Promise<void> {
+  await reportStep(reporter, name, async () => {
+    const ended = await stopService({ name, dataDir: join(localDir, name) });
+    return ended === 0 ? { unchanged: true, detail: "did not run" } : { detail: `stopped, ${ended} processes` };
+  });
+}
+
+/** How each service of the stack is. */
+export async function status(): Promise<ServiceStatus[]> {
+  return Promise.all(services.map(statusOf));
+}
+
+/** What the users of the stack need to know, from its definition and its last deployment. */
+export async function stackInfo(): Promise<StackInfo> {
+  return {
+    aws: { ...aws, envFile: awsEnvFile },
+    stackName,
+    outputs: await stackOutputs(),
+    milvus: milvusServers.map((server) => {
+      const { name, host, port, address, managementUrl, bucket, rootPath } = server;
+      return { name, host, port, address, managementUrl, bucket, rootPath, backupYaml: backupYamlOf(server) };
+    }),
+    backups: backupPlace,
+  };
+}
+
+function backupYamlOf(server: MilvusService): string {
+  return join(localDir, `${server.name}.yaml`);
+}
+
+function environmentOf(server: MilvusService) {
+  return { ...server, backupBucket: backupPlace.bucket, backupRootPath: backupPlace.rootPath };
+}
