@@ -1,0 +1,189 @@
+/** What Milvus says of its collections and what it is asked to do, in its own words; shared by plans, mappings and the port. */
+
+/** A 64-bit Milvus ID in decimal. Never a JavaScript number: IDs are above 2^53. */
+export type Id = string;
+
+export interface CollectionName {
+  readonly database: string;
+  readonly collection: string;
+}
+
+export interface KeyValue {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface DatabaseDescription {
+  readonly name: string;
+  /** "0" where the server does not tell (before 2.4.3). */
+  readonly id: Id;
+  readonly properties: readonly KeyValue[];
+}
+
+export interface CollectionDescription {
+  readonly name: CollectionName;
+  readonly id: Id;
+  readonly databaseId: Id;
+  readonly schema: SchemaDescription;
+  readonly shards: number;
+  /** Milvus's number: Strong 0, Session 1, Bounded 2, Eventually 3. */
+  readonly consistencyLevel: number;
+  readonly properties: readonly KeyValue[];
+  readonly aliases: readonly string[];
+  readonly createdTimestamp: Id;
+  readonly virtualChannels: readonly string[];
+  readonly physicalChannels: readonly string[];
+}
+
+export interface SchemaDescription {
+  readonly name: string;
+  readonly description: string;
+  readonly enableDynamicField: boolean;
+  readonly fields: readonly FieldDescription[];
+  readonly properties: readonly KeyValue[];
+  readonly functions: readonly FunctionDescription[];
+  readonly structArrayFields: readonly StructArrayFieldDescription[];
+}
+
+export interface FieldDescription {
+  readonly fieldId: Id;
+  readonly name: string;
+  readonly description: string;
+  /** Milvus's number: Int64 5, VarChar 21, FloatVector 101 ... */
+  readonly dataType: number;
+  /** For Array; 0 otherwise. */
+  readonly elementType: number;
+  readonly isPrimaryKey: boolean;
+  readonly autoId: boolean;
+  readonly isPartitionKey: boolean;
+  readonly isDynamic: boolean;
+  readonly nullable: boolean;
+  readonly isFunctionOutput: boolean;
+  /** base64 of the protobuf `schemapb.ValueField`; "" without default. */
+  readonly defaultValueBase64: string;
+  readonly typeParams: readonly KeyValue[];
+  readonly indexParams: readonly KeyValue[];
+}
+
+export interface StructArrayFieldDescription {
+  readonly fieldId: Id;
+  readonly name: string;
+  readonly description: string;
+  readonly fields: readonly FieldDescription[];
+}
+
+export interface FunctionDescription {
+  readonly id: Id;
+  readonly name: string;
+  readonly description: string;
+  /** Milvus's number: BM25 1, TextEmbedding 2 ... */
+  readonly type: number;
+  readonly inputFieldNames: readonly string[];
+  readonly inputFieldIds: readonly Id[];
+  readonly outputFieldNames: readonly string[];
+  readonly outputFieldIds: readonly Id[];
+  readonly params: readonly KeyValue[];
+}
+
+export interface PartitionDescription {
+  readonly id: Id;
+  readonly name: string;
+}
+
+export interface IndexDescription {
+  readonly id: Id;
+  readonly fieldName: string;
+  readonly indexName: string;
+  /** As DescribeIndex answers them: index_type, metric_type, params (JSON text) ... */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+export interface FlushedCollection {
+  /** All sealed segments of the collection at the flush. */
+  readonly segmentIds: readonly Id[];
+  /** Hybrid timestamp of the flush, decimal; "0" where the server does not tell. */
+  readonly timestamp: Id;
+  /** Unix seconds; 0 where the server does not tell. */
+  readonly sealTime: number;
+  /** base64 of the message position, by virtual channel; empty on 2.3. */
+  readonly channelCheckpoints: Readonly<Record<string, string>>;
+}
+
+export type SegmentState = "Growing" | "Sealed" | "Flushed" | "Flushing" | "Dropped" | "Importing" | "Unknown";
+
+export interface SegmentDescription {
+  readonly id: Id;
+  readonly collectionId: Id;
+  /** "-1" for an L0 segment of all partitions. */
+  readonly partitionId: Id;
+  readonly rows: bigint;
+  readonly state: SegmentState;
+  readonly isL0: boolean;
+  readonly storageVersion: Id;
+}
+
+export interface SegmentLogs {
+  readonly segmentId: Id;
+  readonly virtualChannel: string;
+  readonly insertLogs: readonly FieldLogs[];
+  readonly deltaLogs: readonly FieldLogs[];
+}
+
+export interface FieldLogs {
+  readonly fieldId: Id;
+  readonly logIds: readonly Id[];
+}
+
+export interface GarbageCollectionPause {
+  /** "" on servers that give none. */
+  readonly ticket: string;
+}
+
+export interface CreateCollectionRequest {
+  readonly name: CollectionName;
+  /** Fields in the order in which they get their IDs; without the dynamic field. */
+  readonly schema: SchemaDescription;
+  readonly shards: number;
+  readonly consistencyLevel: number;
+  readonly properties: readonly KeyValue[];
+  /** With a partition key: how many partitions. */
+  readonly partitionCount?: number;
+  /** Fields that were added to the collection later (2.6+): added again, in order, so that field IDs line up. */
+  readonly addedFields: readonly FieldDescription[];
+}
+
+export interface CreateIndexRequest {
+  readonly fieldName: string;
+  /** "" lets Milvus name it. */
+  readonly indexName: string;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+export interface ImportRequest {
+  readonly name: CollectionName;
+  /** "" for L0 segments of all partitions. */
+  readonly partition: string;
+  readonly files: readonly ImportFiles[];
+  readonly kind: "segments" | "l0";
+  /** Above "0" for storage v2 (2.6+). */
+  readonly storageVersion: Id;
+}
+
+/** Keys in the target's bucket, each ending in `/`; `delta` is "" where there is none, `insert` is "" for L0 imports. */
+export interface ImportFiles {
+  readonly insert: string;
+  readonly delta: string;
+}
+
+export interface ImportTask {
+  readonly id: Id;
+  readonly state: "pending" | "importing" | "completed" | "failed";
+  /** 0 to 100. */
+  readonly progress: number;
+  /** Rows imported, net of deletes; 0n until known. */
+  readonly rows: bigint;
+  /** Milvus's reason where it failed; "" otherwise. */
+  readonly failedReason: string;
+  readonly partition: string;
+  readonly files: readonly ImportFiles[];
+}
