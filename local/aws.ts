@@ -1,4 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { binDir, localDir } from "./paths.ts";
@@ -41,15 +43,19 @@ export async function writeAwsEnvFile(): Promise<void> {
 /** The AWS emulator (MiniStack), with the buckets that have to be there. All it holds is in its memory. */
 export function awsService({ buckets }: { buckets: string[] }): Service {
   const dataDir = join(localDir, "aws");
-  const tmpDir = join(dataDir, "tmp");
+  // Lambda code is unpacked here. Under the project it would find the project's packages and its module type, which it does
+  // not have in AWS.
+  const tmpDir = join(
+    tmpdir(),
+    `milvus-backup-local-${createHash("sha256").update(localDir).digest("hex").slice(0, 8)}`,
+  );
   return {
     name: "aws",
     address: `${aws.host}:${aws.port}`,
     ports: [aws.port],
-    dataDir,
+    dataDirs: [dataDir, tmpDir],
     startTimeoutMs: 60_000,
     async prepare() {
-      await mkdir(tmpDir, { recursive: true });
       return {
         file: pythonFile,
         args: ["-m", "ministack"],
@@ -67,7 +73,6 @@ export function awsService({ buckets }: { buckets: string[] }): Service {
           MINISTACK_REGION: aws.region,
           MINISTACK_ACCOUNT_ID: aws.account,
           LAMBDA_EXECUTOR: "local",
-          LOG_LEVEL: "INFO",
           PYTHONUNBUFFERED: "1",
         },
       };

@@ -72,6 +72,8 @@ function summary({ aws, milvus }: StackInfo): string {
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(error instanceof LocalStackError ? error.message : error);
+  // Whatever an interrupted step fails with, the interruption is the reason.
+  const reason: unknown = signal.aborted ? signal.reason : error;
+  console.error(reason instanceof LocalStackError ? reason.message : reason);
   process.exitCode = signal.aborted ? 130 : 1;
 }

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { aws } from "./aws.ts";
 import { etcdYaml, type MilvusConfig, milvusPorts, milvusYaml } from "./milvus-config.ts";
+import { removeStaleSessions } from "./milvus-sessions.ts";
 import { localDir } from "./paths.ts";
 import { milvusPackage } from "./python.ts";
 import type { Service } from "./service.ts";
@@ -52,7 +53,7 @@ export function milvusService({
     configFile,
     address: `${host}:${port}`,
     ports: [...Object.values(milvusPorts(port)), managementPort],
-    dataDir,
+    dataDirs: [dataDir],
     startTimeoutMs: 120_000,
     async prepare() {
       const folders = { etcd: join(dataDir, "etcd"), queue: join(dataDir, "rocksmq"), local: join(dataDir, "data") };
@@ -82,5 +83,6 @@ export function milvusService({
       const answer = await response.text();
       if (!response.ok || !answer.includes("OK")) throw new Error(`HTTP ${response.status}: ${answer}`);
     },
+    provision: () => removeStaleSessions(`http://${host}:${milvusPorts(port).etcdClient}`),
   };
 }

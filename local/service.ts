@@ -23,7 +23,7 @@ export interface Service {
   /** Every port it listens on. */
   ports: number[];
   /** What it keeps on disk; removed when it starts afresh and when the stack goes down. */
-  dataDir: string;
+  dataDirs: string[];
   /** How long a start may take. */
   startTimeoutMs: number;
   /** Writes its configuration and says how to start it. */
@@ -100,8 +100,8 @@ export async function startService(
   }
   const leftOver = await endProcesses(service.name, stopGraceMs);
   await assertPortsFree([service]);
-  if (afresh) await rm(service.dataDir, { recursive: true, force: true });
-  await mkdir(service.dataDir, { recursive: true });
+  if (afresh) await removeAll(service.dataDirs);
+  for (const folder of service.dataDirs) await mkdir(folder, { recursive: true });
   await mkdir(logsDir, { recursive: true });
   const pid = spawnDetached(service.name, await service.prepare(), logFileOf(service.name));
   try {
@@ -117,12 +117,16 @@ export async function startService(
 
 /** Ends a service and removes what it kept, unless told to keep it. Answers how many processes it ended. */
 export async function stopService(
-  service: Pick<Service, "name" | "dataDir">,
+  service: Pick<Service, "name" | "dataDirs">,
   { keepData = false }: { keepData?: boolean } = {},
 ): Promise<number> {
   const ended = await endProcesses(service.name, stopGraceMs);
-  if (!keepData) await rm(service.dataDir, { recursive: true, force: true });
+  if (!keepData) await removeAll(service.dataDirs);
   return ended;
+}
+
+async function removeAll(folders: string[]): Promise<void> {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
 }
 
 async function isHealthy(service: Service): Promise<boolean> {

@@ -70,15 +70,15 @@ export async function up(options: UpOptions = {}): Promise<StackInfo> {
   await withLock(reporter, signal, async () => {
     await reportStep(reporter, "python", () => ensurePython(signal));
     await assertPortsFree(services);
-    const startedHere: Service[] = [];
+    const startedHere: StartedHere[] = [];
     try {
       await startAll(startedHere, options, withDeploy);
     } catch (error) {
       // Only a failed start takes back what was started: after a failed deployment the services are as good as ever.
       if (!(error instanceof DeployFailure)) {
-        for (const service of startedHere) {
+        for (const { service, afresh } of startedHere) {
+          await stopService(service, { keepData: !afresh });
           reporter({ step: service.name, state: "note", detail: "stopped again" });
-          await stopService(service);
         }
       }
       throw error instanceof DeployFailure ? error.cause : error;
@@ -89,12 +89,18 @@ export async function up(options: UpOptions = {}): Promise<StackInfo> {
 
 class DeployFailure extends Error {}
 
-async function startAll(startedHere: Service[], options: UpOptions, withDeploy: boolean): Promise<void> {
+/** A service that this `up` started, on no data or on what it had. */
+interface StartedHere {
+  service: Service;
+  afresh: boolean;
+}
+
+async function startAll(startedHere: StartedHere[], options: UpOptions, withDeploy: boolean): Promise<void> {
   const { reporter = silent, signal } = options;
   const start = (service: Service, afresh: boolean) =>
     reportStep(reporter, service.name, async (): Promise<StartOutcome> => {
       const wasRunning = (await statusOf(service)).health === "healthy" && !afresh;
-      if (!wasRunning) startedHere.push(service);
+      if (!wasRunning) startedHere.push({ service, afresh });
       return startService(service, { afresh, signal });
     });
 
@@ -145,7 +151,9 @@ export async function down({ reporter = silent }: { reporter?: Reporter } = {}):
 
 async function stopByName(name: string, reporter: Reporter): Promise<void> {
   await reportStep(reporter, name, async () => {
-    const ended = await stopService({ name, dataDir: join(localDir, name) });
+    const ended = await stopService(
+      services.find((it) => it.name === name) ?? { name, dataDirs: [join(localDir, name)] },
+    );
     return ended === 0 ? { unchanged: true, detail: "did not run" } : { detail: `stopped, ${ended} processes` };
   });
 }

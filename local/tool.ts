@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { execa } from "execa";
 import { LocalStackError } from "./errors.ts";
@@ -19,6 +19,7 @@ export async function runTool(file: string, args: string[], { log, signal, env }
   signal?.throwIfAborted();
   await mkdir(logsDir, { recursive: true });
   const logFile = logFileOf(log);
+  await appendFile(logFile, `$ ${[file, ...args].join(" ")}\n`);
   const output = { file: logFile, append: true };
   const result = await execa(file, args, {
     cwd: projectDir,
