@@ -1,0 +1,152 @@
+/**
+ * The one place that knows keys of backups, of Milvus's own bucket and of the staging area. Root paths come without slashes at
+ * their ends and may be empty; IDs are decimal; every prefix ends in `/`, no key starts with one.
+ */
+export interface SegmentPath {
+  readonly collectionId: string;
+  /** `-1` for an L0 segment of all partitions. */
+  readonly partitionId: string;
+  readonly segmentId: string;
+}
+
+/** A segment in a backup: below its group's directory, or without one where the group is `0` (backups before v0.4). */
+export interface BackupSegmentPath extends SegmentPath {
+  readonly groupId: string;
+}
+
+export const allPartitions = "-1";
+const noGroup = "0";
+
+export const metaFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta", "full_meta"] as const;
+export type MetaFileName = (typeof metaFileNames)[number];
+
+/** Keys of one backup below an environment's backup root path. */
+export function backupLayout(rootPath: string, name: string) {
+  const root = directory(rootPath, name);
+  const metaKey = (file: MetaFileName) => `${root}meta/${file}.json`;
+  const group = ({ partitionId, groupId }: { partitionId: string; groupId: string }) =>
+    groupId === noGroup || partitionId === allPartitions ? [] : [groupId];
+  const insertLogs = (path: BackupSegmentPath) =>
+    directory(root, "binlogs/insert_log", path.collectionId, path.partitionId, ...group(path), path.segmentId);
+  const deltaLogs = (path: BackupSegmentPath) =>
+    directory(root, "binlogs/delta_log", path.collectionId, path.partitionId, ...group(path), path.segmentId);
+  return {
+    root,
+    /** Where all logs of the backup lie. */
+    binlogs: `${root}binlogs/`,
+    metas: `${root}meta/`,
+    /** `full_meta` is the commit record: nothing else may have its key as a prefix, readers probe for it by prefix. */
+    meta: {
+      backup_meta: metaKey("backup_meta"),
+      collection_meta: metaKey("collection_meta"),
+      partition_meta: metaKey("partition_meta"),
+      segment_meta: metaKey("segment_meta"),
+      full_meta: metaKey("full_meta"),
+    } satisfies Record<MetaFileName, string>,
+    /** Our checksums of everything in the backup (manifest.ts); other readers skip it. */
+    manifest: `${root}milvus-backup-manifest.json`,
+    /** Part `part` (from 0) of a collection's list of objects. */
+    manifestPart: (collectionId: string, part: number) => `${root}manifest/${collectionId}-${part}.jsonl`,
+    /** What our pipeline did and how long it took; for people. */
+    report: `${root}milvus-backup-report.json`,
+    insertLogs,
+    deltaLogs,
+    /** The directories an import can read in place: their children are segments. Without a group that is the partition's. */
+    insertGroup: (path: Omit<BackupSegmentPath, "segmentId">) =>
+      directory(root, "binlogs/insert_log", path.collectionId, path.partitionId, ...group(path)),
+    deltaGroup: (path: Omit<BackupSegmentPath, "segmentId">) =>
+      directory(root, "binlogs/delta_log", path.collectionId, path.partitionId, ...group(path)),
+  };
+}
+export type BackupLayout = ReturnType<typeof backupLayout>;
+
+/** Where the backups of an environment lie: one directory each. */
+export function backupsRoot(rootPath: string): string {
+  return directory(rootPath);
+}
+
+/** Keys of Milvus's own bucket. */
+export function milvusLayout(rootPath: string) {
+  return {
+    root: directory(rootPath),
+    insertLogs: (path: SegmentPath) =>
+      directory(rootPath, "insert_log", path.collectionId, path.partitionId, path.segmentId),
+    deltaLogs: (path: SegmentPath) =>
+      directory(rootPath, "delta_log", path.collectionId, path.partitionId, path.segmentId),
+    /** Everything of one collection. */
+    collectionInsertLogs: (collectionId: string) => directory(rootPath, "insert_log", collectionId),
+    collectionDeltaLogs: (collectionId: string) => directory(rootPath, "delta_log", collectionId),
+  };
+}
+export type MilvusLayout = ReturnType<typeof milvusLayout>;
+
+/**
+ * Where a restore puts the segments it imports, in the target's Milvus bucket but outside of Milvus's root path, so that
+ * Milvus's garbage collection leaves it alone.
+ */
+export function stagingLayout(restoreId: string) {
+  const root = directory("milvus-backup-staging", restoreId);
+  return {
+    /** Everything of this restore: deleted when it is over. */
+    root,
+    /**
+     * One import task of Milvus 2.2 and 2.3: `insert` and `delta` are its two paths, and their children are the segments.
+     * @param task number of the task within the restore
+     */
+    task(task: number, partition: Omit<SegmentPath, "segmentId">) {
+      const insert = directory(root, `t${task}`, "insert_log", partition.collectionId, partition.partitionId);
+      const delta = directory(root, `t${task}`, "delta_log", partition.collectionId, partition.partitionId);
+      return {
+        insert,
+        delta,
+        insertLogs: (segmentId: string) => directory(insert, segmentId),
+        deltaLogs: (segmentId: string) => directory(delta, segmentId),
+      };
+    },
+    /**
+     * One pair of a REST import job (2.4+), and one L0 segment: a segment alone below a directory of its own, as in a backup.
+     * `insert` and `delta` are the pair; the logs go to `insertLogs` and `deltaLogs`.
+     */
+    pair(task: number, path: SegmentPath) {
+      const parent = [path.collectionId, path.partitionId, path.segmentId];
+      const insert = directory(root, `t${task}`, "insert_log", ...parent);
+      const delta = directory(root, `t${task}`, "delta_log", ...parent);
+      return {
+        insert,
+        delta,
+        insertLogs: directory(insert, path.segmentId),
+        deltaLogs: directory(delta, path.segmentId),
+      };
+    },
+  };
+}
+export type StagingLayout = ReturnType<typeof stagingLayout>;
+
+/** What a key of a log says about it; below Milvus's root, a backup or a staging directory alike. */
+export interface LogKey extends BackupSegmentPath {
+  readonly kind: "insert" | "delta";
+  /** Only insert logs have one: `0` row ID, `1` timestamp, `100` and up the user's. */
+  readonly fieldId?: string;
+  readonly logId: string;
+}
+
+const insertLogKey = /(?:^|\/)insert_log\/(\d+)\/(\d+)\/(?:(\d+)\/)?(\d+)\/(\d+)\/(\d+)$/;
+const deltaLogKey = /(?:^|\/)delta_log\/(\d+)\/(-1|\d+)\/(?:(\d+)\/)?(\d+)\/(\d+)$/;
+
+/** Reads the key of an insert or delta log; undefined for any other key. `groupId` is `0` where the key has no group. */
+export function parseLogKey(key: string): LogKey | undefined {
+  const insert = insertLogKey.exec(key);
+  if (insert) {
+    const [, collectionId = "", partitionId = "", groupId = noGroup, segmentId = "", fieldId = "", logId = ""] = insert;
+    return { kind: "insert", collectionId, partitionId, groupId, segmentId, fieldId, logId };
+  }
+  const delta = deltaLogKey.exec(key);
+  if (!delta) return undefined;
+  const [, collectionId = "", partitionId = "", groupId = noGroup, segmentId = "", logId = ""] = delta;
+  return { kind: "delta", collectionId, partitionId, groupId, segmentId, logId };
+}
+
+function directory(...parts: readonly string[]): string {
+  const path = parts.map((part) => part.replace(/^\/+|\/+$/g, "")).filter((part) => part !== "");
+  return path.length === 0 ? "" : `${path.join("/")}/`;
+}
