@@ -54,6 +54,7 @@ export function awsService({ buckets }: { buckets: string[] }): Service {
     address: `${aws.host}:${aws.port}`,
     ports: [aws.port],
     dataDirs: [dataDir, tmpDir],
+    inMemory: true,
     startTimeoutMs: 60_000,
     async prepare() {
       return {

@@ -15,13 +15,19 @@ export interface BackupEnvironment {
   backupStorage?: ObjectStore;
   user?: string;
   password?: string;
+  /** Where milvus-backup writes its log; `logs/backup.log` below the current folder unless told otherwise. */
+  logFile?: string;
 }
 
 /** A backup.yaml with milvus-backup's own keys: its binary and this project both read it. */
 export function backupYaml(environment: BackupEnvironment): string {
   const { storage, backupStorage = storage } = environment;
   return stringify({
-    log: { level: "info", console: true },
+    log: {
+      level: "info",
+      console: true,
+      ...(environment.logFile !== undefined && { file: { filename: environment.logFile } }),
+    },
     milvus: {
       address: environment.host,
       port: environment.port,

@@ -4,8 +4,8 @@ import { delimiter, join } from "node:path";
 import { aws, awsEnvironment, stackName } from "./aws.ts";
 import { LocalStackError } from "./errors.ts";
 import { binDir, localDir } from "./paths.ts";
-import { leaderOf, stackProcesses } from "./processes.ts";
 import type { StepOutcome } from "./reporter.ts";
+import { runOf } from "./service.ts";
 import { runTool } from "./tool.ts";
 
 /** The outputs of the deployed stack, as the CDK CLI writes them. */
@@ -21,11 +21,10 @@ export interface DeployOptions {
 
 /** Runs `cdk bootstrap` in the emulator, once in its life. */
 export async function bootstrap({ app, signal }: DeployOptions = {}): Promise<StepOutcome> {
-  const leader = leaderOf(await stackProcesses("aws"));
-  if (leader === undefined) throw new LocalStackError("The AWS emulator does not run: npm run local -- up");
+  const emulator = await runOf({ name: "aws" });
+  if (emulator === undefined) throw new LocalStackError("The AWS emulator does not run: npm run local -- up");
   // A new emulator knows nothing of what was in the last one.
   const bootstrapped = join(localDir, "aws", "bootstrapped");
-  const emulator = `${leader.pid} ${leader.startTicks}`;
   if (existsSync(bootstrapped) && (await readFile(bootstrapped, "utf8")) === emulator) {
     return { unchanged: true, detail: `${aws.account}/${aws.region}` };
   }

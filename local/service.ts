@@ -24,6 +24,8 @@ export interface Service {
   ports: number[];
   /** What it keeps on disk; removed when it starts afresh and when the stack goes down. */
   dataDirs: string[];
+  /** Whether all that counts is in its memory, so that every start is one from nothing. */
+  inMemory?: boolean;
   /** How long a start may take. */
   startTimeoutMs: number;
   /** Writes its configuration and says how to start it. */
@@ -52,7 +54,7 @@ export interface StartOutcome extends StepOutcome {
   started: boolean;
 }
 
-const probeTimeoutMs = 3_000;
+const probeTimeoutMs = 5_000;
 const stopGraceMs = 5_000;
 
 /** Says how a service is, now. */
@@ -72,38 +74,49 @@ export async function statusOf(service: Service): Promise<ServiceStatus> {
 
 /** Throws, naming the processes, when ports of these services are in other hands. */
 export async function assertPortsFree(services: Service[]): Promise<void> {
-  const taken: string[] = [];
+  const taken = new Map<string, number[]>();
   for (const service of services) {
     const own = new Set((await stackProcesses(service.name)).map((it) => it.pid));
     for (const port of service.ports) {
       const listener = await listenerOf(port);
       if (listener === undefined || (listener.pid !== undefined && own.has(listener.pid))) continue;
       const who = listener.pid === undefined ? listener.command : `pid ${listener.pid}: ${listener.command}`;
-      taken.push(`port ${port}, which ${service.name} needs, is taken by ${who}`);
+      const line = `${service.name} needs a port that is taken by ${who}`;
+      taken.set(line, [...(taken.get(line) ?? []), port]);
     }
   }
-  if (taken.length > 0) throw new LocalStackError(taken.join("\n"));
+  if (taken.size === 0) return;
+  throw new LocalStackError([...taken].map(([line, ports]) => `${line} (${ports.join(", ")})`).join("\n"));
 }
 
-/**
- * Brings a service up: leaves a healthy one alone, ends what is left of a broken one, and starts it on the data it has, or
- * `afresh` without.
- */
+/** What can be said about starting a service. */
+export interface StartOptions {
+  /** Start it without the data it has, even when it is healthy. */
+  afresh?: boolean;
+  signal?: AbortSignal | undefined;
+  /** Called right before its process starts. */
+  onStart?: (afresh: boolean) => void;
+}
+
+/** Brings a service up: leaves a healthy one alone, otherwise ends what is left of it and starts it. */
 export async function startService(
   service: Service,
-  { afresh = false, signal }: { afresh?: boolean; signal?: AbortSignal | undefined } = {},
+  { afresh = false, signal, onStart }: StartOptions = {},
 ): Promise<StartOutcome> {
   signal?.throwIfAborted();
-  if (!afresh && (await isHealthy(service))) {
+  if (!afresh && (await isHealthy(service, signal))) {
     await service.provision?.();
     return { started: false, unchanged: true, detail: `healthy at ${service.address}` };
   }
   const leftOver = await endProcesses(service.name, stopGraceMs);
   await assertPortsFree([service]);
-  if (afresh) await removeAll(service.dataDirs);
-  for (const folder of service.dataDirs) await mkdir(folder, { recursive: true });
-  await mkdir(logsDir, { recursive: true });
-  const pid = spawnDetached(service.name, await service.prepare(), logFileOf(service.name));
+  const fromNothing = afresh || service.inMemory === true;
+  if (fromNothing) await removeAll(service.dataDirs);
+  for (const folder of [...service.dataDirs, logsDir]) await mkdir(folder, { recursive: true });
+  const command = await service.prepare();
+  signal?.throwIfAborted();
+  onStart?.(fromNothing);
+  const pid = spawnDetached(service.name, command, logFileOf(service.name));
   try {
     await untilHealthy(service, signal);
     await service.provision?.();
@@ -113,6 +126,12 @@ export async function startService(
   }
   const restarted = leftOver > 0 ? ", after ending what was left of the last one" : "";
   return { started: true, detail: `${service.address}, pid ${pid}${restarted}` };
+}
+
+/** Tells one run of a service from the next; undefined when it does not run. */
+export async function runOf(service: Pick<Service, "name">): Promise<string | undefined> {
+  const leader = leaderOf(await stackProcesses(service.name));
+  return leader && `${leader.pid} ${leader.startTicks}`;
 }
 
 /** Ends a service and removes what it kept, unless told to keep it. Answers how many processes it ended. */
@@ -129,13 +148,12 @@ async function removeAll(folders: string[]): Promise<void> {
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 }
 
-async function isHealthy(service: Service): Promise<boolean> {
-  if ((await stackProcesses(service.name)).length === 0) return false;
-  // Somebody may have started it a moment ago, and a busy machine is slow to answer.
+async function isHealthy(service: Service, signal: AbortSignal | undefined): Promise<boolean> {
+  // A service at work on a busy machine may be slow to answer, and one that was just started is not ready yet.
   for (let attempt = 0; attempt < 5; attempt++) {
-    if ((await whyUnhealthy(service)) === undefined) return true;
     if (leaderOf(await stackProcesses(service.name)) === undefined) return false;
-    await sleep(500);
+    if ((await whyUnhealthy(service, signal)) === undefined) return true;
+    await sleep(500, undefined, signal && { signal });
   }
   return false;
 }

@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { aws, awsEnvFile, awsService, stackName, writeAwsEnvFile } from "./aws.ts";
 import { backupYaml } from "./backup-yaml.ts";
@@ -11,13 +11,14 @@ import { ensurePython } from "./python.ts";
 import { type Reporter, reportStep, silent } from "./reporter.ts";
 import {
   assertPortsFree,
+  runOf,
   type Service,
   type ServiceStatus,
-  type StartOutcome,
   startService,
   statusOf,
   stopService,
 } from "./service.ts";
+import { logFileOf } from "./tool.ts";
 
 /** Where the backups of both servers go. */
 export const backupPlace = { bucket: "bucket-b", rootPath: "backup" };
@@ -68,8 +69,8 @@ export interface StackInfo {
 export async function up(options: UpOptions = {}): Promise<StackInfo> {
   const { deploy: withDeploy = true, reporter = silent, signal } = options;
   await withLock(reporter, signal, async () => {
-    await reportStep(reporter, "python", () => ensurePython(signal));
     await assertPortsFree(services);
+    await reportStep(reporter, "python", () => ensurePython(signal));
     const startedHere: StartedHere[] = [];
     try {
       await startAll(startedHere, options, withDeploy);
@@ -98,19 +99,16 @@ interface StartedHere {
 async function startAll(startedHere: StartedHere[], options: UpOptions, withDeploy: boolean): Promise<void> {
   const { reporter = silent, signal } = options;
   const start = (service: Service, afresh: boolean) =>
-    reportStep(reporter, service.name, async (): Promise<StartOutcome> => {
-      const wasRunning = (await statusOf(service)).health === "healthy" && !afresh;
-      if (!wasRunning) startedHere.push({ service, afresh });
-      return startService(service, { afresh, signal });
-    });
+    reportStep(reporter, service.name, () =>
+      startService(service, { afresh, signal, onStart: (afresh) => startedHere.push({ service, afresh }) }),
+    );
 
-  // What the emulator holds is in its memory: a new one means empty buckets, so whoever kept data there starts afresh too.
-  const emulator = await start(awsEmulator, (await statusOf(awsEmulator)).health !== "healthy");
+  await start(awsEmulator, false);
   await writeAwsEnvFile();
   const deployment = withDeploy
     ? deploySteps(options, reporter).then(noFailure, asFailure)
     : Promise.resolve(undefined);
-  const starts = await Promise.allSettled(milvusServers.map((server) => start(server, emulator.started)));
+  const starts = await Promise.allSettled(milvusServers.map((server) => startOnEmulator(server, start)));
   for (const server of milvusServers) await writeFile(backupYamlOf(server), backupYaml(environmentOf(server)));
   const deployFailure = await deployment;
   for (const outcome of starts) if (outcome.status === "rejected") throw outcome.reason;
@@ -118,6 +116,21 @@ async function startAll(startedHere: StartedHere[], options: UpOptions, withDepl
     signal?.throwIfAborted();
     throw deployFailure;
   }
+}
+
+/**
+ * What the emulator holds is in its memory: a new one means empty buckets, so a server that kept its data in the last one has
+ * to start afresh. A note in the server's folder says which one it was.
+ */
+async function startOnEmulator(
+  server: MilvusService,
+  start: (service: Service, afresh: boolean) => Promise<unknown>,
+): Promise<void> {
+  const note = join(localDir, server.name, "emulator");
+  const emulator = (await runOf(awsEmulator)) ?? "";
+  const noted = await readFile(note, "utf8").catch(() => undefined);
+  await start(server, noted !== emulator);
+  await writeFile(note, emulator);
 }
 
 const noFailure = () => undefined;
@@ -182,5 +195,6 @@ function backupYamlOf(server: MilvusService): string {
 }
 
 function environmentOf(server: MilvusService) {
-  return { ...server, backupBucket: backupPlace.bucket, backupRootPath: backupPlace.rootPath };
+  const logFile = logFileOf(`milvus-backup-${server.name}`);
+  return { ...server, backupBucket: backupPlace.bucket, backupRootPath: backupPlace.rootPath, logFile };
 }
