@@ -20,7 +20,7 @@ export interface DeployOptions {
 }
 
 /** Runs `cdk bootstrap` in the emulator, once in its life. */
-export async function bootstrap({ app, signal }: DeployOptions = {}): Promise<StepOutcome> {
+export async function bootstrap({ signal }: Pick<DeployOptions, "signal"> = {}): Promise<StepOutcome> {
   const emulator = await runOf({ name: "aws" });
   if (emulator === undefined) throw new LocalStackError("The AWS emulator does not run: npm run local -- up");
   // A new emulator knows nothing of what was in the last one.
@@ -28,8 +28,8 @@ export async function bootstrap({ app, signal }: DeployOptions = {}): Promise<St
   if (existsSync(bootstrapped) && (await readFile(bootstrapped, "utf8")) === emulator) {
     return { unchanged: true, detail: `${aws.account}/${aws.region}` };
   }
-  // Bootstrapping needs no app: with one given the CLI would synthesize it first.
-  await cdk(["bootstrap", `aws://${aws.account}/${aws.region}`], { app: app ?? "true", signal });
+  // From a folder without cdk.json, as otherwise the CLI would synthesize the app first, which bootstrapping does not need.
+  await cdk(["bootstrap", `aws://${aws.account}/${aws.region}`], { signal, cwd: localDir });
   await writeFile(bootstrapped, emulator);
   return { detail: `${aws.account}/${aws.region}` };
 }
@@ -47,11 +47,12 @@ export async function stackOutputs(stack: string = stackName): Promise<Record<st
   return outputs[stack] ?? {};
 }
 
-async function cdk(args: string[], { app, signal }: DeployOptions): Promise<void> {
+async function cdk(args: string[], { app, signal, cwd }: DeployOptions & { cwd?: string }): Promise<void> {
   const general = ["--ci", "--no-color", "--no-notices", "--output", join(localDir, "cdk.out")];
   await runTool(join(binDir, "cdk"), [...args, ...general, ...(app === undefined ? [] : ["--app", app])], {
     log: "deploy",
     signal,
+    ...(cwd !== undefined && { cwd }),
     env: {
       ...withoutAws(process.env),
       ...awsEnvironment,

@@ -12,17 +12,23 @@ export interface ToolOptions {
   log: string;
   signal: AbortSignal | undefined;
   env: Record<string, string | undefined>;
+  /** The folder it runs in; the project's unless told otherwise. */
+  cwd?: string;
 }
 
 /** Runs a program to its end with its output in a log; a failure shows the end of that log. */
-export async function runTool(file: string, args: string[], { log, signal, env }: ToolOptions): Promise<void> {
+export async function runTool(
+  file: string,
+  args: string[],
+  { log, signal, env, cwd = projectDir }: ToolOptions,
+): Promise<void> {
   signal?.throwIfAborted();
   await mkdir(logsDir, { recursive: true });
   const logFile = logFileOf(log);
   await appendFile(logFile, `$ ${[file, ...args].join(" ")}\n`);
   const output = { file: logFile, append: true };
   const result = await execa(file, args, {
-    cwd: projectDir,
+    cwd,
     env: { ...env, ...markOf(log) },
     extendEnv: false,
     reject: false,
@@ -36,8 +42,16 @@ export async function runTool(file: string, args: string[], { log, signal, env }
     signal.throwIfAborted();
   }
   if (result.failed) {
-    throw new LocalStackError(`${log}: ${result.shortMessage}\n${await tailOf(logFile, 30)}\n(all of it: ${logFile})`);
+    throw new LocalStackError(
+      `${log}: ${result.shortMessage}\n${lastRunIn(await tailOf(logFile, 30))}\n(all of it: ${logFile})`,
+    );
   }
+}
+
+/** What the last of the commands in a log said. */
+function lastRunIn(text: string): string {
+  const lines = text.split("\n");
+  return lines.slice(lines.findLastIndex((line) => line.startsWith("$ ")) + 1).join("\n");
 }
 
 /** Where a service or tool logs. */
