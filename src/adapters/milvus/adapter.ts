@@ -1,0 +1,209 @@
+import type { Environment } from "../../core/environment.ts";
+import type {
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  DatabaseDescription,
+  GarbageCollectionPause,
+  Id,
+  ImportRequest,
+  KeyValue,
+} from "../../core/milvus-descriptions.ts";
+import { type Features, features } from "../../core/milvus-version.ts";
+import { defaultDatabase } from "../../core/names.ts";
+import type { Milvus } from "../../ports/milvus.ts";
+import {
+  aboutCollection,
+  createCollection,
+  describeCollection,
+  listIndexes,
+  listPartitions,
+  loadingProgress,
+  resolveAlias,
+  showCollections,
+} from "./collections.ts";
+import { statusError } from "./errors.ts";
+import { pauseGarbageCollection, resumeGarbageCollection } from "./garbage-collection.ts";
+import type { GrpcClient } from "./grpc-client.ts";
+import { grpcImports } from "./grpc-imports.ts";
+import type { ImportApi } from "./imports.ts";
+import { type HttpExchange, httpExchange, RestClient } from "./rest-client.ts";
+import { restImports } from "./rest-imports.ts";
+import { readKeyValue } from "./schema.ts";
+import { describeSegmentLogs } from "./segment-logs.ts";
+import { flush, listSegments } from "./segments.ts";
+
+/** Bounds of the adapter's own waits. */
+export interface AdapterLimits {
+  /** A Lambda runs 15 minutes at most. */
+  readonly flushTimeoutMs: number;
+}
+
+/** A Milvus of any version from 2.2 on, over gRPC and, for what came with 2.4 and later, REST. */
+export class MilvusAdapter implements Milvus {
+  readonly address: string;
+  readonly #grpc: GrpcClient;
+  readonly #rest: RestClient;
+  readonly #exchange: HttpExchange;
+  readonly #version: string;
+  readonly #features: Features;
+  readonly #imports: ImportApi;
+  readonly #managementAddress: string;
+  readonly #limits: AdapterLimits;
+
+  /** @param restAddress `host:port` of the REST interface */
+  constructor(environment: Environment, grpc: GrpcClient, version: string, restAddress: string, limits: AdapterLimits) {
+    this.address = grpc.endpoint.address;
+    this.#grpc = grpc;
+    this.#exchange = httpExchange(environment.milvus);
+    this.#rest = new RestClient(grpc.endpoint, environment.milvus, restAddress, this.#exchange);
+    this.#version = version;
+    this.#features = features(version);
+    this.#imports = this.#features.importApi === "rest" ? restImports(this.#rest) : grpcImports(grpc);
+    this.#managementAddress = environment.gcPause.address;
+    this.#limits = limits;
+  }
+
+  async version(): Promise<string> {
+    return this.#version;
+  }
+
+  async listDatabases(): Promise<string[]> {
+    const outcome = await this.#grpc.attempt<{ readonly db_names: readonly string[] }>("ListDatabases", {});
+    // before 2.2.9 there is one, without a name
+    if (outcome.kind === "unimplemented") return [defaultDatabase];
+    if (outcome.kind === "refused") throw statusError(this.#grpc.endpoint, "ListDatabases", outcome.status);
+    return [...outcome.response.db_names];
+  }
+
+  async describeDatabase(database: string): Promise<DatabaseDescription> {
+    if (!this.#features.describeDatabase) return { name: database, id: "0", properties: [] };
+    const answer = await this.#grpc.call<{ readonly dbID: string; readonly properties: readonly KeyValue[] }>(
+      "DescribeDatabase",
+      {},
+      { database, subject: `database ${database}` },
+    );
+    return { name: database, id: answer.dbID, properties: answer.properties.map(readKeyValue) };
+  }
+
+  async createDatabase(database: string, properties: readonly KeyValue[]): Promise<void> {
+    const request = { db_name: database, properties: properties.map(readKeyValue) };
+    await this.#grpc.call("CreateDatabase", request, { subject: `database ${database}` });
+  }
+
+  async listCollections(database: string): Promise<string[]> {
+    return (await showCollections(this.#grpc, database)).map(({ name }) => name);
+  }
+
+  async hasCollection(name: CollectionName): Promise<boolean> {
+    const request = { collection_name: name.collection };
+    const answer = await this.#grpc.call<{ readonly value: boolean }>("HasCollection", request, aboutCollection(name));
+    return answer.value;
+  }
+
+  describeCollection(name: CollectionName) {
+    return describeCollection(this.#grpc, name);
+  }
+
+  listPartitions(name: CollectionName) {
+    return listPartitions(this.#grpc, name);
+  }
+
+  listIndexes(name: CollectionName) {
+    return listIndexes(this.#grpc, name);
+  }
+
+  loadingProgress(name: CollectionName, partition?: string) {
+    return loadingProgress(this.#grpc, name, partition);
+  }
+
+  flush(name: CollectionName) {
+    return flush(this.#grpc, name, this.#limits.flushTimeoutMs);
+  }
+
+  listSegments(name: CollectionName) {
+    return listSegments(this.#grpc, name);
+  }
+
+  async describeSegmentLogs(name: CollectionName, collectionId: Id, segmentIds: readonly Id[]) {
+    if (!this.#features.segmentDescription) return undefined;
+    return describeSegmentLogs(this.#rest, name, collectionId, segmentIds);
+  }
+
+  async pauseGarbageCollection(seconds: number): Promise<GarbageCollectionPause | undefined> {
+    if (!this.#features.gcPause) return undefined;
+    return pauseGarbageCollection(this.#exchange, this.#managementAddress, seconds);
+  }
+
+  resumeGarbageCollection(pause: GarbageCollectionPause): Promise<void> {
+    return resumeGarbageCollection(this.#exchange, this.#managementAddress, pause);
+  }
+
+  createCollection(request: CreateCollectionRequest): Promise<void> {
+    return createCollection(this.#grpc, request, this.#features.disableFunctionRuntimeCheck);
+  }
+
+  async dropCollection(name: CollectionName): Promise<void> {
+    await this.#grpc.call("DropCollection", { collection_name: name.collection }, aboutCollection(name));
+  }
+
+  async renameCollection(name: CollectionName, newName: string): Promise<void> {
+    await this.#grpc.call("RenameCollection", { oldName: name.collection, newName }, aboutCollection(name));
+  }
+
+  async createPartition(name: CollectionName, partition: string): Promise<void> {
+    const request = { collection_name: name.collection, partition_name: partition };
+    await this.#grpc.call("CreatePartition", request, aboutCollection(name));
+  }
+
+  async createIndex(name: CollectionName, index: CreateIndexRequest): Promise<void> {
+    const about = aboutCollection(name);
+    await this.#grpc.call(
+      "CreateIndex",
+      {
+        collection_name: name.collection,
+        field_name: index.fieldName,
+        index_name: index.indexName,
+        extra_params: Object.entries(index.params).map(([key, value]) => ({ key, value })),
+      },
+      { ...about, subject: `index ${index.indexName || "(unnamed)"} on ${index.fieldName} of ${about.subject}` },
+    );
+  }
+
+  async createAlias(name: CollectionName, alias: string): Promise<void> {
+    const about = aboutCollection(name);
+    const request = { collection_name: name.collection, alias };
+    await this.#grpc.call("CreateAlias", request, { ...about, subject: `alias ${alias} of ${about.subject}` });
+  }
+
+  describeAlias(database: string, alias: string): Promise<string | undefined> {
+    return resolveAlias(this.#grpc, database, alias);
+  }
+
+  async load(name: CollectionName, partitions?: readonly string[]): Promise<void> {
+    const request = { collection_name: name.collection };
+    if (partitions === undefined) await this.#grpc.call("LoadCollection", request, aboutCollection(name));
+    else {
+      const some = { ...request, partition_names: [...partitions] };
+      await this.#grpc.call("LoadPartitions", some, aboutCollection(name));
+    }
+  }
+
+  async rowCount(name: CollectionName): Promise<bigint> {
+    const request = { collection_name: name.collection };
+    const answer = await this.#grpc.call<{ readonly stats: readonly KeyValue[] }>(
+      "GetCollectionStatistics",
+      request,
+      aboutCollection(name),
+    );
+    return BigInt(answer.stats.find(({ key }) => key === "row_count")?.value ?? "0");
+  }
+
+  submitImport(request: ImportRequest) {
+    return this.#imports.submit(request);
+  }
+
+  listImports(name: CollectionName) {
+    return this.#imports.list(name);
+  }
+}

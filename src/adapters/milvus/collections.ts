@@ -1,0 +1,170 @@
+import type {
+  CollectionDescription,
+  CollectionName,
+  CreateCollectionRequest,
+  IndexDescription,
+  KeyValue,
+  PartitionDescription,
+} from "../../core/milvus-descriptions.ts";
+import { qualifiedName } from "../../core/names.ts";
+import { absence, statusError } from "./errors.ts";
+import type { GrpcCall, GrpcClient } from "./grpc-client.ts";
+import { encodeField, encodeSchema, readKeyValue, readSchema, type SchemaMessage } from "./schema.ts";
+
+interface DescribeCollectionAnswer {
+  readonly schema: SchemaMessage;
+  readonly collectionID: string;
+  readonly db_id: string;
+  readonly shards_num: number;
+  readonly consistency_level: number;
+  readonly properties: readonly KeyValue[];
+  readonly aliases: readonly string[];
+  readonly created_timestamp: string;
+  readonly virtual_channel_names: readonly string[];
+  readonly physical_channel_names: readonly string[];
+}
+
+/** What every call about a collection carries. */
+export function aboutCollection(name: CollectionName): GrpcCall {
+  return { database: name.database, subject: qualifiedName(name) };
+}
+
+/** @throws CollectionNotFound */
+export async function describeCollection(client: GrpcClient, name: CollectionName): Promise<CollectionDescription> {
+  const request = { collection_name: name.collection };
+  const answer = await client.call<DescribeCollectionAnswer>("DescribeCollection", request, aboutCollection(name));
+  return {
+    name,
+    id: answer.collectionID,
+    databaseId: answer.db_id,
+    schema: readSchema(answer.schema),
+    shards: answer.shards_num,
+    consistencyLevel: answer.consistency_level,
+    properties: answer.properties.map(readKeyValue),
+    aliases: [...answer.aliases],
+    createdTimestamp: answer.created_timestamp,
+    virtualChannels: [...answer.virtual_channel_names],
+    physicalChannels: [...answer.physical_channel_names],
+  };
+}
+
+interface ShowCollectionsAnswer {
+  readonly collection_names: readonly string[];
+  readonly collection_ids: readonly string[];
+}
+
+/** Collections of a database: name and ID. */
+export async function showCollections(client: GrpcClient, database: string): Promise<{ name: string; id: string }[]> {
+  const answer = await client.call<ShowCollectionsAnswer>("ShowCollections", {}, { database });
+  return answer.collection_names.map((name, index) => ({ name, id: answer.collection_ids[index] ?? "0" }));
+}
+
+export async function listPartitions(client: GrpcClient, name: CollectionName): Promise<PartitionDescription[]> {
+  const answer = await client.call<{
+    readonly partition_names: readonly string[];
+    readonly partitionIDs: readonly string[];
+  }>("ShowPartitions", { collection_name: name.collection }, aboutCollection(name));
+  return answer.partition_names.map((partition, index) => ({ name: partition, id: answer.partitionIDs[index] ?? "0" }));
+}
+
+export async function listIndexes(client: GrpcClient, name: CollectionName): Promise<IndexDescription[]> {
+  const about = aboutCollection(name);
+  const outcome = await client.attempt<{
+    readonly index_descriptions: readonly {
+      readonly indexID: string;
+      readonly index_name: string;
+      readonly field_name: string;
+      readonly params: readonly KeyValue[];
+    }[];
+  }>("DescribeIndex", { collection_name: name.collection }, about);
+  if (outcome.kind === "unimplemented") return [];
+  if (outcome.kind === "refused") {
+    if (absence.isIndexNotFound(outcome.status)) return [];
+    throw statusError(client.endpoint, "DescribeIndex", outcome.status, about.subject);
+  }
+  return outcome.response.index_descriptions.map((index) => ({
+    id: index.indexID,
+    fieldName: index.field_name,
+    indexName: index.index_name,
+    params: Object.fromEntries(index.params.map(({ key, value }) => [key, value])),
+  }));
+}
+
+/** `commonpb.LoadState` */
+const loadState = { loading: 2, loaded: 3 } as const;
+
+/** Percent loaded, 0 where not loaded; of the collection, or of one partition. */
+export async function loadingProgress(client: GrpcClient, name: CollectionName, partition?: string): Promise<number> {
+  const about = aboutCollection(name);
+  const request = { collection_name: name.collection, partition_names: partition === undefined ? [] : [partition] };
+  // GetLoadingProgress of something that is not loaded is an error on some versions and 0 on others
+  const { state } = await client.call<{ readonly state: number }>("GetLoadState", request, about);
+  if (state === loadState.loaded) return 100;
+  if (state !== loadState.loading) return 0;
+  const { progress } = await client.call<{ readonly progress: string }>("GetLoadingProgress", request, about);
+  return Number(progress);
+}
+
+const functionCheck = "disable_func_runtime_check";
+
+/**
+ * Creates a collection exactly as described; the order of the fields decides their IDs (100, 101 ...).
+ * @param checksFunctions Milvus 2.6.8+: a collection with functions is created with their check at run time off, since imported
+ *   rows bring the functions' output with them, and set back to what was asked for afterwards
+ */
+export async function createCollection(
+  client: GrpcClient,
+  request: CreateCollectionRequest,
+  checksFunctions: boolean,
+): Promise<void> {
+  const { name } = request;
+  const about = aboutCollection(name);
+  const suspendCheck = checksFunctions && request.schema.functions.length > 0;
+  const properties = request.properties.map(readKeyValue);
+  const wanted = properties.find(({ key }) => key === functionCheck)?.value ?? "false";
+  await client.call(
+    "CreateCollection",
+    {
+      collection_name: name.collection,
+      schema: encodeSchema(name.collection, request.schema),
+      shards_num: request.shards,
+      consistency_level: request.consistencyLevel,
+      properties: suspendCheck
+        ? [...properties.filter(({ key }) => key !== functionCheck), { key: functionCheck, value: "true" }]
+        : properties,
+      num_partitions: request.partitionCount ?? 0,
+    },
+    about,
+  );
+  for (const field of request.addedFields) {
+    await client.call(
+      "AddCollectionField",
+      { collection_name: name.collection, schema: encodeField(field) },
+      { ...about, subject: `field ${field.name} of ${about.subject}` },
+    );
+  }
+  if (suspendCheck && wanted !== "true") {
+    const restored = [{ key: functionCheck, value: wanted }];
+    await client.call("AlterCollection", { collection_name: name.collection, properties: restored }, about);
+  }
+}
+
+/** The collection an alias stands for; undefined where there is no such alias. Works on every version, through DescribeCollection. */
+export async function resolveAlias(client: GrpcClient, database: string, alias: string): Promise<string | undefined> {
+  const about = aboutCollection({ database, collection: alias });
+  const outcome = await client.attempt<DescribeCollectionAnswer>(
+    "DescribeCollection",
+    { collection_name: alias },
+    about,
+  );
+  if (outcome.kind === "unimplemented") return undefined;
+  if (outcome.kind === "refused") {
+    const error = statusError(client.endpoint, "DescribeCollection", outcome.status, about.subject);
+    if (error.name === "CollectionNotFound") return undefined;
+    throw error;
+  }
+  const { collectionID, aliases } = outcome.response;
+  if (!aliases.includes(alias)) return undefined;
+  const collections = await showCollections(client, database);
+  return collections.find(({ id }) => id === collectionID)?.name;
+}

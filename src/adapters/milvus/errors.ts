@@ -1,0 +1,127 @@
+import { type ErrorName, PipelineError } from "../../core/errors.ts";
+
+/** What the messages need to know about the Milvus at the other end. */
+export interface MilvusEndpoint {
+  /** `host:port` */
+  readonly address: string;
+  readonly user: string;
+  readonly environment: string;
+}
+
+/** Milvus's `common.Status`, and the `code` and `message` of a REST answer. */
+export interface MilvusStatus {
+  /** Old numbers (2.2), 0 for success. */
+  readonly error_code: number;
+  /** New numbers (2.3+), 0 for success. */
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** `error_code` of 2.2 and, for old clients, later. */
+const legacyErrors: Readonly<Record<number, ErrorName>> = {
+  4: "CollectionNotFound",
+  28: "CollectionNotFound",
+  49: "MilvusBusy", // RateLimit
+  54: "MilvusFailed", // DiskQuotaExhausted: stays until somebody acts
+  53: "MilvusBusy", // MemoryQuotaExhausted
+  55: "MilvusBusy", // TimeTickLongDelay
+  56: "MilvusBusy", // NotReadyServe
+  57: "MilvusBusy", // NotReadyCoordActivating
+  100: "MilvusBusy", // DataCoordNA
+  1000: "MilvusBusy", // DDRequestRace
+};
+
+/** `code` of 2.3 and later. */
+const errors: Readonly<Record<number, ErrorName>> = {
+  1: "MilvusBusy", // service not ready
+  2: "MilvusBusy", // service unavailable
+  3: "MilvusBusy", // memory limit exceeded
+  4: "MilvusBusy", // too many concurrent requests
+  8: "MilvusBusy", // rate limit exceeded
+  100: "CollectionNotFound",
+  1400: "MilvusUnauthenticated",
+  1401: "MilvusUnauthenticated", // privilege not permitted
+  1800: "MilvusUnauthenticated", // REST: no or wrong credentials
+};
+
+/** Codes of "there is none" answers that a caller turns into an empty answer. */
+export const absence = {
+  /** 700 since 2.3, 25 before. */
+  isIndexNotFound: (status: MilvusStatus) => status.code === 700 || (status.code === 0 && status.error_code === 25),
+} as const;
+
+export function isSuccess(status: MilvusStatus): boolean {
+  return status.code === 0 && status.error_code === 0;
+}
+
+/** The error for an answer whose status is not success. */
+export function statusError(endpoint: MilvusEndpoint, call: string, status: MilvusStatus, subject = ""): PipelineError {
+  const { code, error_code: errorCode, reason } = status;
+  const name =
+    (code === 0 ? legacyErrors[errorCode] : errors[code]) ??
+    // some 2.2 and 2.3 answers carry "unexpected error" and the truth in words only
+    (/rate limit|quota exceeded|too many requests/i.test(reason)
+      ? "MilvusBusy"
+      : /can't find collection|collection not (found|exist)/i.test(reason)
+        ? "CollectionNotFound"
+        : "MilvusFailed");
+  return new PipelineError(name, message(name, endpoint, call, reason, subject), {
+    details: { address: endpoint.address, call, code: code || errorCode },
+  });
+}
+
+function message(name: ErrorName, endpoint: MilvusEndpoint, call: string, reason: string, subject: string): string {
+  const about = subject ? ` (${subject})` : "";
+  switch (name) {
+    case "CollectionNotFound":
+      return `collection ${subject} does not exist in Milvus at ${endpoint.address}`;
+    case "MilvusUnauthenticated":
+      return unauthenticatedMessage(endpoint, reason);
+    case "MilvusBusy":
+      return `Milvus at ${endpoint.address} is busy or not ready, ${call}${about} can be tried again: ${reason}`;
+    default:
+      return `Milvus at ${endpoint.address} refused ${call}${about}: ${reason}`;
+  }
+}
+
+/** No connection, or none in time. */
+export function unreachableError(endpoint: MilvusEndpoint, reason: string, cause?: unknown): PipelineError {
+  return new PipelineError(
+    "MilvusUnreachable",
+    `Milvus at ${endpoint.address} cannot be reached: ${reason}. Check milvus.address, milvus.port and milvus.tlsMode of ` +
+      `environment ${endpoint.environment}, that the server runs, and that the network lets the pipeline through`,
+    { details: { address: endpoint.address, environment: endpoint.environment }, cause },
+  );
+}
+
+/** Wrong credentials, or a user without the privilege. */
+export function unauthenticatedError(endpoint: MilvusEndpoint, reason: string, cause?: unknown): PipelineError {
+  return new PipelineError("MilvusUnauthenticated", unauthenticatedMessage(endpoint, reason), {
+    details: { address: endpoint.address, environment: endpoint.environment, user: endpoint.user },
+    cause,
+  });
+}
+
+function unauthenticatedMessage(endpoint: MilvusEndpoint, reason: string): string {
+  const who = endpoint.user ? `user ${JSON.stringify(endpoint.user)}` : "an anonymous user (milvus.user is empty)";
+  return (
+    `Milvus at ${endpoint.address} rejects ${who}: ${reason}. ` +
+    `Check milvus.user and milvus.password of environment ${endpoint.environment}, and the privileges of that user`
+  );
+}
+
+/** A passing fault of a connection that worked before. */
+export function busyError(endpoint: MilvusEndpoint, call: string, reason: string, cause?: unknown): PipelineError {
+  return new PipelineError("MilvusBusy", `Milvus at ${endpoint.address} did not answer ${call}: ${reason}`, {
+    details: { address: endpoint.address, call },
+    cause,
+  });
+}
+
+/** Anything else the server or the protocol says no to. */
+export function failedError(endpoint: MilvusEndpoint, call: string, reason: string, cause?: unknown): PipelineError {
+  return new PipelineError("MilvusFailed", `Milvus at ${endpoint.address} refused ${call}: ${reason}`, {
+    details: { address: endpoint.address, call },
+    cause,
+  });
+}

@@ -1,0 +1,188 @@
+import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import type { MilvusSettings } from "../../core/environment.ts";
+import {
+  busyError,
+  failedError,
+  isSuccess,
+  type MilvusEndpoint,
+  type MilvusStatus,
+  statusError,
+  unauthenticatedError,
+  unreachableError,
+} from "./errors.ts";
+import { type PlainMessage, type RpcMethod, rpcMethod } from "./protocol.ts";
+
+/** How long one call may take; DDL calls of a busy Milvus take tens of seconds. */
+const callTimeoutMs = 60_000;
+
+export interface GrpcCall {
+  /** Defaults to `default`. */
+  readonly database?: string;
+  /** What the call is about, for error messages: `default.coll`. */
+  readonly subject?: string;
+  readonly timeoutMs?: number;
+}
+
+/** The outcome of a call whose refusal the caller wants to look at. */
+export type GrpcOutcome<T> =
+  | { readonly kind: "ok"; readonly response: T }
+  | { readonly kind: "refused"; readonly status: MilvusStatus }
+  /** The server does not know the call. */
+  | { readonly kind: "unimplemented" };
+
+/** One gRPC connection to a Milvus proxy. Every failure leaves as a PipelineError. */
+export class GrpcClient {
+  readonly endpoint: MilvusEndpoint;
+  readonly #client: Client;
+  readonly #authorization: string;
+  readonly #methods = new Map<string, RpcMethod>();
+
+  constructor(endpoint: MilvusEndpoint, settings: MilvusSettings) {
+    this.endpoint = endpoint;
+    this.#authorization =
+      settings.user || settings.password
+        ? Buffer.from(`${settings.user}:${settings.password}`, "utf8").toString("base64")
+        : "";
+    this.#client = new Client(endpoint.address, channelCredentials(settings), {
+      "grpc.max_receive_message_length": -1,
+      "grpc.max_send_message_length": -1,
+      // Lambda freezes between invocations: find a dead connection quickly afterwards
+      "grpc.keepalive_time_ms": 10_000,
+      "grpc.keepalive_timeout_ms": 5_000,
+      "grpc.initial_reconnect_backoff_ms": 200,
+      "grpc.max_reconnect_backoff_ms": 2_000,
+      // environment proxies of a build machine have no business between the pipeline and Milvus
+      "grpc.enable_http_proxy": 0,
+      ...(settings.serverName
+        ? { "grpc.ssl_target_name_override": settings.serverName, "grpc.default_authority": settings.serverName }
+        : {}),
+    });
+  }
+
+  /** Calls and throws where Milvus does not answer with success. */
+  async call<T = PlainMessage>(name: string, request: PlainMessage, options: GrpcCall = {}): Promise<T> {
+    const outcome = await this.attempt<T>(name, request, options);
+    if (outcome.kind === "ok") return outcome.response;
+    if (outcome.kind === "refused") throw statusError(this.endpoint, name, outcome.status, options.subject);
+    throw failedError(this.endpoint, name, "this Milvus version does not have the call");
+  }
+
+  /** Calls; a refusal by status and a call the server does not have are answers, everything else is thrown. */
+  async attempt<T = PlainMessage>(
+    name: string,
+    request: PlainMessage,
+    options: GrpcCall = {},
+  ): Promise<GrpcOutcome<T>> {
+    let response: PlainMessage;
+    try {
+      response = await this.#invoke(name, request, options);
+    } catch (error) {
+      if (isServiceError(error) && error.code === status.UNIMPLEMENTED) return { kind: "unimplemented" };
+      throw this.#transportError(name, error);
+    }
+    const milvusStatus = (response.status ?? response) as MilvusStatus;
+    // answers without any status (GetFlushState of old servers) count as success
+    if (typeof milvusStatus.error_code === "number" && !isSuccess(milvusStatus)) {
+      return { kind: "refused", status: milvusStatus };
+    }
+    return { kind: "ok", response: response as T };
+  }
+
+  /**
+   * Asks for the version, and so finds out whether Milvus is there and takes the credentials.
+   * @returns as the server says it: `v2.3.5-lite`
+   * @throws MilvusUnreachable within `timeoutMs`, MilvusUnauthenticated
+   */
+  async handshake(timeoutMs: number): Promise<string> {
+    let response: PlainMessage;
+    try {
+      response = await this.#invoke("GetVersion", {}, { timeoutMs });
+    } catch (error) {
+      const passing = isServiceError(error) && (error.code === status.UNAVAILABLE || isTimeout(error));
+      if (!passing) throw this.#transportError("GetVersion", error);
+      const reason = isTimeout(error) ? `no answer within ${timeoutMs} ms` : innerReason(error.details);
+      throw unreachableError(this.endpoint, reason, error);
+    }
+    const milvusStatus = response.status as MilvusStatus | null;
+    if (milvusStatus && !isSuccess(milvusStatus)) throw statusError(this.endpoint, "GetVersion", milvusStatus);
+    return String(response.version);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #invoke(name: string, request: PlainMessage, options: GrpcCall): Promise<PlainMessage> {
+    const method = this.#method(name);
+    const database = options.database || "default";
+    const metadata = new Metadata();
+    if (this.#authorization) metadata.set("authorization", this.#authorization);
+    metadata.set("dbname", database);
+    const message = method.databaseField ? { [method.databaseField]: database, ...request } : request;
+    const deadline = Date.now() + (options.timeoutMs ?? callTimeoutMs);
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        method.path,
+        method.serialize,
+        method.deserialize,
+        message,
+        metadata,
+        { deadline },
+        (error, response) => {
+          if (error) reject(error);
+          else resolve(response ?? {});
+        },
+      );
+    });
+  }
+
+  #method(name: string): RpcMethod {
+    let method = this.#methods.get(name);
+    if (!method) {
+      method = rpcMethod(name);
+      this.#methods.set(name, method);
+    }
+    return method;
+  }
+
+  #transportError(call: string, error: unknown): Error {
+    if (!isServiceError(error)) return error instanceof Error ? error : new Error(String(error));
+    switch (error.code) {
+      case status.UNAUTHENTICATED:
+      case status.PERMISSION_DENIED:
+        return unauthenticatedError(this.endpoint, error.details, error);
+      case status.UNAVAILABLE:
+      case status.DEADLINE_EXCEEDED:
+      case status.RESOURCE_EXHAUSTED:
+      case status.CANCELLED:
+      case status.ABORTED:
+        return busyError(this.endpoint, call, innerReason(error.details), error);
+      default:
+        return failedError(this.endpoint, call, error.details || error.message, error);
+    }
+  }
+}
+
+function channelCredentials(settings: MilvusSettings): ChannelCredentials {
+  if (settings.tlsMode === 0) return credentials.createInsecure();
+  const pem = (text: string) => (text ? Buffer.from(text, "utf8") : null);
+  const mutual = settings.tlsMode === 2;
+  return credentials.createSsl(
+    pem(settings.caCert),
+    mutual ? pem(settings.mtlsKey) : null,
+    mutual ? pem(settings.mtlsCert) : null,
+  );
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && "code" in error && "details" in error;
+}
+
+function isTimeout(error: ServiceError): boolean {
+  return error.code === status.DEADLINE_EXCEEDED;
+}
+
+/** grpc-js wraps the reason: `No connection established. Last error: Error: connect ECONNREFUSED ...`. */
+function innerReason(details: string): string {
+  return details.replace(/^No connection established\. Last error: (Error: )?/, "").replace(/\.$/, "");
+}

@@ -1,0 +1,128 @@
+import http from "node:http";
+import https from "node:https";
+import { parse, stringify } from "lossless-json";
+import { z } from "zod";
+import type { MilvusSettings } from "../../core/environment.ts";
+import {
+  busyError,
+  failedError,
+  isSuccess,
+  type MilvusEndpoint,
+  type MilvusStatus,
+  statusError,
+  unauthenticatedError,
+} from "./errors.ts";
+
+const requestTimeoutMs = 60_000;
+
+/** What Milvus wraps every REST v2 answer in. Numbers arrive as decimal strings, so that 64-bit ones keep every digit. */
+const envelope = z.object({
+  code: z.coerce.number(),
+  message: z.string().optional(),
+  data: z.unknown().optional(),
+});
+
+/** Connection refused, name not found and the like, before any answer. */
+export class NoConnection extends Error {}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** One HTTP exchange; TLS as the environment has it. */
+export type HttpExchange = (
+  url: URL,
+  options: { method: "GET" | "POST"; headers: Record<string, string>; body?: string; timeoutMs: number },
+) => Promise<HttpAnswer>;
+
+/** HTTP with the TLS settings of an environment: its own CA, its client certificate, another server name. */
+export function httpExchange(settings: MilvusSettings): HttpExchange {
+  const agent = new https.Agent({
+    keepAlive: true,
+    ...(settings.caCert ? { ca: settings.caCert } : {}),
+    ...(settings.tlsMode === 2 ? { cert: settings.mtlsCert, key: settings.mtlsKey } : {}),
+    ...(settings.serverName ? { servername: settings.serverName } : {}),
+  });
+  return (url, { method, headers, body, timeoutMs }) =>
+    new Promise((resolve, reject) => {
+      const secure = url.protocol === "https:";
+      const options = { method, headers, timeout: timeoutMs, ...(secure ? { agent } : {}) };
+      const request = (secure ? https : http).request(url, options, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
+        );
+      });
+      request.on("timeout", () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+      request.on("error", (error) => reject(new NoConnection(error.message, { cause: error })));
+      request.end(body);
+    });
+}
+
+/** Milvus's REST v2 interface on the proxy port. Every failure leaves as a PipelineError. */
+export class RestClient {
+  readonly endpoint: MilvusEndpoint;
+  readonly #base: string;
+  readonly #token: string;
+  readonly #exchange: HttpExchange;
+
+  /** @param address `host:port` of the proxy; the REST interface shares the port with gRPC */
+  constructor(endpoint: MilvusEndpoint, settings: MilvusSettings, address: string, exchange: HttpExchange) {
+    this.endpoint = endpoint;
+    this.#base = `${settings.tlsMode > 0 ? "https" : "http"}://${address}`;
+    this.#token = settings.user || settings.password ? `${settings.user}:${settings.password}` : "";
+    this.#exchange = exchange;
+  }
+
+  /**
+   * Posts `body` (bigints become bare 64-bit numbers) and reads the answer's `data`, whose numbers are decimal strings.
+   * @param path `/v2/vectordb/jobs/import/create`
+   * @param subject what it is about, for error messages
+   */
+  async post<T>(path: string, body: unknown, data: z.ZodType<T>, subject: string): Promise<T> {
+    const headers: Record<string, string> = {
+      "content-type": "application/json",
+      accept: "application/json",
+      ...(this.#token ? { authorization: `Bearer ${this.#token}` } : {}),
+    };
+    let answer: HttpAnswer;
+    try {
+      const url = new URL(path, this.#base);
+      const text = stringify(body) ?? "{}";
+      answer = await this.#exchange(url, { method: "POST", headers, body: text, timeoutMs: requestTimeoutMs });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw busyError(this.endpoint, path, reason, error);
+    }
+    if (answer.status === 401 || answer.status === 403) {
+      throw unauthenticatedError(this.endpoint, `${path} answered HTTP ${answer.status}`);
+    }
+    if (answer.status === 429 || answer.status >= 500) {
+      throw busyError(this.endpoint, path, `HTTP ${answer.status} ${answer.body.slice(0, 200)}`);
+    }
+    const read = envelope.safeParse(parseNumbersAsText(answer.body));
+    if (!read.success) {
+      throw failedError(this.endpoint, path, `an answer that is not Milvus's: HTTP ${answer.status}`, read.error);
+    }
+    // REST says 200 where it means success, on some 2.4 releases
+    const code = read.data.code === 200 ? 0 : read.data.code;
+    const status: MilvusStatus = { code, error_code: 0, reason: read.data.message ?? "" };
+    if (!isSuccess(status)) throw statusError(this.endpoint, path, status, subject);
+    const content = data.safeParse(read.data.data ?? {});
+    if (!content.success) {
+      throw failedError(this.endpoint, path, `an answer of another shape: ${z.prettifyError(content.error)}`);
+    }
+    return content.data;
+  }
+}
+
+function parseNumbersAsText(body: string): unknown {
+  try {
+    return parse(body, undefined, (number) => number);
+  } catch {
+    return undefined;
+  }
+}

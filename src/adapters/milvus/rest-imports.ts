@@ -1,0 +1,115 @@
+import { z } from "zod";
+import type { CollectionName, ImportFiles, ImportRequest, ImportTask } from "../../core/milvus-descriptions.ts";
+import { defaultDatabase, qualifiedName } from "../../core/names.ts";
+import { type ImportApi, importOptions } from "./imports.ts";
+import type { RestClient } from "./rest-client.ts";
+
+/** Numbers of REST answers arrive as decimal strings. */
+const count = z.union([z.string(), z.number()]).transform(Number);
+const rows = z.union([z.string(), z.number()]).transform((value) => BigInt(value));
+
+const created = z.object({ jobId: z.string() });
+const jobList = z.object({ records: z.array(z.object({ jobId: z.string() })).default([]) });
+const job = z.object({
+  state: z.string(),
+  progress: count.default(0),
+  importedRows: rows.optional(),
+  totalRows: rows.optional(),
+  reason: z.string().default(""),
+  details: z.array(z.object({ fileName: z.string() })).default([]),
+});
+
+/** Uncommitted and Committing (3.0) are stages on the way to Completed. */
+const states: Readonly<Record<string, ImportTask["state"]>> = {
+  Pending: "pending",
+  Completed: "completed",
+  Failed: "failed",
+};
+
+/** Import jobs of Milvus 2.4 and newer. */
+export function restImports(client: RestClient): ImportApi {
+  return {
+    async submit(request) {
+      const body = {
+        dbName: request.name.database || defaultDatabase,
+        collectionName: request.name.collection,
+        ...(request.partition ? { partitionName: request.partition } : {}),
+        files: request.files.map((files) => requestPaths(request, files)),
+        options: importOptions(request),
+      };
+      const { jobId } = await client.post(
+        "/v2/vectordb/jobs/import/create",
+        body,
+        created,
+        qualifiedName(request.name),
+      );
+      return jobId;
+    },
+
+    async list(name) {
+      const dbName = name.database || defaultDatabase;
+      const subject = qualifiedName(name);
+      const { records } = await client.post(
+        "/v2/vectordb/jobs/import/list",
+        { dbName, collectionName: name.collection },
+        jobList,
+        subject,
+      );
+      const tasks: ImportTask[] = [];
+      // one after another: a restore has few jobs, and a describe is cheap for neither side's rate limits
+      for (const { jobId } of records) tasks.push(await describe(client, name, dbName, jobId));
+      return tasks;
+    },
+  };
+}
+
+async function describe(client: RestClient, name: CollectionName, dbName: string, jobId: string): Promise<ImportTask> {
+  const subject = `import job ${jobId} of ${qualifiedName(name)}`;
+  const answer = await client.post("/v2/vectordb/jobs/import/describe", { dbName, jobId }, job, subject);
+  const state = states[answer.state] ?? "importing";
+  return {
+    id: jobId,
+    state,
+    progress: answer.progress,
+    rows: answer.importedRows ?? (state === "completed" ? (answer.totalRows ?? 0n) : 0n),
+    failedReason: state === "failed" ? answer.reason : "",
+    // no answer of the REST interface tells it
+    partition: "",
+    files: submittedDirectories(answer.details.map(({ fileName }) => fileName)),
+  };
+}
+
+function requestPaths(request: ImportRequest, { insert, delta }: ImportFiles): string[] {
+  if (request.kind === "l0") return [delta];
+  return delta === "" ? [insert] : [insert, delta];
+}
+
+/**
+ * The directories that were submitted, from what describing a job tells: Milvus breaks them up into their segments and names
+ * each as Go prints a list, `[<insert dir>/<segment>/ <delta dir>/<segment>/]`, the second only where the segment has deletes.
+ * An L0 job keeps its delta directory as it was submitted. A job that waits yet tells nothing: no files.
+ */
+export function submittedDirectories(fileNames: readonly string[]): ImportFiles[] {
+  const deltaOf = new Map<string, string>();
+  const levelZero: ImportFiles[] = [];
+  for (const fileName of fileNames) {
+    const [first = "", second = ""] = fileName.replace(/^\[|\]$/g, "").split(" ");
+    if (first === "") continue;
+    if (second === "" && first.includes("delta_log/")) {
+      levelZero.push({ insert: "", delta: asDirectory(first) });
+      continue;
+    }
+    const insert = parentDirectory(first);
+    const delta = second === "" ? "" : parentDirectory(second);
+    deltaOf.set(insert, deltaOf.get(insert) || delta);
+  }
+  return [...[...deltaOf].map(([insert, delta]) => ({ insert, delta })), ...levelZero];
+}
+
+function asDirectory(path: string): string {
+  return path.endsWith("/") ? path : `${path}/`;
+}
+
+function parentDirectory(path: string): string {
+  return path.replace(/[^/]*\/?$/, "");
+}

@@ -1,0 +1,522 @@
+import { PipelineError } from "../../src/core/errors.ts";
+import { features } from "../../src/core/milvus-version.ts";
+import { defaultDatabase, qualifiedName } from "../../src/core/names.ts";
+import type {
+  CollectionDescription,
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  DatabaseDescription,
+  FieldDescription,
+  FlushedCollection,
+  GarbageCollectionPause,
+  Id,
+  ImportRequest,
+  ImportTask,
+  IndexDescription,
+  KeyValue,
+  Milvus,
+  PartitionDescription,
+  SegmentDescription,
+  SegmentLogs,
+} from "../../src/ports/milvus.ts";
+
+/** What a test says about one partition or collection that is there from the start. */
+export interface MemorySegment extends SegmentDescription {
+  readonly logs?: SegmentLogs;
+}
+
+interface Collection {
+  description: CollectionDescription;
+  partitions: PartitionDescription[];
+  indexes: IndexDescription[];
+  segments: MemorySegment[];
+  imports: MemoryImport[];
+  /** Loaded partitions; `*` stands for the whole collection. */
+  loaded: Map<string, number>;
+  /** Segments sealed by the next flush. */
+  growing: MemorySegment[];
+}
+
+interface MemoryImport {
+  task: ImportTask;
+  request: ImportRequest;
+  polls: number;
+}
+
+export interface MemoryMilvusOptions {
+  readonly address?: string;
+  readonly version?: string;
+  /** How many listImports an import takes until it is completed; 2. */
+  readonly pollsPerImport?: number;
+  /** How many loadingProgress a load takes until 100; 1. */
+  readonly pollsPerLoad?: number;
+  /** The rows of one imported pair of directories; none where absent. */
+  readonly rowsOf?: (insertDirectory: string) => bigint;
+}
+
+/** A call to fail on purpose; `times` absent: for good. */
+interface PlannedFailure {
+  readonly method: keyof Milvus;
+  readonly error: Error;
+  readonly matches: (...args: readonly unknown[]) => boolean;
+  remaining: number;
+}
+
+/**
+ * The Milvus port in memory, for tests of the steps: databases, collections, partitions, indexes, aliases, loading, segments and
+ * imports with states that advance with every poll. It holds no rows, only their counts.
+ */
+export class MemoryMilvus implements Milvus {
+  readonly address: string;
+  /** Every call in order: `createCollection default.coll`. */
+  readonly calls: string[] = [];
+  readonly #version: string;
+  readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad">> &
+    Pick<MemoryMilvusOptions, "rowsOf">;
+  readonly #databases = new Map<string, DatabaseDescription>();
+  /** By qualified name. */
+  readonly #collections = new Map<string, Collection>();
+  readonly #failures: PlannedFailure[] = [];
+  readonly #pauses = new Set<string>();
+  #nextId = 470_000_000_000_000_001n;
+
+  constructor(options: MemoryMilvusOptions = {}) {
+    this.address = options.address ?? "milvus.test:19530";
+    this.#version = options.version ?? "2.3.5";
+    this.#options = {
+      pollsPerImport: options.pollsPerImport ?? 2,
+      pollsPerLoad: options.pollsPerLoad ?? 1,
+      ...(options.rowsOf ? { rowsOf: options.rowsOf } : {}),
+    };
+    this.#databases.set(defaultDatabase, { name: defaultDatabase, id: "1", properties: [] });
+  }
+
+  // ---- what tests do to it
+
+  /** Puts a collection in, as it is described: its ID, partitions, segments, indexes. */
+  addCollection(
+    description: CollectionDescription,
+    parts: {
+      partitions?: readonly PartitionDescription[];
+      segments?: readonly MemorySegment[];
+      /** Segments that only a flush makes visible as flushed. */
+      growing?: readonly MemorySegment[];
+      indexes?: readonly IndexDescription[];
+      /** true: the whole collection; otherwise names of partitions. */
+      loaded?: boolean | readonly string[];
+    } = {},
+  ): void {
+    const { database } = description.name;
+    if (!this.#databases.has(database)) this.#addDatabase(database, []);
+    const loaded = parts.loaded === true ? ["*"] : parts.loaded || [];
+    this.#collections.set(qualifiedName(description.name), {
+      description,
+      partitions: [...(parts.partitions ?? [{ id: this.#newId(), name: "_default" }])],
+      indexes: [...(parts.indexes ?? [])],
+      segments: [...(parts.segments ?? [])],
+      growing: [...(parts.growing ?? [])],
+      imports: [],
+      loaded: new Map(loaded.map((partition) => [partition, 100])),
+    });
+  }
+
+  /** Replaces what listSegments answers: compaction, say. */
+  setSegments(name: CollectionName, segments: readonly MemorySegment[]): void {
+    this.#get(name).segments = [...segments];
+  }
+
+  /**
+   * Makes calls of `method` throw.
+   * @param options `times` (default: for good), `when`: only calls with such arguments
+   */
+  fail(
+    method: keyof Milvus,
+    error: Error,
+    options: { times?: number; when?: (...args: readonly unknown[]) => boolean } = {},
+  ): void {
+    this.#failures.push({
+      method,
+      error,
+      matches: options.when ?? (() => true),
+      remaining: options.times ?? Number.POSITIVE_INFINITY,
+    });
+  }
+
+  /** Makes the next polls of matching imports answer `failed`. */
+  failImports(name: CollectionName, reason: string, partition?: string): void {
+    for (const memory of this.#get(name).imports) {
+      if (partition === undefined || memory.task.partition === partition) {
+        memory.task = { ...memory.task, state: "failed", failedReason: reason };
+      }
+    }
+  }
+
+  /** Forgets the imports of a collection, as Milvus does after a while. */
+  forgetImports(name: CollectionName): void {
+    this.#get(name).imports = [];
+  }
+
+  /** What was submitted for a collection, in order. */
+  submittedImports(name: CollectionName): ImportRequest[] {
+    return this.#get(name).imports.map(({ request }) => request);
+  }
+
+  /** Tickets of pauses that were not ended. */
+  get openPauses(): readonly string[] {
+    return [...this.#pauses];
+  }
+
+  // ---- the port
+
+  async version(): Promise<string> {
+    this.#called("version");
+    return this.#version;
+  }
+
+  async listDatabases(): Promise<string[]> {
+    this.#called("listDatabases");
+    return [...this.#databases.keys()];
+  }
+
+  async describeDatabase(database: string): Promise<DatabaseDescription> {
+    this.#called("describeDatabase", database);
+    return this.#database(database);
+  }
+
+  async createDatabase(database: string, properties: readonly KeyValue[]): Promise<void> {
+    this.#called("createDatabase", database, properties);
+    if (this.#databases.has(database)) throw this.#refused("CreateDatabase", `database already exist: ${database}`);
+    this.#addDatabase(database, properties);
+  }
+
+  async listCollections(database: string): Promise<string[]> {
+    this.#called("listCollections", database);
+    this.#database(database);
+    return this.#inDatabase(database).map(({ description }) => description.name.collection);
+  }
+
+  async hasCollection(name: CollectionName): Promise<boolean> {
+    this.#called("hasCollection", name);
+    return this.#find(name) !== undefined;
+  }
+
+  async describeCollection(name: CollectionName): Promise<CollectionDescription> {
+    this.#called("describeCollection", name);
+    return { ...this.#get(name).description, name };
+  }
+
+  async listPartitions(name: CollectionName): Promise<PartitionDescription[]> {
+    this.#called("listPartitions", name);
+    return [...this.#get(name).partitions];
+  }
+
+  async listIndexes(name: CollectionName): Promise<IndexDescription[]> {
+    this.#called("listIndexes", name);
+    return [...this.#get(name).indexes];
+  }
+
+  async loadingProgress(name: CollectionName, partition?: string): Promise<number> {
+    this.#called("loadingProgress", name, partition);
+    const { loaded } = this.#get(name);
+    const keys = partition === undefined ? [...loaded.keys()] : [partition, "*"].filter((key) => loaded.has(key));
+    if (keys.length === 0) return 0;
+    const progress = Math.min(...keys.map((key) => loaded.get(key) ?? 0));
+    for (const key of keys) {
+      loaded.set(key, Math.min(100, (loaded.get(key) ?? 0) + Math.ceil(100 / this.#options.pollsPerLoad)));
+    }
+    return progress;
+  }
+
+  async flush(name: CollectionName): Promise<FlushedCollection> {
+    this.#called("flush", name);
+    const collection = this.#get(name);
+    const sealed = collection.growing.map((segment) => ({ ...segment, state: "Flushed" as const }));
+    collection.segments.push(...sealed);
+    collection.growing = [];
+    return {
+      segmentIds: collection.segments.filter(({ state }) => state === "Flushed").map(({ id }) => id),
+      channelTimestamp: "0",
+      sealTime: 0,
+      channelCheckpoints: {},
+    };
+  }
+
+  async listSegments(name: CollectionName): Promise<SegmentDescription[]> {
+    this.#called("listSegments", name);
+    const { segments, growing } = this.#get(name);
+    return [...segments, ...growing].map(({ logs: _, ...segment }) => segment);
+  }
+
+  async describeSegmentLogs(
+    name: CollectionName,
+    collectionId: Id,
+    segmentIds: readonly Id[],
+  ): Promise<SegmentLogs[] | undefined> {
+    this.#called("describeSegmentLogs", name, collectionId, segmentIds);
+    if (!features(this.#version).segmentDescription) return undefined;
+    return this.#get(name).segments.flatMap(({ id, logs }) => (logs && segmentIds.includes(id) ? [logs] : []));
+  }
+
+  async pauseGarbageCollection(seconds: number): Promise<GarbageCollectionPause | undefined> {
+    this.#called("pauseGarbageCollection", seconds);
+    if (!features(this.#version).gcPause) return undefined;
+    const ticket = `ticket-${this.#newId()}`;
+    this.#pauses.add(ticket);
+    return { ticket };
+  }
+
+  async resumeGarbageCollection(pause: GarbageCollectionPause): Promise<void> {
+    this.#called("resumeGarbageCollection", pause.ticket);
+    this.#pauses.delete(pause.ticket);
+  }
+
+  async createCollection(request: CreateCollectionRequest): Promise<void> {
+    this.#called("createCollection", request.name);
+    const { name, schema } = request;
+    const { id: databaseId } = this.#database(name.database);
+    if (this.#find(name)) throw this.#refused("CreateCollection", `collection already exists: ${qualifiedName(name)}`);
+    const id = this.#newId();
+    const fields = numbered([...schema.fields, ...(schema.enableDynamicField ? [dynamicField] : [])]);
+    const added = numbered(request.addedFields, fields.length);
+    this.#collections.set(qualifiedName(name), {
+      description: {
+        name,
+        id,
+        databaseId,
+        schema: { ...schema, name: name.collection, fields: [...fields, ...added] },
+        shards: request.shards,
+        consistencyLevel: request.consistencyLevel,
+        properties: [...request.properties],
+        aliases: [],
+        createdTimestamp: this.#newId(),
+        virtualChannels: channels(request.shards, (shard) => `by-dev-rootcoord-dml_${shard}_${id}v${shard}`),
+        physicalChannels: channels(request.shards, (shard) => `by-dev-rootcoord-dml_${shard}`),
+      },
+      partitions: this.#newPartitions(request),
+      indexes: [],
+      segments: [],
+      growing: [],
+      imports: [],
+      loaded: new Map(),
+    });
+  }
+
+  async dropCollection(name: CollectionName): Promise<void> {
+    this.#called("dropCollection", name);
+    // as Milvus: dropping what is not there is no error, dropping by alias is refused
+    this.#collections.delete(qualifiedName(name));
+  }
+
+  async renameCollection(name: CollectionName, newName: string): Promise<void> {
+    this.#called("renameCollection", name, newName);
+    const collection = this.#get(name);
+    const target = { database: name.database, collection: newName };
+    if (this.#find(target)) {
+      throw this.#refused("RenameCollection", `duplicated new collection name ${qualifiedName(target)}`);
+    }
+    this.#collections.delete(qualifiedName(name));
+    const { schema } = collection.description;
+    collection.description = { ...collection.description, name: target, schema: { ...schema, name: newName } };
+    this.#collections.set(qualifiedName(target), collection);
+  }
+
+  async createPartition(name: CollectionName, partition: string): Promise<void> {
+    this.#called("createPartition", name, partition);
+    const { partitions } = this.#get(name);
+    if (!partitions.some((existing) => existing.name === partition)) {
+      partitions.push({ id: this.#newId(), name: partition });
+    }
+  }
+
+  async createIndex(name: CollectionName, index: CreateIndexRequest): Promise<void> {
+    this.#called("createIndex", name, index.indexName || index.fieldName);
+    const { indexes, description } = this.#get(name);
+    if (!description.schema.fields.some((field) => field.name === index.fieldName)) {
+      throw this.#refused("CreateIndex", `cannot create index on non-exist field: ${index.fieldName}`);
+    }
+    const indexName = index.indexName || index.fieldName;
+    const existing = indexes.find((other) => other.indexName === indexName || other.fieldName === index.fieldName);
+    if (existing) {
+      if (existing.indexName === indexName && same(existing.params, index.params)) return;
+      throw this.#refused("CreateIndex", "at most one distinct index is allowed per field");
+    }
+    indexes.push({ id: this.#newId(), fieldName: index.fieldName, indexName, params: index.params });
+  }
+
+  async createAlias(name: CollectionName, alias: string): Promise<void> {
+    this.#called("createAlias", name, alias);
+    const collection = this.#get(name);
+    if (this.#find({ database: name.database, collection: alias })) {
+      throw this.#refused("CreateAlias", `${alias} is the name of a collection or an alias already`);
+    }
+    const { description } = collection;
+    collection.description = { ...description, aliases: [...description.aliases, alias] };
+  }
+
+  async describeAlias(database: string, alias: string): Promise<string | undefined> {
+    this.#called("describeAlias", database, alias);
+    const owner = this.#inDatabase(database).find(({ description }) => description.aliases.includes(alias));
+    return owner?.description.name.collection;
+  }
+
+  async load(name: CollectionName, partitions?: readonly string[]): Promise<void> {
+    this.#called("load", name, partitions);
+    const { loaded, indexes } = this.#get(name);
+    if (indexes.length === 0) throw this.#refused("LoadCollection", "there is no vector index on the collection");
+    for (const key of partitions ?? ["*"]) if (!loaded.has(key)) loaded.set(key, 0);
+  }
+
+  async rowCount(name: CollectionName): Promise<bigint> {
+    this.#called("rowCount", name);
+    const { segments } = this.#get(name);
+    return segments.reduce((sum, segment) => (segment.state === "Dropped" ? sum : sum + segment.rows), 0n);
+  }
+
+  async submitImport(request: ImportRequest): Promise<Id> {
+    this.#called("submitImport", request.name, request.partition);
+    const { partitions, imports } = this.#get(request.name);
+    if (request.kind === "segments" && !partitions.some(({ name }) => name === request.partition)) {
+      throw this.#refused("Import", `partition not found: ${request.partition}`);
+    }
+    const id = this.#newId();
+    const { partition, files } = request;
+    const task: ImportTask = { id, state: "pending", progress: 0, rows: 0n, failedReason: "", partition, files };
+    imports.push({ request, polls: 0, task });
+    return id;
+  }
+
+  async listImports(name: CollectionName): Promise<ImportTask[]> {
+    this.#called("listImports", name);
+    const collection = this.#get(name);
+    const answer = collection.imports.map(({ task }) => task);
+    for (const memory of collection.imports) this.#advance(collection, memory);
+    return answer;
+  }
+
+  // ---- inside
+
+  #advance(collection: Collection, memory: MemoryImport): void {
+    if (memory.task.state === "completed" || memory.task.state === "failed") return;
+    memory.polls += 1;
+    const { pollsPerImport, rowsOf } = this.#options;
+    if (memory.polls < pollsPerImport) {
+      const progress = Math.floor((100 * memory.polls) / pollsPerImport);
+      memory.task = { ...memory.task, state: "importing", progress };
+      return;
+    }
+    const rows = memory.request.files.reduce((sum, { insert }) => sum + (insert ? (rowsOf?.(insert) ?? 0n) : 0n), 0n);
+    memory.task = { ...memory.task, state: "completed", progress: 100, rows };
+    const partition = collection.partitions.find(({ name }) => name === memory.request.partition);
+    collection.segments.push({
+      id: this.#newId(),
+      collectionId: collection.description.id,
+      partitionId: partition?.id ?? "-1",
+      rows,
+      state: "Flushed",
+      isL0: memory.request.kind === "l0",
+      storageVersion: memory.request.storageVersion,
+    });
+  }
+
+  #newPartitions(request: CreateCollectionRequest): PartitionDescription[] {
+    const keyed = request.schema.fields.some(({ isPartitionKey }) => isPartitionKey);
+    // Milvus makes 16 in 2.4 and newer, 64 before, where nobody says how many
+    const names = keyed
+      ? Array.from({ length: request.partitionCount ?? 64 }, (_, index) => `_default_${index}`)
+      : ["_default"];
+    return names.map((name) => ({ id: this.#newId(), name }));
+  }
+
+  #called(method: keyof Milvus, ...args: readonly unknown[]): void {
+    this.calls.push([method, ...args.map(spelled)].filter((part) => part !== "").join(" "));
+    const planned = this.#failures.find(
+      (failure) => failure.method === method && failure.remaining > 0 && failure.matches(...args),
+    );
+    if (!planned) return;
+    planned.remaining -= 1;
+    throw planned.error;
+  }
+
+  #addDatabase(name: string, properties: readonly KeyValue[]): void {
+    const id = features(this.#version).describeDatabase ? this.#newId() : "0";
+    this.#databases.set(name, { name, id, properties: [...properties] });
+  }
+
+  #database(name: string): DatabaseDescription {
+    const database = this.#databases.get(name);
+    if (!database) throw this.#refused("DescribeDatabase", `database not found: ${name}`);
+    return database;
+  }
+
+  #inDatabase(database: string): Collection[] {
+    return [...this.#collections.values()].filter(({ description }) => description.name.database === database);
+  }
+
+  /** By name or, as in Milvus, by alias. */
+  #find(name: CollectionName): Collection | undefined {
+    return (
+      this.#collections.get(qualifiedName(name)) ??
+      this.#inDatabase(name.database || defaultDatabase).find(({ description }) =>
+        description.aliases.includes(name.collection),
+      )
+    );
+  }
+
+  #get(name: CollectionName): Collection {
+    const collection = this.#find(name);
+    if (collection) return collection;
+    throw new PipelineError(
+      "CollectionNotFound",
+      `collection ${qualifiedName(name)} does not exist in Milvus at ${this.address}`,
+    );
+  }
+
+  #refused(call: string, reason: string): PipelineError {
+    return new PipelineError("MilvusFailed", `Milvus at ${this.address} refused ${call}: ${reason}`);
+  }
+
+  #newId(): Id {
+    this.#nextId += 1n;
+    return String(this.#nextId);
+  }
+}
+
+const dynamicField: FieldDescription = {
+  fieldId: "0",
+  name: "$meta",
+  description: "dynamic schema",
+  dataType: 23,
+  elementType: 0,
+  isPrimaryKey: false,
+  autoId: false,
+  isPartitionKey: false,
+  isDynamic: true,
+  nullable: false,
+  isFunctionOutput: false,
+  defaultValueBase64: "",
+  typeParams: [],
+  indexParams: [],
+};
+
+/** Gives fields their IDs as Milvus does: 100 on, in order. */
+function numbered(fields: readonly FieldDescription[], before = 0): FieldDescription[] {
+  return fields.map((field, index) => ({ ...field, fieldId: String(100 + before + index) }));
+}
+
+function channels(shards: number, channel: (shard: number) => string): string[] {
+  return Array.from({ length: shards }, (_, shard) => channel(shard));
+}
+
+function same(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+function spelled(argument: unknown): string {
+  if (argument === undefined) return "";
+  if (typeof argument === "object" && argument !== null && "collection" in argument && "database" in argument) {
+    return qualifiedName(argument as CollectionName);
+  }
+  return Array.isArray(argument) ? argument.join(",") : String(argument);
+}
