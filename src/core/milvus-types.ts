@@ -38,8 +38,13 @@ export function dataTypeSince(number: number): string | undefined {
   return type && (type.since ?? "");
 }
 
+const vectorTypes: ReadonlySet<number> = new Set(
+  Object.entries(dataTypes).flatMap(([name, type]) => (name.endsWith("Vector") ? [type.number] : [])),
+);
+
+export function isVector(dataType: number): boolean {
+  return vectorTypes.has(dataType);
+}
+
 /** The first ID of a user's field; 0 is the row ID and 1 the timestamp. */
 export const firstUserFieldId = 100n;
-
-/** Milvus's own field for everything that has no field; named `$meta`. */
-export const dynamicFieldName = "$meta";
