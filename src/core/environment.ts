@@ -11,12 +11,20 @@ export interface Environment {
   readonly backupStorage: StorageSettings;
   /** true: never copy server-side between the two, even where they look like one store. */
   readonly crossStorage: boolean;
+  /**
+   * - `auto`: server-side within one object store (streamed where the store refuses that), streamed otherwise
+   * - `server-side`: always, so that a missing grant is an error
+   * - `streamed`: always
+   */
+  readonly copyMode: CopyMode;
   readonly multipartCopyThresholdBytes: number;
   readonly gcPause: { readonly enable: boolean; readonly address: string };
   /** true: staging files are kept after a restore, to debug. */
   readonly keepTempFiles: boolean;
   readonly parallelism: { readonly copydata: number; readonly importJob: number };
 }
+
+export type CopyMode = "auto" | "server-side" | "streamed";
 
 export interface MilvusSettings {
   readonly address: string;

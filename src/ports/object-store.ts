@@ -4,8 +4,11 @@ export interface ObjectStore {
   readonly label: string;
   readonly bucket: string;
 
-  /** Every object below a prefix, in key order. Obligation: pages are fetched as they are consumed. */
-  list(prefix: string): AsyncIterable<ObjectSummary>;
+  /**
+   * Every object below a prefix, in key order. Obligation: pages are fetched as they are consumed.
+   * @param options.startAfter leaves out the keys up to and including this one
+   */
+  list(prefix: string, options?: { startAfter?: string }): AsyncIterable<ObjectSummary>;
 
   /** The "directories" right below a prefix (which ends in `/`): full keys that end in `/`. */
   listDirectories(prefix: string): Promise<string[]>;
@@ -16,16 +19,19 @@ export interface ObjectStore {
   /** The whole object as text; throws ObjectNotFound. For small objects (metas, plans, receipts). */
   getText(key: string): Promise<string>;
 
-  /** Writes a small object. With `ifAbsent`, answers false and writes nothing where the key exists already. */
-  putText(key: string, body: string, options?: { ifAbsent?: boolean; contentType?: string }): Promise<boolean>;
+  /**
+   * Writes a small object. Answers false and writes nothing where the key exists already (with `ifAbsent`), or where it does
+   * not hold the version with this ETag any more (with `ifMatch`).
+   */
+  putText(key: string, body: string, options?: PutTextOptions): Promise<boolean>;
 
   /**
    * Copies one object from `source` to `key` here and checks what arrived (size, and content where the store can tell).
    * Server-side where source and destination are in one object store (CopyObject, UploadPartCopy for large ones); otherwise
    * streamed with bounded memory. Skips the copy where the destination already holds this very object.
-   * Throws ObjectNotFound where the source vanished, CopyMismatch where what arrived differs.
+   * Throws ObjectNotFound where the source vanished or was replaced, CopyMismatch where what arrived differs.
    */
-  copyFrom(source: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedObject>;
+  copyFrom(source: ObjectStore, object: ObjectSummary, key: string, options?: CopyOptions): Promise<CopiedObject>;
 
   /** Deletes what lies below a prefix; answers how many objects that were. */
   deletePrefix(prefix: string): Promise<number>;
@@ -35,6 +41,18 @@ export interface ObjectStore {
 
   /** Throws BucketNotFound, StoreUnreachable or StoreAccessDenied, each with what to do; returns where all is well. */
   checkAccess(): Promise<void>;
+}
+
+export interface PutTextOptions {
+  readonly ifAbsent?: boolean;
+  /** ETag without quotes. */
+  readonly ifMatch?: string;
+  readonly contentType?: string;
+}
+
+export interface CopyOptions {
+  /** What a listing showed at the destination key, null for nothing: saves the request that would look there. */
+  readonly existing?: ObjectSummary | null;
 }
 
 export interface ObjectSummary {

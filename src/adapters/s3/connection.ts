@@ -1,0 +1,166 @@
+import { createHash } from "node:crypto";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { StorageCredentials, StorageSettings } from "../../core/environment.ts";
+
+/** One account's way into one object store; buckets of it share the client. */
+export interface S3Connection {
+  readonly client: S3Client;
+  /** `127.0.0.1:9000`, for messages. */
+  readonly address: string;
+  /** Equal for two connections that reach one object store: every AWS region is one store, since CopyObject spans regions. */
+  readonly endpointIdentity: string;
+  /** Equal for two connections that sign with the same key or role. Holds no secret. */
+  readonly credentialsIdentity: string;
+  /** Who signs, for messages: `access key ...min1`, `role arn:...`. */
+  readonly signer: string;
+  /** Google has neither UploadPartCopy nor DeleteObjects in its S3-compatible interface. */
+  readonly dialect: "s3" | "gcp";
+}
+
+/** The host of an S3 endpoint of AWS, global, regional or VPC; the region is the first group. */
+const awsHost = /(?:^|\.)s3(?:[.-]dualstack)?(?:[.-]([a-z0-9-]+))?(?:\.vpce)?\.amazonaws\.com(?:\.cn)?$/;
+const googleHost = /(?:^|\.)storage\.googleapis\.com$/;
+
+export interface S3Endpoint {
+  /** `https://s3.eu-west-1.amazonaws.com`, `http://127.0.0.1:9000`. */
+  readonly url: string;
+  readonly address: string;
+  readonly region: string;
+  readonly forcePathStyle: boolean;
+  readonly identity: string;
+}
+
+/**
+ * Where and how a store is addressed, as milvus-backup 0.5 does through minio-go: virtual-hosted for ali and tencent and for the
+ * hosts of AWS and Google, path style for everything else (MinIO, other S3-compatible stores).
+ */
+export function s3Endpoint(settings: StorageSettings): S3Endpoint {
+  const aws = awsHost.exec(settings.address);
+  const regionOfHost = aws?.[1] === "external-1" ? undefined : aws?.[1];
+  const region = settings.region || regionOfHost || (settings.type === "gcp" ? "auto" : "us-east-1");
+  // the global host answers other regions with a redirect: ask the right one at once
+  const host = settings.address === "s3.amazonaws.com" ? `s3.${region}.amazonaws.com` : settings.address;
+  const scheme = settings.useSSL ? "https" : "http";
+  const bracketed = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  const standardPort = settings.useSSL ? 443 : 80;
+  const address = `${bracketed}:${settings.port}`;
+  const url = `${scheme}://${settings.port === standardPort ? bracketed : address}`;
+  const alwaysVirtual = settings.type === "ali" || settings.type === "tencent";
+  // a dot in the bucket's name makes a host that no wildcard certificate covers
+  const fitsCertificate = !(settings.useSSL && settings.bucket.includes("."));
+  const virtualHost = alwaysVirtual || ((aws !== null || googleHost.test(host)) && fitsCertificate);
+  const identity = aws === null ? url : host.endsWith(".cn") ? "aws-cn" : "aws";
+  return { url, address, region, forcePathStyle: !virtualHost, identity };
+}
+
+/**
+ * Connects to the store of an environment. It always asks the address of the settings: AWS_ENDPOINT_URL and the like, which
+ * redirect the pipeline's own clients, have no effect on it.
+ */
+export function connectS3(settings: StorageSettings): S3Connection {
+  const endpoint = s3Endpoint(settings);
+  const config: S3ClientConfig = {
+    ...commonConfig(),
+    endpoint: endpoint.url,
+    region: endpoint.region,
+    forcePathStyle: endpoint.forcePathStyle,
+    useDualstackEndpoint: false,
+    useFipsEndpoint: false,
+    responseChecksumValidation: endpoint.identity.startsWith("aws") ? "WHEN_SUPPORTED" : "WHEN_REQUIRED",
+  };
+  const credentials = credentialsOf(settings.credentials, endpoint.region);
+  if (credentials !== undefined) config.credentials = credentials;
+  return {
+    client: withContentMd5(new S3Client(config)),
+    address: endpoint.address,
+    endpointIdentity: endpoint.identity,
+    credentialsIdentity: credentialsIdentity(settings.credentials),
+    signer: signerOf(settings.credentials),
+    dialect: settings.type === "gcp" ? "gcp" : "s3",
+  };
+}
+
+/** The pipeline's own S3 (work bucket), with the Lambda's role and the endpoint the SDK is configured with. */
+export function connectOwnS3(): S3Connection {
+  const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
+  return {
+    // an endpoint that is not AWS's (an emulator) has no host names for buckets
+    client: withContentMd5(new S3Client({ ...commonConfig(), forcePathStyle: endpoint !== undefined })),
+    address: endpoint === undefined ? "s3.amazonaws.com" : new URL(endpoint).host,
+    endpointIdentity: endpoint ?? "aws",
+    credentialsIdentity: "own",
+    signer: "the pipeline's own role",
+    dialect: "s3",
+  };
+}
+
+function commonConfig(): S3ClientConfig {
+  return {
+    retryMode: "standard",
+    maxAttempts: 5,
+    // contents are checked by MD5 here; newer checksum headers are refused by older MinIO and by other stores
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 3_000,
+      // the server-side copy of one large part may take minutes without a byte on the wire
+      socketTimeout: 300_000,
+      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 128 }),
+      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 128 }),
+    }),
+  };
+}
+
+function credentialsOf(credentials: StorageCredentials, region: string): S3ClientConfig["credentials"] {
+  if (credentials.kind === "static") {
+    return {
+      accessKeyId: credentials.accessKeyId,
+      secretAccessKey: credentials.secretAccessKey,
+      ...(credentials.token === "" ? {} : { sessionToken: credentials.token }),
+    };
+  }
+  if (credentials.roleArn === "") return undefined;
+  return fromTemporaryCredentials({
+    params: {
+      RoleArn: credentials.roleArn,
+      RoleSessionName: "milvus-backup",
+      ...(credentials.externalId === "" ? {} : { ExternalId: credentials.externalId }),
+    },
+    clientConfig: { region, ...(credentials.iamEndpoint === "" ? {} : { endpoint: credentials.iamEndpoint }) },
+  });
+}
+
+function credentialsIdentity(credentials: StorageCredentials): string {
+  return credentials.kind === "static"
+    ? `key:${credentials.accessKeyId}`
+    : `role:${credentials.roleArn}:${credentials.externalId === "" ? "" : "external-id"}`;
+}
+
+function signerOf(credentials: StorageCredentials): string {
+  if (credentials.kind === "iam") {
+    return credentials.roleArn === "" ? "the pipeline's own role" : `role ${credentials.roleArn}`;
+  }
+  const { accessKeyId } = credentials;
+  return accessKeyId.length > 4 ? `access key ...${accessKeyId.slice(-4)}` : "the access key";
+}
+
+/** DeleteObjects must carry a digest of its body: Content-MD5 is the one that every S3-compatible store takes. */
+function withContentMd5(client: S3Client): S3Client {
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const request = args.request as { headers: Record<string, string>; body?: unknown };
+      if (context.commandName === "DeleteObjectsCommand" && typeof request.body === "string") {
+        for (const header of Object.keys(request.headers)) {
+          if (/^x-amz-(sdk-)?checksum-/i.test(header)) delete request.headers[header];
+        }
+        request.headers["content-md5"] = createHash("md5").update(request.body).digest("base64");
+      }
+      return next(args);
+    },
+    { step: "build", priority: "low", name: "contentMd5OfDeleteObjects" },
+  );
+  return client;
+}

@@ -1,0 +1,183 @@
+import { PipelineError } from "../../core/errors.ts";
+
+/** What an S3 request was about, for the message of its error. Holds no secret. */
+export interface S3Request {
+  readonly bucket: string;
+  /** `127.0.0.1:9000` */
+  readonly address: string;
+  /** Who signed: `access key ...min1`, `role arn:...`. */
+  readonly signer: string;
+  /** The permission it needs: `s3:GetObject`. */
+  readonly action: string;
+  readonly key?: string | undefined;
+}
+
+const unreachableCodes = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+  "EADDRNOTAVAIL",
+]);
+const brokenConnectionCodes = new Set(["ECONNRESET", "EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ECONNABORTED"]);
+const wrongKeyNames = new Set(["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "TokenRefreshRequired"]);
+const expiredNames = new Set(["ExpiredToken", "ExpiredTokenException", "RequestExpired"]);
+const busyNames = new Set([
+  "SlowDown",
+  "SlowDownRead",
+  "SlowDownWrite",
+  "ServiceUnavailable",
+  "RequestTimeout",
+  "InternalError",
+  "Throttling",
+  "ThrottlingException",
+  "TooManyRequestsException",
+  "RequestLimitExceeded",
+  "OperationAborted",
+]);
+const wrongRegionNames = new Set([
+  "PermanentRedirect",
+  "TemporaryRedirect",
+  "AuthorizationHeaderMalformed",
+  "IllegalLocationConstraintException",
+  "InvalidRegion",
+]);
+
+/** Tells the faults of S3 requests apart, once for the whole pipeline; what is a PipelineError already stays what it is. */
+export function s3Error(error: unknown, request: S3Request): PipelineError {
+  if (error instanceof PipelineError) return error;
+  const { name, message, status, code, region } = facts(error);
+  const { bucket, address, signer, action, key } = request;
+  const details = { bucket, address, action, ...(key === undefined ? {} : { key }), reason: name };
+  const at = `bucket ${bucket} at ${address}`;
+  const on = key === undefined ? at : `${key} in ${at}`;
+  const cause = error;
+
+  if (code !== undefined && /SSL|TLS|CERT|EPROTO/.test(code)) {
+    return new PipelineError(
+      "StoreUnreachable",
+      `no TLS connection to the object store at ${address} (${code}): check useSSL, the port and the certificate of the store`,
+      { details, cause },
+    );
+  }
+  const connectTimeout = name === "TimeoutError" && /without establishing a connection/.test(message);
+  if ((code !== undefined && unreachableCodes.has(code)) || connectTimeout) {
+    return new PipelineError(
+      "StoreUnreachable",
+      `the object store at ${address} cannot be reached (${code ?? "timeout"}): check address, port and useSSL, and that it is ` +
+        "reachable from where this runs",
+      { details, cause },
+    );
+  }
+  if ((code !== undefined && brokenConnectionCodes.has(code)) || name === "TimeoutError" || message === "aborted") {
+    return new PipelineError("StoreBusy", `the connection to ${address} broke during ${action} on ${on}`, {
+      details,
+      cause,
+    });
+  }
+  if (name === "NoSuchBucket") {
+    return new PipelineError(
+      "BucketNotFound",
+      `bucket ${bucket} does not exist at ${address}: create it, or correct the bucket name`,
+      { details, cause },
+    );
+  }
+  if (name === "CredentialsProviderError") {
+    return new PipelineError(
+      "StoreAccessDenied",
+      `no credentials for ${at}: give access keys in the environment, or run where a role is available (${message})`,
+      { details, cause },
+    );
+  }
+  if (expiredNames.has(name)) {
+    return new PipelineError("StoreAccessDenied", `${at}: the session token of ${signer} has expired: renew it`, {
+      details,
+      cause,
+    });
+  }
+  if (wrongKeyNames.has(name)) {
+    const what = name === "SignatureDoesNotMatch" ? "the secret key does not belong to" : "the store does not know";
+    return new PipelineError("StoreAccessDenied", `${at}: ${what} ${signer} (${name}): correct the credentials`, {
+      details,
+      cause,
+    });
+  }
+  if (wrongRegionNames.has(name) || status === 301) {
+    const lies = region === undefined ? "in another region" : `in region ${region}`;
+    return new PipelineError(
+      "StoreFailed",
+      `${at} answers that it lies ${lies} (${name}): set region (or backupRegion) and the address to match`,
+      { details: region === undefined ? details : { ...details, region }, cause },
+    );
+  }
+  if (status === 403 || name === "AccessDenied" || name === "AllAccessDisabled") {
+    return new PipelineError("StoreAccessDenied", accessDenied(request, on, message), { details, cause });
+  }
+  if (name === "NoSuchKey" || (status === 404 && key !== undefined)) {
+    return new PipelineError("ObjectNotFound", `${on} does not exist`, { details, cause });
+  }
+  if (name === "PreconditionFailed" || status === 412) {
+    return new PipelineError("ObjectNotFound", `${on} was replaced while it was read`, { details, cause });
+  }
+  if (busyNames.has(name) || status === 429 || (status !== undefined && status >= 500)) {
+    return new PipelineError("StoreBusy", `${at} is busy (${name}) on ${action}: ${message}`, { details, cause });
+  }
+  if (status === 404) {
+    return new PipelineError("BucketNotFound", `bucket ${bucket} does not exist at ${address}`, { details, cause });
+  }
+  return new PipelineError("StoreFailed", `${action} on ${on} failed: ${name}: ${message}`, { details, cause });
+}
+
+function accessDenied(request: S3Request, on: string, message: string): string {
+  const { signer, action, bucket } = request;
+  if (/sts:AssumeRole/.test(message)) {
+    return `${signer} cannot be assumed: its trust policy must allow the pipeline's role (and its external ID), and the pipeline's role sts:AssumeRole on it (${message})`;
+  }
+  const kms = /kms:[A-Za-z]+/.exec(message)?.[0];
+  if (kms !== undefined)
+    return `${signer} may not use the KMS key of bucket ${bucket}: grant ${kms} on it (${message})`;
+  const resource = action === "s3:ListBucket" ? `arn:aws:s3:::${bucket}` : `arn:aws:s3:::${bucket}/*`;
+  return `${signer} is not allowed ${action} on ${on}: grant ${action} on ${resource} (${message})`;
+}
+
+interface Facts {
+  readonly name: string;
+  readonly message: string;
+  readonly status: number | undefined;
+  /** Node's code of a network or TLS fault. */
+  readonly code: string | undefined;
+  /** The region the store says the bucket lies in. */
+  readonly region: string | undefined;
+}
+
+/** Reads an SDK or network error without trusting its shape: error bodies differ between stores. */
+function facts(error: unknown): Facts {
+  const record = asRecord(error);
+  const metadata = asRecord(record.$metadata);
+  const headers = asRecord(asRecord(record.$response).headers);
+  const [first] = Array.isArray(record.errors) ? record.errors : [];
+  const code = text(record.code) ?? text(asRecord(record.cause).code) ?? text(asRecord(first).code);
+  const message = text(record.message) ?? "";
+  const status = typeof metadata.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
+  const expected = /expecting '([a-z0-9-]+)'/.exec(message)?.[1];
+  const region = text(headers["x-amz-bucket-region"]) ?? text(record.Region) ?? expected;
+  // SDK errors carry their name twice; `Code` is the one the store sent
+  const isNetworkCode = code !== undefined && /^(E[A-Z]+|ERR_|CERT_|DEPTH_|SELF_|UNABLE_)/.test(code);
+  return {
+    name: text(record.name) ?? "Error",
+    message: message === "" || message === "UnknownError" ? `HTTP ${status ?? "status unknown"}` : message,
+    status,
+    code: isNetworkCode ? code : undefined,
+    region,
+  };
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

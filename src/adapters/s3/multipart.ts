@@ -1,0 +1,90 @@
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+} from "@aws-sdk/client-s3";
+import pLimit from "p-limit";
+import { PipelineError } from "../../core/errors.ts";
+import type { S3Bucket } from "./bucket.ts";
+import { unquote } from "./content.ts";
+
+export interface Part {
+  /** From 1. */
+  readonly number: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** What S3 allows in one multipart upload. */
+const maximumParts = 10_000;
+const mebibyte = 2 ** 20;
+
+/** Cuts an object into parts of the wished size, or of a larger one where there would be more than S3 allows. */
+export function splitIntoParts(size: number, wishedPartSize: number): Part[] {
+  const smallest = Math.ceil(size / maximumParts / mebibyte) * mebibyte;
+  const partSize = Math.max(wishedPartSize, smallest);
+  return Array.from({ length: Math.ceil(size / partSize) }, (_, index) => ({
+    number: index + 1,
+    offset: index * partSize,
+    size: Math.min(partSize, size - index * partSize),
+  }));
+}
+
+/**
+ * Runs a multipart upload: begins it, writes its parts (started in order, `parallel` at a time), completes it, and aborts it where
+ * anything fails, so that no hidden parts are left to be paid for.
+ * @param writePart answers the part's ETag as the store gave it
+ * @returns the object's ETag without quotes
+ */
+export async function multipartUpload(
+  bucket: S3Bucket,
+  key: string,
+  options: {
+    parts: readonly Part[];
+    parallel: number;
+    metadata: Record<string, string>;
+    writePart: (uploadId: string, part: Part) => Promise<string>;
+    /** Called when all parts are there; what it throws aborts the upload. */
+    beforeComplete?: () => void;
+  },
+): Promise<string> {
+  const target = { Bucket: bucket.name, Key: key };
+  const { UploadId: uploadId } = await bucket.request("s3:PutObject", key, () =>
+    bucket.client.send(new CreateMultipartUploadCommand({ ...target, Metadata: options.metadata })),
+  );
+  if (uploadId === undefined)
+    throw new PipelineError("StoreFailed", `no upload ID for ${key} in bucket ${bucket.name}`);
+
+  const limit = pLimit(options.parallel);
+  let failed = false;
+  const writes = options.parts.map((part) =>
+    limit(async (): Promise<CompletedPart | undefined> => {
+      if (failed) return undefined;
+      try {
+        return { PartNumber: part.number, ETag: await options.writePart(uploadId, part) };
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }),
+  );
+  try {
+    // all parts come to an end before the upload is aborted: one that is still on its way would survive the abort
+    const settled = await Promise.allSettled(writes);
+    const failure = settled.find((result) => result.status === "rejected");
+    if (failure !== undefined) throw failure.reason;
+    const parts = settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+    options.beforeComplete?.();
+    const completed = await bucket.request("s3:PutObject", key, () =>
+      bucket.client.send(
+        new CompleteMultipartUploadCommand({ ...target, UploadId: uploadId, MultipartUpload: { Parts: parts } }),
+      ),
+    );
+    return unquote(completed.ETag);
+  } catch (error) {
+    // the error that is thrown says what went wrong; a failed abort leaves parts for the bucket's lifecycle rule
+    await bucket.client.send(new AbortMultipartUploadCommand({ ...target, UploadId: uploadId })).catch(() => undefined);
+    throw error;
+  }
+}

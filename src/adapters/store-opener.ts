@@ -1,0 +1,38 @@
+import type { StoreRef } from "../core/copy-plan.ts";
+import type { Environment } from "../core/environment.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { EnvironmentRegistry } from "../ports/step-context.ts";
+import { connectOwnS3, connectS3, type S3Connection } from "./s3/connection.ts";
+import { S3ObjectStore } from "./s3/object-store.ts";
+
+/** Clients by the settings they were made from: a warm container keeps its connections, and a changed key gets a new client. */
+const connections = new Map<string, S3Connection>();
+const maximumConnections = 32;
+
+/** Opens the Milvus bucket or the backup bucket of an environment. Makes no request. */
+export function openEnvironmentStore(environment: Environment, side: StoreRef["side"]): ObjectStore {
+  const settings = side === "milvus" ? environment.storage : environment.backupStorage;
+  // the root path does not matter to a connection; the bucket does (a dot in its name changes the addressing)
+  const identity = JSON.stringify({ ...settings, rootPath: undefined });
+  let connection = connections.get(identity);
+  if (connection === undefined) {
+    if (connections.size >= maximumConnections) connections.clear();
+    connection = connectS3(settings);
+    connections.set(identity, connection);
+  }
+  return new S3ObjectStore(connection, settings.bucket, {
+    copyMode: environment.crossStorage ? "streamed" : environment.copyMode,
+    multipartCopyThresholdBytes: environment.multipartCopyThresholdBytes,
+    accessPrefix: settings.rootPath === "" ? "" : `${settings.rootPath}/`,
+  });
+}
+
+/** How steps open stores: by reference to a registered environment. Throws UnknownEnvironment. */
+export function storeOpener(registry: EnvironmentRegistry): (ref: StoreRef) => Promise<ObjectStore> {
+  return async (ref) => openEnvironmentStore(await registry.get(ref.environment), ref.side);
+}
+
+/** The pipeline's own work bucket. */
+export function openWorkStore(bucket: string): ObjectStore {
+  return new S3ObjectStore(connectOwnS3(), bucket);
+}
