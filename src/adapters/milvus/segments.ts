@@ -15,7 +15,12 @@ interface FlushAnswer {
   readonly flush_coll_segIDs: Readonly<Record<string, { readonly data: readonly string[] }>>;
   readonly coll_seal_times: Readonly<Record<string, string>>;
   readonly coll_flush_ts: Readonly<Record<string, string>>;
-  readonly channel_cps: Readonly<Record<string, PlainMessage>>;
+  readonly channel_cps: Readonly<Record<string, MessagePosition>>;
+}
+
+/** `msgpb.MsgPosition` */
+interface MessagePosition extends PlainMessage {
+  readonly timestamp: string;
 }
 
 const flushPollMs = 200;
@@ -46,10 +51,7 @@ export async function flush(client: GrpcClient, name: CollectionName, timeoutMs:
   }
   return {
     segmentIds: [...new Set([...(answer.flush_coll_segIDs[collection]?.data ?? []), ...sealedNow])],
-    channelTimestamp: Object.values(answer.channel_cps)
-      .map((position) => BigInt(position.timestamp))
-      .reduce((latest, timestamp) => (timestamp > latest ? timestamp : latest), 0n)
-      .toString(),
+    channelTimestamp: latestTimestamp(answer.channel_cps),
     sealTime: Number(answer.coll_seal_times[collection] ?? 0),
     channelCheckpoints: Object.fromEntries(
       Object.entries(answer.channel_cps).map(([channel, position]) => [
@@ -60,9 +62,13 @@ export async function flush(client: GrpcClient, name: CollectionName, timeoutMs:
   };
 }
 
-/** Hybrid timestamps are compared as 64-bit integers; "0" where there is none. */
-function latest(timestamps: readonly string[]): string {
-  return String(timestamps.map(BigInt).reduce((a, b) => (a > b ? a : b), 0n));
+/** The latest hybrid timestamp of message positions, decimal; "0" where there are none. */
+function latestTimestamp(positions: Readonly<Record<string, MessagePosition>>): string {
+  let latest = 0n;
+  for (const { timestamp } of Object.values(positions)) {
+    if (BigInt(timestamp) > latest) latest = BigInt(timestamp);
+  }
+  return String(latest);
 }
 
 /** `commonpb.SegmentState` by number. */
