@@ -98,10 +98,8 @@ export class GrpcClient {
     try {
       response = await this.#invoke("GetVersion", {}, { timeoutMs });
     } catch (error) {
-      const passing = isServiceError(error) && (error.code === status.UNAVAILABLE || isTimeout(error));
-      if (!passing) throw this.#transportError("GetVersion", error);
-      const reason = isTimeout(error) ? `no answer within ${timeoutMs} ms` : innerReason(error.details);
-      throw unreachableError(this.endpoint, reason, error);
+      if (!isServiceError(error) || refusesUser(error)) throw this.#transportError("GetVersion", error);
+      throw unreachableError(this.endpoint, handshakeProblem(error, timeoutMs), error);
     }
     const milvusStatus = response.status as MilvusStatus | null;
     if (milvusStatus && !isSuccess(milvusStatus)) throw statusError(this.endpoint, "GetVersion", milvusStatus);
@@ -147,10 +145,8 @@ export class GrpcClient {
 
   #transportError(call: string, error: unknown): Error {
     if (!isServiceError(error)) return error instanceof Error ? error : new Error(String(error));
+    if (refusesUser(error)) return unauthenticatedError(this.endpoint, error.details, error);
     switch (error.code) {
-      case status.UNAUTHENTICATED:
-      case status.PERMISSION_DENIED:
-        return unauthenticatedError(this.endpoint, error.details, error);
       case status.UNAVAILABLE:
       case status.DEADLINE_EXCEEDED:
       case status.RESOURCE_EXHAUSTED:
@@ -178,11 +174,22 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error;
 }
 
-function isTimeout(error: ServiceError): boolean {
-  return error.code === status.DEADLINE_EXCEEDED;
+function refusesUser(error: ServiceError): boolean {
+  return error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED;
 }
 
-/** grpc-js wraps the reason: `No connection established. Last error: Error: connect ECONNREFUSED ...`. */
+function handshakeProblem(error: ServiceError, timeoutMs: number): string {
+  if (error.code === status.DEADLINE_EXCEEDED) return `no answer within ${timeoutMs} ms`;
+  if (error.code === status.UNAVAILABLE) return innerReason(error.details);
+  return `what answers there is no Milvus (${innerReason(error.details)})`;
+}
+
+/** The reason within what grpc-js says: `No connection established. Last error: Error: connect ECONNREFUSED ... Resolution note: `. */
 function innerReason(details: string): string {
-  return details.replace(/^No connection established\. Last error: (Error: )?/, "").replace(/\.$/, "");
+  return details
+    .replace(/^No connection established\. Last error: (Error: )?/, "")
+    .replace(/\.? ?Resolution note: .*$/s, "")
+    .replace(/^[0-9A-F]+:error:[0-9A-F]+:SSL routines:[a-z_0-9]*:([^:]+):.*$/is, "TLS: $1")
+    .trim()
+    .replace(/\.$/, "");
 }
