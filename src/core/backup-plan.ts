@@ -1,4 +1,4 @@
-import type { CopySegment } from "./copy-plan.ts";
+import type { LoadState } from "./backup-meta.ts";
 import type {
   CollectionDescription,
   DatabaseDescription,
@@ -39,8 +39,6 @@ export interface PlannedCollection {
 export interface PlannedPartition extends PartitionDescription {
   readonly loadState: LoadState;
 }
-
-export type LoadState = "NotLoad" | "Loading" | "Loaded";
 
 export interface PlannedSegment {
   readonly id: string;
@@ -93,10 +91,4 @@ export function estimateRowBytes(fields: readonly FieldDescription[]): number {
     }
     return sum + (fixedWidths[field.dataType] ?? variableWidthGuess);
   }, systemFields);
-}
-
-/** A segment to copy with the bytes it is expected to have, as the batch planner wants it. */
-export interface SizedCopySegment {
-  readonly segment: CopySegment;
-  readonly bytes: number;
 }

@@ -7,7 +7,10 @@ export const storeRef = z.object({
 });
 export type StoreRef = z.infer<typeof storeRef>;
 
-/** One prefix of a segment (its insert logs, or its delta logs), from where to where. Both end in `/`. */
+/**
+ * One prefix of a segment (its insert logs, or its delta logs), from where to where. Both end in `/`; with `to` empty nothing is
+ * copied, only what is expected is verified where it lies.
+ */
 export const copyPrefix = z.object({
   from: z.string(),
   to: z.string(),
@@ -35,8 +38,7 @@ export type CopySegment = z.infer<typeof copySegment>;
 export const copyBatch = z.object({
   batch: z.string(),
   source: storeRef,
-  /** Absent: nothing is copied, only what is expected is verified. */
-  destination: storeRef.optional(),
+  destination: storeRef,
   receiptKey: z.string(),
   cancelKey: z.string(),
   /** true: insert logs are as Milvus keeps them, every field must have the same number of logs. */

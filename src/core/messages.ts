@@ -171,3 +171,10 @@ export interface RestoredCollection {
 /** What the failure states hand to Release: what failed, as Step Functions caught it. */
 export const caughtFailure = z.object({ Error: z.string(), Cause: z.string().default("") });
 export type CaughtFailure = z.infer<typeof caughtFailure>;
+
+/** What Release answers: the failure again for the Fail state, and what the execution leaves behind ("" for nothing). */
+export interface ReleaseResult {
+  readonly error: string;
+  readonly cause: string;
+  readonly left: string;
+}

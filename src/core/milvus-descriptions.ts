@@ -101,8 +101,8 @@ export interface IndexDescription {
 export interface FlushedCollection {
   /** All sealed segments of the collection at the flush. */
   readonly segmentIds: readonly Id[];
-  /** Hybrid timestamp of the flush, decimal; "0" where the server does not tell. */
-  readonly timestamp: Id;
+  /** The latest hybrid timestamp of the channel checkpoints, decimal; "0" where there are none (2.3). */
+  readonly channelTimestamp: Id;
   /** Unix seconds; 0 where the server does not tell. */
   readonly sealTime: number;
   /** base64 of the message position, by virtual channel; empty on 2.3. */

@@ -26,7 +26,7 @@ export interface Milvus {
   /** `host:port`, for messages. */
   readonly address: string;
 
-  /** `2.3.5`; without the leading `v`. */
+  /** As the server says it: `v2.3.5-lite`; milvus-version.ts reads it. */
   version(): Promise<string>;
 
   listDatabases(): Promise<string[]>;

@@ -39,10 +39,10 @@ export async function copySegments(
   if ((await readOutcome(receiptKey, context.work)) === "copied") return { outcome: "copied", receiptKey };
 
   const source = await context.openStore(batch.source);
-  const destination = batch.destination === undefined ? undefined : await context.openStore(batch.destination);
+  const destination = await context.openStore(batch.destination);
   const [listed, present] = await Promise.all([
     listPrefixes(source, prefixesOf(batch, "from")),
-    destination === undefined ? undefined : listPrefixes(destination, prefixesOf(batch, "to")),
+    listPrefixes(destination, prefixesOf(batch, "to")),
   ]);
   const copier = new BatchCopier(batch, { source, destination, listed, present });
 
@@ -85,9 +85,9 @@ export async function copySegments(
 /** What the stores hold for the prefixes of a batch, before anything is copied. */
 interface BatchStores {
   readonly source: ObjectStore;
-  readonly destination: ObjectStore | undefined;
+  readonly destination: ObjectStore;
   readonly listed: ReadonlyMap<string, readonly ObjectSummary[]>;
-  readonly present: ReadonlyMap<string, readonly ObjectSummary[]> | undefined;
+  readonly present: ReadonlyMap<string, readonly ObjectSummary[]>;
 }
 
 /** The copies of one batch; they share the slots of objects in flight. */
@@ -104,10 +104,11 @@ class BatchCopier {
   constructor(batch: CopyBatch, stores: BatchStores) {
     this.batch = batch;
     this.stores = stores;
-    this.existing = new Map([...(stores.present?.values() ?? [])].flat().map((object) => [object.key, object]));
+    this.existing = new Map([...stores.present.values()].flat().map((object) => [object.key, object]));
     this.targets = new Set(
       batch.segments
         .flatMap(({ prefixes }) => prefixes)
+        .filter(isCopied)
         .flatMap((prefix) => this.select(prefix).objects.map(({ key }) => targetKey(prefix, key))),
     );
   }
@@ -167,7 +168,7 @@ class BatchCopier {
 
   private async prefix({ prefix, objects }: ListedPrefix, isStopped: () => boolean): Promise<CopiedLog[]> {
     const { destination } = this.stores;
-    if (destination === undefined) {
+    if (!isCopied(prefix)) {
       return objects.map(({ key, size, etag }) => ({ from: key, key, size, etag }));
     }
     let failed = false;
@@ -200,8 +201,8 @@ class BatchCopier {
   /** Removes what an earlier attempt left below the segment's prefixes and nothing in this batch is to have there. */
   private async deleteLeftovers(segment: CopySegment): Promise<void> {
     const { destination, present } = this.stores;
-    if (destination === undefined || present === undefined) return;
     const leftovers = segment.prefixes
+      .filter(isCopied)
       .flatMap(({ to }) => present.get(to) ?? [])
       .map(({ key }) => key)
       .filter((key) => !this.targets.has(key));
@@ -213,8 +214,13 @@ function targetKey(prefix: CopyPrefix, sourceKey: string): string {
   return prefix.to + relativePath(prefix, sourceKey);
 }
 
+/** A prefix without a destination is only verified. */
+function isCopied(prefix: CopyPrefix): boolean {
+  return prefix.to !== "";
+}
+
 function prefixesOf(batch: CopyBatch, side: "from" | "to"): string[] {
-  return batch.segments.flatMap(({ prefixes }) => prefixes.map((prefix) => prefix[side]));
+  return batch.segments.flatMap(({ prefixes }) => prefixes.map((prefix) => prefix[side])).filter((key) => key !== "");
 }
 
 async function readBatch(key: string, work: ObjectStore): Promise<CopyBatch> {

@@ -81,3 +81,8 @@ export async function readCopyReceipts(
     ),
   );
 }
+
+/** The same; undefined where the file was never written. */
+export async function readWorkJsonIfThere<T>(context: StepContext, key: string): Promise<T | undefined> {
+  return (await context.work.head(key)) ? readWorkJson<T>(context, key) : undefined;
+}

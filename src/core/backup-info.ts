@@ -1,0 +1,139 @@
+import {
+  type BackupInfo,
+  backupInfo,
+  binlog,
+  type CollectionBackup,
+  collectionBackup,
+  databaseBackup,
+  deltaLogsOf,
+  type FieldBinlog,
+  fieldBinlog,
+  type PartitionBackup,
+  partitionBackup,
+  type SegmentBackup,
+  segmentBackup,
+} from "./backup-meta.ts";
+import type { BackupPlan, PlannedCollection, PlannedSegment } from "./backup-plan.ts";
+import type { CopiedLog, SegmentReceipt } from "./copy-plan.ts";
+import { toCollectionSchema, toIndexInfo } from "./schema-mapping.ts";
+
+/** The partition ID of L0 segments whose deletes hold for every partition. */
+const allPartitions = "-1";
+
+/**
+ * The records of a whole backup, from what Prepare Backup learned and what the copies left behind.
+ * Segment order is Milvus's, log order is by field and log ID, so that the same data gives the same bytes.
+ */
+export function buildBackupInfo(plan: BackupPlan, receipts: readonly SegmentReceipt[]): BackupInfo {
+  const receiptOf = new Map(receipts.map((receipt) => [receipt.segmentId, receipt]));
+  const collections = plan.collections.map((collection) => buildCollection(plan.backupId, collection, receiptOf));
+  return backupInfo.create({
+    id: plan.backupId,
+    name: plan.backupName,
+    collection_backups: collections,
+    size: sumSizes(collections),
+    milvus_version: plan.milvusVersion,
+    database_backups: plan.databases.map(({ name, id, properties }) =>
+      databaseBackup.create({ db_name: name, db_id: BigInt(id), properties: [...properties] }),
+    ),
+  });
+}
+
+function buildCollection(
+  backupId: string,
+  collection: PlannedCollection,
+  receiptOf: ReadonlyMap<string, SegmentReceipt>,
+): CollectionBackup {
+  const { description, flushed } = collection;
+  const collectionId = BigInt(description.id);
+  const segmentsOf = (partitionId: string) =>
+    collection.segments
+      .filter((segment) => segment.partitionId === partitionId)
+      .map((segment) => buildSegment(collectionId, segment, receiptOf.get(segment.id)));
+  const partitions: PartitionBackup[] = collection.partitions.map((partition) => {
+    const segments = segmentsOf(partition.id);
+    return partitionBackup.create({
+      partition_id: BigInt(partition.id),
+      partition_name: partition.name,
+      collection_id: collectionId,
+      segment_backups: segments,
+      size: sumSizes(segments),
+      load_state: partition.loadState,
+    });
+  });
+  const l0Segments = segmentsOf(allPartitions);
+  const indexes = collection.indexes.map(toIndexInfo);
+  return collectionBackup.create({
+    id: backupId,
+    collection_id: collectionId,
+    db_name: description.name.database,
+    collection_name: description.name.collection,
+    schema: toCollectionSchema(description.schema),
+    shards_num: description.shards,
+    consistency_level: description.consistencyLevel,
+    partition_backups: partitions,
+    backup_timestamp: BigInt(flushed?.channelTimestamp ?? "0"),
+    backup_physical_timestamp: BigInt(flushed?.sealTime ?? 0),
+    channel_checkpoints: { ...flushed?.channelCheckpoints },
+    size: sumSizes(partitions) + sumSizes(l0Segments),
+    has_index: indexes.length > 0,
+    index_infos: indexes,
+    load_state: collection.loadState,
+    l0_segments: l0Segments,
+    properties: [...description.properties],
+    db_id: BigInt(description.databaseId),
+    created_timestamp: BigInt(description.createdTimestamp),
+    virtual_channel_names: [...description.virtualChannels],
+    physical_channel_names: [...description.physicalChannels],
+    aliases: [...description.aliases],
+  });
+}
+
+function buildSegment(
+  collectionId: bigint,
+  segment: PlannedSegment,
+  receipt: SegmentReceipt | undefined,
+): SegmentBackup {
+  if (!receipt) throw new Error(`segment ${segment.id} has no receipt: finalize must not get here`);
+  const insertLogs = byField(receipt.insertLogs);
+  const deltaLogs = receipt.deltaLogs.map(toBinlog);
+  const global = segment.partitionId === allPartitions;
+  return segmentBackup.create({
+    segment_id: BigInt(segment.id),
+    collection_id: collectionId,
+    partition_id: BigInt(segment.partitionId),
+    num_of_rows: BigInt(segment.rows),
+    binlogs: insertLogs,
+    deltalogs: deltaLogsOf(deltaLogs),
+    size: [...receipt.insertLogs, ...receipt.deltaLogs].reduce((sum, log) => sum + BigInt(log.size), 0n),
+    // An L0 segment of all partitions has no group level.
+    group_id: global ? 0n : BigInt(segment.id),
+    is_l0: segment.isL0,
+    v_channel: segment.virtualChannel,
+    storage_version: BigInt(segment.storageVersion),
+  });
+}
+
+/** Insert logs are `.../<field>/<log>`. */
+function byField(logs: readonly CopiedLog[]): FieldBinlog[] {
+  const fields = new Map<bigint, CopiedLog[]>();
+  for (const log of logs) {
+    const fieldId = BigInt(log.from.split("/").at(-2) ?? "");
+    fields.set(fieldId, [...(fields.get(fieldId) ?? []), log]);
+  }
+  return [...fields.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([fieldID, logsOfField]) => fieldBinlog.create({ fieldID, binlogs: logsOfField.map(toBinlog) }));
+}
+
+function toBinlog(log: CopiedLog) {
+  return binlog.create({
+    log_path: log.from,
+    log_size: BigInt(log.size),
+    log_id: BigInt(log.from.slice(log.from.lastIndexOf("/") + 1)),
+  });
+}
+
+function sumSizes(records: readonly { size: bigint }[]): bigint {
+  return records.reduce((sum, { size }) => sum + size, 0n);
+}

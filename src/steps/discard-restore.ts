@@ -1,0 +1,31 @@
+import { qualifiedName } from "../core/names.ts";
+import type { RestorePlan } from "../core/restore-plan.ts";
+import { restoreWorkLayout } from "../core/restore-work.ts";
+import type { Milvus } from "../ports/milvus.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { StepContext } from "../ports/step-context.ts";
+import { releaseLease } from "./lease.ts";
+
+/**
+ * Removes what a failed restore left: collections under their working names, staged files and records. Collections under their
+ * target names are never touched.
+ */
+export async function discardRestore(
+  plan: RestorePlan,
+  milvus: Milvus,
+  milvusStore: ObjectStore,
+  context: StepContext,
+  executionArn: string,
+): Promise<void> {
+  const databases = new Set(await milvus.listDatabases());
+  for (const { working, target } of plan.collections) {
+    const ours = qualifiedName(working) !== qualifiedName(target);
+    if (ours && databases.has(working.database) && (await milvus.hasCollection(working))) {
+      await milvus.dropCollection(working);
+      context.log.info("dropped what a failed restore left", { collection: qualifiedName(working) });
+    }
+  }
+  await milvusStore.deletePrefix(plan.stagingPrefix);
+  await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
+  await releaseLease(context, "restore", plan.leaseSubject, executionArn);
+}

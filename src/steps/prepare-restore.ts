@@ -1,0 +1,234 @@
+import { backupLayout, stagingLayout } from "../core/backup-layout.ts";
+import type { BackupInfo } from "../core/backup-meta.ts";
+import type { Environment } from "../core/environment.ts";
+import { PipelineError } from "../core/errors.ts";
+import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../core/messages.ts";
+import { features, restorableInto } from "../core/milvus-version.ts";
+import { defaultDatabase, parseCollectionSelector, qualifiedName } from "../core/names.ts";
+import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../core/restore-names.ts";
+import { planDatabases, planRestore, type RestorePlan } from "../core/restore-plan.ts";
+import { type CollectionRecord, restoreWorkLayout } from "../core/restore-work.ts";
+import { sameSchema, toCollectionSchema, unsupportedBy } from "../core/schema-mapping.ts";
+import { sameBucket } from "../core/storage-identity.ts";
+import { workLayout } from "../core/work-layout.ts";
+import type { Milvus } from "../ports/milvus.ts";
+import type { StepContext } from "../ports/step-context.ts";
+import { discardRestore } from "./discard-restore.ts";
+import { getBackup } from "./get-backup.ts";
+import { acquireLease } from "./lease.ts";
+import { checkEverySelectorFinds, listDatabases } from "./select-collections.ts";
+import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "./work-files.ts";
+
+/**
+ * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
+ * what to stage, and writes plan and batches into the work bucket.
+ * Throws InvalidInput, BackupNotFound, CorruptBackup, CollectionNotFound, TargetExists, SchemaMismatch, UnsupportedByTarget,
+ * AlreadyRunning and what environments, stores and Milvus throw.
+ */
+export async function prepareRestore(request: RestoreStepRequest, context: StepContext): Promise<PrepareRestoreResult> {
+  const { execution, input } = request;
+  checkOptions(input);
+  const [environment, from] = await Promise.all([
+    context.environments.get(input.environment),
+    context.environments.get(input.from ?? input.environment),
+  ]);
+  const [backupStore, milvusStore, milvus] = await Promise.all([
+    context.openStore({ environment: from.name, side: "backup" }),
+    context.openStore({ environment: environment.name, side: "milvus" }),
+    context.connectMilvus(environment),
+  ]);
+  await Promise.all([backupStore.checkAccess(), milvusStore.checkAccess()]);
+
+  const { backup, warnings } = await getBackup(backupStore, from.backupStorage.rootPath, input.backupName);
+  const names = nameCollections(backup, input, backupStore.label);
+  const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
+  const leaseSubject = `${milvus.address} ${restoreId}`;
+  const version = await milvus.version();
+  if (!input.discard) {
+    const made = await readWorkJsonIfThere<CollectionRecord[]>(context, restoreWorkLayout(restoreId).collections);
+    await checkTarget(milvus, version, backup, names, input, made ?? []);
+  }
+  await acquireLease(context, "restore", leaseSubject, execution.id);
+
+  const plan = planWhole(backup, names, { restoreId, leaseSubject, version, environment, from, input, warnings });
+  const layout = workLayout("restore", execution.name);
+  await writeWorkJson(context, layout.plan, plan.plan);
+  const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
+    source: { environment: from.name, side: "backup" },
+    destination: { environment: environment.name, side: "milvus" },
+    checkLogCounts: false,
+  });
+  const result = { backupName: input.backupName, collections: names.length, ...copies };
+  if (input.discard) {
+    await discardRestore(plan.plan, milvus, milvusStore, context, execution.id);
+    return { outcome: "discarded", ...result };
+  }
+  context.log.info("restore planned", { restoreId, imports: plan.plan.totals.imports, ...result });
+  return { outcome: "planned", ...result };
+}
+
+function checkOptions(input: RestoreInput): void {
+  if (input.dropExisting && input.skipCreate) {
+    throw new PipelineError(
+      "InvalidInput",
+      "dropExisting and skipCreate exclude each other: one replaces the target collection, the other imports into it",
+      { details: { key: "skipCreate" } },
+    );
+  }
+}
+
+function nameCollections(backup: BackupInfo, input: RestoreInput, where: string): RestoreName[] {
+  const inBackup = backup.collection_backups.map(({ db_name, collection_name }) => ({
+    database: db_name || defaultDatabase,
+    collection: collection_name,
+  }));
+  const selectors = (input.collections ?? []).map(parseCollectionSelector);
+  checkEverySelectorFinds(selectors, inBackup, `in backup ${input.backupName} (${where})`);
+  return nameRestoredCollections(inBackup, input);
+}
+
+/** Everything about the target that speaks against the restore, before anything is made there. */
+async function checkTarget(
+  milvus: Milvus,
+  version: string,
+  backup: BackupInfo,
+  names: readonly RestoreName[],
+  input: RestoreInput,
+  made: readonly CollectionRecord[],
+): Promise<void> {
+  const tooNew = restorableInto(backup.milvus_version, version);
+  if (tooNew) throw new PipelineError("UnsupportedByTarget", tooNew);
+  const unsupported = names.flatMap(({ source, target }) => [
+    ...unsupportedBy(version, collectionOf(backup, source)).map((what) => `${qualifiedName(source)}: ${what}`),
+    ...(target.database !== defaultDatabase && !features(version).databases
+      ? [`${qualifiedName(target)}: databases, which Milvus has since 2.2.9`]
+      : []),
+  ]);
+  if (unsupported.length > 0) {
+    throw new PipelineError(
+      "UnsupportedByTarget",
+      `Milvus ${version} at ${milvus.address} does not know: ${unsupported.join("; ")}`,
+    );
+  }
+
+  const databases = new Set(await listDatabases(milvus, version));
+  const existing: string[] = [];
+  for (const { source, target } of names) {
+    const exists = databases.has(target.database) && (await milvus.hasCollection(target));
+    if (exists && !(await isOurs(milvus, target, made))) existing.push(qualifiedName(target));
+    if (input.skipCreate) await checkSameSchema(milvus, backup, source, target, exists);
+  }
+  if (existing.length > 0 && !input.dropExisting && !input.skipCreate) {
+    throw new PipelineError(
+      "TargetExists",
+      `${existing.join(", ")} exist${existing.length === 1 ? "s" : ""} already in Milvus at ${milvus.address}: ` +
+        "choose a suffix (-s) or a rename (-r), or replace with dropExisting (--drop-existing)",
+      { details: { key: "suffix" } },
+    );
+  }
+}
+
+/** Whether a failed run of this very restore made the collection, and got as far as its target name. */
+async function isOurs(
+  milvus: Milvus,
+  target: RestoreName["target"],
+  made: readonly CollectionRecord[],
+): Promise<boolean> {
+  const record = made.find((candidate) => candidate.target === qualifiedName(target));
+  return record !== undefined && (await milvus.describeCollection(target)).id === record.id;
+}
+
+async function checkSameSchema(
+  milvus: Milvus,
+  backup: BackupInfo,
+  source: RestoreName["source"],
+  target: RestoreName["target"],
+  exists: boolean,
+): Promise<void> {
+  if (!exists) {
+    throw new PipelineError(
+      "CollectionNotFound",
+      `skipCreate: there is no collection ${qualifiedName(target)} in Milvus at ${milvus.address} to import into`,
+      { details: { key: "skipCreate" } },
+    );
+  }
+  const { schema } = await milvus.describeCollection(target);
+  const differences = sameSchema(collectionOf(backup, source).schema, toCollectionSchema(schema));
+  if (differences.length > 0) {
+    throw new PipelineError(
+      "SchemaMismatch",
+      `skipCreate: ${qualifiedName(target)} has another schema than the backup's ${qualifiedName(source)}: ${differences.join("; ")}`,
+      { details: { key: "skipCreate" } },
+    );
+  }
+}
+
+function collectionOf(backup: BackupInfo, name: RestoreName["source"]) {
+  const found = backup.collection_backups.find(
+    ({ db_name, collection_name }) =>
+      (db_name || defaultDatabase) === name.database && collection_name === name.collection,
+  );
+  if (!found) throw new Error(`${qualifiedName(name)} was selected but is not in the backup`);
+  return found;
+}
+
+function planWhole(
+  backup: BackupInfo,
+  names: readonly RestoreName[],
+  context: {
+    restoreId: string;
+    leaseSubject: string;
+    version: string;
+    environment: Environment;
+    from: Environment;
+    input: RestoreInput;
+    warnings: readonly string[];
+  },
+): { plan: RestorePlan; segments: ReturnType<typeof planRestore>["segments"][number][] } {
+  const { restoreId, environment, from, input } = context;
+  const staging = stagingLayout(restoreId);
+  const segments: ReturnType<typeof planRestore>["segments"][number][] = [];
+  const collections: RestorePlan["collections"][number][] = [];
+  let firstTask = 0;
+  for (const name of names) {
+    const planned = planRestore(collectionOf(backup, name.source), name, {
+      restoreId,
+      version: context.version,
+      backup: backupLayout(from.backupStorage.rootPath, input.backupName),
+      staging,
+      inPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
+      firstTask,
+      options: {
+        skipCreate: input.skipCreate ?? false,
+        metadataOnly: input.metadataOnly ?? false,
+        indexes: input.indexes ?? true,
+        load: input.load ?? true,
+      },
+    });
+    collections.push(planned.restore);
+    segments.push(...planned.segments);
+    firstTask += planned.restore.imports.length;
+  }
+  const imports = collections.flatMap((collection) => collection.imports);
+  return {
+    segments,
+    plan: {
+      restoreId,
+      leaseSubject: context.leaseSubject,
+      backupName: input.backupName,
+      backupId: backup.id,
+      dropExisting: input.dropExisting ?? false,
+      databases: planDatabases(backup, names),
+      collections,
+      stagingPrefix: staging.root,
+      warnings: [...context.warnings],
+      totals: {
+        collections: collections.length,
+        segments: segments.length,
+        bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+        rows: imports.reduce((sum, { rows }) => sum + BigInt(rows), 0n).toString(),
+        imports: imports.length,
+      },
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { PipelineError } from "../core/errors.ts";
+import type { RecreateCollectionsResult, RestoreStepRequest } from "../core/messages.ts";
+import { qualifiedName } from "../core/names.ts";
+import type { PlannedRestore, RestorePlan } from "../core/restore-plan.ts";
+import { type CollectionRecord, restoreWorkLayout } from "../core/restore-work.ts";
+import { workLayout } from "../core/work-layout.ts";
+import type { Milvus } from "../ports/milvus.ts";
+import type { StepContext } from "../ports/step-context.ts";
+import { readCopyReceipts, readWorkJson, readWorkJsonIfThere, writeWorkJson } from "./work-files.ts";
+
+/**
+ * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first
+ * thing that changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made.
+ * Throws CorruptBackup naming what is missing or different, and what Milvus throws.
+ */
+export async function recreateCollections(
+  request: RestoreStepRequest,
+  context: StepContext,
+): Promise<RecreateCollectionsResult> {
+  const { execution, input } = request;
+  const layout = workLayout("restore", execution.name);
+  const [plan, environment] = await Promise.all([
+    readWorkJson<RestorePlan>(context, layout.plan),
+    context.environments.get(input.environment),
+  ]);
+  await checkReceipts(plan, execution.name, context);
+
+  const milvus = await context.connectMilvus(environment);
+  await createDatabases(plan, milvus);
+  const recordKey = restoreWorkLayout(plan.restoreId).collections;
+  const earlier = (await readWorkJsonIfThere<CollectionRecord[]>(context, recordKey)) ?? [];
+  const records: CollectionRecord[] = [];
+  for (const collection of plan.collections) records.push(await recreate(collection, earlier, milvus));
+  await writeWorkJson(context, recordKey, records);
+  return { outcome: "recreated", collections: plan.collections.length };
+}
+
+async function checkReceipts(plan: RestorePlan, execution: string, context: StepContext): Promise<void> {
+  const receipts = await readCopyReceipts(context, workLayout("restore", execution), 0);
+  const broken = receipts.flatMap(({ segments }) => segments).filter(({ outcome }) => outcome !== "copied");
+  if (broken.length === 0) return;
+  const shown = broken
+    .slice(0, 10)
+    .map(({ segmentId, problem, outcome }) => `segment ${segmentId}: ${problem ?? outcome}`)
+    .join("; ");
+  throw new PipelineError(
+    "CorruptBackup",
+    `backup ${plan.backupName} does not hold what its meta says in ${broken.length} segments: ${shown}${broken.length > 10 ? "; ..." : ""}. ` +
+      "Nothing was changed in Milvus; restore another backup, or other collections of this one",
+  );
+}
+
+async function createDatabases(plan: RestorePlan, milvus: Milvus): Promise<void> {
+  if (plan.databases.length === 0) return;
+  const existing = new Set(await milvus.listDatabases());
+  for (const { name, properties } of plan.databases) {
+    if (!existing.has(name)) await milvus.createDatabase(name, properties);
+  }
+}
+
+async function recreate(
+  collection: PlannedRestore,
+  earlier: readonly CollectionRecord[],
+  milvus: Milvus,
+): Promise<CollectionRecord> {
+  const { working, target, create } = collection;
+  const done = earlier.find((record) => record.target === qualifiedName(target));
+  if (done && (await isRenamed(milvus, collection, done))) return done;
+
+  if (create && !(await milvus.hasCollection(working))) await milvus.createCollection(create);
+  const partitions = new Set((await milvus.listPartitions(working)).map(({ name }) => name));
+  for (const partition of collection.partitions) {
+    if (!partitions.has(partition)) await milvus.createPartition(working, partition);
+  }
+  // Before the import: segments are then indexed as they arrive, and an import that is complete is indexed.
+  const indexed = new Set((await milvus.listIndexes(working)).map(({ fieldName }) => fieldName));
+  for (const index of collection.indexes) {
+    if (!indexed.has(index.fieldName)) await milvus.createIndex(working, index);
+  }
+  const { id } = await milvus.describeCollection(working);
+  if (done?.id === id) return done;
+  const [rows, imports] = await Promise.all([milvus.rowCount(working), milvus.listImports(working)]);
+  return {
+    target: qualifiedName(target),
+    id,
+    rowsBefore: rows.toString(),
+    importsBefore: imports.map((task) => task.id),
+  };
+}
+
+/** An earlier run got as far as the rename: the collection stands complete under its target name. */
+async function isRenamed(
+  milvus: Milvus,
+  { working, target }: PlannedRestore,
+  record: CollectionRecord,
+): Promise<boolean> {
+  if (await milvus.hasCollection(working)) return false;
+  return (await milvus.hasCollection(target)) && (await milvus.describeCollection(target)).id === record.id;
+}

@@ -1,0 +1,38 @@
+import { backupNameOf } from "../core/backup-name.ts";
+import type { BackupPlan } from "../core/backup-plan.ts";
+import { releasedFailure } from "../core/failure.ts";
+import type { BackupStepRequest, CaughtFailure, ReleaseResult } from "../core/messages.ts";
+import { workLayout } from "../core/work-layout.ts";
+import type { StepContext } from "../ports/step-context.ts";
+import { releaseBackupLease } from "./backup-lease.ts";
+import { recordFailure } from "./record-failure.ts";
+import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
+import { readWorkJsonIfThere } from "./work-files.ts";
+
+/**
+ * What every failed backup ends in: stops copies still running, resumes garbage collection, gives the name free and records why.
+ * What was copied stays, without `full_meta.json`: it is no backup, and the same command takes it up again.
+ */
+export async function releaseBackup(
+  request: BackupStepRequest & { failure: CaughtFailure },
+  context: StepContext,
+): Promise<ReleaseResult> {
+  const { execution, input, failure } = request;
+  const layout = workLayout("backup", execution.name);
+  await recordFailure(context, layout, failure);
+  const plan = await readWorkJsonIfThere<BackupPlan>(context, layout.plan);
+  // Without a plan it failed before anything was paused, copied or held.
+  if (!plan) return releasedFailure(failure, "");
+
+  const environment = await context.environments.get(input.environment);
+  const store = await context.openStore({ environment: input.environment, side: "backup" });
+  const backupName = backupNameOf(input, execution.startTime);
+  await resumeGarbageCollection(plan, environment, context);
+  await releaseBackupLease(context, store, environment, backupName, execution.id);
+  return releasedFailure(
+    failure,
+    plan.totals.segments === 0
+      ? ""
+      : `segments already copied for ${backupName} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup delete -n ${backupName}" removes them`,
+  );
+}
