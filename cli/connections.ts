@@ -1,0 +1,86 @@
+import type { SFNClient } from "@aws-sdk/client-sfn";
+import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
+import type { PipelineExecutions } from "../src/ports/pipeline-executions.ts";
+import type { Connections } from "./context.ts";
+import { explainAwsError } from "./pipeline/aws-errors.ts";
+import { pipelineOf } from "./pipeline/stack.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The real outside. Every SDK is imported when it is first needed, so that `--help` and bad input stay quick; every AWS error
+ * is told in the command's own words.
+ */
+export function createConnections(env: Environment): Connections {
+  let executions: Promise<PipelineExecutions> | undefined;
+  let registry: Promise<WritableEnvironmentRegistry> | undefined;
+  return {
+    async pipeline(stack) {
+      const { readStackOutputs } = await import("../src/adapters/stack-outputs.ts");
+      const outputs = await explaining(env, `looking for the CloudFormation stack ${stack}`, () =>
+        readStackOutputs(stack),
+      );
+      return pipelineOf(stack, outputs);
+    },
+    executions() {
+      executions ??= openExecutions(env);
+      return executions;
+    },
+    environments({ environmentsPrefix }) {
+      registry ??= openRegistry(env, environmentsPrefix);
+      return registry;
+    },
+    async workStore({ workBucket }) {
+      const { openWorkStore } = await import("../src/adapters/store-opener.ts");
+      return openWorkStore(workBucket);
+    },
+    async openStore(environment, side) {
+      const { openEnvironmentStore } = await import("../src/adapters/store-opener.ts");
+      return openEnvironmentStore(environment, side);
+    },
+    async withMilvus(environment, use) {
+      const { connectMilvus, closeMilvusConnections } = await import("../src/adapters/milvus/index.ts");
+      try {
+        return await use(await connectMilvus(environment));
+      } finally {
+        closeMilvusConnections();
+      }
+    },
+  };
+}
+
+async function openExecutions(env: Environment): Promise<PipelineExecutions> {
+  const [{ SFNClient }, { createPipelineExecutions }] = await Promise.all([
+    import("@aws-sdk/client-sfn"),
+    import("../src/adapters/pipeline-executions.ts"),
+  ]);
+  const client: SFNClient = new SFNClient({});
+  const real = createPipelineExecutions(client);
+  return {
+    start: (request) => explaining(env, `starting the execution ${request.name}`, () => real.start(request)),
+    describe: (arn) => explaining(env, "asking for the execution", () => real.describe(arn)),
+    currentState: (arn) => explaining(env, "asking for the execution's history", () => real.currentState(arn)),
+    list: (arn, limit) => explaining(env, "listing executions", () => real.list(arn, limit)),
+    stop: (arn, reason) => explaining(env, "stopping the execution", () => real.stop(arn, reason)),
+  };
+}
+
+async function openRegistry(env: Environment, prefix: string): Promise<WritableEnvironmentRegistry> {
+  const { environmentRegistry } = await import("../src/adapters/environment-registry.ts");
+  const real = environmentRegistry({ prefix });
+  const doing = "using the registered environments in Secrets Manager";
+  return {
+    get: (name) => explaining(env, doing, () => real.get(name)),
+    put: (environment) => explaining(env, doing, () => real.put(environment)),
+    list: () => explaining(env, doing, () => real.list()),
+    delete: (name) => explaining(env, doing, () => real.delete(name)),
+  };
+}
+
+async function explaining<T>(env: Environment, doing: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw explainAwsError(error, doing, env);
+  }
+}

@@ -1,0 +1,147 @@
+import { type Command, Option } from "commander";
+import { CliError } from "./errors.ts";
+
+/** The options every verb takes. */
+export interface SharedOptions {
+  readonly config: string;
+  /** Whether the person named the file. */
+  readonly configGiven: boolean;
+  readonly set: readonly string[];
+  readonly environment: string | undefined;
+  readonly stack: string;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly color: boolean;
+}
+
+/** Adds the options every verb takes; they may stand before or after the verb. */
+export function addSharedOptions(program: Command): Command {
+  return program
+    .addOption(
+      new Option("--config <file>", "the backup.yaml: one Milvus, its bucket, where its backups lie").default(
+        "backup.yaml",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--set <key=value>",
+        "replace one value of the file (MILVUS_USER=root or milvus.user=root); repeatable",
+      )
+        .argParser((value: string, earlier: string[]) => [...earlier, value])
+        .default([], "nothing"),
+    )
+    .addOption(new Option("--environment <name>", "use a registered environment instead of a file").conflicts("config"))
+    .addOption(
+      new Option("--stack <name>", "the CloudFormation stack of the pipeline")
+        .env("MILVUS_BACKUP_STACK")
+        .default("MilvusBackup"),
+    )
+    .addOption(new Option("--json", "print the result as one JSON document; progress stays on stderr"))
+    .addOption(new Option("--quiet", "no progress and no notes, only results, warnings and errors"))
+    .addOption(new Option("--no-color", "no colours (so does the variable NO_COLOR)"));
+}
+
+/** The shared options as given with a verb. */
+export function sharedOptions(command: Command): SharedOptions {
+  const options: Record<string, unknown> = command.optsWithGlobals();
+  return {
+    config: String(options.config),
+    configGiven: command.getOptionValueSourceWithGlobals("config") === "cli",
+    set: Array.isArray(options.set) ? options.set.map(String) : [],
+    environment: typeof options.environment === "string" ? options.environment : undefined,
+    stack: String(options.stack),
+    json: options.json === true,
+    quiet: options.quiet === true,
+    color: options.color !== false,
+  };
+}
+
+/** `-n, --name`, required by most verbs. */
+export function nameOption(description: string): Option {
+  return new Option("-n, --name <backup>", description);
+}
+
+/** Starts an execution and leaves. */
+export function detachOption(): Option {
+  return new Option("--detach", "start it, print the ARN of the execution, and leave");
+}
+
+/** What selects collections; only one of them at a time. */
+export function addSelectionOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "-c, --collections <names>",
+        "comma separated: coll, db.coll or db.* (all, where nothing is selected)",
+      ).conflicts(["filter", "databases", "databaseCollections"]),
+    )
+    .addOption(
+      new Option("--filter <names>", "the same, by milvus-backup's newer name: db1.coll1,db2.*").conflicts([
+        "databases",
+        "databaseCollections",
+      ]),
+    )
+    .addOption(
+      new Option("-d, --databases <names>", "every collection of these databases").conflicts("databaseCollections"),
+    )
+    .addOption(
+      new Option("-a, --database-collections <json>", '{"db1":["coll1"],"db2":[]}; an empty list means all of it'),
+    );
+}
+
+export interface SelectionOptions {
+  readonly collections?: string;
+  readonly filter?: string;
+  readonly databases?: string;
+  readonly databaseCollections?: string;
+}
+
+/** The selected collections as the pipeline takes them; undefined for all. Throws Usage. */
+export function selectedCollections(options: SelectionOptions): string[] | undefined {
+  if (options.collections !== undefined) return splitList("--collections", options.collections);
+  if (options.filter !== undefined) return splitList("--filter", options.filter);
+  if (options.databases !== undefined)
+    return splitList("--databases", options.databases).map((database) => `${database}.*`);
+  if (options.databaseCollections !== undefined) return parseDatabaseCollections(options.databaseCollections);
+  return undefined;
+}
+
+/** `a:b,c:d.e` as a record. Throws Usage for anything else and for a name that is renamed twice. */
+export function parseRenames(text: string): Record<string, string> {
+  const renames = new Map<string, string>();
+  for (const entry of splitList("--rename", text)) {
+    const [from, to, ...rest] = entry.split(":");
+    if (!from || !to || rest.length > 0) {
+      throw new CliError(
+        "Usage",
+        `--rename: ${JSON.stringify(entry)} is not from:to; use --rename coll:db.coll2,coll3:coll4`,
+      );
+    }
+    if (renames.has(from)) throw new CliError("Usage", `--rename: ${from} is renamed twice`);
+    renames.set(from, to);
+  }
+  return Object.fromEntries(renames);
+}
+
+function splitList(option: string, text: string): string[] {
+  const entries = text.split(",").map((entry) => entry.trim());
+  if (entries.some((entry) => entry === "")) {
+    throw new CliError("Usage", `${option}: there is an empty name in ${JSON.stringify(text)}`);
+  }
+  return entries;
+}
+
+function parseDatabaseCollections(text: string): string[] {
+  const problem = new CliError("Usage", '--database-collections: expected JSON such as {"db1":["coll1"],"db2":[]}');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw problem;
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw problem;
+  return Object.entries(parsed).flatMap(([database, collections]: [string, unknown]) => {
+    if (!Array.isArray(collections) || collections.some((it) => typeof it !== "string")) throw problem;
+    return collections.length === 0 ? [`${database}.*`] : collections.map((it) => `${database}.${it}`);
+  });
+}

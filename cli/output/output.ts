@@ -1,0 +1,70 @@
+import { styleText } from "node:util";
+import { stringify } from "lossless-json";
+import type { Terminal } from "./terminal.ts";
+
+/** Of `red`, `green`, `bold` ...: what node:util knows. */
+export type Style = Parameters<typeof styleText>[0];
+
+export interface OutputOptions {
+  /** One JSON document on stdout instead of text. */
+  readonly json: boolean;
+  /** Nothing on stderr but warnings and errors. */
+  readonly quiet: boolean;
+  /** false: no colours even on a terminal. */
+  readonly color: boolean;
+}
+
+/** Everything a verb says. Results go to stdout; all else goes to stderr, so that stdout can be piped. */
+export interface Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Whether progress can be drawn in place. */
+  readonly interactive: boolean;
+  /** A verb's result: `text` for people, or with `--json` the document. */
+  result(document: unknown, text: string): void;
+  /** What happens meanwhile. */
+  note(text: string): void;
+  /** What should be looked at; shown with `--quiet` too. */
+  warn(text: string): void;
+  /** Styled for stderr, where colours are wanted. */
+  style(format: Style, text: string): string;
+}
+
+/** The output of one run of the command. */
+export function createOutput(terminal: Terminal, options: OutputOptions): Output {
+  const { stdout, stderr, env } = terminal;
+  const colors =
+    options.color &&
+    (env.NO_COLOR ?? "") === "" &&
+    env.TERM !== "dumb" &&
+    (stderr.isTTY === true || isSet(env.FORCE_COLOR));
+  const style = (format: Style, text: string) => (colors ? styleText(format, text, { validateStream: false }) : text);
+  return {
+    json: options.json,
+    quiet: options.quiet,
+    interactive: stderr.isTTY === true && env.TERM !== "dumb",
+    result(document, text) {
+      stdout.write(options.json ? `${toJson(document)}\n` : ensureNewline(text));
+    },
+    note(text) {
+      if (!options.quiet) stderr.write(ensureNewline(text));
+    },
+    warn(text) {
+      stderr.write(ensureNewline(`${style("yellow", "warning:")} ${text}`));
+    },
+    style,
+  };
+}
+
+/** JSON for people and programs: two spaces, bigint as bare numbers. */
+export function toJson(document: unknown): string {
+  return stringify(document, undefined, 2) ?? "null";
+}
+
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value !== "" && value !== "0";
+}
+
+function ensureNewline(text: string): string {
+  return text.endsWith("\n") ? text : `${text}\n`;
+}

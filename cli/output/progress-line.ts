@@ -1,0 +1,85 @@
+import type { Terminal } from "./terminal.ts";
+
+const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const frameMilliseconds = 100;
+/** How often the same phase is repeated where lines cannot be rewritten (CI logs). */
+const plainMilliseconds = 5_000;
+
+const clearLine = "\r\x1b[2K";
+const hideCursor = "\x1b[?25l";
+const showCursor = "\x1b[?25h";
+
+/** One line about what goes on: rewritten with a spinner on a terminal, a plain line now and then elsewhere. */
+export interface ProgressLine {
+  /** `phase` is what changes rarely; a new phase is always shown at once. */
+  update(phase: string, text: string): void;
+  /** Removes the line (a terminal) or does nothing; further updates are ignored. */
+  stop(): void;
+}
+
+export const silentProgress: ProgressLine = { update() {}, stop() {} };
+
+/** A progress line on stderr. */
+export function createProgressLine(
+  terminal: Terminal,
+  options: { interactive: boolean; now?: () => number },
+): ProgressLine {
+  return options.interactive
+    ? spinnerLine(terminal)
+    : plainLines(terminal, options.now ?? performance.now.bind(performance));
+}
+
+function spinnerLine({ stderr }: Terminal): ProgressLine {
+  let text = "";
+  let frame = 0;
+  let stopped = false;
+  const draw = () => {
+    const line = `${frames[frame % frames.length]} ${text}`;
+    // A line that wraps cannot be rewritten.
+    stderr.write(`${clearLine}${cut(line, (stderr.columns ?? 80) - 1)}`);
+  };
+  stderr.write(hideCursor);
+  const timer = setInterval(() => {
+    frame += 1;
+    draw();
+  }, frameMilliseconds);
+  timer.unref();
+  return {
+    update(_phase, next) {
+      if (stopped) return;
+      text = next;
+      draw();
+    },
+    stop() {
+      if (stopped) return;
+      stopped = true;
+      clearInterval(timer);
+      stderr.write(`${clearLine}${showCursor}`);
+    },
+  };
+}
+
+function plainLines({ stderr }: Terminal, now: () => number): ProgressLine {
+  let lastPhase: string | undefined;
+  let lastText = "";
+  let lastTime = Number.NEGATIVE_INFINITY;
+  let stopped = false;
+  return {
+    update(phase, text) {
+      if (stopped || (phase === lastPhase && (text === lastText || now() - lastTime < plainMilliseconds))) return;
+      stderr.write(`${text}\n`);
+      lastPhase = phase;
+      lastText = text;
+      lastTime = now();
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+/** Cuts a line to a width in characters. */
+function cut(line: string, width: number): string {
+  const characters = [...line];
+  return characters.length <= width ? line : `${characters.slice(0, Math.max(0, width - 1)).join("")}…`;
+}

@@ -1,0 +1,65 @@
+import { milvusLayout } from "../../src/core/backup-layout.ts";
+import type { Environment } from "../../src/core/environment.ts";
+import { restoreResult, resultOf } from "../pipeline/results.ts";
+import type { FinishedExecution } from "../pipeline/run.ts";
+import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
+import type { Output } from "./output.ts";
+import { formatPairs, formatTable } from "./table.ts";
+
+/** Shows how a restore ended; throws ExecutionError where it failed. */
+export function showRestore(output: Output, environment: Environment, finished: FinishedExecution): void {
+  const { execution, progress, milliseconds } = finished;
+  const result = resultOf(execution, restoreResult);
+  if (result.outcome === "discarded") {
+    output.result(
+      { backupName: result.backupName, environment: environment.name, discarded: true, executionArn: execution.arn },
+      `What a failed restore of ${result.backupName} left behind is removed.`,
+    );
+    return;
+  }
+  const layout = milvusLayout(environment.storage.rootPath);
+  const collections = result.collections.map((collection) => ({
+    ...collection,
+    location: `${environment.storage.bucket}/${layout.collectionInsertLogs(collection.id)}`,
+  }));
+  for (const warning of result.warnings) output.warn(warning);
+  const { segments, objects, bytes } = progress.copied;
+  const document = {
+    backupName: result.backupName,
+    environment: environment.name,
+    collections,
+    segments: progress.totals?.segments ?? segments,
+    staged: { segments, objects, bytes },
+    milliseconds,
+    warnings: result.warnings,
+    executionArn: execution.arn,
+  };
+  const table = formatTable(
+    [
+      { title: "FROM" },
+      { title: "TO" },
+      { title: "ROWS", align: "right" },
+      { title: "LOADED" },
+      { title: "ID" },
+      { title: "LIES IN" },
+    ],
+    collections.map(({ from, to, rows, loaded, id, location }) => [
+      from,
+      to,
+      formatCount(BigInt(rows)),
+      loaded ? "yes" : "no",
+      id,
+      location,
+    ]),
+  );
+  const text = [
+    `Restored ${countOf(collections.length, "collection")} of backup ${result.backupName}.`,
+    ...(collections.length > 0 ? [table] : []),
+    formatPairs([
+      ["segments", progress.totals && formatCount(progress.totals.segments)],
+      ["staged", objects > 0 ? `${countOf(objects, "object")}, ${formatBytes(bytes)}` : undefined],
+      ["took", formatDuration(milliseconds)],
+    ]),
+  ].join("\n");
+  output.result(document, text);
+}

@@ -1,0 +1,83 @@
+import { CliError } from "../errors.ts";
+
+const credentialsMissing = /credential|CredentialsProvider/i;
+const credentialsRejected = new Set([
+  "UnrecognizedClientException",
+  "InvalidClientTokenId",
+  "InvalidSignatureException",
+  "SignatureDoesNotMatch",
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "InvalidAccessKeyId",
+]);
+const accessDenied = new Set(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"]);
+const unreachable = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "TimeoutError",
+]);
+
+const localHint = "for the local stack: . .local/aws.env";
+
+/**
+ * Says in the command's own words why AWS could not be asked; other errors come back as they are.
+ * @param doing what was tried: `describing the stack MilvusBackup`
+ */
+export function explainAwsError(
+  error: unknown,
+  doing: string,
+  env: Readonly<Record<string, string | undefined>>,
+): unknown {
+  if (!(error instanceof Error) || error instanceof CliError) return error;
+  const code = codeOf(error);
+  const cause = error;
+  if (unreachable.has(code)) {
+    const endpoint = env.AWS_ENDPOINT_URL ?? "the AWS endpoint";
+    return new CliError(
+      "AwsUnreachable",
+      `${endpoint} is not reachable (${code}) while ${doing}; is the local stack up (npm run local -- up), or AWS_ENDPOINT_URL right?`,
+      { cause },
+    );
+  }
+  if (error.name === "CredentialsProviderError" || (code === "" && credentialsMissing.test(error.message))) {
+    return new CliError(
+      "NoAwsCredentials",
+      `there are no AWS credentials for ${doing}: configure them, or ${localHint}`,
+      {
+        cause,
+      },
+    );
+  }
+  if (/region is missing/i.test(error.message)) {
+    return new CliError("NoAwsCredentials", `no AWS region is set for ${doing}: set AWS_REGION, or ${localHint}`, {
+      cause,
+    });
+  }
+  if (credentialsRejected.has(error.name)) {
+    return new CliError(
+      "NoAwsCredentials",
+      `AWS does not accept the credentials for ${doing} (${error.name}): renew them, or ${localHint}`,
+      { cause },
+    );
+  }
+  if (accessDenied.has(error.name)) {
+    return new CliError("AwsAccessDenied", `AWS denies ${doing}: ${error.message}`, { cause });
+  }
+  if ("$metadata" in error)
+    return new CliError("AwsFailed", `${doing} failed: ${error.name}: ${error.message}`, { cause });
+  return error;
+}
+
+/** A network error's code; it may sit in the cause, or in the first of several attempts. */
+function codeOf(error: Error): string {
+  if (unreachable.has(error.name)) return error.name;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (typeof code === "string" && unreachable.has(code)) return code;
+  if (error instanceof AggregateError && error.errors[0] instanceof Error) return codeOf(error.errors[0]);
+  return error.cause instanceof Error ? codeOf(error.cause) : "";
+}

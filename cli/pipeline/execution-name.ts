@@ -1,0 +1,14 @@
+/** Step Functions' limit. */
+const longest = 80;
+
+/**
+ * The name of an execution: `create-my_backup-20261121T110307-3f9c2a`, so that a list of executions can be read. Long backup
+ * names are cut.
+ */
+export function executionName(verb: string, backupName: string, now: Date, random: string): string {
+  const time = now.toISOString().slice(0, 19).replace(/[-:]/g, "");
+  const tail = `-${time}-${random}`;
+  // CloudWatch shows only names of these characters.
+  const subject = backupName.replace(/[^A-Za-z0-9_-]/g, "_");
+  return `${verb}-${subject}`.slice(0, longest - tail.length) + tail;
+}

@@ -1,0 +1,121 @@
+import pLimit from "p-limit";
+import { z } from "zod";
+import { copyReceipt } from "../../src/core/copy-plan.ts";
+import { PipelineError } from "../../src/core/errors.ts";
+import { parseWorkJson } from "../../src/core/work-json.ts";
+import { workLayout } from "../../src/core/work-layout.ts";
+import type { ObjectStore } from "../../src/ports/object-store.ts";
+import type { Machine } from "./stack.ts";
+
+/** How far an execution is, as its files in the work bucket tell. */
+export interface Progress {
+  /** What the preparing step planned; absent before. */
+  readonly totals?: { readonly collections: number; readonly segments: number };
+  /** Segments, objects and bytes that lie at the destination, by the receipts so far. */
+  readonly copied: { readonly segments: number; readonly objects: number; readonly bytes: number };
+  /** Imports into Milvus; absent before the first. */
+  readonly imports?: { readonly imports: number; readonly completed: number; readonly progress: number };
+}
+
+const planFile = z.object({
+  attempt: z.number().default(0),
+  totals: z.object({ collections: z.number(), segments: z.number() }),
+});
+
+const progressFile = z.object({
+  imports: z.number(),
+  completed: z.number(),
+  /** 0 to 100. */
+  progress: z.number(),
+});
+
+/** Receipts are small; a few at a time keep up with any pipeline. */
+const receiptConcurrency = 8;
+
+/** Reads the progress of one execution again and again; every receipt is read once. */
+export function createProgressReader(
+  work: ObjectStore,
+  machine: Machine,
+  execution: string,
+): { read(): Promise<Progress> } {
+  const layout = workLayout(machine, execution);
+  const receipts = new Map<string, Progress["copied"]>();
+  const limit = pLimit(receiptConcurrency);
+  let plan: { etag: string; value: z.infer<typeof planFile> } | undefined;
+
+  async function readPlan(): Promise<z.infer<typeof planFile> | undefined> {
+    // A plan can be large; it is read again only when a later attempt has replaced it.
+    const head = await work.head(layout.plan);
+    if (head === undefined) return undefined;
+    if (plan?.etag !== head.etag) {
+      const value = await readJson(work, layout.plan, planFile);
+      if (value) plan = { etag: head.etag, value };
+    }
+    return plan?.value;
+  }
+
+  async function readNewReceipts(): Promise<void> {
+    const unread: string[] = [];
+    for await (const { key } of work.list(layout.receipts)) {
+      if (!receipts.has(key)) unread.push(key);
+    }
+    await Promise.all(
+      unread.map((key) =>
+        limit(async () => {
+          const receipt = await readJson(work, key, copyReceipt);
+          if (!receipt) return;
+          const segments = receipt.segments.filter(({ outcome }) => outcome === "copied").length;
+          receipts.set(key, { segments, objects: receipt.objects, bytes: receipt.bytes });
+        }),
+      ),
+    );
+  }
+
+  async function readAll(): Promise<Progress> {
+    const current = await readPlan();
+    if (current === undefined) return { copied: nothing };
+    await readNewReceipts();
+    // A later attempt plans every segment again and its receipts count what was copied before.
+    const ofThisAttempt = [...receipts].filter(([key]) => key.startsWith(`${layout.receipts}${current.attempt}-`));
+    const copied = ofThisAttempt.reduce(
+      (sum, [, receipt]) => ({
+        segments: sum.segments + receipt.segments,
+        objects: sum.objects + receipt.objects,
+        bytes: sum.bytes + receipt.bytes,
+      }),
+      nothing,
+    );
+    const imports = machine === "restore" ? await readJson(work, layout.progress, progressFile) : undefined;
+    return { totals: current.totals, copied, ...(imports && { imports }) };
+  }
+
+  let last: Progress = { copied: nothing };
+  return {
+    async read() {
+      try {
+        last = await readAll();
+      } catch (error) {
+        // Progress is never worth a failure: whoever may not read the work bucket sees the states only.
+        if (!(error instanceof PipelineError)) throw error;
+      }
+      return last;
+    },
+  };
+}
+
+const nothing = { segments: 0, objects: 0, bytes: 0 };
+
+/** undefined where the file is not there (yet), or is not what this version writes. */
+async function readJson<T extends z.ZodType>(
+  work: ObjectStore,
+  key: string,
+  schema: T,
+): Promise<z.infer<T> | undefined> {
+  try {
+    return schema.safeParse(parseWorkJson(await work.getText(key), key)).data;
+  } catch (error) {
+    if (error instanceof PipelineError && (error.name === "ObjectNotFound" || error.name === "StoreFailed"))
+      return undefined;
+    throw error;
+  }
+}

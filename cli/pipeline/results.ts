@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { readFailure } from "../../src/core/failure.ts";
+import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
+import { ExecutionError } from "../errors.ts";
+
+const warnings = z.array(z.string()).default([]);
+
+/** Output of the machine `backup`: what Finalize Backup answered. */
+export const backupResult = z.object({
+  outcome: z.literal("backed-up"),
+  backupName: z.string(),
+  collections: z.number(),
+  segments: z.number(),
+  objects: z.number(),
+  bytes: z.number(),
+  warnings,
+});
+export type BackupResult = z.infer<typeof backupResult>;
+
+/** Output of the machine `restore`: what Finish Restore answered, or that a failed restore was discarded. */
+export const restoreResult = z.discriminatedUnion("outcome", [
+  z.object({
+    outcome: z.literal("restored"),
+    backupName: z.string(),
+    collections: z.array(
+      z.object({ from: z.string(), to: z.string(), id: z.string(), rows: z.string(), loaded: z.boolean() }),
+    ),
+    warnings,
+  }),
+  z.object({ outcome: z.literal("discarded"), backupName: z.string() }),
+]);
+export type RestoreResult = z.infer<typeof restoreResult>;
+
+/** The output of an execution that succeeded; throws ExecutionError for one that did not. */
+export function resultOf<T extends z.ZodType>(execution: ExecutionDescription, schema: T): z.infer<T> {
+  if (execution.status !== "succeeded") throw failureOf(execution);
+  const parsed = schema.safeParse(JSON.parse(execution.output ?? "null"));
+  if (!parsed.success) {
+    throw new ExecutionError(
+      "UnknownOutput",
+      `the execution succeeded with an output this version does not know: is the deployed pipeline of another version? ${execution.output ?? ""}`,
+      execution.arn,
+    );
+  }
+  return parsed.data;
+}
+
+/** Why an execution did not succeed, in the pipeline's own words. */
+export function failureOf(execution: ExecutionDescription): ExecutionError {
+  switch (execution.status) {
+    case "timed-out":
+      return new ExecutionError("States.Timeout", "the execution ran into its time limit", execution.arn);
+    case "aborted":
+      return new ExecutionError("Stopped", execution.cause || "the execution was stopped", execution.arn);
+    default: {
+      const failure = readFailure({ Error: execution.error ?? "Unknown", Cause: execution.cause ?? "" });
+      return new ExecutionError(failure.error, failure.message, execution.arn);
+    }
+  }
+}

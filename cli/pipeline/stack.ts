@@ -1,0 +1,55 @@
+import { CliError } from "../errors.ts";
+
+/** What a deployed pipeline consists of, as far as the command needs it: outputs of its CloudFormation stack. */
+export interface Pipeline {
+  readonly stack: string;
+  readonly backupStateMachineArn: string;
+  readonly restoreStateMachineArn: string;
+  readonly transferStateMachineArn: string;
+  readonly workBucket: string;
+  /** Secrets below this prefix are registered environments. */
+  readonly environmentsPrefix: string;
+}
+
+export const machines = ["backup", "restore", "transfer"] as const;
+export type Machine = (typeof machines)[number];
+
+/** The ARN of one of the pipeline's machines. */
+export function machineArn(pipeline: Pipeline, machine: Machine): string {
+  return {
+    backup: pipeline.backupStateMachineArn,
+    restore: pipeline.restoreStateMachineArn,
+    transfer: pipeline.transferStateMachineArn,
+  }[machine];
+}
+
+/** The machine that runs an execution, by its state machine's ARN; undefined for one of another pipeline. */
+export function machineOf(pipeline: Pipeline, stateMachineArn: string): Machine | undefined {
+  return machines.find((machine) => machineArn(pipeline, machine) === stateMachineArn);
+}
+
+/** Reads a stack's outputs; throws PipelineNotDeployed where there is no such stack, or it is no pipeline. */
+export function pipelineOf(stack: string, outputs: Readonly<Record<string, string>> | undefined): Pipeline {
+  const deploy = "deploy it with cdk deploy (the local stack: npm run local -- up), or name another with --stack";
+  if (outputs === undefined) {
+    throw new CliError("PipelineNotDeployed", `there is no CloudFormation stack ${stack}: ${deploy}`);
+  }
+  const output = (key: string): string => {
+    const value = outputs[key];
+    if (value === undefined) {
+      throw new CliError(
+        "PipelineNotDeployed",
+        `the CloudFormation stack ${stack} has no output ${key}: it is no milvus-backup pipeline, or its deployment failed; ${deploy}`,
+      );
+    }
+    return value;
+  };
+  return {
+    stack,
+    backupStateMachineArn: output("BackupStateMachineArn"),
+    restoreStateMachineArn: output("RestoreStateMachineArn"),
+    transferStateMachineArn: output("TransferStateMachineArn"),
+    workBucket: output("WorkBucketName"),
+    environmentsPrefix: output("EnvironmentsPrefix"),
+  };
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addSharedOptions } from "./options.ts";
+import type { Terminal } from "./output/terminal.ts";
+import { addCheck } from "./verbs/check.ts";
+import { addCreate } from "./verbs/create.ts";
+import { addDelete } from "./verbs/delete.ts";
+import { addEnv } from "./verbs/env.ts";
+import { addExecutions } from "./verbs/executions.ts";
+import { addGet } from "./verbs/get.ts";
+import { addList } from "./verbs/list.ts";
+import { addRestore } from "./verbs/restore.ts";
+import type { VerbHost } from "./verbs/verb.ts";
+
+/** In the order of the help. */
+const verbs = [addCreate, addRestore, addList, addGet, addDelete, addCheck, addExecutions, addEnv];
+
+/** The whole command line; throws CommanderError instead of ending the process. */
+export function buildProgram(terminal: Terminal, host: VerbHost): Command {
+  const program = new Command("milvus-backup")
+    .description(
+      "Backs up and restores Milvus collections through a serverless pipeline, in milvus-backup's format and with its options.",
+    )
+    .version(readVersion(), "-V, --version")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      getOutHelpWidth: () => terminal.stdout.columns ?? 100,
+      getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      "after",
+      `
+Examples:
+  # back up a collection of milvus_A, restore it into milvus_B as coll_bak
+  milvus-backup --config milvus-a.yaml create -c coll -n my_backup
+  milvus-backup --config milvus-b.yaml restore -c coll -n my_backup -s _bak
+
+  # what is there, what is in it, does everything answer
+  milvus-backup --config milvus-a.yaml list
+  milvus-backup --config milvus-a.yaml get -n my_backup
+  milvus-backup --config milvus-a.yaml check
+
+Options may be spelled as in milvus-backup (--drop_exist_collection, --meta_only).
+AWS credentials come from the environment, as for every AWS tool (the local stack: . .local/aws.env).
+Exit codes: 0 done, 1 failed, 130 left with Ctrl-C while the execution goes on.`,
+    );
+  addSharedOptions(program);
+  for (const addVerb of verbs) addVerb(program, host);
+  return program;
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return typeof manifest === "object" && manifest !== null && "version" in manifest
+    ? String(manifest.version)
+    : "unknown";
+}

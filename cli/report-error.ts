@@ -1,0 +1,39 @@
+import { CommanderError } from "commander";
+import { PipelineError } from "../src/core/errors.ts";
+import { CliError, DetachedError, ExecutionError } from "./errors.ts";
+import { createOutput, toJson } from "./output/output.ts";
+import type { Terminal } from "./output/terminal.ts";
+
+/** Says what went wrong, on stderr and with `--json` as the document on stdout; answers the exit code. */
+export function reportError(terminal: Terminal, argv: readonly string[], error: unknown): number {
+  const json = argv.includes("--json");
+  const output = createOutput(terminal, {
+    json,
+    quiet: false,
+    color: !argv.includes("--no-color") && !argv.includes("--no_color"),
+  });
+  if (error instanceof DetachedError) {
+    output.note(error.message);
+    output.note(`Execution: ${error.executionArn}`);
+    if (json) terminal.stdout.write(`${toJson({ detached: true, executionArn: error.executionArn })}\n`);
+    return 130;
+  }
+  const { name, message } = nameAndMessage(error);
+  // Commander has written its message by itself.
+  if (!(error instanceof CommanderError)) {
+    terminal.stderr.write(`${output.style("red", `Error (${name}):`)} ${message}\n`);
+  }
+  const executionArn = error instanceof ExecutionError ? error.executionArn : undefined;
+  if (executionArn !== undefined) terminal.stderr.write(`Execution: ${executionArn}\n`);
+  if (terminal.env.MILVUS_BACKUP_DEBUG === "1" && error instanceof Error)
+    terminal.stderr.write(`${error.stack ?? ""}\n`);
+  if (json) terminal.stdout.write(`${toJson({ error: { name, message }, ...(executionArn && { executionArn }) })}\n`);
+  return 1;
+}
+
+function nameAndMessage(error: unknown): { name: string; message: string } {
+  if (error instanceof ExecutionError) return { name: error.error, message: error.message };
+  if (error instanceof CliError || error instanceof PipelineError) return { name: error.name, message: error.message };
+  if (error instanceof CommanderError) return { name: "Usage", message: error.message.replace(/^error: /, "") };
+  return { name: "Unexpected", message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import type { CliContext } from "../context.ts";
+import { type SharedOptions, sharedOptions } from "../options.ts";
+import { createOutput, type Output } from "../output/output.ts";
+
+/** One run of a verb, as its action sees it. */
+export interface VerbRun<Options> {
+  readonly options: Options;
+  readonly arguments: readonly string[];
+  readonly shared: SharedOptions;
+  readonly output: Output;
+  readonly context: CliContext;
+}
+
+/** Does a verb's work; may answer an exit code. */
+export type VerbAction<Options> = (run: VerbRun<Options>) => Promise<number | undefined> | Promise<void>;
+
+/** What a verb file gets to add its command with. */
+export interface VerbHost {
+  /** Wraps an action for commander. */
+  action<Options>(run: VerbAction<Options>): (...all: unknown[]) => Promise<void>;
+}
+
+/** @param exitWith hears of the exit code an action answered */
+export function createVerbHost(context: CliContext, exitWith: (code: number) => void): VerbHost {
+  return {
+    action<Options>(run: VerbAction<Options>) {
+      // Commander calls with the arguments, the options and the command.
+      return async (...all: unknown[]) => {
+        const command = all.at(-1) as Command;
+        const shared = sharedOptions(command);
+        const code = await run({
+          options: command.opts() as Options,
+          arguments: command.args,
+          shared,
+          output: createOutput(context.terminal, shared),
+          context,
+        });
+        if (code !== undefined) exitWith(code);
+      };
+    },
+  };
+}
+
+/** The examples at the end of a verb's help. */
+export function examples(...lines: readonly (readonly [string, string])[]): string {
+  return `\nExamples:\n${lines.map(([comment, command]) => `  # ${comment}\n  milvus-backup ${command}`).join("\n\n")}\n`;
+}
