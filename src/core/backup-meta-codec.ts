@@ -7,6 +7,8 @@ import { parseJson } from "./lossless-json.ts";
  * milvus-backup. A parsed value never has holes: what is absent (or null) becomes the zero value.
  */
 export interface Codec<T> {
+  /** The table behind it, for whoever needs to walk it. */
+  readonly shape: Shape;
   zero(): T;
   /** Whether a record leaves the value out when it is printed (Go's `omitempty`). */
   isOmitted(value: T): boolean;
@@ -14,6 +16,12 @@ export interface Codec<T> {
   parse(json: unknown, reader: Reader): T;
   print(value: T): string;
 }
+
+/** What a codec reads and prints, as data. */
+export type Shape =
+  | { readonly kind: "text" | "bool" | "int32" | "int64" | "uint64" | "textMap" }
+  | { readonly kind: "list" | "optional"; readonly of: Shape }
+  | { readonly kind: "record"; readonly fields: Readonly<Record<string, Shape>> };
 
 export type Infer<C> = C extends Codec<infer T> ? T : never;
 
@@ -44,7 +52,8 @@ export class Reader {
 
   get warnings(): string[] {
     return [...this.unknownKeys].map(
-      ([path, times]) => `${this.file}: ${path} is not known to this version and is ignored (${times} times)`,
+      ([path, times]) =>
+        `${this.file}: ${path} is not known to this version and is ignored${times > 1 ? ` (${times} times)` : ""}`,
     );
   }
 }
@@ -85,6 +94,7 @@ export function printGoString(text: string): string {
 }
 
 export const text: Codec<string> = {
+  shape: { kind: "text" },
   zero: () => "",
   isOmitted: (value) => value === "",
   parse(json, reader) {
@@ -95,6 +105,7 @@ export const text: Codec<string> = {
 };
 
 export const bool: Codec<boolean> = {
+  shape: { kind: "bool" },
   zero: () => false,
   isOmitted: (value) => !value,
   parse(json, reader) {
@@ -105,10 +116,13 @@ export const bool: Codec<boolean> = {
 };
 
 /** Go takes bare integers only: no quotes, no fraction, no exponent. */
-function integer(bits: 32 | 64, signed: boolean): Codec<bigint> {
+function integer(kind: "int32" | "int64" | "uint64"): Codec<bigint> {
+  const bits = kind === "int32" ? 32 : 64;
+  const signed = kind !== "uint64";
   const lowest = signed ? -(2n ** BigInt(bits - 1)) : 0n;
   const highest = signed ? 2n ** BigInt(bits - 1) - 1n : 2n ** BigInt(bits) - 1n;
   return {
+    shape: { kind },
     zero: () => 0n,
     isOmitted: (value) => value === 0n,
     parse(json, reader) {
@@ -125,12 +139,13 @@ function integer(bits: 32 | 64, signed: boolean): Codec<bigint> {
   };
 }
 
-export const int64 = integer(64, true);
-export const uint64 = integer(64, false);
+export const int64 = integer("int64");
+export const uint64 = integer("uint64");
 
-const int32Digits = integer(32, true);
+const int32Digits = integer("int32");
 /** Counts and enums: the one kind of integer that fits a JavaScript number. */
 export const int32: Codec<number> = {
+  shape: int32Digits.shape,
   zero: () => 0,
   isOmitted: (value) => value === 0,
   parse: (json, reader) => Number(int32Digits.parse(json, reader)),
@@ -144,6 +159,7 @@ export function kept<T>(codec: Codec<T>): Codec<T> {
 
 export function list<T>(item: Codec<T>): Codec<T[]> {
   return {
+    shape: { kind: "list", of: item.shape },
     zero: () => [],
     isOmitted: (value) => value.length === 0,
     parse(json, reader) {
@@ -162,6 +178,7 @@ export function list<T>(item: Codec<T>): Codec<T[]> {
 
 /** A map of strings, printed in the order of its keys' UTF-8 bytes as Go does. */
 export const textMap: Codec<Readonly<Record<string, string>>> = {
+  shape: { kind: "textMap" },
   zero: () => ({}),
   isOmitted: (value) => Object.keys(value).length === 0,
   parse(json, reader) {
@@ -202,6 +219,10 @@ export function record<T extends object>(
     // the table has every property of T, so the object does
     Object.fromEntries(names.map((name) => [name, propertyOf(name)])) as T;
   return {
+    shape: {
+      kind: "record",
+      fields: Object.fromEntries(names.map((name) => [name, fields[name].shape])),
+    },
     zero: () => build((name) => fields[name].zero()),
     create: (values) => build((name) => values[name] ?? fields[name].zero()),
     isOmitted: () => false,
@@ -228,6 +249,7 @@ export function record<T extends object>(
 /** A record that may be absent (a nil pointer in Go). */
 export function optional<T>(codec: Codec<T>): Codec<T | undefined> {
   return {
+    shape: { kind: "optional", of: codec.shape },
     zero: () => undefined,
     isOmitted: (value) => value === undefined,
     parse: (json, reader) => (json === undefined || json === null ? undefined : codec.parse(json, reader)),

@@ -1,4 +1,4 @@
-/** Milvus's data types by their numbers in its API and in backups, with the release that can hold them. */
+/** Milvus's data types by their numbers in its API and in backups, with the release that brought them (its docs and notes). */
 export const dataTypes = {
   Bool: { number: 1 },
   Int8: { number: 2 },
@@ -10,16 +10,16 @@ export const dataTypes = {
   VarChar: { number: 21 },
   Array: { number: 22, since: "2.3.2" },
   JSON: { number: 23, since: "2.2.9" },
-  Geometry: { number: 24, since: "2.6.0" },
+  Geometry: { number: 24, since: "2.6.4" },
   Text: { number: 25, since: "2.6.0" },
-  Timestamptz: { number: 26, since: "2.6.0" },
+  Timestamptz: { number: 26, since: "2.6.6" },
   BinaryVector: { number: 100 },
   FloatVector: { number: 101 },
   Float16Vector: { number: 102, since: "2.4.0" },
   BFloat16Vector: { number: 103, since: "2.4.0" },
   SparseFloatVector: { number: 104, since: "2.4.0" },
   Int8Vector: { number: 105, since: "2.6.0" },
-  ArrayOfVector: { number: 106, since: "2.6.0" },
+  ArrayOfVector: { number: 106, since: "2.6.4" },
 } as const satisfies Record<string, { number: number; since?: string }>;
 export type DataTypeName = keyof typeof dataTypes;
 

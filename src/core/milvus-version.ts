@@ -40,9 +40,9 @@ export function features(version: string) {
     multiL0PerJob: since("2.6.5"),
     /** REST `/v2/vectordb/segments/describe`: the exact logs of a segment. */
     segmentDescription: since("2.5.8"),
-    /** Databases, and with them `renameCollection` and partition keys. */
     databases: since("2.2.9"),
     describeDatabase: since("2.4.3"),
+    /** `renameCollection`, which knows databases. */
     rename: since("2.2.9"),
     /** One flush for many collections. */
     flushAll: since("2.6.11"),

@@ -74,7 +74,7 @@ export function unsupportedBy(version: string, collection: CollectionBackup, tar
 /** Milvus's number of the function type BM25; all others call a model. */
 const bm25 = 1;
 
-/** By Milvus's release notes. */
+/** By Milvus's docs and release notes. */
 const featureReleases = {
   databases: "2.2.9",
   partitionKey: "2.2.9",
@@ -83,7 +83,7 @@ const featureReleases = {
   nullable: "2.5.0",
   fullTextSearch: "2.5.0",
   modelFunctions: "2.6.0",
-  structArrays: "2.6.0",
+  structArrays: "2.6.4",
   addField: "2.6.0",
   storageV2: "2.6.0",
 } as const;

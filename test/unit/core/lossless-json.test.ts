@@ -1,0 +1,37 @@
+import { isLosslessNumber } from "lossless-json";
+import { describe, expect, it } from "vitest";
+import { parseJson, printJson } from "../../../src/core/lossless-json.ts";
+
+describe("parseJson", () => {
+  it("keeps every digit of an integer above 2^53", () => {
+    // act
+    const parsed = parseJson('{"id":470615367219551002}', "x.json") as Record<string, unknown>;
+
+    // assess
+    expect(isLosslessNumber(parsed.id)).toBe(true);
+    expect(String(parsed.id)).toBe("470615367219551002");
+    expect(printJson(parsed)).toBe('{"id":470615367219551002}');
+  });
+
+  it("names file, line and column of a syntax error", () => {
+    expect(() => parseJson('{\n  "a": 1,\n  "b": oops\n}', "full_meta.json")).toThrow(
+      expect.objectContaining({
+        name: "CorruptBackup",
+        message: expect.stringMatching(/^full_meta\.json is no valid JSON: line 3, column 8: /),
+        details: { file: "full_meta.json", line: 3, column: 8 },
+      }),
+    );
+  });
+
+  it("takes nesting that overflows the stack as corrupt, not as a crash", () => {
+    expect(() => parseJson("[".repeat(1_000_000), "full_meta.json")).toThrow(
+      expect.objectContaining({ name: "CorruptBackup", message: expect.stringContaining("nested too deeply") }),
+    );
+  });
+});
+
+describe("printJson", () => {
+  it("prints bigints as bare numbers", () => {
+    expect(printJson({ id: 18446744073709551615n, name: "a" })).toBe('{"id":18446744073709551615,"name":"a"}');
+  });
+});
