@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A bucket by what is registered about it: an environment's Milvus bucket or its backup bucket. */
 export const storeRef = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Environment, StorageSettings } from "./environment.ts";
 import { PipelineError } from "./errors.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { CopiedLog } from "./copy-plan.ts";
 import { PipelineError } from "./errors.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * What travels between state machines, Lambdas and the work bucket. Execution inputs are the public contract: schedules,

@@ -8,11 +8,23 @@ export function workLayout(machine: "backup" | "restore" | "transfer", execution
     batch: (batch: string) => `${root}/batches/${batch}.json`,
     receipts: `${root}/receipts/`,
     receipt: (batch: string) => `${root}/receipts/${batch}.json`,
+    /** Why copies of batches failed: a distributed map fails without a reason. */
+    copyFailures: `${root}/failures/`,
     progress: `${root}/progress.json`,
     /** Its mere presence asks running copies to stop before their next segment. */
     cancel: `${root}/cancelled`,
     failure: `${root}/failure.json`,
   };
+}
+
+/** Where the copy of a batch says why it failed: in `copyFailures` of the execution that its batch file belongs to. */
+export function copyFailureKey(batchKey: string): string {
+  return batchKey.replace("/batches/", "/failures/");
+}
+
+/** Where the copy of a batch leaves its receipt, from where it says why it failed. */
+export function receiptKeyOfFailure(failureKey: string): string {
+  return failureKey.replace("/failures/", "/receipts/");
 }
 
 /** The name of a batch within its execution: attempt and number, sortable. */

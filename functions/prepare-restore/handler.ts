@@ -1,0 +1,6 @@
+import { restoreStepRequest } from "../../src/core/messages.ts";
+import { prepareRestore } from "../../src/steps/prepare-restore.ts";
+import { milvusContext } from "../shared/milvus-context.ts";
+import { stepHandler } from "../shared/step-handler.ts";
+
+export const handler = stepHandler(restoreStepRequest, prepareRestore, milvusContext());

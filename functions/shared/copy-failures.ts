@@ -1,0 +1,43 @@
+import type { CaughtFailure } from "../../src/core/messages.ts";
+import { copyFailureKey, receiptKeyOfFailure, type workLayout } from "../../src/core/work-layout.ts";
+import type { ObjectStore } from "../../src/ports/object-store.ts";
+import { failureOf, type StepFailure } from "./report-error.ts";
+
+/** What a distributed map fails with, whatever its items failed with. */
+const mapErrors: readonly string[] = ["States.ExceedToleratedFailureThreshold", "States.ItemReaderFailed"];
+
+/** Failures looked at: batches fail for one reason more often than not. */
+const mostFailures = 20;
+
+/** Leaves why a batch could not be copied in the work bucket. Never throws: the failure itself is what counts. */
+export async function recordCopyFailure(work: ObjectStore, batchKey: string, error: unknown): Promise<void> {
+  const { name, message } = failureOf(error);
+  await work.putText(copyFailureKey(batchKey), causeOf({ name, message })).catch(() => undefined);
+}
+
+/**
+ * What a map run failed with, in the shape of a Lambda's failure: the first batch that failed for good speaks for all. Other
+ * failures, and map runs that failed before any batch did, stay as they are.
+ */
+export async function explainMapFailure(
+  work: ObjectStore,
+  layout: ReturnType<typeof workLayout>,
+  caught: CaughtFailure,
+): Promise<CaughtFailure> {
+  if (!mapErrors.includes(caught.Error)) return caught;
+  let seen = 0;
+  for await (const { key } of work.list(layout.copyFailures)) {
+    seen += 1;
+    if (seen > mostFailures) break;
+    // Tried again and copied after all.
+    if (await work.head(receiptKeyOfFailure(key))) continue;
+    const cause = await work.getText(key);
+    const { errorType } = JSON.parse(cause) as { errorType: string };
+    return { Error: errorType, Cause: cause };
+  }
+  return caught;
+}
+
+function causeOf({ name, message }: Pick<StepFailure, "name" | "message">): string {
+  return JSON.stringify({ errorType: name, errorMessage: message });
+}

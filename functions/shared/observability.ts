@@ -1,0 +1,26 @@
+import { Logger } from "@aws-lambda-powertools/logger";
+import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
+
+/** One of each for a function; service and namespace come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE. */
+export const logger = new Logger();
+export const metrics = new Metrics();
+
+/** The counts in a step's result that become metrics, by their name there. */
+const countedInResults = {
+  collections: { metric: "Collections", unit: MetricUnit.Count },
+  batches: { metric: "Batches", unit: MetricUnit.Count },
+  segments: { metric: "Segments", unit: MetricUnit.Count },
+  objects: { metric: "Objects", unit: MetricUnit.Count },
+  bytes: { metric: "Bytes", unit: MetricUnit.Bytes },
+  imports: { metric: "Imports", unit: MetricUnit.Count },
+} as const;
+
+/** Puts the counts of a step's result into metrics; a list counts as its length. */
+export function countResult(result: object, target: Metrics = metrics): void {
+  const values = new Map<string, unknown>(Object.entries(result));
+  for (const [name, { metric, unit }] of Object.entries(countedInResults)) {
+    const value = values.get(name);
+    if (typeof value === "number") target.addMetric(metric, unit, value);
+    else if (Array.isArray(value)) target.addMetric(metric, unit, value.length);
+  }
+}

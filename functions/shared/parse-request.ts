@@ -1,0 +1,42 @@
+import * as z from "zod";
+import { PipelineError } from "../../src/core/errors.ts";
+
+/**
+ * Reads what a function was invoked with. Throws InvalidInput, naming every key of the execution's input that is unknown, missing
+ * or of another type, with what is accepted instead. Values are not repeated: they may be anything.
+ */
+export function parseRequest<Schema extends z.ZodType>(schema: Schema, event: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(event);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => describeIssue(schema, issue));
+  const keys = parsed.error.issues.flatMap(keysOf);
+  throw new PipelineError("InvalidInput", problems.join("; "), keys.length > 0 ? { details: { keys } } : {});
+}
+
+function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue): string {
+  const at = keyPath(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    const unknown = issue.keys.map((key) => JSON.stringify(key)).join(", ");
+    const accepted = acceptedKeys(schema, issue.path).join(", ");
+    return `unknown key ${unknown}${at && ` in ${at}`}; accepted: ${accepted}`;
+  }
+  return `${at || "input"}: ${issue.message.replace(/^Invalid input: /, "")}`;
+}
+
+function keysOf(issue: z.core.$ZodIssue): string[] {
+  const at = keyPath(issue.path);
+  if (issue.code !== "unrecognized_keys") return at ? [at] : [];
+  return issue.keys.map((key) => (at ? `${at}.${key}` : key));
+}
+
+/** The keys as the person who started the execution wrote them: `input` is ours. */
+function keyPath(path: readonly PropertyKey[]): string {
+  return (path[0] === "input" ? path.slice(1) : path).map(String).join(".");
+}
+
+/** The keys that the object at `path` of a schema may have. */
+function acceptedKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: z.core.$ZodType | undefined = schema;
+  for (const key of path) at = at instanceof z.ZodObject ? at.shape[String(key)] : undefined;
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}

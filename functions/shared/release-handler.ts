@@ -1,0 +1,40 @@
+import * as z from "zod";
+import { PipelineError } from "../../src/core/errors.ts";
+import { releasedFailure } from "../../src/core/failure.ts";
+import { type CaughtFailure, caughtFailure, type executionRef, type ReleaseResult } from "../../src/core/messages.ts";
+import { workLayout } from "../../src/core/work-layout.ts";
+import type { StepContext } from "../../src/ports/step-context.ts";
+import { explainMapFailure } from "./copy-failures.ts";
+import { parseRequest } from "./parse-request.ts";
+import { observedHandler, type Step } from "./step-handler.ts";
+
+type StepRequest = { execution: z.infer<typeof executionRef> };
+
+/**
+ * The handler of a function that runs a machine's Release step: finds out why a map failed, then calls the step. An execution
+ * whose input is not valid holds nothing: its failure is answered as it is.
+ */
+export function releaseHandler<Request extends StepRequest>(
+  machine: Parameters<typeof workLayout>[0],
+  schema: z.ZodType<Request>,
+  step: Step<Request & { failure: CaughtFailure }, ReleaseResult>,
+  context: StepContext,
+) {
+  return observedHandler<ReleaseResult>(async (event) => {
+    const { failure: caught } = parseRequest(z.object({ failure: caughtFailure }), event);
+    const request = validOrUndefined(schema, event);
+    if (request === undefined) return releasedFailure(caught, "");
+    const layout = workLayout(machine, request.execution.name);
+    const failure = await explainMapFailure(context.work, layout, caught);
+    return step({ ...request, failure }, context);
+  });
+}
+
+function validOrUndefined<Request>(schema: z.ZodType<Request>, event: unknown): Request | undefined {
+  try {
+    return parseRequest(schema, event);
+  } catch (error) {
+    if (error instanceof PipelineError && error.name === "InvalidInput") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { environmentRegistry } from "../../src/adapters/environment-registry.ts";
+import { stepFunctionsExecutions } from "../../src/adapters/step-functions-executions.ts";
+import { openWorkStore, storeOpener } from "../../src/adapters/store-opener.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { StepContext } from "../../src/ports/step-context.ts";
+import { logger } from "./observability.ts";
+
+const systemClock: Clock = {
+  now: () => new Date(),
+  sleep: async (milliseconds) => {
+    await sleep(milliseconds);
+  },
+};
+
+/**
+ * The adapters of a function that talks to object stores only. The Milvus client is half of a bundle's size: only functions that
+ * import `milvus-context.ts` have it.
+ * Reads WORK_BUCKET and ENVIRONMENTS_PREFIX. Made once a container, so that connections outlive an invocation.
+ */
+export function storeContext(): StepContext {
+  const environments = environmentRegistry({ prefix: variable("ENVIRONMENTS_PREFIX") });
+  return {
+    work: openWorkStore(variable("WORK_BUCKET")),
+    environments,
+    openStore: storeOpener(environments),
+    connectMilvus: async () => {
+      throw new Error("this function is bundled without the Milvus client: import milvusContext in its handler");
+    },
+    executions: stepFunctionsExecutions(),
+    clock: systemClock,
+    log: {
+      info: (message, details = {}) => logger.info(message, details),
+      warn: (message, details = {}) => logger.warn(message, details),
+    },
+  };
+}
+
+function variable(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`the environment variable ${name} is not set`);
+  return value;
+}

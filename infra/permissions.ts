@@ -1,0 +1,115 @@
+import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { IBucket } from "aws-cdk-lib/aws-s3";
+import type { Construct } from "constructs";
+import type { DataAccess, Machine } from "./functions.ts";
+
+const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
+  read: ["s3:GetObject"],
+  write: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+  delete: ["s3:DeleteObject"],
+};
+
+/** Work files of one machine's executions (`any`: of all), and the machine's leases. */
+export function workBucketStatements(bucket: IBucket, machine: Machine | "any"): PolicyStatement[] {
+  const executions = machine === "any" ? "executions/*" : `executions/${machine}/*`;
+  const leases = machine === "any" ? [] : [`leases/${machine}/*`];
+  const prefixes = [executions, ...leases];
+  return [
+    new PolicyStatement({
+      sid: "ListWorkFiles",
+      actions: ["s3:ListBucket"],
+      resources: [bucket.bucketArn],
+      conditions: { StringLike: { "s3:prefix": prefixes } },
+    }),
+    new PolicyStatement({
+      sid: "UseWorkFiles",
+      actions: ["s3:GetObject", "s3:PutObject"],
+      resources: prefixes.map((prefix) => bucket.arnForObjects(prefix)),
+    }),
+    ...(leases.length > 0
+      ? [
+          new PolicyStatement({
+            sid: "ReleaseLeases",
+            actions: ["s3:DeleteObject"],
+            resources: leases.map((prefix) => bucket.arnForObjects(prefix)),
+          }),
+        ]
+      : []),
+  ];
+}
+
+/** Reads registered environments; `listNames` lets the error for an unknown one name those that are there. */
+export function environmentStatements(scope: Construct, prefix: string, listNames: boolean): PolicyStatement[] {
+  const secrets = Stack.of(scope).formatArn({
+    service: "secretsmanager",
+    resource: "secret",
+    resourceName: `${prefix}*`,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  return [
+    new PolicyStatement({
+      sid: "ReadEnvironments",
+      actions: ["secretsmanager:GetSecretValue"],
+      resources: [secrets],
+    }),
+    ...(listNames
+      ? [
+          new PolicyStatement({
+            sid: "NameEnvironments",
+            actions: ["secretsmanager:ListSecrets"],
+            resources: ["*"],
+          }),
+        ]
+      : []),
+  ];
+}
+
+/** The data buckets of environments with `useIAM: true`; none where no bucket is named. */
+export function dataBucketStatements(buckets: readonly string[], access: readonly DataAccess[]): PolicyStatement[] {
+  if (buckets.length === 0 || access.length === 0) return [];
+  const arns = buckets.map((bucket) => `arn:${Aws.PARTITION}:s3:::${bucket}`);
+  return [
+    new PolicyStatement({
+      sid: "ListDataBuckets",
+      actions: ["s3:ListBucket", "s3:GetBucketLocation"],
+      resources: arns,
+    }),
+    new PolicyStatement({
+      sid: "UseDataBuckets",
+      actions: access.flatMap((kind) => objectActions[kind]),
+      resources: arns.map((arn) => `${arn}/*`),
+    }),
+  ];
+}
+
+/** The roles that environments with a `roleArn` name; none where no role is named. */
+export function assumeRoleStatements(roles: readonly string[]): PolicyStatement[] {
+  return roles.length === 0
+    ? []
+    : [new PolicyStatement({ sid: "AssumeRoles", actions: ["sts:AssumeRole"], resources: [...roles] })];
+}
+
+/** Whether the execution that holds a lease still runs. */
+export function describeExecutionsStatement(scope: Construct, machineNames: readonly string[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: "LookAtLeaseHolders",
+    actions: ["states:DescribeExecution"],
+    resources: machineNames.map((name) => executionsArn(scope, name)),
+  });
+}
+
+/** Every execution of a machine. */
+export function executionsArn(scope: Construct, machineName: string): string {
+  return statesArn(scope, "execution", `${machineName}:*`);
+}
+
+/** `arn:aws:states:<region>:<account>:<resource>:<name>` */
+export function statesArn(scope: Construct, resource: "execution" | "stateMachine", name: string): string {
+  return Stack.of(scope).formatArn({
+    service: "states",
+    resource,
+    resourceName: name,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+}

@@ -1,0 +1,74 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import {
+  Policy,
+  type PolicyStatement,
+  Role,
+  ServicePrincipal,
+  PolicyStatement as Statement,
+} from "aws-cdk-lib/aws-iam";
+import { Architecture, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
+import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import type { FunctionSpec } from "./functions.ts";
+
+export interface PipelineFunctionProps {
+  readonly spec: FunctionSpec;
+  /** Name of the function; `spec.name` within the stack. */
+  readonly functionName: string;
+  /** Directory with the bundled `index.js`. */
+  readonly code: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logRetention: RetentionDays;
+  readonly statements: readonly PolicyStatement[];
+  /** At most so many at once; unlimited where absent. */
+  readonly reservedConcurrency?: number;
+}
+
+/** One Lambda of the pipeline with its log group and a role that holds nothing but the given statements. */
+export class PipelineFunction extends Construct {
+  readonly function: LambdaFunction;
+  readonly policy: Policy;
+
+  constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
+    super(scope, id);
+    const { spec, functionName } = props;
+    const logGroup = new LogGroup(this, "Logs", {
+      logGroupName: `/aws/lambda/${functionName}`,
+      retention: props.logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+    this.policy = new Policy(this, "Policy", {
+      roles: [role],
+      statements: [
+        new Statement({
+          sid: "WriteLogs",
+          actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+          resources: [logGroup.logGroupArn],
+        }),
+        ...props.statements,
+      ],
+    });
+    this.function = new LambdaFunction(this, "Function", {
+      functionName,
+      description: `milvus-backup: ${spec.name.replaceAll("-", " ")}`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      handler: "index.handler",
+      code: Code.fromAsset(props.code),
+      timeout: Duration.minutes(spec.timeoutMinutes),
+      memorySize: spec.memoryMiB,
+      role,
+      logGroup,
+      environment: {
+        ...props.environment,
+        POWERTOOLS_SERVICE_NAME: spec.name,
+        POWERTOOLS_METRICS_NAMESPACE: "MilvusBackup",
+        POWERTOOLS_LOG_LEVEL: "INFO",
+      },
+      ...(props.reservedConcurrency !== undefined && { reservedConcurrentExecutions: props.reservedConcurrency }),
+    });
+    // The first invocation must not come before the permissions.
+    this.function.node.addDependency(this.policy);
+  }
+}

@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Aws, RemovalPolicy, Stack } from "aws-cdk-lib";
+import type { IEventBus } from "aws-cdk-lib/aws-events";
+import { Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { IBucket } from "aws-cdk-lib/aws-s3";
+import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
+import { Construct } from "constructs";
+import { type Machine, pascalCase } from "./functions.ts";
+import { executionsArn, statesArn } from "./permissions.ts";
+import type { PipelineFunction } from "./pipeline-function.ts";
+
+export interface PipelineStateMachineProps {
+  readonly machine: Machine;
+  readonly stateMachineName: string;
+  /** The functions by folder name; those the definition names are granted, and no others. */
+  readonly functions: ReadonlyMap<string, PipelineFunction>;
+  readonly workBucket: IBucket;
+  readonly eventBus: IEventBus;
+  readonly logRetention: RetentionDays;
+}
+
+const definitionsDir = join(import.meta.dirname, "..", "state-machines");
+
+/** The text of a machine, with its substitutions open. */
+export function definitionOf(machine: Machine): string {
+  return readFileSync(join(definitionsDir, `${machine}.asl.json`), "utf8");
+}
+
+/** One machine from its ASL text. CDK cannot see into the text, so what its role may do is said here. */
+export class PipelineStateMachine extends Construct {
+  readonly stateMachine: StateMachine;
+  readonly policy: Policy;
+  readonly role: Role;
+
+  constructor(scope: Construct, id: string, props: PipelineStateMachineProps) {
+    super(scope, id);
+    const { machine, stateMachineName, workBucket, eventBus } = props;
+    const definition = definitionOf(machine);
+    const used = [...props.functions].filter(([name]) => definition.includes(substitutionOf(name)));
+    this.role = new Role(this, "Role", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
+    this.policy = new Policy(this, "Policy", {
+      roles: [this.role],
+      statements: [
+        new PolicyStatement({
+          sid: "RunSteps",
+          actions: ["lambda:InvokeFunction"],
+          resources: used.map(([, { function: lambda }]) => lambda.functionArn),
+        }),
+        new PolicyStatement({
+          sid: "ReadMapItems",
+          actions: ["s3:GetObject"],
+          resources: [workBucket.arnForObjects(`executions/${machine}/*/items-*.json`)],
+        }),
+        // By the machine's name: its ARN is not known before it exists, and it cannot exist before its role.
+        new PolicyStatement({
+          sid: "StartMapRuns",
+          actions: ["states:StartExecution"],
+          resources: [statesArn(this, "stateMachine", stateMachineName)],
+        }),
+        new PolicyStatement({
+          sid: "FollowMapRuns",
+          actions: ["states:DescribeExecution", "states:StopExecution"],
+          resources: [executionsArn(this, stateMachineName)],
+        }),
+        new PolicyStatement({
+          sid: "RedriveMapRuns",
+          actions: ["states:RedriveExecution"],
+          resources: [statesArn(this, "execution", `${stateMachineName}/*`)],
+        }),
+        new PolicyStatement({ sid: "Announce", actions: ["events:PutEvents"], resources: [eventBus.eventBusArn] }),
+      ],
+    });
+    this.stateMachine = new StateMachine(this, "StateMachine", {
+      stateMachineName,
+      definitionBody: DefinitionBody.fromString(definition),
+      definitionSubstitutions: {
+        ...Object.fromEntries(used.map(([name, { function: lambda }]) => [substitutionName(name), lambda.functionArn])),
+        Partition: Aws.PARTITION,
+        WorkBucketName: workBucket.bucketName,
+        EventBusName: eventBus.eventBusName,
+        StackName: Stack.of(this).stackName,
+      },
+      role: this.role,
+      tracingEnabled: true,
+      logs: {
+        destination: new LogGroup(this, "Logs", {
+          // Groups below /aws/vendedlogs/ need no statement in the account's log resource policy, which is limited in size.
+          logGroupName: `/aws/vendedlogs/states/${stateMachineName}`,
+          retention: props.logRetention,
+          removalPolicy: RemovalPolicy.DESTROY,
+        }),
+        level: LogLevel.ALL,
+        // Names of environments and collections are nobody's business who may only read logs.
+        includeExecutionData: false,
+      },
+    });
+    this.stateMachine.node.addDependency(this.policy);
+  }
+}
+
+function substitutionName(functionName: string): string {
+  return `${pascalCase(functionName)}FunctionArn`;
+}
+
+function substitutionOf(functionName: string): string {
+  return `\${${substitutionName(functionName)}}`;
+}

@@ -1,0 +1,34 @@
+import { Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3";
+import { Construct } from "constructs";
+
+export interface WorkBucketProps {
+  /** How long plans, receipts and failures of executions are kept. */
+  readonly retention: Duration;
+}
+
+/** The pipeline's own bucket: plans, batches, receipts, leases. No data and no secret is in it. */
+export class WorkBucket extends Construct {
+  readonly bucket: Bucket;
+
+  constructor(scope: Construct, id: string, props: WorkBucketProps) {
+    super(scope, id);
+    this.bucket = new Bucket(this, "Bucket", {
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: true,
+      lifecycleRules: [
+        { id: "executions", prefix: "executions/", expiration: props.retention },
+        { id: "uploads", abortIncompleteMultipartUploadAfter: Duration.days(1) },
+      ],
+      // Leases of running executions must outlive a stack that is taken away under them.
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    Validations.of(this.bucket).acknowledge({
+      id: "AwsSolutions-S1",
+      reason:
+        "Holds plans and receipts of executions only, read and written by the pipeline's own roles; an access log would cost more than it holds. CloudTrail data events can be turned on for it.",
+    });
+  }
+}
