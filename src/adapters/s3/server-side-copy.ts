@@ -8,7 +8,9 @@ import { multipartUpload, splitIntoParts } from "./multipart.ts";
 /** S3 copies no more than this in one request. */
 export const copyObjectLimitBytes = 5 * 2 ** 30;
 
-const copyPartSize = 128 * 2 ** 20;
+/** Parts are no larger than the threshold, and no smaller than S3 allows. */
+const largestCopyPart = 128 * 2 ** 20;
+const smallestCopyPart = 5 * 2 ** 20;
 const parallelParts = 8;
 
 /**
@@ -26,8 +28,9 @@ export async function copyServerSide(
   // Google has no UploadPartCopy, and no limit for CopyObject either
   const inParts =
     destination.connection.dialect !== "gcp" && object.size > Math.min(multipartThreshold, copyObjectLimitBytes);
+  const partSize = Math.max(smallestCopyPart, Math.min(largestCopyPart, multipartThreshold));
   const etag = inParts
-    ? await copyInParts(source, object, destination, key)
+    ? await copyInParts(source, object, destination, key, partSize)
     : await copyAtOnce(source, object, destination, key);
   if (etag === object.etag && looksLikeMd5(etag)) {
     return { key, size: object.size, etag, checksum: `md5:${etag}`, skipped: false };
@@ -71,9 +74,10 @@ async function copyInParts(
   object: ObjectSummary,
   destination: S3Bucket,
   key: string,
+  partSize: number,
 ): Promise<string> {
   return multipartUpload(destination, key, {
-    parts: splitIntoParts(object.size, copyPartSize),
+    parts: splitIntoParts(object.size, partSize),
     parallel: parallelParts,
     metadata: { [sourceEtagMetadata]: object.etag },
     writePart: async (uploadId, part) => {

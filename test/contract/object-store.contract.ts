@@ -1,0 +1,206 @@
+import { createHash } from "node:crypto";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { ObjectStore, ObjectSummary } from "../../src/ports/object-store.ts";
+
+/** A store under test with a way to put bytes into it that does not go through the port. */
+export interface StoreFixture {
+  readonly store: ObjectStore;
+  put(key: string, body: Buffer): Promise<void>;
+}
+
+/** Every adapter of the port ObjectStore must pass this suite. */
+export function objectStoreContract(
+  name: string,
+  open: () => Promise<{ source: StoreFixture; destination: StoreFixture }>,
+) {
+  describe(`object store contract: ${name}`, () => {
+    let source: StoreFixture;
+    let destination: StoreFixture;
+
+    beforeAll(async () => {
+      ({ source, destination } = await open());
+    });
+
+    test("lists every object below a prefix in key order, over several pages", async () => {
+      const keys = Array.from({ length: 1_010 }, (_, index) => `many/${String(index).padStart(5, "0")}`);
+      await inGroups(keys, (key) => source.put(key, Buffer.from(key)));
+      await source.put("manyother", Buffer.from("not below the prefix"));
+
+      const listed = await collect(source.store.list("many/"));
+
+      expect(listed.map(({ key }) => key)).toEqual(keys);
+      expect(listed[0]).toEqual({ key: "many/00000", size: 10, etag: md5(Buffer.from("many/00000")) });
+    });
+
+    test("lists from behind a key on", async () => {
+      for (const key of ["after/a/1", "after/a/2", "after/b/1"]) await source.put(key, Buffer.from(key));
+
+      const listed = await collect(source.store.list("after/", { startAfter: "after/a/1" }));
+
+      expect(listed.map(({ key }) => key)).toEqual(["after/a/2", "after/b/1"]);
+    });
+
+    test("lists nothing below a prefix that is not there", async () => {
+      expect(await collect(source.store.list("nothing/"))).toEqual([]);
+    });
+
+    test("lists the directories right below a prefix", async () => {
+      for (const key of ["tree/1/x", "tree/1/y", "tree/2/z/deep", "tree/file"]) await source.put(key, Buffer.from(key));
+
+      expect(await source.store.listDirectories("tree/")).toEqual(["tree/1/", "tree/2/"]);
+    });
+
+    test("tells what an object is, and undefined for none", async () => {
+      const body = Buffer.from("some content");
+      await source.put("headed", body);
+
+      expect(await source.store.head("headed")).toEqual({ key: "headed", size: body.length, etag: md5(body) });
+      expect(await source.store.head("not-there")).toBeUndefined();
+    });
+
+    test("reads back the text that was written", async () => {
+      const text = '{"id":470615367219551002,"name":"Zürich 東京"}';
+
+      await source.store.putText("meta/full_meta.json", text, { contentType: "application/json" });
+
+      expect(await source.store.getText("meta/full_meta.json")).toBe(text);
+    });
+
+    test("names a missing object when it is read", async () => {
+      await expect(source.store.getText("gone/away")).rejects.toMatchObject({
+        name: "ObjectNotFound",
+        message: expect.stringContaining("gone/away"),
+      });
+    });
+
+    test("writes only where nothing lies when asked to", async () => {
+      expect(await source.store.putText("lease", "first", { ifAbsent: true })).toBe(true);
+      expect(await source.store.putText("lease", "second", { ifAbsent: true })).toBe(false);
+      expect(await source.store.getText("lease")).toBe("first");
+    });
+
+    test("replaces only the version that was read when asked to", async () => {
+      await source.store.putText("versioned", "first");
+      const seen = await source.store.head("versioned");
+      const ifMatch = seen?.etag ?? "";
+
+      expect(await source.store.putText("versioned", "second", { ifMatch })).toBe(true);
+      expect(await source.store.putText("versioned", "third", { ifMatch })).toBe(false);
+      expect(await source.store.putText("never-there", "x", { ifMatch })).toBe(false);
+      expect(await source.store.getText("versioned")).toBe("second");
+    });
+
+    test.each([
+      ["a plain key", "copy/insert_log/1/2/3/100/4"],
+      ["characters that must be encoded", "copy/ü +%25&=?#'(1)/käse"],
+    ])("copies an object under %s and says what arrived", async (_, key) => {
+      const body = Buffer.from(`content of ${key}`);
+      await source.put(key, body);
+      const object = await summary(source, key);
+
+      const copied = await destination.store.copyFrom(source.store, object, `to/${key}`);
+
+      expect(copied).toMatchObject({ key: `to/${key}`, size: body.length, etag: md5(body), skipped: false });
+      expect(copied.checksum).toBe(`md5:${md5(body)}`);
+      expect(await destination.store.getText(`to/${key}`)).toBe(body.toString());
+    });
+
+    test("copies an empty object", async () => {
+      await source.put("empty", Buffer.alloc(0));
+
+      await destination.store.copyFrom(source.store, await summary(source, "empty"), "to/empty");
+
+      expect(await destination.store.head("to/empty")).toMatchObject({ size: 0 });
+    });
+
+    test("skips a copy that is there already, whether a listing or a look tells so", async () => {
+      await source.put("twice", Buffer.from("the same"));
+      const object = await summary(source, "twice");
+      await destination.store.copyFrom(source.store, object, "to/twice");
+      const [existing] = await collect(destination.store.list("to/twice"));
+
+      const looked = await destination.store.copyFrom(source.store, object, "to/twice");
+      const told = await destination.store.copyFrom(source.store, object, "to/twice", { existing: existing ?? null });
+
+      expect([looked.skipped, told.skipped]).toEqual([true, true]);
+      expect(told).toMatchObject({ size: object.size, etag: object.etag });
+    });
+
+    test("replaces another object of the same size at the destination", async () => {
+      await source.put("right", Buffer.from("right"));
+      await destination.put("to/right", Buffer.from("wrong"));
+
+      const copied = await destination.store.copyFrom(source.store, await summary(source, "right"), "to/right");
+
+      expect(copied.skipped).toBe(false);
+      expect(await destination.store.getText("to/right")).toBe("right");
+    });
+
+    test("says that the source vanished, and leaves nothing behind", async () => {
+      const object: ObjectSummary = { key: "vanished", size: 5, etag: md5(Buffer.from("other")) };
+
+      await expect(destination.store.copyFrom(source.store, object, "to/vanished")).rejects.toMatchObject({
+        name: "ObjectNotFound",
+        message: expect.stringContaining("vanished"),
+      });
+      expect(await destination.store.head("to/vanished")).toBeUndefined();
+    });
+
+    test("does not copy a source that was replaced since it was listed", async () => {
+      await source.put("replaced", Buffer.from("before"));
+      const object = await summary(source, "replaced");
+      await source.put("replaced", Buffer.from("after!"));
+
+      await expect(destination.store.copyFrom(source.store, object, "to/replaced")).rejects.toMatchObject({
+        name: "ObjectNotFound",
+      });
+      expect(await destination.store.head("to/replaced")).toBeUndefined();
+    });
+
+    test("deletes what lies below a prefix, over several requests, and nothing else", async () => {
+      const keys = Array.from({ length: 1_005 }, (_, index) => `doomed/${index}`);
+      await inGroups(keys, (key) => destination.put(key, Buffer.from(key)));
+      await destination.put("doomed-not", Buffer.from("stays"));
+
+      expect(await destination.store.deletePrefix("doomed/")).toBe(1_005);
+
+      expect(await collect(destination.store.list("doomed/"))).toEqual([]);
+      expect(await destination.store.head("doomed-not")).toBeDefined();
+      expect(await destination.store.deletePrefix("doomed/")).toBe(0);
+    });
+
+    test("deletes single keys, there or not", async () => {
+      await destination.put("one & <two>", Buffer.from("x"));
+      await destination.put("three", Buffer.from("x"));
+
+      await destination.store.deleteKeys(["one & <two>", "three", "never there"]);
+
+      expect(await destination.store.head("one & <two>")).toBeUndefined();
+      expect(await destination.store.head("three")).toBeUndefined();
+    });
+
+    test("finds its bucket accessible", async () => {
+      await expect(destination.store.checkAccess()).resolves.toBeUndefined();
+    });
+  });
+}
+
+export async function collect(objects: AsyncIterable<ObjectSummary>): Promise<ObjectSummary[]> {
+  const collected: ObjectSummary[] = [];
+  for await (const object of objects) collected.push(object);
+  return collected;
+}
+
+export function md5(body: Buffer): string {
+  return createHash("md5").update(body).digest("hex");
+}
+
+export async function summary(fixture: StoreFixture, key: string): Promise<ObjectSummary> {
+  const [object] = await collect(fixture.store.list(key));
+  if (object === undefined) throw new Error(`the test did not put ${key}`);
+  return object;
+}
+
+async function inGroups(keys: readonly string[], put: (key: string) => Promise<void>): Promise<void> {
+  for (let start = 0; start < keys.length; start += 50) await Promise.all(keys.slice(start, start + 50).map(put));
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, describe, expect, test } from "vitest";
+import { connectS3 } from "../../src/adapters/s3/connection.ts";
+import { S3ObjectStore } from "../../src/adapters/s3/object-store.ts";
+import { MemoryObjectStore } from "../support/memory-object-store.ts";
+import { newBucket, removeBuckets, settingsOf } from "../support/s3-stores.ts";
+import { collect, md5, objectStoreContract, type StoreFixture, summary } from "./object-store.contract.ts";
+
+/**
+ * The S3-compatible stores to run on, as `http://KEY:SECRET@HOST:PORT`, separated by commas: the emulator of the local stack unless
+ * said otherwise (`CONTRACT_S3_STORES=http://minioadmin:minioadmin@127.0.0.1:9000 npm run test:contract` runs on a MinIO).
+ */
+const s3Stores = (process.env.CONTRACT_S3_STORES ?? "http://test:test@127.0.0.1:4566").split(",");
+const mebibyte = 2 ** 20;
+
+afterAll(removeBuckets);
+
+objectStoreContract("memory", async () => ({
+  source: memoryFixture("source"),
+  destination: memoryFixture("destination"),
+}));
+
+for (const url of s3Stores) {
+  const { host } = new URL(url);
+
+  objectStoreContract(`S3 at ${host}, server-side`, async () => ({
+    source: await newBucket(url),
+    destination: await newBucket(url, { copyMode: "server-side" }),
+  }));
+
+  objectStoreContract(`S3 at ${host}, streamed`, async () => ({
+    source: await newBucket(url),
+    destination: await newBucket(url, { copyMode: "streamed" }),
+  }));
+
+  describe(`large objects at ${host}`, () => {
+    test.each([
+      { copyMode: "server-side", multipartCopyThresholdBytes: 5 * mebibyte, bytes: 13 * mebibyte + 7 },
+      { copyMode: "streamed", bytes: 40 * mebibyte + 7 },
+    ] as const)("are copied in parts ($copyMode), whole, and known again", async ({ bytes, ...options }) => {
+      const body = randomBytes(bytes);
+      const source = await newBucket(url);
+      const destination = await newBucket(url, options);
+      await source.put("large", body);
+      const object = await summary(source, "large");
+
+      const copied = await destination.store.copyFrom(source.store, object, "copy");
+      const [existing] = await collect(destination.store.list("copy"));
+      const again = await destination.store.copyFrom(source.store, object, "copy", { existing: existing ?? null });
+
+      expect(copied).toMatchObject({ size: bytes, skipped: false });
+      expect(copied.etag).toMatch(/-3$/);
+      expect(again.skipped).toBe(true);
+      // back in one piece, so that its ETag is the MD5 of what really lies there
+      const back = await newBucket(url, { copyMode: "streamed" });
+      const returned = await back.store.copyFrom(destination.store, await summary(destination, "copy"), "back");
+      expect(returned.checksum).toBe(`md5:${md5(body)}`);
+    });
+  });
+
+  describe(`faults at ${host}`, () => {
+    test("a bucket that does not exist is named with its address", async () => {
+      const settings = settingsOf(url);
+      const store = new S3ObjectStore(connectS3(settings), settings.bucket);
+
+      await expect(store.checkAccess()).rejects.toMatchObject({
+        name: "BucketNotFound",
+        message: expect.stringMatching(new RegExp(`${settings.bucket}.*${host}`)),
+      });
+    });
+  });
+}
+
+test("a store that does not answer is named with its address", async () => {
+  const settings = settingsOf("http://key:secret@127.0.0.1:1");
+  const store = new S3ObjectStore(connectS3(settings), settings.bucket);
+
+  await expect(store.checkAccess()).rejects.toMatchObject({
+    name: "StoreUnreachable",
+    message: expect.stringContaining("127.0.0.1:1 cannot be reached (ECONNREFUSED)"),
+  });
+});
+
+function memoryFixture(name: string): StoreFixture {
+  const store = new MemoryObjectStore(name);
+  return { store, put: async (key, body) => store.seed(key, body) };
+}
