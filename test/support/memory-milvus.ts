@@ -277,8 +277,9 @@ export class MemoryMilvus implements Milvus {
     const { id: databaseId } = this.#database(name.database);
     if (this.#find(name)) throw this.#refused("CreateCollection", `collection already exists: ${qualifiedName(name)}`);
     const id = this.#newId();
-    const fields = numbered([...schema.fields, ...(schema.enableDynamicField ? [dynamicField] : [])]);
-    const added = numbered(request.addedFields, fields.length);
+    const fields = numbered(schema.fields);
+    // the dynamic field gets its ID too, and is never described
+    const added = numbered(request.addedFields, fields.length + (schema.enableDynamicField ? 1 : 0));
     this.#collections.set(qualifiedName(name), {
       description: {
         name,
@@ -481,23 +482,6 @@ export class MemoryMilvus implements Milvus {
     return String(this.#nextId);
   }
 }
-
-const dynamicField: FieldDescription = {
-  fieldId: "0",
-  name: "$meta",
-  description: "dynamic schema",
-  dataType: 23,
-  elementType: 0,
-  isPrimaryKey: false,
-  autoId: false,
-  isPartitionKey: false,
-  isDynamic: true,
-  nullable: false,
-  isFunctionOutput: false,
-  defaultValueBase64: "",
-  typeParams: [],
-  indexParams: [],
-};
 
 /** Gives fields their IDs as Milvus does: 100 on, in order. */
 function numbered(fields: readonly FieldDescription[], before = 0): FieldDescription[] {

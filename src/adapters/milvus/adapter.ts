@@ -153,11 +153,10 @@ export class MilvusAdapter implements Milvus {
 
   async createPartition(name: CollectionName, partition: string): Promise<void> {
     const request = { collection_name: name.collection, partition_name: partition };
-    await this.#grpc.call("CreatePartition", request, aboutCollection(name));
+    await this.#grpc.call("CreatePartition", request, { ...aboutCollection(name), part: `partition ${partition}` });
   }
 
   async createIndex(name: CollectionName, index: CreateIndexRequest): Promise<void> {
-    const about = aboutCollection(name);
     await this.#grpc.call(
       "CreateIndex",
       {
@@ -166,14 +165,13 @@ export class MilvusAdapter implements Milvus {
         index_name: index.indexName,
         extra_params: Object.entries(index.params).map(([key, value]) => ({ key, value })),
       },
-      { ...about, subject: `index ${index.indexName || "(unnamed)"} on ${index.fieldName} of ${about.subject}` },
+      { ...aboutCollection(name), part: `index ${index.indexName || "(unnamed)"} on ${index.fieldName}` },
     );
   }
 
   async createAlias(name: CollectionName, alias: string): Promise<void> {
-    const about = aboutCollection(name);
     const request = { collection_name: name.collection, alias };
-    await this.#grpc.call("CreateAlias", request, { ...about, subject: `alias ${alias} of ${about.subject}` });
+    await this.#grpc.call("CreateAlias", request, { ...aboutCollection(name), part: `alias ${alias}` });
   }
 
   describeAlias(database: string, alias: string): Promise<string | undefined> {

@@ -80,7 +80,7 @@ export async function listIndexes(client: GrpcClient, name: CollectionName): Pro
   if (outcome.kind === "unimplemented") return [];
   if (outcome.kind === "refused") {
     if (absence.isIndexNotFound(outcome.status)) return [];
-    throw statusError(client.endpoint, "DescribeIndex", outcome.status, about.subject);
+    throw statusError(client.endpoint, "DescribeIndex", outcome.status, about);
   }
   return outcome.response.index_descriptions.map((index) => ({
     id: index.indexID,
@@ -140,7 +140,7 @@ export async function createCollection(
     await client.call(
       "AddCollectionField",
       { collection_name: name.collection, schema: encodeField(field) },
-      { ...about, subject: `field ${field.name} of ${about.subject}` },
+      { ...about, part: `field ${field.name}` },
     );
   }
   if (suspendCheck && wanted !== "true") {
@@ -159,7 +159,7 @@ export async function resolveAlias(client: GrpcClient, database: string, alias: 
   );
   if (outcome.kind === "unimplemented") return undefined;
   if (outcome.kind === "refused") {
-    const error = statusError(client.endpoint, "DescribeCollection", outcome.status, about.subject);
+    const error = statusError(client.endpoint, "DescribeCollection", outcome.status, about);
     if (error.name === "CollectionNotFound") return undefined;
     throw error;
   }

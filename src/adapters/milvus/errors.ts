@@ -39,6 +39,7 @@ const errors: Readonly<Record<number, ErrorName>> = {
   4: "MilvusBusy", // too many concurrent requests
   8: "MilvusBusy", // rate limit exceeded
   100: "CollectionNotFound",
+  600: "MilvusBusy", // segment not found: compaction replaced one while the segments were listed
   1400: "MilvusUnauthenticated",
   1401: "MilvusUnauthenticated", // privilege not permitted
   1800: "MilvusUnauthenticated", // REST: no or wrong credentials
@@ -54,8 +55,21 @@ export function isSuccess(status: MilvusStatus): boolean {
   return status.code === 0 && status.error_code === 0;
 }
 
+/** What a call is about, for messages. */
+export interface CallSubject {
+  /** The collection, `default.coll`, or another thing: `database shop`. */
+  readonly subject?: string;
+  /** The part of the subject: `index vec_hnsw on vec`. */
+  readonly part?: string;
+}
+
 /** The error for an answer whose status is not success. */
-export function statusError(endpoint: MilvusEndpoint, call: string, status: MilvusStatus, subject = ""): PipelineError {
+export function statusError(
+  endpoint: MilvusEndpoint,
+  call: string,
+  status: MilvusStatus,
+  about: CallSubject = {},
+): PipelineError {
   const { code, error_code: errorCode, reason } = status;
   const name =
     (code === 0 ? legacyErrors[errorCode] : errors[code]) ??
@@ -65,13 +79,20 @@ export function statusError(endpoint: MilvusEndpoint, call: string, status: Milv
       : /can't find collection|collection not (found|exist)/i.test(reason)
         ? "CollectionNotFound"
         : "MilvusFailed");
-  return new PipelineError(name, message(name, endpoint, call, reason, subject), {
+  return new PipelineError(name, message(name, endpoint, call, reason, about), {
     details: { address: endpoint.address, call, code: code || errorCode },
   });
 }
 
-function message(name: ErrorName, endpoint: MilvusEndpoint, call: string, reason: string, subject: string): string {
-  const about = subject ? ` (${subject})` : "";
+function message(
+  name: ErrorName,
+  endpoint: MilvusEndpoint,
+  call: string,
+  reason: string,
+  { subject = "", part = "" }: CallSubject,
+): string {
+  const whole = part && subject ? `${part} of ${subject}` : subject;
+  const about = whole ? ` (${whole})` : "";
   switch (name) {
     case "CollectionNotFound":
       return `collection ${subject} does not exist in Milvus at ${endpoint.address}`;
@@ -88,7 +109,7 @@ function message(name: ErrorName, endpoint: MilvusEndpoint, call: string, reason
 export function unreachableError(endpoint: MilvusEndpoint, reason: string, cause?: unknown): PipelineError {
   return new PipelineError(
     "MilvusUnreachable",
-    `Milvus at ${endpoint.address} cannot be reached: ${reason}. Check milvus.address, milvus.port and milvus.tlsMode of ` +
+    `Milvus at ${endpoint.address} cannot be reached: ${reason}. Check milvus.address, milvus.port and milvus.tlsMode (with its certificates) of ` +
       `environment ${endpoint.environment}, that the server runs, and that the network lets the pipeline through`,
     { details: { address: endpoint.address, environment: endpoint.environment }, cause },
   );

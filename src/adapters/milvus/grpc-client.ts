@@ -2,6 +2,7 @@ import { type ChannelCredentials, Client, credentials, Metadata, type ServiceErr
 import type { MilvusSettings } from "../../core/environment.ts";
 import {
   busyError,
+  type CallSubject,
   failedError,
   isSuccess,
   type MilvusEndpoint,
@@ -15,11 +16,9 @@ import { type PlainMessage, type RpcMethod, rpcMethod } from "./protocol.ts";
 /** How long one call may take; DDL calls of a busy Milvus take tens of seconds. */
 const callTimeoutMs = 60_000;
 
-export interface GrpcCall {
+export interface GrpcCall extends CallSubject {
   /** Defaults to `default`. */
   readonly database?: string;
-  /** What the call is about, for error messages: `default.coll`. */
-  readonly subject?: string;
   readonly timeoutMs?: number;
 }
 
@@ -63,7 +62,7 @@ export class GrpcClient {
   async call<T = PlainMessage>(name: string, request: PlainMessage, options: GrpcCall = {}): Promise<T> {
     const outcome = await this.attempt<T>(name, request, options);
     if (outcome.kind === "ok") return outcome.response;
-    if (outcome.kind === "refused") throw statusError(this.endpoint, name, outcome.status, options.subject);
+    if (outcome.kind === "refused") throw statusError(this.endpoint, name, outcome.status, options);
     throw failedError(this.endpoint, name, "this Milvus version does not have the call");
   }
 
@@ -187,7 +186,7 @@ function handshakeProblem(error: ServiceError, timeoutMs: number): string {
 /** The reason within what grpc-js says: `No connection established. Last error: Error: connect ECONNREFUSED ... Resolution note: `. */
 function innerReason(details: string): string {
   return details
-    .replace(/^No connection established\. Last error: (Error: )?/, "")
+    .replace(/^No connection established\. Last error: (Error( \[\w+\])?: )?/, "")
     .replace(/\.? ?Resolution note: .*$/s, "")
     .replace(/^[0-9A-F]+:error:[0-9A-F]+:SSL routines:[a-z_0-9]*:([^:]+):.*$/is, "TLS: $1")
     .trim()

@@ -110,7 +110,7 @@ export class RestClient {
     // REST says 200 where it means success, on some 2.4 releases
     const code = read.data.code === 200 ? 0 : read.data.code;
     const status: MilvusStatus = { code, error_code: 0, reason: read.data.message ?? "" };
-    if (!isSuccess(status)) throw statusError(this.endpoint, path, status, subject);
+    if (!isSuccess(status)) throw statusError(this.endpoint, path, status, { subject });
     const content = data.safeParse(read.data.data ?? {});
     if (!content.success) {
       throw failedError(this.endpoint, path, `an answer of another shape: ${z.prettifyError(content.error)}`);
