@@ -73,7 +73,7 @@ export function parseFile<T>(codec: Codec<T>, text: string, file: string): Parse
 }
 
 function excerpt(found: unknown): string {
-  if (isLosslessNumber(found)) return found.toString();
+  if (typeof found === "bigint" || isLosslessNumber(found)) return found.toString();
   if (Array.isArray(found)) return "a list";
   if (typeof found === "object" && found !== null) return "an object";
   const text = JSON.stringify(found) ?? "nothing";
@@ -127,13 +127,11 @@ function integer(kind: "int32" | "int64" | "uint64"): Codec<bigint> {
     isOmitted: (value) => value === 0n,
     parse(json, reader) {
       if (json === undefined || json === null) return 0n;
-      const digits = isLosslessNumber(json) ? json.toString() : "";
-      if (!/^-?\d+$/.test(digits)) return reader.fail("an integer", json);
-      const value = BigInt(digits);
-      if (value < lowest || value > highest) {
+      if (typeof json !== "bigint") return reader.fail("an integer", json);
+      if (json < lowest || json > highest) {
         return reader.fail(`${signed ? "a signed" : "an unsigned"} ${bits}-bit integer`, json);
       }
-      return value;
+      return json;
     },
     print: String,
   };
