@@ -63,11 +63,10 @@ function explain(text: string, cause: unknown): { reason: string; position?: num
   try {
     parse(text, undefined, { onDuplicateKey: lastWins });
   } catch (error) {
-    if (error instanceof SyntaxError) {
-      const at = / at position (\d+)$/.exec(error.message);
-      return at ? { reason: error.message.slice(0, at.index), position: Number(at[1]) } : { reason: error.message };
-    }
+    // a RangeError is a stack overflow: no meta file is nested like that
+    if (!(error instanceof SyntaxError)) return { reason: "it is nested too deeply" };
+    const at = / at position (\d+)$/.exec(error.message);
+    return at ? { reason: error.message.slice(0, at.index), position: Number(at[1]) } : { reason: error.message };
   }
-  // a RangeError is a stack overflow: no meta file is nested like that
-  return { reason: cause instanceof SyntaxError ? cause.message : "it is nested too deeply" };
+  return { reason: cause instanceof Error ? cause.message : String(cause) };
 }
