@@ -23,7 +23,9 @@ export function buildProgram(terminal: Terminal, host: VerbHost): Command {
     )
     .version(readVersion(), "-V, --version")
     .exitOverride()
+    .showHelpAfterError("(milvus-backup --help and milvus-backup VERB --help list the options)")
     .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, "Error (Usage): ")),
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
       getOutHelpWidth: () => terminal.stdout.columns ?? 100,

@@ -1,5 +1,6 @@
 import type { Following } from "../pipeline/follow.ts";
-import { countOf, formatBytes, formatDuration } from "./format.ts";
+import type { Progress } from "../pipeline/progress.ts";
+import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
 
 /** What the states of the machines mean to the person who waits; waits and choices between them change nothing. */
 const phases: Readonly<Record<string, string>> = {
@@ -20,18 +21,23 @@ const phases: Readonly<Record<string, string>> = {
 
 /** Turns what is known of a running execution into one line; keeps the last phase it could name. */
 export function createProgressText(): (following: Following) => { phase: string; text: string } {
-  let phase = "starting";
+  let last = "starting";
   return ({ state, progress, elapsedMilliseconds }) => {
-    phase = phases[state ?? ""] ?? phase;
-    const { totals, copied, imports } = progress;
-    const parts: string[] = [];
-    if (phase === "importing" && imports) {
-      parts.push(`${imports.completed}/${countOf(imports.imports, "import")}`, `${Math.floor(imports.progress)} %`);
-    } else if (totals && totals.segments > 0 && (copied.segments > 0 || phase === "copying" || phase === "staging")) {
-      parts.push(`${copied.segments}/${countOf(totals.segments, "segment")}`, formatBytes(copied.bytes));
-    } else if (totals) {
-      parts.push(countOf(totals.collections, "collection"));
-    }
-    return { phase, text: [phase, ...parts, formatDuration(elapsedMilliseconds)].join("  ") };
+    last = phases[state ?? ""] ?? last;
+    const phase = last === "finishing" && progress.restoring?.phase === "loading" ? "loading" : last;
+    return { phase, text: [phase, ...details(phase, progress), formatDuration(elapsedMilliseconds)].join("  ") };
   };
+}
+
+function details(phase: string, { totals, copied, restoring }: Progress): string[] {
+  if (totals === undefined) return [];
+  if (phase === "importing" && restoring?.phase === "importing") {
+    const { completed, imports, progress } = restoring;
+    return [`${formatCount(completed)}/${countOf(imports, "import")}`, `${Math.floor(progress)} %`];
+  }
+  if (phase === "copying" || phase === "staging" || phase === "writing the metas") {
+    const bytes = formatBytes(copied.bytes) + (totals.bytes === undefined ? "" : ` of ${formatBytes(totals.bytes)}`);
+    return [`${formatCount(copied.segments)}/${countOf(totals.segments, "segment")}`, bytes];
+  }
+  return [countOf(totals.collections, "collection")];
 }

@@ -1,5 +1,6 @@
 import { milvusLayout } from "../../src/core/backup-layout.ts";
 import type { Environment } from "../../src/core/environment.ts";
+import type { PlanTotals } from "../pipeline/progress.ts";
 import { restoreResult, resultOf } from "../pipeline/results.ts";
 import type { FinishedExecution } from "../pipeline/run.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
@@ -28,7 +29,7 @@ export function showRestore(output: Output, environment: Environment, finished: 
     backupName: result.backupName,
     environment: environment.name,
     collections,
-    segments: progress.totals?.segments ?? segments,
+    ...(progress.totals && { segments: progress.totals.segments, bytes: progress.totals.bytes }),
     staged: { segments, objects, bytes },
     milliseconds,
     warnings: result.warnings,
@@ -56,10 +57,14 @@ export function showRestore(output: Output, environment: Environment, finished: 
     `Restored ${countOf(collections.length, "collection")} of backup ${result.backupName}.`,
     ...(collections.length > 0 ? [table] : []),
     formatPairs([
-      ["segments", progress.totals && formatCount(progress.totals.segments)],
+      ["segments", progress.totals && segmentsText(progress.totals)],
       ["staged", objects > 0 ? `${countOf(objects, "object")}, ${formatBytes(bytes)}` : undefined],
       ["took", formatDuration(milliseconds)],
     ]),
   ].join("\n");
   output.result(document, text);
+}
+
+function segmentsText({ segments, bytes }: PlanTotals): string {
+  return formatCount(segments) + (bytes === undefined ? "" : `, ${formatBytes(bytes)}`);
 }

@@ -18,6 +18,11 @@ export interface Terminal {
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
+  // `milvus-backup get ... | head` closes the pipe early, which is no fault.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
   return {
     stdout: process.stdout,
     stderr: process.stderr,

@@ -47,29 +47,29 @@ export function explainAwsError(
   if (error.name === "CredentialsProviderError" || (code === "" && credentialsMissing.test(error.message))) {
     return new CliError(
       "NoAwsCredentials",
-      `there are no AWS credentials for ${doing}: configure them, or ${localHint}`,
+      `there are no AWS credentials (while ${doing}): configure them, or ${localHint}`,
       {
         cause,
       },
     );
   }
   if (/region is missing/i.test(error.message)) {
-    return new CliError("NoAwsCredentials", `no AWS region is set for ${doing}: set AWS_REGION, or ${localHint}`, {
+    return new CliError("NoAwsCredentials", `no AWS region is set (while ${doing}): set AWS_REGION, or ${localHint}`, {
       cause,
     });
   }
   if (credentialsRejected.has(error.name)) {
     return new CliError(
       "NoAwsCredentials",
-      `AWS does not accept the credentials for ${doing} (${error.name}): renew them, or ${localHint}`,
+      `AWS does not accept the credentials (${error.name}, while ${doing}): renew them, or ${localHint}`,
       { cause },
     );
   }
   if (accessDenied.has(error.name)) {
-    return new CliError("AwsAccessDenied", `AWS denies ${doing}: ${error.message}`, { cause });
+    return new CliError("AwsAccessDenied", `AWS denies access while ${doing}: ${error.message}`, { cause });
   }
   if ("$metadata" in error)
-    return new CliError("AwsFailed", `${doing} failed: ${error.name}: ${error.message}`, { cause });
+    return new CliError("AwsFailed", `AWS failed while ${doing}: ${error.name}: ${error.message}`, { cause });
   return error;
 }
 

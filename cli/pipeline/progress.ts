@@ -10,24 +10,33 @@ import type { Machine } from "./stack.ts";
 /** How far an execution is, as its files in the work bucket tell. */
 export interface Progress {
   /** What the preparing step planned; absent before. */
-  readonly totals?: { readonly collections: number; readonly segments: number };
+  readonly totals?: PlanTotals;
   /** Segments, objects and bytes that lie at the destination, by the receipts so far. */
   readonly copied: { readonly segments: number; readonly objects: number; readonly bytes: number };
-  /** Imports into Milvus; absent before the first. */
-  readonly imports?: { readonly imports: number; readonly completed: number; readonly progress: number };
+  /** Imports into Milvus, and then the loading of what was imported; absent before the first. */
+  readonly restoring?: z.infer<typeof progressFile>;
 }
 
-const planFile = z.object({
-  attempt: z.number().default(0),
-  totals: z.object({ collections: z.number(), segments: z.number() }),
+const totals = z.object({
+  collections: z.number(),
+  segments: z.number(),
+  /** Only a restore knows them before it copies. */
+  bytes: z.number().optional(),
 });
+export type PlanTotals = z.infer<typeof totals>;
 
-const progressFile = z.object({
-  imports: z.number(),
-  completed: z.number(),
-  /** 0 to 100. */
-  progress: z.number(),
-});
+const planFile = z.object({ attempt: z.number().default(0), totals });
+
+const progressFile = z.discriminatedUnion("phase", [
+  z.object({
+    phase: z.literal("importing"),
+    imports: z.number(),
+    completed: z.number(),
+    /** 0 to 100, over all imports. */
+    progress: z.number(),
+  }),
+  z.object({ phase: z.literal("loading") }),
+]);
 
 /** Receipts are small; a few at a time keep up with any pipeline. */
 const receiptConcurrency = 8;
@@ -85,8 +94,8 @@ export function createProgressReader(
       }),
       nothing,
     );
-    const imports = machine === "restore" ? await readJson(work, layout.progress, progressFile) : undefined;
-    return { totals: current.totals, copied, ...(imports && { imports }) };
+    const restoring = machine === "restore" ? await readJson(work, layout.progress, progressFile) : undefined;
+    return { totals: current.totals, copied, ...(restoring && { restoring }) };
   }
 
   let last: Progress = { copied: nothing };

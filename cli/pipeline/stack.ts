@@ -48,7 +48,7 @@ export function pipelineOf(stack: string, outputs: Readonly<Record<string, strin
     stack,
     backupStateMachineArn: output("BackupStateMachineArn"),
     restoreStateMachineArn: output("RestoreStateMachineArn"),
-    transferStateMachineArn: output("TransferStateMachineArn"),
+    transferStateMachineArn: outputs.TransferStateMachineArn ?? "",
     workBucket: output("WorkBucketName"),
     environmentsPrefix: output("EnvironmentsPrefix"),
   };

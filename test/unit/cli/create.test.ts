@@ -1,0 +1,271 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
+
+let directory: string;
+let config: string;
+let cli: FakeCli;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "milvus-backup-cli-"));
+  config = join(directory, "milvus-a.yaml");
+  writeFileSync(config, yamlText);
+  cli = new FakeCli();
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const succeeded = {
+  status: "succeeded",
+  stoppedAt: new Date("2026-11-21T11:03:09.500Z"),
+  output: JSON.stringify({
+    outcome: "backed-up",
+    backupName: "my_backup",
+    collections: 2,
+    segments: 80,
+    objects: 405,
+    bytes: 21_000_000,
+    warnings: ["garbage collection could not be paused"],
+  }),
+} as const;
+
+describe("what is started", () => {
+  test("the input, the environment and the machine of milvus-backup's own command line", async () => {
+    cli.executions.script = [() => succeeded];
+
+    const { code, stdout } = await cli.run("--config", config, "create", "-c", "coll,shop.orders", "-n", "my_backup");
+
+    expect(code).toBe(0);
+    expect(cli.executions.started).toEqual([
+      {
+        stateMachineArn: stackOutputs.BackupStateMachineArn,
+        name: expect.stringMatching(/^create-my_backup-20261121T110307-[0-9a-f]{6}$/),
+        input: { environment: "milvus-a", backupName: "my_backup", collections: ["coll", "shop.orders"] },
+      },
+    ]);
+    expect(cli.environments.get("milvus-a")?.backupStorage.bucket).toBe("bucket-b");
+    expect(stdout).toContain("bucket-b/backup/my_backup/");
+    expect(stdout).toContain("405");
+    expect(stdout).toContain("2.5 s");
+  });
+
+  test.each([
+    [["--strategy", "serial_flush"], "flush"],
+    [["--strategy=bulk_flush"], "flush"],
+    [["--force"], "skip_flush"],
+    [["--meta_only"], "meta_only"],
+    [[], undefined],
+  ])("%j asks for strategy %s", async (options, strategy) => {
+    cli.executions.script = [() => succeeded];
+
+    await cli.run("--config", config, "create", "-n", "b", ...options);
+
+    expect(cli.executions.started[0]?.input.strategy).toBe(strategy);
+  });
+
+  test.each([
+    [
+      ["-d", "shop,default"],
+      ["shop.*", "default.*"],
+    ],
+    [
+      ["--filter", "shop.*,coll"],
+      ["shop.*", "coll"],
+    ],
+    [
+      ["-a", '{"shop":["orders"],"old":[]}'],
+      ["shop.orders", "old.*"],
+    ],
+  ])("%j selects", async (options, collections) => {
+    cli.executions.script = [() => succeeded];
+
+    await cli.run("--config", config, "create", "-n", "b", ...options);
+
+    expect(cli.executions.started[0]?.input.collections).toEqual(collections);
+  });
+
+  test("a backup without a name is named after the time", async () => {
+    cli.executions.script = [() => succeeded];
+
+    await cli.run("--config", config, "create");
+
+    expect(cli.executions.started[0]?.input.backupName).toBe("backup_2026_11_21_11_03_07");
+  });
+
+  test("a registered environment is used as it is", async () => {
+    cli.environments.set("prod", environmentNamed("prod"));
+    cli.executions.script = [() => succeeded];
+
+    const { code } = await cli.run("--environment", "prod", "create", "-n", "b");
+
+    expect(code).toBe(0);
+    expect(cli.executions.started[0]?.input.environment).toBe("prod");
+    expect([...cli.environments.keys()]).toEqual(["prod"]);
+  });
+
+  test("--set changes what is registered, and other content is spoken of", async () => {
+    cli.executions.script = [() => succeeded];
+    await cli.run("--config", config, "create", "-n", "b");
+
+    const { stderr } = await cli.run("--config", config, "--set", "MILVUS_PORT=19540", "create", "-n", "c");
+
+    expect(cli.environments.get("milvus-a")?.milvus.port).toBe(19540);
+    expect(stderr).toContain("environment milvus-a was registered with other content");
+  });
+});
+
+describe("what is shown", () => {
+  test("--json prints one document, and progress and warnings stay on stderr", async () => {
+    cli.executions.script = [() => ({}), () => succeeded];
+
+    const { stdout, stderr } = await cli.run("--config", config, "--json", "create", "-n", "my_backup");
+
+    expect(JSON.parse(stdout)).toMatchObject({
+      backupName: "my_backup",
+      environment: "milvus-a",
+      location: "bucket-b/backup/my_backup/",
+      segments: 80,
+      objects: 405,
+      bytes: 21_000_000,
+      milliseconds: 2500,
+      warnings: ["garbage collection could not be paused"],
+    });
+    expect(stderr).toContain("copying");
+    expect(stderr).toContain("garbage collection could not be paused");
+  });
+
+  test("segments and bytes of the running execution, by its receipts", async () => {
+    cli.executions.script = [
+      (execution) => {
+        const root = `executions/backup/${execution.name}`;
+        cli.work.seed(`${root}/plan.json`, JSON.stringify({ attempt: 0, totals: { collections: 1, segments: 3 } }));
+        cli.work.seed(`${root}/receipts/0-000000.json`, receipt(["1", "2"], 1_500_000));
+        return {};
+      },
+      () => succeeded,
+    ];
+
+    const { stderr } = await cli.run("--config", config, "create", "-n", "my_backup");
+
+    expect(stderr).toContain("2/3 segments  1.5 MB");
+  });
+
+  test("--detach answers the execution at once", async () => {
+    const { code, stdout } = await cli.run("--config", config, "create", "-n", "my_backup", "--detach");
+
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^arn:aws:states:us-east-1:000000000000:execution:backup:create-my_backup-.*\n$/);
+  });
+
+  test("a failure is told in the pipeline's words, with the execution", async () => {
+    cli.executions.script = [
+      () => ({
+        status: "failed",
+        error: "Runtime.HandlerError",
+        cause: JSON.stringify({
+          errorType: "CollectionNotFound",
+          errorMessage: "collection default.coll does not exist",
+        }),
+      }),
+    ];
+
+    const { code, stderr, stdout } = await cli.run("--config", config, "create", "-c", "coll", "-n", "my_backup");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("Error (CollectionNotFound): collection default.coll does not exist");
+    expect(stderr).toContain(`Execution: arn:aws:states`);
+    expect(stdout).toBe("");
+  });
+
+  test("Ctrl-C leaves the execution running and says how to come back", async () => {
+    cli.executions.script = [
+      () => {
+        cli.interrupt();
+        return {};
+      },
+    ];
+
+    const { code, stderr } = await cli.run("--config", config, "create", "-n", "my_backup");
+
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/milvus-backup status create-my_backup-\S+ --follow/);
+    expect(cli.executions.stopped).toEqual([]);
+  });
+});
+
+describe("bad input starts nothing", () => {
+  test.each([
+    ["a name with other characters", ["create", "-n", "my backup"], "InvalidInput", "[A-Za-z0-9_.-]"],
+    ["a collection that is none", ["create", "-n", "b", "-c", "a-b"], "InvalidInput", '"a-b"'],
+    ["an empty entry", ["create", "-n", "b", "-c", "a,,b"], "Usage", "empty name"],
+    ["an unknown option", ["create", "--nmae", "b"], "Usage", "--nmae"],
+    ["an unknown verb", ["craete"], "Usage", "Did you mean create?"],
+    ["an unknown strategy", ["create", "--strategy", "fast"], "Usage", "skip_flush"],
+    ["two selections", ["create", "-c", "a", "--filter", "b"], "Usage", "--filter"],
+    ["an unknown key in --set", ["--set", "MILVUS_USR=a", "create"], "InvalidEnvironment", "MILVUS_USR"],
+    ["--set without a value", ["--set", "MILVUS_USER", "create"], "Usage", "KEY=VALUE"],
+  ])("%s", async (_name, argv, error, part) => {
+    const { code, stderr } = await cli.run("--config", config, ...argv);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(`Error (${error}):`);
+    expect(stderr).toContain(part);
+    expect(cli.executions.started).toEqual([]);
+    expect(cli.environments.size).toBe(0);
+  });
+
+  test("a missing file is named", async () => {
+    const { code, stderr } = await cli.run("--config", join(directory, "none.yaml"), "create");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("none.yaml");
+    expect(stderr).toContain("--config FILE");
+  });
+
+  test("an error in the file is named with its line, and no secret is shown", async () => {
+    writeFileSync(config, `${yamlText}  buketName: x\n`);
+
+    const { code, stderr } = await cli.run("--config", config, "create");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(`milvus-a.yaml:${yamlText.split("\n").length}:`);
+    expect(stderr).toContain("buketName");
+    expect(stderr).not.toContain("secret");
+  });
+
+  test("a stack that is not deployed", async () => {
+    cli.outputs = undefined;
+
+    const { code, stderr } = await cli.run("--config", config, "--stack", "Other", "create");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("there is no CloudFormation stack Other");
+    expect(stderr).toContain("npm run local -- up");
+  });
+
+  test("with --json the error is the document", async () => {
+    const { code, stdout } = await cli.run("--config", config, "--json", "create", "-n", "a/b");
+
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { name: "InvalidInput" } });
+  });
+});
+
+function receipt(segmentIds: string[], bytes: number): string {
+  return JSON.stringify({
+    batch: "0-000000",
+    outcome: "copied",
+    objects: 10,
+    bytes,
+    skippedObjects: 0,
+    segments: segmentIds.map((segmentId) => ({
+      collectionId: "7",
+      partitionId: "8",
+      segmentId,
+      outcome: "copied",
+      insertLogs: [],
+      deltaLogs: [],
+    })),
+  });
+}

@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
+
+let cli: FakeCli;
+let arn: string;
+
+beforeEach(async () => {
+  cli = new FakeCli();
+  cli.environments.set("prod", environmentNamed("prod"));
+  arn = await cli.executions.start({
+    stateMachineArn: stackOutputs.BackupStateMachineArn,
+    name: "create-nightly-1",
+    input: { environment: "prod", backupName: "nightly" },
+  });
+});
+
+describe("status", () => {
+  test.each(["create-nightly-1", "its ARN"])("finds an execution by %s", async (by) => {
+    const { code, stdout } = await cli.run("--json", "status", by === "its ARN" ? arn : by);
+
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: "create-nightly-1",
+      machine: "backup",
+      status: "running",
+      state: "Copy Segments",
+      input: { environment: "prod", backupName: "nightly" },
+    });
+  });
+
+  test("says why one failed", async () => {
+    cli.executions.script = [
+      () => ({
+        status: "failed",
+        error: "X",
+        cause: '{"errorType":"BackupExists","errorMessage":"backup nightly exists"}',
+      }),
+    ];
+
+    const { stdout } = await cli.run("status", "create-nightly-1");
+
+    expect(stdout).toContain("BackupExists: backup nightly exists");
+  });
+
+  test("--follow ends as the execution does", async () => {
+    const output = { outcome: "backed-up", backupName: "nightly", collections: 1, segments: 2, objects: 3, bytes: 4 };
+    cli.executions.script = [() => ({}), () => ({}), () => ({ status: "succeeded", output: JSON.stringify(output) })];
+
+    const { code, stdout } = await cli.run("status", "create-nightly-1", "--follow");
+
+    expect(code).toBe(0);
+    expect(stdout).toContain("Backup nightly is complete.");
+  });
+
+  test("an execution nobody knows", async () => {
+    const { code, stderr } = await cli.run("status", "nope");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("Error (ExecutionNotFound)");
+  });
+});
+
+describe("stop", () => {
+  test("marks the execution cancelled, then stops it", async () => {
+    const { code } = await cli.run("stop", "create-nightly-1");
+
+    expect(code).toBe(0);
+    expect(cli.executions.stopped).toEqual([arn]);
+    expect(cli.work.keys()).toEqual(["executions/backup/create-nightly-1/cancelled"]);
+  });
+
+  test("leaves one that is over alone", async () => {
+    cli.executions.script = [() => ({ status: "failed" })];
+
+    const { code, stdout } = await cli.run("stop", "create-nightly-1");
+
+    expect(code).toBe(0);
+    expect(stdout).toContain("is over: failed");
+    expect(cli.executions.stopped).toEqual([]);
+    expect(cli.work.keys()).toEqual([]);
+  });
+});
+
+test("executions lists what the machines ran", async () => {
+  const { stdout } = await cli.run("executions");
+
+  expect(stdout).toMatch(/^create-nightly-1 +backup +running/m);
+});
+
+test("env set registers a file under a name", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "milvus-backup-cli-"));
+  try {
+    const config = join(directory, "backup.yaml");
+    writeFileSync(config, yamlText);
+
+    const { code } = await cli.run("--config", config, "env", "set", "staging");
+
+    expect(code).toBe(0);
+    expect(cli.environments.get("staging")?.storage.bucket).toBe("bucket-a");
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("env show hides secrets, list names places, rm forgets", async () => {
+  const shown = await cli.run("env", "show", "prod");
+  expect(shown.stdout).toContain('"bucket": "bucket-a"');
+  expect(shown.stdout).not.toMatch(/top-secret|storage-secret/);
+
+  expect((await cli.run("env", "list")).stdout).toMatch(/^prod +127\.0\.0\.1:19530 +bucket-a\/files at/m);
+
+  await cli.run("env", "rm", "prod");
+  expect(cli.environments.size).toBe(0);
+});
+
+test("check tells right from wrong and fails where something is wrong", async () => {
+  const wrong = await cli.run("--environment", "prod", "check");
+  expect(wrong.code).toBe(1);
+  expect(wrong.stdout).toMatch(/^✗ milvus +Milvus at 127\.0\.0\.1 does not answer$/m);
+  expect(wrong.stdout).toMatch(/^✓ backup bucket /m);
+
+  const right = await cli.run("--environment", "prod", "check", "--no-milvus");
+  expect(right.code).toBe(0);
+});

@@ -1,0 +1,159 @@
+import { describe, expect, test } from "vitest";
+import { environmentNameOf } from "../../../cli/environments.ts";
+import { CliError } from "../../../cli/errors.ts";
+import { countOf, formatDuration } from "../../../cli/output/format.ts";
+import { createOutput } from "../../../cli/output/output.ts";
+import { explainAwsError } from "../../../cli/pipeline/aws-errors.ts";
+import { executionName } from "../../../cli/pipeline/execution-name.ts";
+import { createProgressReader } from "../../../cli/pipeline/progress.ts";
+import { pipelineOf } from "../../../cli/pipeline/stack.ts";
+import { PipelineError } from "../../../src/core/errors.ts";
+import { MemoryObjectStore } from "../../support/memory-object-store.ts";
+import { stackOutputs } from "./support/fake-cli.ts";
+
+test("execution names fit Step Functions, whatever the backup is called", () => {
+  const now = new Date("2026-11-21T11:03:07.123Z");
+
+  expect(executionName("create", "a.b", now, "3f9c2a")).toBe("create-a_b-20261121T110307-3f9c2a");
+  expect(executionName("create", "n".repeat(100), now, "3f9c2a")).toMatch(/^create-n+-20261121T110307-3f9c2a$/);
+  expect(executionName("create", "n".repeat(100), now, "3f9c2a")).toHaveLength(80);
+});
+
+test.each([
+  [".local/milvus-a.yaml", "milvus-a"],
+  ["backup.yml", "backup"],
+  ["/etc/mein Milvus (neu).yaml", "mein-Milvus--neu-"],
+  ["..yaml", "backup"],
+])("%s is registered as %s", (file, name) => {
+  expect(environmentNameOf(file)).toBe(name);
+});
+
+test.each([
+  [830, "0.8 s"],
+  [12_400, "12 s"],
+  [185_000, "3 min 05 s"],
+  [7_440_000, "2 h 04 min"],
+])("%d ms reads %s", (milliseconds, text) => {
+  expect(formatDuration(milliseconds)).toBe(text);
+});
+
+test("one is singular", () => {
+  expect([countOf(0, "segment"), countOf(1, "segment"), countOf(1200n, "segment")]).toEqual([
+    "0 segments",
+    "1 segment",
+    "1,200 segments",
+  ]);
+});
+
+test("an output that is missing is named", () => {
+  const { WorkBucketName: _, ...rest } = stackOutputs;
+
+  expect(() => pipelineOf("MilvusBackup", rest)).toThrow(/no output WorkBucketName/);
+});
+
+describe("explainAwsError", () => {
+  const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  const missing = Object.assign(new Error("Could not load credentials from any providers"), {
+    name: "CredentialsProviderError",
+  });
+  const expired = Object.assign(new Error("expired"), { name: "ExpiredTokenException", $metadata: {} });
+  const denied = Object.assign(new Error("not authorized: states:StartExecution"), {
+    name: "AccessDeniedException",
+    $metadata: {},
+  });
+  const other = Object.assign(new Error("no such machine"), { name: "StateMachineDoesNotExist", $metadata: {} });
+
+  test.each([
+    [refused, "AwsUnreachable", "http://127.0.0.1:4566"],
+    [new AggregateError([refused], ""), "AwsUnreachable", "ECONNREFUSED"],
+    [missing, "NoAwsCredentials", ". .local/aws.env"],
+    [new Error("Region is missing"), "NoAwsCredentials", "AWS_REGION"],
+    [expired, "NoAwsCredentials", "ExpiredTokenException"],
+    [denied, "AwsAccessDenied", "states:StartExecution"],
+    [other, "AwsFailed", "StateMachineDoesNotExist"],
+  ])("%s", (error, name, part) => {
+    const explained = explainAwsError(error, "starting x", { AWS_ENDPOINT_URL: "http://127.0.0.1:4566" });
+
+    expect(explained).toBeInstanceOf(CliError);
+    expect(explained).toMatchObject({ name, message: expect.stringContaining(part), cause: error });
+  });
+
+  test("what is explained already stays as it is", () => {
+    const error = new PipelineError("UnknownEnvironment", "environment x is not registered");
+
+    expect(explainAwsError(error, "reading", {})).toBe(error);
+  });
+});
+
+describe("progress of an execution", () => {
+  const receipt = (segments: number, bytes: number) =>
+    JSON.stringify({
+      batch: "b",
+      outcome: "copied",
+      objects: segments * 5,
+      bytes,
+      skippedObjects: 0,
+      segments: Array.from({ length: segments }, (_, index) => ({
+        collectionId: "1",
+        partitionId: "2",
+        segmentId: String(index),
+        outcome: "copied",
+        insertLogs: [],
+        deltaLogs: [],
+      })),
+    });
+  const root = "executions/backup/e";
+
+  test("counts the receipts of the latest attempt and reads each once", async () => {
+    const work = new MemoryObjectStore("work");
+    const reader = createProgressReader(work, "backup", "e");
+    expect(await reader.read()).toEqual({ copied: { segments: 0, objects: 0, bytes: 0 } });
+
+    work.seed(`${root}/plan.json`, JSON.stringify({ attempt: 0, totals: { collections: 1, segments: 5 } }));
+    work.seed(`${root}/receipts/0-000000.json`, receipt(2, 20));
+    work.seed(`${root}/receipts/0-000001.json`, receipt(1, 10));
+    expect((await reader.read()).copied).toEqual({ segments: 3, objects: 15, bytes: 30 });
+
+    work.seed(`${root}/plan.json`, JSON.stringify({ attempt: 1, totals: { collections: 1, segments: 4 } }));
+    work.seed(`${root}/receipts/1-000000.json`, receipt(4, 40));
+    expect(await reader.read()).toEqual({
+      totals: { collections: 1, segments: 4 },
+      copied: { segments: 4, objects: 20, bytes: 40 },
+    });
+    const reads = work.calls.filter((call) => call.startsWith("getText") && call.includes("receipts"));
+    expect(new Set(reads).size).toBe(reads.length);
+  });
+
+  test("whoever may not read the work bucket sees no progress and no error", async () => {
+    const work = new MemoryObjectStore("work");
+    work.failOn(
+      () => true,
+      () => new PipelineError("StoreAccessDenied", "denied"),
+    );
+
+    expect(await createProgressReader(work, "backup", "e").read()).toEqual({
+      copied: { segments: 0, objects: 0, bytes: 0 },
+    });
+  });
+});
+
+describe("colours", () => {
+  const styled = (terminalOptions: { isTTY: boolean; env?: Record<string, string> }, color = true) => {
+    const stream = { isTTY: terminalOptions.isTTY, write: () => true };
+    const terminal = {
+      stdout: stream,
+      stderr: stream,
+      env: terminalOptions.env ?? {},
+      ask: async () => undefined,
+      onInterrupt: () => () => {},
+    };
+    return createOutput(terminal, { json: false, quiet: false, color }).style("red", "x");
+  };
+
+  test("only on a terminal, and never where they are not wanted", () => {
+    expect(styled({ isTTY: true })).toBe("\x1b[31mx\x1b[39m");
+    expect(styled({ isTTY: false })).toBe("x");
+    expect(styled({ isTTY: true, env: { NO_COLOR: "1" } })).toBe("x");
+    expect(styled({ isTTY: true }, false)).toBe("x");
+  });
+});

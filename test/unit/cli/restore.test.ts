@@ -1,0 +1,171 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
+
+let directory: string;
+let config: string;
+let cli: FakeCli;
+
+const succeeded = {
+  status: "succeeded",
+  stoppedAt: new Date("2026-11-21T11:03:15Z"),
+  output: JSON.stringify({
+    outcome: "restored",
+    backupName: "my_backup",
+    collections: [
+      { from: "default.coll", to: "default.coll_bak", id: "470615367219551002", rows: "40000", loaded: true },
+    ],
+    waitSeconds: 0,
+    warnings: ["alias a is taken by another collection"],
+  }),
+} as const;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "milvus-backup-cli-"));
+  config = join(directory, "milvus-b.yaml");
+  writeFileSync(config, yamlText);
+  cli = new FakeCli();
+  cli.executions.script = [() => succeeded];
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+test("the command line of the seeds starts the restore and shows where the data lies", async () => {
+  const { code, stdout, stderr } = await cli.run(
+    "--config",
+    config,
+    "restore",
+    "-c",
+    "coll",
+    "-n",
+    "my_backup",
+    "-s",
+    "_bak",
+  );
+
+  expect(code).toBe(0);
+  expect(cli.executions.started).toEqual([
+    {
+      stateMachineArn: stackOutputs.RestoreStateMachineArn,
+      name: expect.stringMatching(/^restore-my_backup-/),
+      input: { environment: "milvus-b", backupName: "my_backup", collections: ["coll"], suffix: "_bak" },
+    },
+  ]);
+  expect(stdout).toContain("default.coll_bak");
+  expect(stdout).toContain("40,000");
+  expect(stdout).toContain("bucket-a/files/insert_log/470615367219551002/");
+  expect(stderr).toContain("alias a is taken");
+});
+
+test("--json keeps 64-bit IDs as text", async () => {
+  const { stdout } = await cli.run("--config", config, "--json", "restore", "-n", "my_backup");
+
+  expect(JSON.parse(stdout).collections).toEqual([
+    {
+      from: "default.coll",
+      to: "default.coll_bak",
+      id: "470615367219551002",
+      rows: "40000",
+      loaded: true,
+      location: "bucket-a/files/insert_log/470615367219551002/",
+    },
+  ]);
+});
+
+test.each([
+  [["--drop_exist_collection"], { dropExisting: true }],
+  [["--drop-existing"], { dropExisting: true }],
+  [["--skip_create_collection"], { skipCreate: true }],
+  [["--meta_only"], { metadataOnly: true }],
+  [["--no-index"], { indexes: false }],
+  [["--no_load"], { load: false }],
+  [["--rebuild_index"], {}],
+  [["--restore_index=true"], {}],
+  [["--discard"], { discard: true }],
+  [["--rename", "coll:shop.coll2,a.b:c"], { renames: { coll: "shop.coll2", "a.b": "c" } }],
+])("%j", async (options, expected) => {
+  const { code } = await cli.run("--config", config, "restore", "-n", "my_backup", ...options);
+
+  expect(code).toBe(0);
+  expect(cli.executions.started[0]?.input).toEqual({ environment: "milvus-b", backupName: "my_backup", ...expected });
+});
+
+test("--from registers the other file and names it", async () => {
+  const from = join(directory, "milvus-a.yaml");
+  writeFileSync(from, yamlText.replace("backupRootPath: backup", "backupRootPath: elsewhere"));
+
+  await cli.run("--config", config, "restore", "-n", "my_backup", "--from", from);
+
+  expect(cli.executions.started[0]?.input.from).toBe("milvus-a");
+  expect(cli.environments.get("milvus-a")?.backupStorage.rootPath).toBe("elsewhere");
+});
+
+test("--from-environment must be registered", async () => {
+  cli.environments.set("prod", environmentNamed("prod"));
+
+  const known = await cli.run("--config", config, "restore", "-n", "my_backup", "--from-environment", "prod");
+  const unknown = await cli.run("--config", config, "restore", "-n", "my_backup", "--from-environment", "nowhere");
+
+  expect(known.code).toBe(0);
+  expect(unknown.code).toBe(1);
+  expect(unknown.stderr).toContain("nowhere");
+  expect(cli.executions.started.map(({ input }) => input.from)).toEqual(["prod"]);
+});
+
+test("import progress is shown in percent", async () => {
+  cli.executions.state = "Import Segments";
+  cli.executions.script = [
+    (execution) => {
+      const root = `executions/restore/${execution.name}`;
+      const totals = { collections: 1, segments: 80, bytes: 21_000_000, rows: "40000", imports: 4 };
+      cli.work.seed(`${root}/plan.json`, JSON.stringify({ totals }));
+      cli.work.seed(
+        `${root}/progress.json`,
+        JSON.stringify({ phase: "importing", completed: 1, imports: 4, progress: 37 }),
+      );
+      return {};
+    },
+    () => succeeded,
+  ];
+
+  const { stderr } = await cli.run("--config", config, "restore", "-n", "my_backup");
+
+  expect(stderr).toContain("importing  1/4 imports  37 %");
+});
+
+test.each([
+  ["a missing name", [], "Usage", "--name"],
+  ["a rename that is none", ["-n", "b", "-r", "coll"], "Usage", "from:to"],
+  ["a name renamed twice", ["-n", "b", "-r", "a:b,a:c"], "Usage", "twice"],
+  ["a target name Milvus does not take", ["-n", "b", "-r", "a:b-c"], "InvalidInput", '"b-c"'],
+  ["a suffix Milvus does not take", ["-n", "b", "-s", "-bak!"], "InvalidInput", "-bak!"],
+  ["drop and skip together", ["-n", "b", "--drop-existing", "--skip-create"], "Usage", "--skip-create"],
+])("%s starts nothing", async (_name, options, error, part) => {
+  const { code, stderr } = await cli.run("--config", config, "restore", ...options);
+
+  expect(code).toBe(1);
+  expect(stderr).toContain(`Error (${error}):`);
+  expect(stderr).toContain(part);
+  expect(cli.executions.started).toEqual([]);
+});
+
+test("two files of one name cannot both be registered", async () => {
+  const { code, stderr } = await cli.run("--config", config, "restore", "-n", "b", "--from", config);
+
+  expect(code).toBe(1);
+  expect(stderr).toContain("--from-environment");
+  expect(cli.environments.size).toBe(0);
+});
+
+test("what a failed restore left is discarded", async () => {
+  cli.executions.script = [
+    () => ({ ...succeeded, output: JSON.stringify({ outcome: "discarded", backupName: "my_backup", collections: 1 }) }),
+  ];
+
+  const { code, stdout } = await cli.run("--config", config, "restore", "-n", "my_backup", "--discard");
+
+  expect(code).toBe(0);
+  expect(stdout).toContain("my_backup");
+  expect(stdout).toContain("removed");
+});

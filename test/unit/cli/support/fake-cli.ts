@@ -1,0 +1,161 @@
+import type { CliContext, Connections } from "../../../../cli/context.ts";
+import { main } from "../../../../cli/main.ts";
+import type { Terminal } from "../../../../cli/output/terminal.ts";
+import { type Pipeline, pipelineOf } from "../../../../cli/pipeline/stack.ts";
+import type { Environment } from "../../../../src/core/environment.ts";
+import { serializeEnvironment } from "../../../../src/core/environment-json.ts";
+import { parseEnvironment } from "../../../../src/core/environment-yaml.ts";
+import { PipelineError } from "../../../../src/core/errors.ts";
+import type { ExecutionDescription, PipelineExecutions } from "../../../../src/ports/pipeline-executions.ts";
+import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
+
+const account = "arn:aws:states:us-east-1:000000000000:stateMachine";
+
+export const stackOutputs = {
+  BackupStateMachineArn: `${account}:backup`,
+  RestoreStateMachineArn: `${account}:restore`,
+  TransferStateMachineArn: `${account}:transfer`,
+  WorkBucketName: "work",
+  EnvironmentsPrefix: "milvus-backup/MilvusBackup/environments/",
+};
+
+export const yamlText = `
+milvus: { address: 127.0.0.1, port: 19530, user: root, password: top-secret }
+minio:
+  address: 127.0.0.1
+  port: 9000
+  accessKeyID: key-id
+  secretAccessKey: storage-secret
+  bucketName: bucket-a
+  rootPath: files
+  backupBucketName: bucket-b
+  backupRootPath: backup
+`;
+
+export function environmentNamed(name: string): Environment {
+  return parseEnvironment(yamlText, { name, fileName: `${name}.yaml` });
+}
+
+/** Executions that a test scripts: each `describe` takes the next step, the last one stays. */
+export class ScriptedExecutions implements PipelineExecutions {
+  readonly started: { stateMachineArn: string; name: string; input: Record<string, unknown> }[] = [];
+  readonly stopped: string[] = [];
+  /** What describing answers, by machine; a function may change the world meanwhile. */
+  script: ((execution: ExecutionDescription) => Partial<ExecutionDescription>)[] = [];
+  state = "Copy Segments";
+  private readonly known = new Map<string, ExecutionDescription>();
+
+  async start(request: { stateMachineArn: string; name: string; input: object }): Promise<string> {
+    const arn = `${request.stateMachineArn.replace(":stateMachine:", ":execution:")}:${request.name}`;
+    this.started.push({ ...request, input: { ...request.input } });
+    this.known.set(arn, {
+      arn,
+      name: request.name,
+      stateMachineArn: request.stateMachineArn,
+      status: "running",
+      startedAt: new Date("2026-11-21T11:03:07Z"),
+      input: JSON.stringify(request.input),
+    });
+    return arn;
+  }
+
+  async describe(arn: string): Promise<ExecutionDescription | undefined> {
+    const execution = this.known.get(arn);
+    if (execution === undefined) return undefined;
+    const step = this.script.length > 1 ? this.script.shift() : this.script[0];
+    const described = { ...execution, ...step?.(execution) };
+    this.known.set(arn, described);
+    return described;
+  }
+
+  async currentState(): Promise<string> {
+    return this.state;
+  }
+
+  async list(stateMachineArn: string): Promise<ExecutionDescription[]> {
+    return [...this.known.values()].filter((execution) => execution.stateMachineArn === stateMachineArn);
+  }
+
+  async stop(arn: string): Promise<void> {
+    this.stopped.push(arn);
+  }
+}
+
+/** The command with everything outside it in memory. */
+export class FakeCli {
+  readonly executions = new ScriptedExecutions();
+  readonly work = new MemoryObjectStore("work");
+  readonly backups = new MemoryObjectStore("bucket-b");
+  readonly environments = new Map<string, Environment>();
+  outputs: Record<string, string> | undefined = { ...stackOutputs };
+  answer: string | undefined;
+  interrupt: () => void = () => {};
+  interactive = false;
+  env: Record<string, string> = {};
+  private time = Date.parse("2026-11-21T11:03:07Z");
+
+  /** Runs a command line. Time passes as it is slept. */
+  async run(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const written = { stdout: "", stderr: "" };
+    const stream = (name: "stdout" | "stderr") => ({
+      isTTY: this.interactive,
+      columns: 200,
+      write(text: string) {
+        written[name] += text;
+      },
+    });
+    const terminal: Terminal = {
+      stdout: stream("stdout"),
+      stderr: stream("stderr"),
+      env: this.env,
+      ask: async () => this.answer,
+      onInterrupt: (listener) => {
+        this.interrupt = listener;
+        return () => {};
+      },
+    };
+    const context: CliContext = {
+      terminal,
+      connections: this.connections(),
+      clock: {
+        now: () => new Date(this.time),
+        sleep: async (milliseconds) => {
+          this.time += milliseconds;
+        },
+      },
+    };
+    const code = await main(argv, context);
+    return { code, ...written };
+  }
+
+  private connections(): Connections {
+    const { environments } = this;
+    return {
+      pipeline: async (stack): Promise<Pipeline> => pipelineOf(stack, this.outputs),
+      executions: async () => this.executions,
+      workStore: async () => this.work,
+      openStore: async (_environment, side) => (side === "backup" ? this.backups : new MemoryObjectStore("bucket-a")),
+      withMilvus: async (environment) => {
+        throw new PipelineError("MilvusUnreachable", `Milvus at ${environment.milvus.address} does not answer`);
+      },
+      environments: async () => ({
+        async get(name) {
+          const found = environments.get(name);
+          if (found === undefined)
+            throw new PipelineError("UnknownEnvironment", `environment ${name} is not registered`);
+          return found;
+        },
+        async put(environment) {
+          const present = environments.get(environment.name);
+          environments.set(environment.name, environment);
+          if (present === undefined) return "created";
+          return serializeEnvironment(present) === serializeEnvironment(environment) ? "unchanged" : "updated";
+        },
+        list: async () => [...environments.keys()].sort(),
+        async delete(name) {
+          environments.delete(name);
+        },
+      }),
+    };
+  }
+}
