@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { PipelineError } from "./errors.ts";
 
 /** A value as it is written in the file or after `--set KEY=`; every kind is read from its text. */

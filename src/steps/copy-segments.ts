@@ -214,7 +214,7 @@ function targetKey(prefix: CopyPrefix, sourceKey: string): string {
   return prefix.to + relativePath(prefix, sourceKey);
 }
 
-/** A prefix without a destination is only verified. */
+/** A prefix without a destination is only verified where it lies. */
 function isCopied(prefix: CopyPrefix): boolean {
   return prefix.to !== "";
 }
@@ -225,12 +225,22 @@ function prefixesOf(batch: CopyBatch, side: "from" | "to"): string[] {
 
 async function readBatch(key: string, work: ObjectStore): Promise<CopyBatch> {
   const parsed = copyBatch.safeParse(JSON.parse(await work.getText(key)));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new PipelineError(
-    "InvalidInput",
-    `${key} in ${work.label} is not a batch of segments: ${issue?.path.join(".")}: ${issue?.message}`,
-    { details: { key } },
+  const [issue] = parsed.error?.issues ?? [];
+  const problem = parsed.success ? findUnsafePrefix(parsed.data) : `${issue?.path.join(".")}: ${issue?.message}`;
+  if (parsed.success && problem === undefined) return parsed.data;
+  throw new PipelineError("InvalidInput", `${key} in ${work.label} is not a batch of segments: ${problem}`, {
+    details: { key },
+  });
+}
+
+/** What is left over below `to` is deleted: a prefix that is no directory of a segment would reach its neighbours. */
+function findUnsafePrefix({ segments }: CopyBatch): string | undefined {
+  const isDirectory = (prefix: string) => /[^/]\/$/.test(prefix);
+  const unsafe = segments
+    .flatMap(({ prefixes }) => prefixes)
+    .find((prefix) => !isDirectory(prefix.from) || (isCopied(prefix) && !isDirectory(prefix.to)));
+  return (
+    unsafe && `${JSON.stringify(unsafe.from)} and ${JSON.stringify(unsafe.to)} must each be a directory and end in /`
   );
 }
 

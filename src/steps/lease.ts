@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { PipelineError } from "../core/errors.ts";
 import { leaseKey } from "../core/work-layout.ts";
 import type { ObjectStore } from "../ports/object-store.ts";

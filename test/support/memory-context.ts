@@ -1,0 +1,46 @@
+import type { StoreRef } from "../../src/core/copy-plan.ts";
+import { PipelineError } from "../../src/core/errors.ts";
+import { MemoryObjectStore } from "./memory-object-store.ts";
+
+/** What the steps that only touch object stores need, in memory: stores by reference, a clock that is set by hand, a log. */
+export function memoryContext() {
+  const work = new MemoryObjectStore("work");
+  const stores = new Map<string, MemoryObjectStore>();
+  const running = new Set<string>();
+  const logged: { level: "info" | "warn"; message: string; details?: Record<string, unknown> }[] = [];
+  let now = new Date("2026-11-21T11:03:07Z");
+  const name = (ref: StoreRef) => `${ref.environment}/${ref.side}`;
+  return {
+    work,
+    running,
+    logged,
+    /** The store behind a reference, made on first use. */
+    store(ref: StoreRef): MemoryObjectStore {
+      const store = stores.get(name(ref)) ?? new MemoryObjectStore(name(ref));
+      stores.set(name(ref), store);
+      return store;
+    },
+    async openStore(ref: StoreRef): Promise<MemoryObjectStore> {
+      const store = stores.get(name(ref));
+      if (store === undefined) {
+        throw new PipelineError("UnknownEnvironment", `environment ${ref.environment} is not registered`);
+      }
+      return store;
+    },
+    executions: { isRunning: async (executionArn: string) => running.has(executionArn) },
+    clock: {
+      now: () => now,
+      sleep: async (milliseconds: number) => {
+        now = new Date(now.getTime() + milliseconds);
+      },
+    },
+    log: {
+      info(message: string, details?: Record<string, unknown>) {
+        logged.push({ level: "info", message, ...(details === undefined ? {} : { details }) });
+      },
+      warn(message: string, details?: Record<string, unknown>) {
+        logged.push({ level: "warn", message, ...(details === undefined ? {} : { details }) });
+      },
+    },
+  };
+}
