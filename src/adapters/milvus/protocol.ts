@@ -1,4 +1,4 @@
-import protocol from "@zilliz/milvus2-sdk-node/dist/milvus/proto-json/milvus.js";
+import imported from "@zilliz/milvus2-sdk-node/dist/milvus/proto-json/milvus.js";
 import protobuf from "protobufjs/light.js";
 
 /**
@@ -6,7 +6,9 @@ import protobuf from "protobufjs/light.js";
  * DescribeCollection for hours, answers an unimplemented call with an empty success, cannot create a collection with its
  * descriptions and default values as they were, and takes 0.4 s longer to start.
  */
-const root = protobuf.Root.fromJSON(protocol.default as protobuf.INamespace);
+// Node hands over a CommonJS module whole, test runners its default export
+const definitions = "default" in imported ? imported.default : imported;
+const root = protobuf.Root.fromJSON(definitions as protobuf.INamespace);
 const service = root.lookupService("milvus.proto.milvus.MilvusService");
 
 // without it protobufjs reads 64-bit values as JavaScript numbers, silently

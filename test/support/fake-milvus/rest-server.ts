@@ -1,0 +1,123 @@
+import { parse, stringify } from "lossless-json";
+import { listen } from "./http.ts";
+
+type Body = Record<string, unknown>;
+
+export interface RestRequest {
+  readonly path: string;
+  /** As it came, to see whether 64-bit numbers are bare. */
+  readonly text: string;
+  readonly body: Body;
+}
+
+export interface FakeImportJob {
+  readonly jobId: string;
+  readonly request: Body;
+  /** Segments below each directory: how Milvus breaks a job up. */
+  readonly segmentsOf: (directory: string) => readonly string[];
+  state: "Pending" | "Importing" | "Completed" | "Failed";
+  reason: string;
+  rows: number;
+}
+
+export interface FakeRest {
+  readonly port: number;
+  readonly requests: readonly RestRequest[];
+  readonly jobs: readonly FakeImportJob[];
+  /** Segments that lie below a directory that is imported. */
+  segmentsOf: (directory: string) => readonly string[];
+  /** `segmentInfos` as JSON text: with bare 64-bit numbers. */
+  segmentInfos: string;
+  /** Answers the next request so, whatever it is. */
+  answerOnce(status: number, body: string): void;
+  close(): Promise<void>;
+}
+
+const firstJob = 453_240_863_839_750_922n;
+
+/** The REST v2 interface of a Milvus proxy (2.4+; segments/describe 2.5.8+). */
+export async function startFakeRest(credentials: string | undefined): Promise<FakeRest> {
+  const jobs: FakeImportJob[] = [];
+  const requests: RestRequest[] = [];
+  const once: { status: number; body: string }[] = [];
+
+  const routes: Record<string, (body: Body) => string> = {
+    "/v2/vectordb/jobs/import/create": (body) => {
+      const jobId = String(firstJob + BigInt(jobs.length));
+      const { segmentsOf } = fake;
+      jobs.push({ jobId, request: body, segmentsOf, state: "Pending", reason: "", rows: 0 });
+      return data({ jobId });
+    },
+    "/v2/vectordb/jobs/import/list": ({ collectionName }) =>
+      data({
+        records: jobs
+          .filter(({ request }) => request.collectionName === collectionName)
+          .map(({ jobId, state, request }) => ({ collectionName: request.collectionName, jobId, progress: 0, state })),
+      }),
+    "/v2/vectordb/jobs/import/describe": ({ jobId }) => {
+      const job = jobs.find((candidate) => candidate.jobId === jobId);
+      return job ? data(description(job)) : failure(2100, `import job does not exist, jobID=${jobId}`);
+    },
+    "/v2/vectordb/segments/describe": () => `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`,
+  };
+
+  const listener = await listen((request, text, response) => {
+    const path = request.url ?? "";
+    const answer = (status: number, body: string) => {
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end(body);
+    };
+    if (credentials !== undefined && request.headers.authorization !== `Bearer ${credentials}`) {
+      return answer(401, failure(1800, "user hasn't authenticated"));
+    }
+    const body = parse(text, undefined, (number) => number) as Body;
+    requests.push({ path, text, body });
+    const planned = once.shift();
+    if (planned) return answer(planned.status, planned.body);
+    const route = routes[path];
+    // Milvus says no with HTTP 200 and a code
+    return route ? answer(200, route(body)) : answer(404, "404 page not found");
+  });
+
+  const fake: FakeRest = {
+    port: listener.port,
+    requests,
+    jobs,
+    segmentsOf: () => [],
+    segmentInfos: "[]",
+    answerOnce: (status, body) => once.push({ status, body }),
+    close: () => listener.close(),
+  };
+  return fake;
+}
+
+/** While a job waits it has no details; then there is one for each segment, its paths as Go prints a list. */
+function description(job: FakeImportJob): Body {
+  const { state, jobId, request, reason, rows } = job;
+  const files = request.files as string[][];
+  const levelZero = (request.options as Body).l0_import === "true";
+  const names = levelZero
+    ? files.map((paths) => `[${paths.join(" ")}]`)
+    : files.flatMap(([insert = "", delta]) =>
+        job.segmentsOf(insert).map((segment) => `[${insert}${segment}/${delta ? ` ${delta}${segment}/` : ""}]`),
+      );
+  return {
+    jobId,
+    collectionName: request.collectionName,
+    state,
+    progress: { Pending: 0, Importing: 50, Completed: 100, Failed: 0 }[state],
+    importedRows: state === "Completed" ? rows : 0,
+    totalRows: rows,
+    fileSize: 0,
+    ...(reason ? { reason } : {}),
+    details: state === "Pending" ? [] : names.map((fileName) => ({ fileName, fileSize: 0, progress: 100, state })),
+  };
+}
+
+function data(content: Body): string {
+  return stringify({ code: 0, data: content }) ?? "";
+}
+
+export function failure(code: number, message: string): string {
+  return stringify({ code, message }) ?? "";
+}

@@ -1,0 +1,56 @@
+import type { CreateCollectionRequest, FieldDescription, SchemaDescription } from "../../src/ports/milvus.ts";
+
+/** A field as Milvus describes it; only what a test is about needs saying. */
+export function field(name: string, dataType: number, rest: Partial<FieldDescription> = {}): FieldDescription {
+  return {
+    fieldId: "0",
+    name,
+    description: "",
+    dataType,
+    elementType: 0,
+    isPrimaryKey: false,
+    autoId: false,
+    isPartitionKey: false,
+    isDynamic: false,
+    nullable: false,
+    isFunctionOutput: false,
+    defaultValueBase64: "",
+    typeParams: [],
+    indexParams: [],
+    ...rest,
+  };
+}
+
+export const int64 = 5;
+export const varChar = 21;
+export const array = 22;
+export const floatVector = 101;
+
+/** A request for a small collection: an Int64 key and a 4-dim vector, in database `default`. */
+export function collectionRequest(
+  collection: string,
+  rest: Partial<Omit<CreateCollectionRequest, "schema">> & { schema?: Partial<SchemaDescription> } = {},
+): CreateCollectionRequest {
+  const { schema, ...others } = rest;
+  return {
+    name: { database: "default", collection },
+    shards: 1,
+    consistencyLevel: 2,
+    properties: [],
+    addedFields: [],
+    ...others,
+    schema: {
+      name: collection,
+      description: "",
+      enableDynamicField: false,
+      fields: [
+        field("id", int64, { isPrimaryKey: true }),
+        field("vec", floatVector, { typeParams: [{ key: "dim", value: "4" }] }),
+      ],
+      properties: [],
+      functions: [],
+      structArrayFields: [],
+      ...schema,
+    },
+  };
+}

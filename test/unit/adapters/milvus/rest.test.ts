@@ -1,0 +1,224 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
+import type { ImportRequest, Milvus } from "../../../../src/ports/milvus.ts";
+import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
+import { failure } from "../../../support/fake-milvus/rest-server.ts";
+import { milvusEnvironment } from "../../../support/milvus-environment.ts";
+
+const name = { database: "shop", collection: "coll" };
+const request: ImportRequest = {
+  name,
+  partition: "p1",
+  kind: "segments",
+  storageVersion: "0",
+  files: [
+    { insert: "stage/insert_log/1/2/", delta: "stage/delta_log/1/2/" },
+    { insert: "stage/insert_log/1/3/", delta: "" },
+  ],
+};
+
+describe("the REST interface of Milvus 2.4 and newer", () => {
+  let fake: FakeMilvus;
+  let milvus: Milvus;
+
+  async function start(version: string, options: { tickets?: boolean } = {}): Promise<void> {
+    fake = await startFakeMilvus({ version, user: "root", password: "Milvus", ...options });
+    milvus = await connectMilvus(
+      milvusEnvironment(fake.grpc.port, {
+        milvus: { user: "root", password: "Milvus" },
+        managementPort: fake.management.port,
+      }),
+      { restAddress: `127.0.0.1:${fake.rest.port}` },
+    );
+  }
+  beforeEach(() => start("v2.5.8"));
+  afterEach(async () => {
+    closeMilvusConnections();
+    await fake.close();
+  });
+
+  describe("import jobs", () => {
+    it("submits pairs of directories, in the words of the documentation", async () => {
+      const id = await milvus.submitImport(request);
+
+      expect(fake.rest.requests).toMatchObject([
+        {
+          path: "/v2/vectordb/jobs/import/create",
+          body: {
+            dbName: "shop",
+            collectionName: "coll",
+            partitionName: "p1",
+            files: [["stage/insert_log/1/2/", "stage/delta_log/1/2/"], ["stage/insert_log/1/3/"]],
+            options: { backup: "true", skip_disk_quota_check: "true" },
+          },
+        },
+      ]);
+      expect(id).toBe(fake.rest.jobs[0]?.jobId);
+    });
+
+    it("imports L0 segments by their delta directory alone, into every partition", async () => {
+      const files = [{ insert: "", delta: "stage/delta_log/1/-1/9/" }];
+
+      await milvus.submitImport({ ...request, kind: "l0", partition: "", files });
+
+      const [{ body } = { body: {} }] = fake.rest.requests;
+      expect(body).toEqual({
+        dbName: "shop",
+        collectionName: "coll",
+        files: [["stage/delta_log/1/-1/9/"]],
+        options: { l0_import: "true", skip_disk_quota_check: "true" },
+      });
+    });
+
+    it("says the storage version where there is one", async () => {
+      await milvus.submitImport({ ...request, storageVersion: "2" });
+
+      expect(fake.rest.requests[0]?.body.options).toMatchObject({ storage_version: "2" });
+    });
+
+    it("lists the jobs of a collection with the directories they were submitted with", async () => {
+      fake.rest.segmentsOf = (directory) => (directory.endsWith("/2/") ? ["470615367219150900"] : ["11", "12"]);
+      await milvus.submitImport(request);
+      await milvus.submitImport({ ...request, name: { ...name, collection: "other" } });
+      const [job] = fake.rest.jobs;
+      if (!job) throw new Error("no job");
+      job.state = "Completed";
+      job.rows = 296;
+
+      const imports = await milvus.listImports(name);
+
+      expect(imports).toEqual([
+        {
+          id: job.jobId,
+          state: "completed",
+          progress: 100,
+          rows: 296n,
+          failedReason: "",
+          partition: "",
+          files: request.files,
+        },
+      ]);
+    });
+
+    it("knows no directories of a job that waits yet", async () => {
+      await milvus.submitImport(request);
+
+      expect(await milvus.listImports(name)).toMatchObject([{ state: "pending", files: [] }]);
+    });
+
+    it("tells an L0 job from one with segments", async () => {
+      const files = [{ insert: "", delta: "stage/delta_log/1/-1/9/" }];
+      await milvus.submitImport({ ...request, kind: "l0", partition: "", files });
+      for (const job of fake.rest.jobs) job.state = "Importing";
+
+      expect(await milvus.listImports(name)).toMatchObject([{ state: "importing", progress: 50, files }]);
+    });
+
+    it("gives Milvus's reason of a failed job", async () => {
+      await milvus.submitImport(request);
+      for (const job of fake.rest.jobs) Object.assign(job, { state: "Failed", reason: "the field 103 has no binlog" });
+
+      expect(await milvus.listImports(name)).toMatchObject([
+        { state: "failed", failedReason: "the field 103 has no binlog" },
+      ]);
+    });
+
+    it.each([
+      [200, failure(100, "collection not found"), "CollectionNotFound"],
+      [200, failure(8, "rate limit exceeded"), "MilvusBusy"],
+      [200, failure(2100, "the max number of files is 1024"), "MilvusFailed"],
+      [200, "<html>a load balancer</html>", "MilvusFailed"],
+      [200, `{"code":0,"data":{}}`, "MilvusFailed"],
+      [503, "", "MilvusBusy"],
+      [429, "", "MilvusBusy"],
+      [401, failure(1800, "user hasn't authenticated"), "MilvusUnauthenticated"],
+    ])("HTTP %i with %s is %s", async (status, body, error) => {
+      fake.rest.answerOnce(status, body);
+
+      await expect(milvus.submitImport(request)).rejects.toMatchObject({ name: error });
+    });
+  });
+
+  describe("the logs of segments", () => {
+    it("keeps every digit of 64-bit IDs, in the request and in the answer", async () => {
+      fake.rest.segmentInfos = `[{"collectionID":470615367219150891,"segmentID":470615367219150907,"vChannel":"ch_0v0",
+        "insertLogs":[{"fieldID":100,"logIDs":[470615367219350967,470615367219350969]},{"fieldID":0,"logIDs":[1]}],
+        "deltaLogs":[{"fieldID":0,"logIDs":[470615367219351039]}],"level":1,"numRows":57,"isSorted":true},
+        {"segmentID":470615367219150909,"vChannel":"ch_0v0","insertLogs":null}]`;
+
+      const logs = await milvus.describeSegmentLogs(name, "470615367219150891", [
+        "470615367219150907",
+        "470615367219150909",
+      ]);
+
+      expect(fake.rest.requests[0]?.text).toBe(
+        `{"dbName":"shop","collectionId":470615367219150891,"segmentIds":[470615367219150907,470615367219150909]}`,
+      );
+      expect(logs).toEqual([
+        {
+          segmentId: "470615367219150907",
+          virtualChannel: "ch_0v0",
+          insertLogs: [
+            { fieldId: "100", logIds: ["470615367219350967", "470615367219350969"] },
+            { fieldId: "0", logIds: ["1"] },
+          ],
+          deltaLogs: [{ fieldId: "0", logIds: ["470615367219351039"] }],
+        },
+        { segmentId: "470615367219150909", virtualChannel: "ch_0v0", insertLogs: [], deltaLogs: [] },
+      ]);
+    });
+
+    it("asks for many segments in several requests", async () => {
+      const ids = Array.from({ length: 250 }, (_, index) => String(index + 1));
+
+      await milvus.describeSegmentLogs(name, "1", ids);
+
+      expect(fake.rest.requests.flatMap(({ body }) => body.segmentIds)).toEqual(ids);
+      expect(fake.rest.requests).toHaveLength(3);
+    });
+
+    it("cannot be told before 2.5.8", async () => {
+      closeMilvusConnections();
+      await fake.close();
+      await start("v2.5.7");
+
+      expect(await milvus.describeSegmentLogs(name, "1", ["2"])).toBeUndefined();
+      expect(fake.rest.requests).toEqual([]);
+    });
+  });
+
+  describe("garbage collection", () => {
+    it("is paused for so many seconds and resumed", async () => {
+      const pause = await milvus.pauseGarbageCollection(3600);
+      expect([...fake.management.pauses]).toEqual([["", 3600]]);
+
+      expect(pause).toEqual({ ticket: "" });
+      await milvus.resumeGarbageCollection({ ticket: "" });
+      expect(fake.management.pauses.size).toBe(0);
+    });
+
+    it("is resumed with the ticket of its pause", async () => {
+      closeMilvusConnections();
+      await fake.close();
+      await start("v2.6.8", { tickets: true });
+
+      const pause = await milvus.pauseGarbageCollection(60);
+      expect(pause?.ticket).toMatch(/.+/);
+      await expect(milvus.resumeGarbageCollection({ ticket: "another" })).rejects.toMatchObject({
+        name: "MilvusFailed",
+      });
+      await milvus.resumeGarbageCollection(pause ?? { ticket: "" });
+
+      expect(fake.management.pauses.size).toBe(0);
+    });
+
+    it("names the key where the management port cannot be reached", async () => {
+      await fake.management.close();
+
+      await expect(milvus.pauseGarbageCollection(60)).rejects.toMatchObject({
+        name: "MilvusUnreachable",
+        message: expect.stringContaining("backup.gcPause.address"),
+      });
+    });
+  });
+});
