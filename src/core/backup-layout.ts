@@ -45,6 +45,8 @@ export function backupLayout(rootPath: string, name: string) {
     } satisfies Record<MetaFileName, string>,
     /** Our checksums of everything in the backup (manifest.ts); other readers skip it. */
     manifest: `${root}milvus-backup-manifest.json`,
+    /** Where all parts of the manifest lie. */
+    manifestParts: `${root}manifest/`,
     /** Part `part` (from 0) of a collection's list of objects. */
     manifestPart: (collectionId: string, part: number) => `${root}manifest/${collectionId}-${part}.jsonl`,
     /** What our pipeline did and how long it took; for people. */

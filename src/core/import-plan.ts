@@ -1,8 +1,15 @@
 import { allPartitions, type BackupLayout, type StagingLayout } from "./backup-layout.ts";
 import type { CollectionBackup, PartitionBackup, SegmentBackup } from "./backup-meta.ts";
-import type { CopyPrefix, CopySegment } from "./copy-plan.ts";
 import type { ImportFiles } from "./milvus-descriptions.ts";
 import type { Features } from "./milvus-version.ts";
+import {
+  copyOutOfBackup,
+  deltaLogCount,
+  hasDeletes,
+  insertLogCount,
+  type SizedSegment,
+  segmentPath,
+} from "./segment-copy.ts";
 
 /** One import to submit: what `ImportRequest` needs, and what to expect of it. */
 export interface PlannedImport {
@@ -23,7 +30,7 @@ export interface PlannedImport {
 export interface ImportPlan {
   readonly imports: readonly PlannedImport[];
   /** What to stage, or (with no prefix that has a `to`) only to verify, before the target is touched. */
-  readonly segments: readonly { readonly segment: CopySegment; readonly bytes: number }[];
+  readonly segments: readonly SizedSegment[];
 }
 
 /** A directory of the backup that one import can read, and the segments in it. */
@@ -67,7 +74,7 @@ export function planImports(context: PlanContext): ImportPlan {
 class ImportPlanBuilder {
   readonly #context: PlanContext;
   readonly #imports: PlannedImport[] = [];
-  readonly #segments: { segment: CopySegment; bytes: number }[] = [];
+  readonly #segments: SizedSegment[] = [];
 
   constructor(context: PlanContext) {
     this.#context = context;
@@ -180,7 +187,7 @@ class ImportPlanBuilder {
 
   /** Copies one segment below a directory of its own. */
   #stagePair(task: number, segment: SegmentBackup): ImportFiles {
-    const pair = this.#context.staging.pair(task, pathOf(segment));
+    const pair = this.#context.staging.pair(task, segmentPath(segment));
     this.#copySegment(segment, pair.insertLogs, pair.deltaLogs);
     return { insert: segment.is_l0 ? "" : pair.insert, delta: hasDeletes(segment) ? pair.delta : "" };
   }
@@ -191,14 +198,14 @@ class ImportPlanBuilder {
     const first = group.segments[0];
     if (!first) throw new Error("a group without segments");
     return {
-      insert: this.#context.backup.insertGroup(pathOf(first)),
-      delta: group.segments.some(hasDeletes) ? this.#context.backup.deltaGroup(pathOf(first)) : "",
+      insert: this.#context.backup.insertGroup(segmentPath(first)),
+      delta: group.segments.some(hasDeletes) ? this.#context.backup.deltaGroup(segmentPath(first)) : "",
     };
   }
 
   #readL0InPlace(segment: SegmentBackup): ImportFiles {
     this.#copySegment(segment, "", "");
-    const path = pathOf(segment);
+    const path = segmentPath(segment);
     const grouped = path.groupId !== "0" && path.partitionId !== allPartitions;
     return {
       insert: "",
@@ -208,22 +215,7 @@ class ImportPlanBuilder {
 
   /** Adds the copies of a segment's logs; without a destination (`""`) they are only verified. */
   #copySegment(segment: SegmentBackup, insertTo: string, deltaTo: string): void {
-    const { backup } = this.#context;
-    const path = pathOf(segment);
-    this.#segments.push({
-      segment: {
-        collectionId: path.collectionId,
-        partitionId: path.partitionId,
-        segmentId: path.segmentId,
-        rows: segment.num_of_rows.toString(),
-        isL0: segment.is_l0,
-        prefixes: [
-          ...(segment.is_l0 ? [] : [insertPrefix(segment, backup.insertLogs(path), insertTo)]),
-          ...(hasDeletes(segment) ? [deltaPrefix(segment, backup.deltaLogs(path), deltaTo)] : []),
-        ],
-      },
-      bytes: Number(segment.size),
-    });
+    this.#segments.push(copyOutOfBackup(segment, this.#context.backup, { insert: insertTo, delta: deltaTo }));
   }
 }
 
@@ -260,46 +252,6 @@ function chunkByBytes(groups: readonly Group[], limit: number): Group[][] {
   }
   if (current.length > 0) chunks.push(current);
   return chunks;
-}
-
-function pathOf(segment: SegmentBackup) {
-  return {
-    collectionId: segment.collection_id.toString(),
-    partitionId: segment.partition_id.toString(),
-    groupId: segment.group_id.toString(),
-    segmentId: segment.segment_id.toString(),
-  };
-}
-
-function insertPrefix(segment: SegmentBackup, from: string, to: string): CopyPrefix {
-  const expect = segment.binlogs.flatMap(({ fieldID, binlogs }) =>
-    binlogs.map((log) => ({ path: `${fieldID}/${logName(log)}`, size: Number(log.log_size) })),
-  );
-  return { kind: "insert", from, to, expect };
-}
-
-function deltaPrefix(segment: SegmentBackup, from: string, to: string): CopyPrefix {
-  const expect = segment.deltalogs.flatMap(({ binlogs }) =>
-    binlogs.map((log) => ({ path: logName(log), size: Number(log.log_size) })),
-  );
-  return { kind: "delta", from, to, expect };
-}
-
-/** The last part of a log's key; older backups leave the ID out of the record. */
-function logName(log: { log_path: string; log_id: bigint }): string {
-  return log.log_path === "" ? log.log_id.toString() : log.log_path.slice(log.log_path.lastIndexOf("/") + 1);
-}
-
-function insertLogCount(segment: SegmentBackup): number {
-  return segment.binlogs.reduce((sum, { binlogs }) => sum + binlogs.length, 0);
-}
-
-function deltaLogCount(segment: SegmentBackup): number {
-  return segment.deltalogs.reduce((sum, { binlogs }) => sum + binlogs.length, 0);
-}
-
-function hasDeletes(segment: SegmentBackup): boolean {
-  return deltaLogCount(segment) > 0;
 }
 
 function totalBytes(segments: readonly SegmentBackup[]): number {

@@ -168,6 +168,27 @@ export interface RestoredCollection {
   readonly loaded: boolean;
 }
 
+export interface PrepareTransferResult extends PreparedCopies {
+  /** `already-there`: the destination holds this very backup; its objects are verified, and what is missing is copied. */
+  readonly outcome: "planned" | "already-there";
+  readonly backupName: string;
+  readonly collections: number;
+}
+
+export interface FinalizeTransferResult {
+  /** `already-there`: the destination held this very backup before. */
+  readonly outcome: "transferred" | "already-there";
+  readonly backupName: string;
+  readonly collections: number;
+  readonly segments: number;
+  /** Logs at the destination, with those that lay there before. */
+  readonly objects: number;
+  readonly bytes: number;
+  /** How many of the objects lay there before. */
+  readonly skippedObjects: number;
+  readonly warnings: readonly string[];
+}
+
 /** What the failure states hand to Release: what failed, as Step Functions caught it. */
 export const caughtFailure = z.object({ Error: z.string(), Cause: z.string().default("") });
 export type CaughtFailure = z.infer<typeof caughtFailure>;

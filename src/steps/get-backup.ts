@@ -39,7 +39,8 @@ export async function getBackup(store: ObjectStore, rootPath: string, name: stri
   return { ...readBackupMeta(texts), complete: false };
 }
 
-async function readMeta(store: ObjectStore, key: string): Promise<string | undefined> {
+/** The text of a meta file; undefined where it is not there. */
+export async function readMeta(store: ObjectStore, key: string): Promise<string | undefined> {
   try {
     return await store.getText(key);
   } catch (error) {

@@ -1,4 +1,3 @@
-import { PipelineError } from "../core/errors.ts";
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../core/messages.ts";
 import { qualifiedName } from "../core/names.ts";
 import type { PlannedRestore, RestorePlan } from "../core/restore-plan.ts";
@@ -6,7 +5,8 @@ import { type CollectionRecord, restoreWorkLayout } from "../core/restore-work.t
 import { workLayout } from "../core/work-layout.ts";
 import type { Milvus } from "../ports/milvus.ts";
 import type { StepContext } from "../ports/step-context.ts";
-import { readCopyReceipts, readWorkJson, readWorkJsonIfThere, writeWorkJson } from "./work-files.ts";
+import { readBackupReceipts } from "./backup-receipts.ts";
+import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "./work-files.ts";
 
 /**
  * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first
@@ -23,7 +23,8 @@ export async function recreateCollections(
     readWorkJson<RestorePlan>(context, layout.plan),
     context.environments.get(input.environment),
   ]);
-  await checkReceipts(plan, execution.name, context);
+  const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
+  await readBackupReceipts(context, layout, plan.backupName, consequence);
 
   const milvus = await context.connectMilvus(environment);
   await createDatabases(plan, milvus);
@@ -33,21 +34,6 @@ export async function recreateCollections(
   for (const collection of plan.collections) records.push(await recreate(collection, earlier, milvus));
   await writeWorkJson(context, recordKey, records);
   return { outcome: "recreated", collections: plan.collections.length };
-}
-
-async function checkReceipts(plan: RestorePlan, execution: string, context: StepContext): Promise<void> {
-  const receipts = await readCopyReceipts(context, workLayout("restore", execution), 0);
-  const broken = receipts.flatMap(({ segments }) => segments).filter(({ outcome }) => outcome !== "copied");
-  if (broken.length === 0) return;
-  const shown = broken
-    .slice(0, 10)
-    .map(({ segmentId, problem, outcome }) => `segment ${segmentId}: ${problem ?? outcome}`)
-    .join("; ");
-  throw new PipelineError(
-    "CorruptBackup",
-    `backup ${plan.backupName} does not hold what its meta says in ${broken.length} segments: ${shown}${broken.length > 10 ? "; ..." : ""}. ` +
-      "Nothing was changed in Milvus; restore another backup, or other collections of this one",
-  );
 }
 
 async function createDatabases(plan: RestorePlan, milvus: Milvus): Promise<void> {

@@ -11,7 +11,7 @@ import type { StepContext } from "../ports/step-context.ts";
 export async function removeStrayCopies(
   store: ObjectStore,
   layout: BackupLayout,
-  plan: BackupPlan,
+  plan: Pick<BackupPlan, "backupName">,
   copied: ReadonlySet<string>,
   context: StepContext,
 ): Promise<void> {

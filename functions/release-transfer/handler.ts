@@ -1,0 +1,6 @@
+import { transferStepRequest } from "../../src/core/messages.ts";
+import { releaseTransfer } from "../../src/steps/release-transfer.ts";
+import { releaseHandler } from "../shared/release-handler.ts";
+import { storeContext } from "../shared/store-context.ts";
+
+export const handler = releaseHandler("transfer", transferStepRequest, releaseTransfer, storeContext());
