@@ -1,3 +1,4 @@
+import { formatDuration } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -6,10 +7,8 @@ const frameMilliseconds = 100;
 const plainMilliseconds = 5_000;
 
 const clearLine = "\r\x1b[2K";
-const hideCursor = "\x1b[?25l";
-const showCursor = "\x1b[?25h";
 
-/** One line about what goes on: rewritten with a spinner on a terminal, a plain line now and then elsewhere. */
+/** One line about what goes on and for how long: rewritten with a spinner on a terminal, a plain line now and then elsewhere. */
 export interface ProgressLine {
   /** `phase` is what changes rarely; a new phase is always shown at once. */
   update(phase: string, text: string): void;
@@ -19,26 +18,27 @@ export interface ProgressLine {
 
 export const silentProgress: ProgressLine = { update() {}, stop() {} };
 
-/** A progress line on stderr. */
+/**
+ * A progress line on stderr.
+ * @param options.now milliseconds
+ */
 export function createProgressLine(
   terminal: Terminal,
-  options: { interactive: boolean; now?: () => number },
+  options: { interactive: boolean; now: () => number },
 ): ProgressLine {
-  return options.interactive
-    ? spinnerLine(terminal)
-    : plainLines(terminal, options.now ?? performance.now.bind(performance));
+  return options.interactive ? spinnerLine(terminal, options.now) : plainLines(terminal, options.now);
 }
 
-function spinnerLine({ stderr }: Terminal): ProgressLine {
+function spinnerLine({ stderr }: Terminal, now: () => number): ProgressLine {
+  const began = now();
   let text = "";
   let frame = 0;
   let stopped = false;
   const draw = () => {
-    const line = `${frames[frame % frames.length]} ${text}`;
-    // A line that wraps cannot be rewritten.
-    stderr.write(`${clearLine}${cut(line, (stderr.columns ?? 80) - 1)}`);
+    const line = `${frames[frame % frames.length]} ${text}  ${formatDuration(now() - began)}`;
+    // A line that wraps cannot be rewritten; a terminal without a size says 0 columns.
+    stderr.write(`${clearLine}${cut(line, (stderr.columns || 80) - 1)}`);
   };
-  stderr.write(hideCursor);
   const timer = setInterval(() => {
     frame += 1;
     draw();
@@ -54,12 +54,13 @@ function spinnerLine({ stderr }: Terminal): ProgressLine {
       if (stopped) return;
       stopped = true;
       clearInterval(timer);
-      stderr.write(`${clearLine}${showCursor}`);
+      stderr.write(clearLine);
     },
   };
 }
 
 function plainLines({ stderr }: Terminal, now: () => number): ProgressLine {
+  const began = now();
   let lastPhase: string | undefined;
   let lastText = "";
   let lastTime = Number.NEGATIVE_INFINITY;
@@ -67,7 +68,7 @@ function plainLines({ stderr }: Terminal, now: () => number): ProgressLine {
   return {
     update(phase, text) {
       if (stopped || (phase === lastPhase && (text === lastText || now() - lastTime < plainMilliseconds))) return;
-      stderr.write(`${text}\n`);
+      stderr.write(`${text}  ${formatDuration(now() - began)}\n`);
       lastPhase = phase;
       lastText = text;
       lastTime = now();

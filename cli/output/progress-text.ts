@@ -1,6 +1,6 @@
 import type { Following } from "../pipeline/follow.ts";
 import type { Progress } from "../pipeline/progress.ts";
-import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
+import { countOf, formatBytes, formatCount } from "./format.ts";
 
 /** What the states of the machines mean to the person who waits; waits and choices between them change nothing. */
 const phases: Readonly<Record<string, string>> = {
@@ -22,10 +22,10 @@ const phases: Readonly<Record<string, string>> = {
 /** Turns what is known of a running execution into one line; keeps the last phase it could name. */
 export function createProgressText(): (following: Following) => { phase: string; text: string } {
   let last = "starting";
-  return ({ state, progress, elapsedMilliseconds }) => {
+  return ({ state, progress }) => {
     last = phases[state ?? ""] ?? last;
     const phase = last === "finishing" && progress.restoring?.phase === "loading" ? "loading" : last;
-    return { phase, text: [phase, ...details(phase, progress), formatDuration(elapsedMilliseconds)].join("  ") };
+    return { phase, text: [phase, ...details(phase, progress)].join("  ") };
   };
 }
 

@@ -1,6 +1,6 @@
 import type { ExecutionDescription, PipelineExecutions } from "../../src/ports/pipeline-executions.ts";
 import { CliError } from "../errors.ts";
-import { type Machine, machineArn, machineOf, machines, type Pipeline } from "./stack.ts";
+import { deployedMachines, type Machine, machineArn, machineOf, type Pipeline } from "./stack.ts";
 
 export interface FoundExecution {
   readonly machine: Machine;
@@ -15,7 +15,7 @@ export async function findExecution(
 ): Promise<FoundExecution> {
   const arns = nameOrArn.startsWith("arn:")
     ? [nameOrArn]
-    : machines.map((machine) => executionArn(machineArn(pipeline, machine), nameOrArn));
+    : deployedMachines(pipeline).map((machine) => executionArn(machineArn(pipeline, machine), nameOrArn));
   for (const arn of arns) {
     const execution = await executions.describe(arn);
     const machine = execution && machineOf(pipeline, execution.stateMachineArn);

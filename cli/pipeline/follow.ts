@@ -7,7 +7,6 @@ export interface Following {
   /** The state entered last: `Copy Segments`; undefined before the first. */
   readonly state: string | undefined;
   readonly progress: Progress;
-  readonly elapsedMilliseconds: number;
 }
 
 /** Quick at first, since small backups take a second or two; slower later, since long ones need no haste. */
@@ -61,7 +60,7 @@ export async function followExecution(options: {
     if (now >= nextProgress) {
       nextProgress = now + progressMilliseconds;
       const [state, progress] = await Promise.all([executions.currentState(executionArn), reader.read()]);
-      onProgress({ state, progress, elapsedMilliseconds });
+      onProgress({ state, progress });
     }
     const wait = pollMilliseconds.find(({ until }) => elapsedMilliseconds < until)?.wait ?? 2_000;
     await Promise.race([clock.sleep(wait), left]);

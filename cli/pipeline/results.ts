@@ -45,6 +45,14 @@ export function resultOf<T extends z.ZodType>(execution: ExecutionDescription, s
   return parsed.data;
 }
 
+/** What emulators and Step Functions call an error whose own name they do not know: it tells a person nothing. */
+const generalNames: ReadonlySet<string> = new Set(["Runtime.HandlerError", "States.TaskFailed", "Error", "Unknown"]);
+
+/** Functions append an error's details as JSON for programs; the message says the same in words. */
+function withoutDetails(message: string): string {
+  return message.replace(/ \{"[^{}]*\}(?=$|\. What is left: )/, "");
+}
+
 /** Why an execution did not succeed, in the pipeline's own words. */
 export function failureOf(execution: ExecutionDescription): ExecutionError {
   switch (execution.status) {
@@ -54,7 +62,8 @@ export function failureOf(execution: ExecutionDescription): ExecutionError {
       return new ExecutionError("Stopped", execution.cause || "the execution was stopped", execution.arn);
     default: {
       const failure = readFailure({ Error: execution.error ?? "Unknown", Cause: execution.cause ?? "" });
-      return new ExecutionError(failure.error, failure.message, execution.arn);
+      const name = generalNames.has(failure.error) ? "ExecutionFailed" : failure.error;
+      return new ExecutionError(name, withoutDetails(failure.message), execution.arn);
     }
   }
 }

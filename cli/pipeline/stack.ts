@@ -5,27 +5,42 @@ export interface Pipeline {
   readonly stack: string;
   readonly backupStateMachineArn: string;
   readonly restoreStateMachineArn: string;
-  readonly transferStateMachineArn: string;
+  /** Absent in a pipeline that was deployed before there were transfers. */
+  readonly transferStateMachineArn?: string;
   readonly workBucket: string;
   /** Secrets below this prefix are registered environments. */
   readonly environmentsPrefix: string;
 }
 
-export const machines = ["backup", "restore", "transfer"] as const;
+const machines = ["backup", "restore", "transfer"] as const;
 export type Machine = (typeof machines)[number];
 
-/** The ARN of one of the pipeline's machines. */
+/** The ARN of one of the pipeline's machines; throws PipelineNotDeployed where it has none. */
 export function machineArn(pipeline: Pipeline, machine: Machine): string {
+  const arn = arnsOf(pipeline)[machine];
+  if (arn !== undefined) return arn;
+  throw new CliError(
+    "PipelineNotDeployed",
+    `the stack ${pipeline.stack} has no state machine ${machine}: deploy the current version`,
+  );
+}
+
+/** The machines that a pipeline has. */
+export function deployedMachines(pipeline: Pipeline): Machine[] {
+  return machines.filter((machine) => arnsOf(pipeline)[machine] !== undefined);
+}
+
+function arnsOf(pipeline: Pipeline): Readonly<Record<Machine, string | undefined>> {
   return {
     backup: pipeline.backupStateMachineArn,
     restore: pipeline.restoreStateMachineArn,
     transfer: pipeline.transferStateMachineArn,
-  }[machine];
+  };
 }
 
 /** The machine that runs an execution, by its state machine's ARN; undefined for one of another pipeline. */
 export function machineOf(pipeline: Pipeline, stateMachineArn: string): Machine | undefined {
-  return machines.find((machine) => machineArn(pipeline, machine) === stateMachineArn);
+  return machines.find((machine) => arnsOf(pipeline)[machine] === stateMachineArn);
 }
 
 /** Reads a stack's outputs; throws PipelineNotDeployed where there is no such stack, or it is no pipeline. */
@@ -44,11 +59,12 @@ export function pipelineOf(stack: string, outputs: Readonly<Record<string, strin
     }
     return value;
   };
+  const transfer = outputs.TransferStateMachineArn;
   return {
     stack,
     backupStateMachineArn: output("BackupStateMachineArn"),
     restoreStateMachineArn: output("RestoreStateMachineArn"),
-    transferStateMachineArn: outputs.TransferStateMachineArn ?? "",
+    ...(transfer !== undefined && { transferStateMachineArn: transfer }),
     workBucket: output("WorkBucketName"),
     environmentsPrefix: output("EnvironmentsPrefix"),
   };

@@ -29,7 +29,7 @@ export function addExecutions(program: Command, host: VerbHost): void {
 }
 
 async function list({ options, shared, output, context }: VerbRun<{ limit: number }>): Promise<void> {
-  const [{ machineArn, machines }, { formatTable }, format, { durationOf }] = await Promise.all([
+  const [{ deployedMachines, machineArn }, { formatTable }, format, { durationOf }] = await Promise.all([
     import("../pipeline/stack.ts"),
     import("../output/table.ts"),
     import("../output/format.ts"),
@@ -38,7 +38,7 @@ async function list({ options, shared, output, context }: VerbRun<{ limit: numbe
   const pipeline = await context.connections.pipeline(shared.stack);
   const executions = await context.connections.executions();
   const found = await Promise.all(
-    machines.map(async (machine) =>
+    deployedMachines(pipeline).map(async (machine) =>
       (await executions.list(machineArn(pipeline, machine), options.limit)).map((it) => ({ machine, ...it })),
     ),
   );

@@ -178,6 +178,18 @@ describe("what is shown", () => {
     expect(stdout).toBe("");
   });
 
+  test("a general name of an emulator and details for programs are not shown to people", async () => {
+    const errorMessage = 'there is no collection default.coll {"key":"collections"}. What is left: 3 staged objects';
+    const cause = JSON.stringify({ errorType: "Runtime.HandlerError", errorMessage });
+    cli.executions.script = [() => ({ status: "failed", error: "Runtime.HandlerError", cause })];
+
+    const { stderr } = await cli.run("--config", config, "create", "-n", "my_backup");
+
+    expect(stderr).toContain(
+      "Error (ExecutionFailed): there is no collection default.coll. What is left: 3 staged objects\n",
+    );
+  });
+
   test("Ctrl-C leaves the execution running and says how to come back", async () => {
     cli.executions.script = [
       () => {
