@@ -1,3 +1,4 @@
+import { allPartitions, parseLogKey } from "./backup-layout.ts";
 import {
   type BackupInfo,
   backupInfo,
@@ -15,10 +16,8 @@ import {
 } from "./backup-meta.ts";
 import type { BackupPlan, PlannedCollection, PlannedSegment } from "./backup-plan.ts";
 import type { CopiedLog, SegmentReceipt } from "./copy-plan.ts";
+import { PipelineError } from "./errors.ts";
 import { toCollectionSchema, toIndexInfo } from "./schema-mapping.ts";
-
-/** The partition ID of L0 segments whose deletes hold for every partition. */
-const allPartitions = "-1";
 
 /**
  * The records of a whole backup, from what Prepare Backup learned and what the copies left behind.
@@ -114,11 +113,10 @@ function buildSegment(
   });
 }
 
-/** Insert logs are `.../<field>/<log>`. */
 function byField(logs: readonly CopiedLog[]): FieldBinlog[] {
   const fields = new Map<bigint, CopiedLog[]>();
   for (const log of logs) {
-    const fieldId = BigInt(log.from.split("/").at(-2) ?? "");
+    const fieldId = BigInt(logKeyOf(log).fieldId ?? "0");
     fields.set(fieldId, [...(fields.get(fieldId) ?? []), log]);
   }
   return [...fields.entries()]
@@ -130,8 +128,14 @@ function toBinlog(log: CopiedLog) {
   return binlog.create({
     log_path: log.from,
     log_size: BigInt(log.size),
-    log_id: BigInt(log.from.slice(log.from.lastIndexOf("/") + 1)),
+    log_id: BigInt(logKeyOf(log).logId),
   });
+}
+
+function logKeyOf({ from }: CopiedLog) {
+  const key = parseLogKey(from);
+  if (!key) throw new PipelineError("CorruptBackup", `${from} was copied as a log, but its name is not that of one`);
+  return key;
 }
 
 function sumSizes(records: readonly { size: bigint }[]): bigint {

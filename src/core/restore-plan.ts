@@ -5,7 +5,7 @@ import type { CollectionName, CreateCollectionRequest, CreateIndexRequest } from
 import { features } from "./milvus-version.ts";
 import { defaultDatabase } from "./names.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
-import { toCreateIndexRequests, toCreateRequest } from "./schema-mapping.ts";
+import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "./schema-mapping.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
 export interface RestorePlan {
@@ -74,7 +74,7 @@ export function planRestore(
     readonly firstTask: number;
     readonly options: RestoreOptions;
   },
-): { restore: PlannedRestore; segments: ImportPlan["segments"] } {
+): { restore: PlannedRestore; segments: ImportPlan["segments"]; warnings: readonly string[] } {
   const { options } = context;
   const target = features(context.version);
   const working = options.skipCreate || !target.rename ? name.target : workingName(name.target, context.restoreId);
@@ -106,6 +106,7 @@ export function planRestore(
       imports: imports.imports,
     },
     segments: imports.segments,
+    warnings: options.skipCreate ? [] : damagedDefaults(collection.schema),
   };
 }
 

@@ -8,7 +8,8 @@ import { defaultDatabase, parseCollectionSelector, qualifiedName } from "../core
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../core/restore-names.ts";
 import { planDatabases, planRestore, type RestorePlan } from "../core/restore-plan.ts";
 import { type CollectionRecord, restoreWorkLayout } from "../core/restore-work.ts";
-import { sameSchema, toCollectionSchema, unsupportedBy } from "../core/schema-mapping.ts";
+import { sameSchema, unsupportedBy } from "../core/schema-checks.ts";
+import { toCollectionSchema } from "../core/schema-mapping.ts";
 import { sameBucket } from "../core/storage-identity.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { Milvus } from "../ports/milvus.ts";
@@ -189,6 +190,7 @@ function planWhole(
   const staging = stagingLayout(restoreId);
   const segments: ReturnType<typeof planRestore>["segments"][number][] = [];
   const collections: RestorePlan["collections"][number][] = [];
+  const warnings = [...context.warnings];
   let firstTask = 0;
   for (const name of names) {
     const planned = planRestore(collectionOf(backup, name.source), name, {
@@ -207,6 +209,7 @@ function planWhole(
     });
     collections.push(planned.restore);
     segments.push(...planned.segments);
+    warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
   }
   const imports = collections.flatMap((collection) => collection.imports);
@@ -221,7 +224,7 @@ function planWhole(
       databases: planDatabases(backup, names),
       collections,
       stagingPrefix: staging.root,
-      warnings: [...context.warnings],
+      warnings,
       totals: {
         collections: collections.length,
         segments: segments.length,
