@@ -29,12 +29,13 @@ program
   .command("up")
   .description("start what does not run and deploy the pipeline; safe to repeat")
   .option("--no-deploy", "start the servers only")
+  .option("--minio", "also start two MinIO stores, each with a Milvus server of its own")
   .option("--app <command>", "deploy another CDK app")
   .option("--stack <name>", "the stack of that app")
-  .action(async (options: { deploy: boolean; app?: string; stack?: string }) => {
+  .action(async (options: { deploy: boolean; minio?: true; app?: string; stack?: string }) => {
     const began = performance.now();
     const info = await up({ ...options, reporter, signal });
-    console.log(`Up in ${((performance.now() - began) / 1000).toFixed(1)} s.\n${summary(info)}`);
+    console.log(`Up in ${((performance.now() - began) / 1000).toFixed(1)} s.\n${summary(info, options)}`);
   });
 
 program
@@ -61,11 +62,15 @@ program
     if (services.some((service) => service.health !== "healthy")) process.exitCode = 1;
   });
 
-function summary({ aws, milvus }: StackInfo): string {
+function summary({ aws, milvus, minio }: StackInfo, options: { minio?: true }): string {
   const shown = (file: string) => relative(projectDir, file);
   return [
     `AWS       ${aws.endpoint}, for a shell: . ${shown(aws.envFile)}`,
     ...milvus.map((it) => `${it.name.padEnd(9)} ${it.address}, ${it.bucket}/${it.rootPath}, ${shown(it.backupYaml)}`),
+    ...(options.minio ? minio : []).map(
+      (it) =>
+        `${it.name.padEnd(9)} ${it.milvus.address}, data and backups in ${it.store.address}, ${shown(it.backupYaml)}`,
+    ),
   ].join("\n");
 }
 

@@ -32,6 +32,8 @@ export interface Service {
   prepare(): Promise<Command>;
   /** Throws the reason why it is not healthy. */
   checkHealth(signal: AbortSignal): Promise<void>;
+  /** Tells the data it keeps on disk from what it kept before it last started from nothing. */
+  dataId?(): Promise<string | undefined>;
   /** What has to be there before anybody uses it; runs at every `up`, so it has to be safe to repeat. */
   provision?(): Promise<void>;
 }

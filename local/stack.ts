@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { aws, awsEnvFile, awsService, stackName, writeAwsEnvFile } from "./aws.ts";
@@ -5,6 +6,8 @@ import { backupYaml } from "./backup-yaml.ts";
 import { bootstrap, type DeployOptions, deployStack, outputsFile, stackOutputs } from "./deploy.ts";
 import { withLock } from "./lock.ts";
 import { type MilvusService, milvusService } from "./milvus.ts";
+import { ensureMinio } from "./minio.ts";
+import { type MinioEnvironment, minioBackupYaml, minioEnvironments } from "./minio-environments.ts";
 import { localDir } from "./paths.ts";
 import { stackProcesses } from "./processes.ts";
 import { ensurePython } from "./python.ts";
@@ -34,10 +37,15 @@ export const milvusServers: MilvusService[] = [
 
 const services: Service[] = [awsEmulator, ...milvusServers];
 
+/** What only `up` with `minio` starts. */
+const minioServices: Service[] = minioEnvironments.flatMap(({ store, milvus }) => [store, milvus]);
+
 /** What can be asked of `up`. */
 export interface UpOptions extends Omit<DeployOptions, "signal"> {
   /** Whether to bootstrap and deploy the CDK app too; yes unless told otherwise. */
   deploy?: boolean | undefined;
+  /** Whether to start two MinIO stores, each with a Milvus server of its own, too. */
+  minio?: boolean | undefined;
   reporter?: Reporter | undefined;
   /** Stops it, and what it started, halfway. */
   signal?: AbortSignal | undefined;
@@ -63,14 +71,17 @@ export interface StackInfo {
   outputs: Record<string, string>;
   milvus: MilvusInfo[];
   backups: typeof backupPlace;
+  /** The environments across two object stores; they run only where `up` was asked for them. */
+  minio: MinioEnvironment[];
 }
 
 /** Brings the whole stack up. Safe to repeat: what is healthy stays as it is, the rest is started, the app deployed again. */
 export async function up(options: UpOptions = {}): Promise<StackInfo> {
-  const { deploy: withDeploy = true, reporter = silent, signal } = options;
+  const { deploy: withDeploy = true, minio = false, reporter = silent, signal } = options;
   await withLock(reporter, signal, async () => {
-    await assertPortsFree(services);
+    await assertPortsFree(minio ? [...services, ...minioServices] : services);
     await reportStep(reporter, "python", () => ensurePython(signal));
+    if (minio) await reportStep(reporter, "minio", () => ensureMinio({ reporter, signal }));
     const startedHere: StartedHere[] = [];
     try {
       await startAll(startedHere, options, withDeploy);
@@ -97,7 +108,7 @@ interface StartedHere {
 }
 
 async function startAll(startedHere: StartedHere[], options: UpOptions, withDeploy: boolean): Promise<void> {
-  const { reporter = silent, signal } = options;
+  const { reporter = silent, minio = false, signal } = options;
   const start = (service: Service, afresh: boolean) =>
     reportStep(reporter, service.name, () =>
       startService(service, { afresh, signal, onStart: (afresh) => startedHere.push({ service, afresh }) }),
@@ -108,8 +119,15 @@ async function startAll(startedHere: StartedHere[], options: UpOptions, withDepl
   const deployment = withDeploy
     ? deploySteps(options, reporter).then(noFailure, asFailure)
     : Promise.resolve(undefined);
-  const starts = await Promise.allSettled(milvusServers.map((server) => startOnEmulator(server, start)));
+  const starts = await Promise.allSettled([
+    ...milvusServers.map((server) => startOnStore(server, awsEmulator, start)),
+    ...(minio ? minioEnvironments : []).map(async ({ milvus, store }) => {
+      await start(store, false);
+      await startOnStore(milvus, store, start);
+    }),
+  ]);
   for (const server of milvusServers) await writeFile(backupYamlOf(server), backupYaml(environmentOf(server)));
+  if (minio) for (const it of minioEnvironments) await writeFile(it.backupYaml, minioBackupYaml(it));
   const deployFailure = await deployment;
   for (const outcome of starts) if (outcome.status === "rejected") throw outcome.reason;
   if (deployFailure !== undefined) {
@@ -119,18 +137,19 @@ async function startAll(startedHere: StartedHere[], options: UpOptions, withDepl
 }
 
 /**
- * What the emulator holds is in its memory: a new one means empty buckets, so a server that kept its data in the last one has
- * to start afresh. A note in the server's folder says which one it was.
+ * A server whose store lost the data it kept there has to start afresh: the emulator holds all in its memory, so a new one means
+ * empty buckets; a MinIO store keeps it on disk until the stack goes down. A note in the server's folder says which data it was.
  */
-async function startOnEmulator(
+async function startOnStore(
   server: MilvusService,
+  store: Service,
   start: (service: Service, afresh: boolean) => Promise<unknown>,
 ): Promise<void> {
-  const note = join(localDir, server.name, "emulator");
-  const emulator = (await runOf(awsEmulator)) ?? "";
+  const note = join(localDir, server.name, "store");
+  const data = (await (store.dataId?.() ?? runOf(store))) ?? "";
   const noted = await readFile(note, "utf8").catch(() => undefined);
-  await start(server, noted !== emulator);
-  await writeFile(note, emulator);
+  await start(server, noted !== data);
+  await writeFile(note, data);
 }
 
 const noFailure = () => undefined;
@@ -152,20 +171,28 @@ async function deploySteps(options: DeployOptions, reporter: Reporter): Promise<
 export async function down({ reporter = silent }: { reporter?: Reporter } = {}): Promise<void> {
   await withLock(reporter, undefined, async () => {
     // Also those of servers that a test started on its own.
-    const names = new Set([...(await stackProcesses()).map((it) => it.service), ...services.map((it) => it.name)]);
-    // Those who use the emulator go before it.
-    const order = [...names].sort((a, b) => Number(a === awsEmulator.name) - Number(b === awsEmulator.name));
-    const users = order.filter((name) => name !== awsEmulator.name);
-    await Promise.all(users.map((name) => stopByName(name, reporter)));
-    await stopByName(awsEmulator.name, reporter);
-    for (const file of [awsEnvFile, outputsFile, ...milvusServers.map(backupYamlOf)]) await rm(file, { force: true });
+    const names = new Set([
+      ...(await stackProcesses()).map((it) => it.service),
+      ...knownServices().map((it) => it.name),
+    ]);
+    // Those who use a store go before it.
+    const stores = new Set([awsEmulator, ...minioEnvironments.map((it) => it.store)].map((it) => it.name));
+    await Promise.all([...names].filter((name) => !stores.has(name)).map((name) => stopByName(name, reporter)));
+    await Promise.all([...names].filter((name) => stores.has(name)).map((name) => stopByName(name, reporter)));
+    const yamls = [...milvusServers.map(backupYamlOf), ...minioEnvironments.map((it) => it.backupYaml)];
+    for (const file of [awsEnvFile, outputsFile, ...yamls]) await rm(file, { force: true });
   });
+}
+
+/** The services that are to run: those of MinIO only since they were asked for. */
+function knownServices(): Service[] {
+  return [...services, ...minioServices.filter(({ dataDirs }) => dataDirs.some((folder) => existsSync(folder)))];
 }
 
 async function stopByName(name: string, reporter: Reporter): Promise<void> {
   await reportStep(reporter, name, async () => {
     const ended = await stopService(
-      services.find((it) => it.name === name) ?? { name, dataDirs: [join(localDir, name)] },
+      [...services, ...minioServices].find((it) => it.name === name) ?? { name, dataDirs: [join(localDir, name)] },
     );
     return ended === 0 ? { unchanged: true, detail: "did not run" } : { detail: `stopped, ${ended} processes` };
   });
@@ -173,7 +200,7 @@ async function stopByName(name: string, reporter: Reporter): Promise<void> {
 
 /** How each service of the stack is. */
 export async function status(): Promise<ServiceStatus[]> {
-  return Promise.all(services.map(statusOf));
+  return Promise.all(knownServices().map(statusOf));
 }
 
 /** What the users of the stack need to know, from its definition and its last deployment. */
@@ -187,6 +214,7 @@ export async function stackInfo(): Promise<StackInfo> {
       return { name, host, port, address, managementUrl, bucket, rootPath, backupYaml: backupYamlOf(server) };
     }),
     backups: backupPlace,
+    minio: minioEnvironments,
   };
 }
 
