@@ -80,6 +80,14 @@ function readEntries(yamlText: string, file: string): Entry[] {
       const keyNode = key as Node;
       const line = lineOf(keyNode.range?.[0] ?? 0);
       const path = `${prefix}${isScalar(keyNode) ? String(keyNode.value) : "?"}`;
+      if (isAlias(value) && value.resolve(document) === undefined) {
+        throw invalid(
+          file,
+          { line },
+          path,
+          "begins with *, which refers to an anchor that is not there: put it in quotes",
+        );
+      }
       const node = isAlias(value) ? value.resolve(document) : (value as Node | null);
       if (node === undefined || node === null || (isScalar(node) && node.value === null)) continue;
       const isKnown = findKey(path, { variables: false }) !== undefined;

@@ -125,7 +125,11 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
     return new PipelineError("StoreBusy", `${at} is busy (${name}) on ${action}: ${message}`, { details, cause });
   }
   if (status === 404) {
-    return new PipelineError("BucketNotFound", `bucket ${bucket} does not exist at ${address}`, { details, cause });
+    return new PipelineError(
+      "StoreFailed",
+      `${at}: what answers there is no object store (HTTP 404 without an S3 error): check address and port`,
+      { details, cause },
+    );
   }
   return new PipelineError("StoreFailed", `${action} on ${on} failed: ${name}: ${message}`, { details, cause });
 }
