@@ -184,6 +184,11 @@ export interface ImportTask {
   readonly rows: bigint;
   /** Milvus's reason where it failed; "" otherwise. */
   readonly failedReason: string;
+  /** "" from Milvus 2.4 on, which does not tell. */
   readonly partition: string;
+  /**
+   * As submitted. Milvus 2.4 and newer tell them once the job is running (none before), and a `delta` only where a segment
+   * below it has deletes: compare by `insert`.
+   */
   readonly files: readonly ImportFiles[];
 }

@@ -34,12 +34,16 @@ export interface Milvus {
   createDatabase(database: string, properties: readonly KeyValue[]): Promise<void>;
 
   listCollections(database: string): Promise<string[]>;
+  /** true for an alias too. */
   hasCollection(name: CollectionName): Promise<boolean>;
   describeCollection(name: CollectionName): Promise<CollectionDescription>;
   listPartitions(name: CollectionName): Promise<PartitionDescription[]>;
   /** Empty where the collection has no index. */
   listIndexes(name: CollectionName): Promise<IndexDescription[]>;
-  /** Loading progress in percent: of the collection, or of one partition. 0 where it is not loaded. */
+  /**
+   * Loading progress in percent: of the collection, or of one partition. 0 where it is not loaded; 100 for a
+   * collection of which single partitions are loaded, so ask for each.
+   */
   loadingProgress(name: CollectionName, partition?: string): Promise<number>;
 
   /** Seals and flushes all growing segments of a collection, waits until they are flushed. */
@@ -58,12 +62,14 @@ export interface Milvus {
   resumeGarbageCollection(pause: GarbageCollectionPause): Promise<void>;
 
   createCollection(request: CreateCollectionRequest): Promise<void>;
+  /** Drops the collection and its aliases; no error where it is not there. Refuses an alias in place of the name. */
   dropCollection(name: CollectionName): Promise<void>;
   renameCollection(name: CollectionName, newName: string): Promise<void>;
   createPartition(name: CollectionName, partition: string): Promise<void>;
   createIndex(name: CollectionName, index: CreateIndexRequest): Promise<void>;
+  /** No error where the collection has the alias already; MilvusFailed where another one has it. */
   createAlias(name: CollectionName, alias: string): Promise<void>;
-  /** All aliases of a database with their collection, as far as this server can tell. */
+  /** The collection an alias stands for; undefined where there is no such alias, also for the name of a collection. */
   describeAlias(database: string, alias: string): Promise<string | undefined>;
   /** Starts loading the collection, or only the named partitions; does not wait. */
   load(name: CollectionName, partitions?: readonly string[]): Promise<void>;

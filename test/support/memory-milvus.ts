@@ -21,7 +21,7 @@ import type {
   SegmentLogs,
 } from "../../src/ports/milvus.ts";
 
-/** What a test says about one partition or collection that is there from the start. */
+/** A segment that a test puts in, with its exact logs where describeSegmentLogs is to tell them. */
 export interface MemorySegment extends SegmentDescription {
   readonly logs?: SegmentLogs;
 }
@@ -118,6 +118,20 @@ export class MemoryMilvus implements Milvus {
       growing: [...(parts.growing ?? [])],
       imports: [],
       loaded: new Map(loaded.map((partition) => [partition, 100])),
+    });
+  }
+
+  /** Inserts rows: a growing segment, which the next flush seals. */
+  insertRows(name: CollectionName, rows: number, partition = "_default"): void {
+    const collection = this.#get(name);
+    collection.growing.push({
+      id: this.#newId(),
+      collectionId: collection.description.id,
+      partitionId: collection.partitions.find((other) => other.name === partition)?.id ?? "0",
+      rows: BigInt(rows),
+      state: "Growing",
+      isL0: false,
+      storageVersion: "0",
     });
   }
 
@@ -275,6 +289,7 @@ export class MemoryMilvus implements Milvus {
     this.#called("createCollection", request.name);
     const { name, schema } = request;
     const { id: databaseId } = this.#database(name.database);
+    // stricter than 2.3.5, which takes the same request twice where there is no dynamic field
     if (this.#find(name)) throw this.#refused("CreateCollection", `collection already exists: ${qualifiedName(name)}`);
     const id = this.#newId();
     const fields = numbered(schema.fields);
@@ -305,7 +320,10 @@ export class MemoryMilvus implements Milvus {
 
   async dropCollection(name: CollectionName): Promise<void> {
     this.#called("dropCollection", name);
-    // as Milvus: dropping what is not there is no error, dropping by alias is refused
+    if (!this.#collections.has(qualifiedName(name)) && this.#find(name)) {
+      throw this.#refused("DropCollection", `cannot drop the collection via alias = ${name.collection}`);
+    }
+    // as in Milvus, dropping what is not there is no error
     this.#collections.delete(qualifiedName(name));
   }
 
@@ -348,6 +366,7 @@ export class MemoryMilvus implements Milvus {
   async createAlias(name: CollectionName, alias: string): Promise<void> {
     this.#called("createAlias", name, alias);
     const collection = this.#get(name);
+    if (collection.description.aliases.includes(alias)) return;
     if (this.#find({ database: name.database, collection: alias })) {
       throw this.#refused("CreateAlias", `${alias} is the name of a collection or an alias already`);
     }

@@ -12,6 +12,7 @@ import type {
 import { type Features, features } from "../../core/milvus-version.ts";
 import { defaultDatabase } from "../../core/names.ts";
 import type { Milvus } from "../../ports/milvus.ts";
+import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
 import {
   aboutCollection,
   createCollection,
@@ -19,7 +20,6 @@ import {
   listIndexes,
   listPartitions,
   loadingProgress,
-  resolveAlias,
   showCollections,
 } from "./collections.ts";
 import { statusError } from "./errors.ts";
@@ -143,8 +143,8 @@ export class MilvusAdapter implements Milvus {
     return createCollection(this.#grpc, request, this.#features.disableFunctionRuntimeCheck);
   }
 
-  async dropCollection(name: CollectionName): Promise<void> {
-    await this.#grpc.call("DropCollection", { collection_name: name.collection }, aboutCollection(name));
+  dropCollection(name: CollectionName): Promise<void> {
+    return dropCollection(this.#grpc, name);
   }
 
   async renameCollection(name: CollectionName, newName: string): Promise<void> {
@@ -169,9 +169,8 @@ export class MilvusAdapter implements Milvus {
     );
   }
 
-  async createAlias(name: CollectionName, alias: string): Promise<void> {
-    const request = { collection_name: name.collection, alias };
-    await this.#grpc.call("CreateAlias", request, { ...aboutCollection(name), part: `alias ${alias}` });
+  createAlias(name: CollectionName, alias: string): Promise<void> {
+    return createAlias(this.#grpc, name, alias);
   }
 
   describeAlias(database: string, alias: string): Promise<string | undefined> {

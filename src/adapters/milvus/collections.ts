@@ -11,7 +11,8 @@ import { absence, statusError } from "./errors.ts";
 import type { GrpcCall, GrpcClient } from "./grpc-client.ts";
 import { encodeField, encodeSchema, readKeyValue, readSchema, type SchemaMessage } from "./schema.ts";
 
-interface DescribeCollectionAnswer {
+/** `milvuspb.DescribeCollectionResponse` */
+export interface DescribeCollectionAnswer {
   readonly schema: SchemaMessage;
   readonly collectionID: string;
   readonly db_id: string;
@@ -147,24 +148,4 @@ export async function createCollection(
     const restored = [{ key: functionCheck, value: wanted }];
     await client.call("AlterCollection", { collection_name: name.collection, properties: restored }, about);
   }
-}
-
-/** The collection an alias stands for; undefined where there is no such alias. Works on every version, through DescribeCollection. */
-export async function resolveAlias(client: GrpcClient, database: string, alias: string): Promise<string | undefined> {
-  const about = aboutCollection({ database, collection: alias });
-  const outcome = await client.attempt<DescribeCollectionAnswer>(
-    "DescribeCollection",
-    { collection_name: alias },
-    about,
-  );
-  if (outcome.kind === "unimplemented") return undefined;
-  if (outcome.kind === "refused") {
-    const error = statusError(client.endpoint, "DescribeCollection", outcome.status, about);
-    if (error.name === "CollectionNotFound") return undefined;
-    throw error;
-  }
-  const { collectionID, aliases } = outcome.response;
-  if (!aliases.includes(alias)) return undefined;
-  const collections = await showCollections(client, database);
-  return collections.find(({ id }) => id === collectionID)?.name;
 }
