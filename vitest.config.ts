@@ -1,11 +1,19 @@
 import { defineConfig } from "vitest/config";
 
-/** One project a kind of test; `e2e` needs the local stack and brings it up itself. */
+/** One project a kind of test; `contract` and `e2e` need the local stack and bring it up themselves. */
 export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
-      { test: { name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "contract",
+          include: ["test/contract/**/*.test.ts"],
+          globalSetup: ["test/contract/global-setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       { test: { name: "infra", include: ["test/infra/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 } },
       {
         test: {
@@ -14,7 +22,8 @@ export default defineConfig({
           globalSetup: ["test/e2e/global-setup.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Most of the time goes into waiting for Milvus: two files side by side, each with names of its own.
+          maxWorkers: 2,
         },
       },
     ],

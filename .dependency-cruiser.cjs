@@ -1,0 +1,130 @@
+/** Which folder may import which: `core <- ports <- steps <- functions, cli`; each rule says why it is there. */
+const folder = (name) => `^(?:src/)?${name}/`;
+const ours = "^(?:src|functions|cli|infra|local|bench|test)/";
+
+/** What a folder may import of this project, besides itself; everything else is forbidden. */
+const only = (name, allowed, comment) => ({
+  name: `${name}-imports-only-${allowed.join("-and-") || "itself"}`,
+  severity: "error",
+  comment,
+  from: { path: folder(name) },
+  to: { path: ours, pathNot: [name, ...allowed].map(folder) },
+});
+
+module.exports = {
+  forbidden: [
+    only(
+      "core",
+      [],
+      "The core is rules and records: whoever needs them must not get adapters, SDKs or a server with them.",
+    ),
+    {
+      name: "core-does-no-io",
+      severity: "error",
+      comment:
+        "The core runs the same everywhere and is tested without anything around it: of Node it may compute hashes, nothing more.",
+      from: { path: folder("core") },
+      to: { dependencyTypes: ["core"], pathNot: "^(?:node:)?crypto$" },
+    },
+    {
+      name: "core-packages-are-parsers",
+      severity: "error",
+      comment:
+        "Of packages the core takes what parses and prints; a client or a framework there would be I/O by the back door.",
+      from: { path: folder("core") },
+      to: { path: "node_modules/", pathNot: "node_modules/(?:zod|yaml|lossless-json)/" },
+    },
+    only(
+      "ports",
+      ["core"],
+      "A port says what steps need, in words of the core: an adapter in it would tie every step to one server.",
+    ),
+    only(
+      "steps",
+      ["core", "ports"],
+      "Steps run against any adapter, in a Lambda or in a test: who starts them wires the real ones.",
+    ),
+    {
+      name: "steps-use-no-sdk",
+      severity: "error",
+      comment:
+        "What AWS or Milvus needs belongs behind a port: steps that call an SDK cannot be tested without its server.",
+      from: { path: `${folder("steps")}|${folder("ports")}` },
+      to: { path: "node_modules/(?:@aws-sdk|@zilliz|@grpc|@smithy|@middy|@aws-lambda-powertools)/" },
+    },
+    only(
+      "adapters",
+      ["core", "ports"],
+      "An adapter fulfils a port; one that knew steps could not be exchanged for another.",
+    ),
+    only(
+      "functions",
+      ["core", "ports", "steps", "adapters"],
+      "Functions wire steps and adapters; the terminal and the CDK app are not theirs.",
+    ),
+    only(
+      "cli",
+      ["core", "ports", "steps", "adapters"],
+      "The command starts executions and reads backups; it shares steps with the functions, not their handlers.",
+    ),
+    only(
+      "infra",
+      ["core"],
+      "The CDK app knows names and messages: code it imported would run at synthesis, not in the Lambda.",
+    ),
+    only(
+      "local",
+      ["core"],
+      "The local stack stands beside the pipeline: it starts servers and deploys, and must not depend on what it hosts.",
+    ),
+    {
+      name: "only-tests-import-tests",
+      severity: "error",
+      comment: "What only tests need is not shipped: helpers of the tests stay out of the product.",
+      from: { pathNot: "^test/" },
+      to: { path: "^test/" },
+    },
+    {
+      name: "only-copy-without-milvus",
+      severity: "error",
+      comment:
+        "The copy function starts in a fraction of a second because the 2 MB of the Milvus SDK are not in its bundle.",
+      from: { path: "^functions/copy-segments/" },
+      to: { path: "node_modules/@zilliz/", reachable: true },
+    },
+    {
+      name: "no-circles",
+      severity: "error",
+      comment: "Two files that import each other are one file in two places, and which of them runs first is chance.",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "nothing-missing",
+      severity: "error",
+      comment:
+        "An import that cannot be resolved, or a package that package.json does not name, works on one machine only.",
+      from: {},
+      // Types only: @types/aws-lambda describes a package that does not exist.
+      to: { couldNotResolve: true, pathNot: "^aws-lambda$" },
+    },
+    {
+      name: "no-development-packages-at-run-time",
+      severity: "error",
+      comment: "What runs in a Lambda or at the terminal is installed without the development packages.",
+      from: { path: `^(?:src|functions|cli)/` },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"], pathNot: "node_modules/@types/" },
+    },
+  ],
+  options: {
+    // Reads TypeScript without its compiler (version 7 has no programming interface); types count as imports too.
+    parser: "swc",
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+    enhancedResolveOptions: {
+      extensions: [".ts", ".js", ".json"],
+      conditionNames: ["import", "node", "default"],
+      exportsFields: ["exports"],
+    },
+  },
+};

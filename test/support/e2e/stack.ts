@@ -1,0 +1,28 @@
+import { down, formatReport, status, up } from "../../../local/index.ts";
+
+/** Set (to anything) it keeps a stack that the tests started, for another run or for a look around. */
+const keepVariable = "MILVUS_BACKUP_KEEP_STACK";
+
+/**
+ * Brings the local stack up with the pipeline deployed as the sources are now. A stack that runs already is used and stays;
+ * one that was started here is taken down again by the function that is answered, unless MILVUS_BACKUP_KEEP_STACK is set.
+ * @param options.deploy false: the servers only
+ */
+export async function bringUpStack(options: { deploy?: boolean } = {}): Promise<() => Promise<void>> {
+  const running = (await status()).some(({ health }) => health !== "stopped");
+  await up({
+    deploy: options.deploy,
+    reporter(report) {
+      const line = formatReport(report);
+      if (line !== undefined) console.log(line);
+    },
+  });
+  return async () => {
+    if (!running && !process.env[keepVariable]) await down();
+  };
+}
+
+/** The same for a vitest project; does nothing where the runner has brought the stack up already. */
+export async function stackForProject(options: { deploy?: boolean } = {}): Promise<() => Promise<void>> {
+  return process.env.MILVUS_BACKUP_TEST_STACK === "up" ? async () => {} : bringUpStack(options);
+}

@@ -1,0 +1,53 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { type Counts, readVitestReport } from "./summary.ts";
+
+export type { Counts } from "./summary.ts";
+
+const projectDir = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** A tool of the project, output passed on as it comes; never waits for input. */
+async function runTool(tool: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return execa(join(projectDir, "node_modules/.bin", tool), args, {
+    cwd: projectDir,
+    reject: false,
+    stdin: "ignore",
+    stdout: ["inherit", "pipe"],
+    stderr: ["inherit", "pipe"],
+    env,
+  });
+}
+
+/**
+ * Runs a tool that finds something wrong or does not: one check.
+ * @param options.unlike output that means the check did not really run
+ */
+export async function runCheck(
+  tool: string,
+  args: readonly string[],
+  options: { unlike?: RegExp } = {},
+): Promise<Counts> {
+  const result = await runTool(tool, args);
+  const passed = result.exitCode === 0 && !(options.unlike?.test(result.stdout) ?? false);
+  if (!passed) console.log(`${tool} failed: ${result.exitCode === 0 ? "it looked at nothing" : result.shortMessage}`);
+  return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** Runs one vitest project and counts its tests from vitest's own report; a run without a report is one failure. */
+export async function runTests(project: string, env: Readonly<Record<string, string>> = {}): Promise<Counts> {
+  const folder = await mkdtemp(join(tmpdir(), "milvus-backup-tests-"));
+  const report = join(folder, "report.json");
+  try {
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const { exitCode } = await runTool("vitest", ["run", "--project", project, ...reporters], env);
+    const counts = readVitestReport(await readFile(report, "utf8"));
+    for (const problem of counts.problems) console.log(problem);
+    // Errors outside of any test (an unhandled rejection) show in the exit code only.
+    return exitCode !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
