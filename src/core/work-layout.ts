@@ -33,6 +33,6 @@ export function batchName(attempt: number, index: number): string {
 }
 
 /** Who may work on something that only one execution may work on (a backup name, a restore target). */
-export function leaseKey(kind: "backup" | "restore" | "transfer", subject: string): string {
+export function leaseKey(kind: "backup" | "restore", subject: string): string {
   return `leases/${kind}/${encodeURIComponent(subject)}.json`;
 }

@@ -4,8 +4,8 @@ import { leaseKey } from "../core/work-layout.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { StepContext } from "../ports/step-context.ts";
 
-/** What only one execution may work on at a time: a backup name, a restore target, a transferred backup. */
-export type LeaseKind = "backup" | "restore" | "transfer";
+/** What only one execution may work on at a time: a backup that is written (a transfer writes one too), a restore target. */
+export type LeaseKind = "backup" | "restore";
 
 const leaseRecord = z.object({ executionArn: z.string(), acquiredAt: z.string() });
 
