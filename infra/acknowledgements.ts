@@ -1,7 +1,7 @@
 import { Stack, Validations } from "aws-cdk-lib";
 import type { CfnBucket, IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct, IConstruct } from "constructs";
-import type { FunctionSpec, Machine } from "./functions.ts";
+import { type FunctionSpec, type Machine, workKeys } from "./functions.ts";
 import type { PipelineFunction } from "./pipeline-function.ts";
 import type { PipelineStateMachine } from "./pipeline-state-machine.ts";
 
@@ -10,7 +10,7 @@ const names = { account: "<AWS::Region>:<AWS::AccountId>", partition: "<AWS::Par
 
 const reasons = {
   executions: "Keys hold the execution's name, which is not known before it starts. The bucket holds work files only.",
-  leases: "The key of a lease holds what it is on: a backup or a restore target that nobody knows at deployment.",
+  subjects: "Keys hold what they are about: a backup or a restore target that nobody knows at deployment.",
   environments:
     "Environments are registered after the deployment, below a prefix that belongs to this stack; Secrets Manager adds six characters to each name.",
   listSecrets:
@@ -36,9 +36,9 @@ export function acknowledgeFunction(
   const work = workBucketName(created, options.workBucket);
   const { partition, account } = names;
   const secret = `arn:${partition}:secretsmanager:${account}:secret:${options.environmentsPrefix}*`;
-  const executions = spec.machine === "any" ? "executions/*" : `executions/${spec.machine}/*`;
-  acknowledgeWildcard(created.policy, `${work}/${executions}`, reasons.executions);
-  if (spec.machine !== "any") acknowledgeWildcard(created.policy, `${work}/leases/${spec.machine}/*`, reasons.leases);
+  const { kept, removable } = workKeys[spec.machine];
+  for (const keys of kept) acknowledgeWildcard(created.policy, `${work}/${keys}`, reasons.executions);
+  for (const keys of removable) acknowledgeWildcard(created.policy, `${work}/${keys}`, reasons.subjects);
   acknowledgeWildcard(created.policy, secret, reasons.environments);
   if (spec.first === true) {
     acknowledgeWildcard(created.policy, "*", reasons.listSecrets);

@@ -4,8 +4,21 @@ export type DataAccess = "read" | "write" | "delete";
 /** Which machine's files in the work bucket a function works on; Copy Segments works for all. */
 export type Machine = "backup" | "restore" | "transfer";
 
-/** The machines that are deployed. `transfer` joins them with its functions; its definition is held by the same tests already. */
-export const deployedMachines: readonly Machine[] = ["backup", "restore"];
+export const machines: readonly Machine[] = ["backup", "restore", "transfer"];
+
+/** Keys in the work bucket (see `work-layout.ts`): those a machine's functions leave there, and those they also delete. */
+export interface WorkKeys {
+  readonly kept: readonly string[];
+  readonly removable: readonly string[];
+}
+
+export const workKeys: Readonly<Record<Machine | "any", WorkKeys>> = {
+  backup: { kept: ["executions/backup/*"], removable: ["leases/backup/*"] },
+  restore: { kept: ["executions/restore/*"], removable: ["leases/restore/*", "restores/*"] },
+  // A transfer writes a backup: it and a backup of that name exclude each other by one lease.
+  transfer: { kept: ["executions/transfer/*"], removable: ["leases/backup/*"] },
+  any: { kept: ["executions/*"], removable: [] },
+};
 
 export interface FunctionSpec {
   /** Folder below `functions/`, and the last part of the function's name. */
@@ -23,30 +36,27 @@ const longest = 15;
 /** CPU comes with memory: at 1 GiB the SDKs load in a few tenths of a second, below it slower and no cheaper. */
 const usual = 1024;
 
-/** Every function of every machine. */
+/** Every function of the pipeline. */
 export const functionSpecs: readonly FunctionSpec[] = [
   step("prepare-backup", "backup", ["read"], { first: true }),
   // One whole CPU for streamed copies, whose bytes are hashed and encrypted on the way.
-  { name: "copy-segments", machine: "any", timeoutMinutes: longest, memoryMiB: 1769, dataAccess: ["read", "write"] },
+  // Deletes what an earlier attempt copied of a segment that is another one now.
+  step("copy-segments", "any", ["read", "write", "delete"], { memoryMiB: 1769 }),
   // Deletes copies of segments that vanished between two attempts.
   step("finalize-backup", "backup", ["read", "write", "delete"]),
   step("release-backup", "backup", [], { timeoutMinutes: 5 }),
   // Deletes what a failed restore staged, when asked to discard it.
   step("prepare-restore", "restore", ["read", "delete"], { first: true }),
   step("recreate-collections", "restore", []),
-  step("import-segments", "restore", ["read"]),
+  step("import-segments", "restore", []),
   // Deletes the staging files.
   step("finish-restore", "restore", ["read", "delete"]),
   step("release-restore", "restore", ["read", "delete"], { timeoutMinutes: 5 }),
   step("prepare-transfer", "transfer", ["read"], { first: true }),
-  step("finalize-transfer", "transfer", ["read", "write"]),
+  // Deletes what an earlier transfer of another backup of that name left.
+  step("finalize-transfer", "transfer", ["read", "write", "delete"]),
   step("release-transfer", "transfer", [], { timeoutMinutes: 5 }),
 ];
-
-/** The functions of the machines that are deployed. */
-export const deployedFunctions: readonly FunctionSpec[] = functionSpecs.filter(
-  ({ machine }) => machine === "any" || deployedMachines.includes(machine),
-);
 
 /** `prepare-backup` as CDK id and substitution have it: `PrepareBackup`. */
 export function pascalCase(name: string): string {
@@ -58,7 +68,7 @@ export function pascalCase(name: string): string {
 
 function step(
   name: string,
-  machine: Machine,
+  machine: FunctionSpec["machine"],
   dataAccess: readonly DataAccess[],
   overrides: Partial<FunctionSpec> = {},
 ): FunctionSpec {

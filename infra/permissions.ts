@@ -2,7 +2,7 @@ import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
-import type { DataAccess, Machine } from "./functions.ts";
+import { type DataAccess, type Machine, workKeys } from "./functions.ts";
 
 const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
   read: ["s3:GetObject"],
@@ -12,27 +12,26 @@ const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
 
 /** Work files of one machine's executions (`any`: of all), and the machine's leases. */
 export function workBucketStatements(bucket: IBucket, machine: Machine | "any"): PolicyStatement[] {
-  const executions = machine === "any" ? "executions/*" : `executions/${machine}/*`;
-  const leases = machine === "any" ? [] : [`leases/${machine}/*`];
-  const prefixes = [executions, ...leases];
+  const { kept, removable } = workKeys[machine];
+  const keys = [...kept, ...removable];
   return [
     new PolicyStatement({
       sid: "ListWorkFiles",
       actions: ["s3:ListBucket"],
       resources: [bucket.bucketArn],
-      conditions: { StringLike: { "s3:prefix": prefixes } },
+      conditions: { StringLike: { "s3:prefix": keys } },
     }),
     new PolicyStatement({
       sid: "UseWorkFiles",
       actions: ["s3:GetObject", "s3:PutObject"],
-      resources: prefixes.map((prefix) => bucket.arnForObjects(prefix)),
+      resources: keys.map((key) => bucket.arnForObjects(key)),
     }),
-    ...(leases.length > 0
+    ...(removable.length > 0
       ? [
           new PolicyStatement({
-            sid: "ReleaseLeases",
+            sid: "RemoveWorkFiles",
             actions: ["s3:DeleteObject"],
-            resources: leases.map((prefix) => bucket.arnForObjects(prefix)),
+            resources: removable.map((key) => bucket.arnForObjects(key)),
           }),
         ]
       : []),

@@ -4,7 +4,7 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import { acknowledgeFunction, acknowledgeStateMachine } from "./acknowledgements.ts";
 import type { Bundles } from "./bundle.ts";
-import { deployedFunctions, deployedMachines, type FunctionSpec, type Machine, pascalCase } from "./functions.ts";
+import { type FunctionSpec, functionSpecs, type Machine, machines, pascalCase } from "./functions.ts";
 import {
   assumeRoleStatements,
   dataBucketStatements,
@@ -42,9 +42,9 @@ export class PipelineStack extends Stack {
     this.environmentsPrefix = `milvus-backup/${this.settings.stack}/environments/`;
     this.workBucket = new WorkBucket(this, "Work", { retention: Duration.days(this.settings.retentionDays) });
     this.functions = new Map(
-      deployedFunctions.map((spec) => [spec.name, this.createFunction(spec, props.bundles.directoryOf(spec.name))]),
+      functionSpecs.map((spec) => [spec.name, this.createFunction(spec, props.bundles.directoryOf(spec.name))]),
     );
-    this.stateMachines = new Map(deployedMachines.map((machine) => [machine, this.createStateMachine(machine)]));
+    this.stateMachines = new Map(machines.map((machine) => [machine, this.createStateMachine(machine)]));
 
     for (const [machine, { stateMachine }] of this.stateMachines) {
       this.output(`${pascalCase(machine)}StateMachineArn`, stateMachine.stateMachineArn, `Starts a ${machine}`);
@@ -69,16 +69,14 @@ export class PipelineStack extends Stack {
         ...environmentStatements(this, this.environmentsPrefix, spec.first === true),
         ...dataBucketStatements(dataBuckets, spec.dataAccess),
         ...assumeRoleStatements(assumableRoles),
-        ...(spec.first === true
-          ? [describeExecutionsStatement(this, deployedMachines.map(this.machineName, this))]
-          : []),
+        ...(spec.first === true ? [describeExecutionsStatement(this, machines.map(this.machineName, this))] : []),
       ],
     });
     acknowledgeFunction(created, spec, {
       workBucket: this.workBucket.bucket,
       environmentsPrefix: this.environmentsPrefix,
       dataBuckets,
-      machineNames: deployedMachines.map(this.machineName, this),
+      machineNames: machines.map(this.machineName, this),
     });
     return created;
   }

@@ -20,6 +20,8 @@ export class WorkBucket extends Construct {
       enforceSSL: true,
       lifecycleRules: [
         { id: "executions", prefix: "executions/", expiration: props.retention },
+        // What a restore needs to go on after it failed; one that ends removes its own.
+        { id: "restores", prefix: "restores/", expiration: props.retention },
         { id: "uploads", abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
       // Leases of running executions must outlive a stack that is taken away under them.

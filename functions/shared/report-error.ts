@@ -13,16 +13,17 @@ export class StepFailure extends Error {
     super(message);
     this.name = name;
     // Lambda hands the stack to Step Functions as `trace`; the log has the real one.
-    this.stack = `${name}: ${message}`;
+    this.stack = message;
   }
 }
 
-/** The error as Step Functions gets it: `errorType` is its name, `errorMessage` its message and details in one line. */
+/**
+ * The error as Step Functions gets it: `errorType` is its name, `errorMessage` its name and message in one line (consoles show
+ * the message alone, and emulators give every error one and the same type); `readFailure` in core takes them apart.
+ */
 export function failureOf(error: unknown): StepFailure {
   if (!(error instanceof Error)) return new StepFailure("Error", oneLine(String(error)));
-  const details =
-    error instanceof PipelineError && Object.keys(error.details).length > 0 ? ` ${JSON.stringify(error.details)}` : "";
-  return new StepFailure(error.name, oneLine(error.message + details));
+  return new StepFailure(error.name, `${error.name}: ${oneLine(error.message)}`);
 }
 
 /** The error as the log gets it: everything that helps, nothing of the requests that SDK errors carry along. */

@@ -1,0 +1,41 @@
+import { execFileSync } from "node:child_process";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { bundleFunctions } from "../../infra/bundle.ts";
+import { functionSpecs } from "../../infra/functions.ts";
+
+const bundles = bundleFunctions(functionSpecs.map(({ name }) => name));
+const fileOf = (name: string) => join(bundles.directoryOf(name), "index.js");
+
+/** The packages that went into a bundle. */
+function packagesOf(name: string): string[] {
+  const [, output] =
+    Object.entries(bundles.metafile.outputs).find(([file]) => file.endsWith(`/${name}/index.js`)) ?? [];
+  const packages = Object.keys(output?.inputs ?? {}).flatMap((file) => {
+    const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file) ?? [];
+    return name ? [name] : [];
+  });
+  return [...new Set(packages)].sort();
+}
+
+describe("bundles", () => {
+  it("keep Copy Segments below 1 MB: no Milvus client, and of zod only what is used", () => {
+    const packages = packagesOf("copy-segments");
+
+    // `import { z }` instead of `import * as z` anywhere in it brings the whole of zod in, and with it 0.4 MB.
+    expect(statSync(fileOf("copy-segments")).size).toBeLessThan(1_000_000);
+    expect(packages).toContain("@aws-sdk/client-s3");
+    expect(packages).not.toContain("@zilliz/milvus2-sdk-node");
+    expect(packages.filter((name) => name.startsWith("@grpc/"))).toEqual([]);
+  });
+
+  it.each(functionSpecs)("make $name load as Lambda loads it, into a handler", ({ name }) => {
+    const script = `console.log(typeof require(${JSON.stringify(fileOf(name))}).handler)`;
+    const env = { WORK_BUCKET: "work", ENVIRONMENTS_PREFIX: "environments/", AWS_REGION: "eu-west-1" };
+
+    const type = execFileSync(process.execPath, ["--input-type=commonjs", "-e", script], { env, encoding: "utf8" });
+
+    expect(type.trim()).toBe("function");
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { functionSpecs, machines, pascalCase } from "../../infra/functions.ts";
+import { actionsOf, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
+
+const template = pipelineTemplate();
+const withData = pipelineTemplate({
+  dataBuckets: "bucket-a,bucket-b",
+  assumableRoles: ["arn:aws:iam::444455556666:role/reader"],
+});
+
+/** `Sid: actions on resources`, one line a statement. */
+function granted(from: typeof template, id: string): string[] {
+  return statementsOf(from, id).map(
+    (statement) => `${statement.Sid}: ${actionsOf(statement).join(" ")} on ${resourcesOf(statement).join(" ")}`,
+  );
+}
+
+const environments = "arn:aws:secretsmanager:region:account:secret:milvus-backup/MilvusBackup/environments/*";
+
+describe("roles of functions", () => {
+  it("let a first step take leases, read environments and name them, and see whether a lease's holder still runs", () => {
+    expect(granted(template, "PrepareBackup")).toEqual([
+      "WriteLogs: logs:CreateLogStream logs:PutLogEvents on <PrepareBackupLogs>",
+      "ListWorkFiles: s3:ListBucket on <WorkBucket>",
+      "UseWorkFiles: s3:GetObject s3:PutObject on <WorkBucket>/executions/backup/* <WorkBucket>/leases/backup/*",
+      "RemoveWorkFiles: s3:DeleteObject on <WorkBucket>/leases/backup/*",
+      `ReadEnvironments: secretsmanager:GetSecretValue on ${environments}`,
+      "NameEnvironments: secretsmanager:ListSecrets on *",
+      "LookAtLeaseHolders: states:DescribeExecution on arn:aws:states:region:account:execution:MilvusBackup-backup:* arn:aws:states:region:account:execution:MilvusBackup-restore:* arn:aws:states:region:account:execution:MilvusBackup-transfer:*",
+    ]);
+  });
+
+  it("let Copy Segments use the work files of every machine, and no lease", () => {
+    expect(granted(template, "CopySegments")).toEqual([
+      "WriteLogs: logs:CreateLogStream logs:PutLogEvents on <CopySegmentsLogs>",
+      "ListWorkFiles: s3:ListBucket on <WorkBucket>",
+      "UseWorkFiles: s3:GetObject s3:PutObject on <WorkBucket>/executions/*",
+      `ReadEnvironments: secretsmanager:GetSecretValue on ${environments}`,
+    ]);
+  });
+
+  it.each(functionSpecs)(
+    "let $name touch no data bucket and assume no role unless the deployment names some",
+    ({ name }) => {
+      const text = granted(template, pascalCase(name)).join("\n");
+
+      expect(text).not.toMatch(/arn:aws:s3:::/);
+      expect(text).not.toMatch(/sts:/);
+    },
+  );
+
+  it("let those that copy write to named data buckets, and those that only look read them", () => {
+    const buckets = "arn:aws:s3:::bucket-a arn:aws:s3:::bucket-b";
+    const objects = "arn:aws:s3:::bucket-a/* arn:aws:s3:::bucket-b/*";
+    const assume = "AssumeRoles: sts:AssumeRole on arn:aws:iam::444455556666:role/reader";
+
+    expect(granted(withData, "CopySegments").slice(-3)).toEqual([
+      `ListDataBuckets: s3:GetBucketLocation s3:ListBucket on ${buckets}`,
+      `UseDataBuckets: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:ListMultipartUploadParts s3:PutObject on ${objects}`,
+      assume,
+    ]);
+    expect(granted(withData, "PrepareBackup")).toContain(`UseDataBuckets: s3:GetObject on ${objects}`);
+    expect(granted(withData, "ReleaseBackup").join("\n")).not.toMatch(/DataBuckets/);
+    expect(granted(withData, "ReleaseBackup")).toContain(assume);
+  });
+
+  it.each([
+    ["CopySegments", ["executions/*"], []],
+    ["FinalizeBackup", ["executions/backup/*", "leases/backup/*"], ["leases/backup/*"]],
+    ["FinishRestore", ["executions/restore/*", "leases/restore/*", "restores/*"], ["leases/restore/*", "restores/*"]],
+    ["ReleaseTransfer", ["executions/transfer/*", "leases/backup/*"], ["leases/backup/*"]],
+  ])("let %s see %j of the work bucket, and delete %j", (id, seen, removed) => {
+    const statements = statementsOf(template, id);
+
+    const list = statements.find(({ Sid }) => Sid === "ListWorkFiles");
+    expect(list?.Condition).toEqual({ StringLike: { "s3:prefix": seen } });
+    const deletable = statements.filter((it) => actionsOf(it).includes("s3:DeleteObject")).flatMap(resourcesOf);
+    expect(deletable).toEqual(removed.map((keys) => `<WorkBucket>/${keys}`));
+  });
+
+  it("can be assumed by Lambda only, and hold no managed policy", () => {
+    for (const { name } of functionSpecs) {
+      const [role] = Object.entries(template.findResources("AWS::IAM::Role"))
+        .filter(([id]) => id.startsWith(`${pascalCase(name)}Role`))
+        .map(([, { Properties }]) => Properties);
+
+      expect(role?.AssumeRolePolicyDocument.Statement[0].Principal).toEqual({ Service: "lambda.amazonaws.com" });
+      expect(role?.ManagedPolicyArns).toBeUndefined();
+    }
+  });
+});
+
+describe.each(machines)("role of machine %s", (machine) => {
+  it("runs its own steps, its own map runs and announces; nothing else", () => {
+    const name = `MilvusBackup-${machine}`;
+    const functions = functionSpecs
+      .filter((spec) => spec.machine === machine || spec.machine === "any")
+      .map((spec) => `<${pascalCase(spec.name)}Function>`)
+      .sort();
+    const own = granted(template, pascalCase(machine)).filter((line) => !line.startsWith("undefined"));
+
+    expect(own).toEqual([
+      `RunSteps: lambda:InvokeFunction on ${functions.join(" ")}`,
+      `ReadMapItems: s3:GetObject on <WorkBucket>/executions/${machine}/*/items-*.json`,
+      `StartMapRuns: states:StartExecution on arn:aws:states:region:account:stateMachine:${name}`,
+      `FollowMapRuns: states:DescribeExecution states:StopExecution on arn:aws:states:region:account:execution:${name}:*`,
+      `RedriveMapRuns: states:RedriveExecution on arn:aws:states:region:account:execution:${name}/*`,
+      "Announce: events:PutEvents on arn:aws:events:region:account:event-bus/default",
+    ]);
+  });
+
+  it("may on all resources only what log delivery and tracing need", () => {
+    const everywhere = statementsOf(template, pascalCase(machine)).filter((it) => resourcesOf(it).includes("*"));
+
+    for (const action of everywhere.flatMap(actionsOf)) expect(action).toMatch(/^(logs|xray):/);
+  });
+});

@@ -1,0 +1,194 @@
+import validate from "asl-validator";
+import { describe, expect, it } from "vitest";
+import { functionSpecs, type Machine, machines, pascalCase } from "../../infra/functions.ts";
+import { definitionOf } from "../../infra/pipeline-state-machine.ts";
+import { transientErrorNames } from "../../src/core/errors.ts";
+
+interface Retrier {
+  readonly ErrorEquals: readonly string[];
+  readonly IntervalSeconds: number;
+  readonly BackoffRate: number;
+  readonly MaxAttempts: number;
+  readonly MaxDelaySeconds: number;
+  readonly JitterStrategy: string;
+}
+interface State {
+  readonly Type: string;
+  readonly Resource?: string;
+  readonly TimeoutSeconds?: number;
+  readonly Retry?: readonly Retrier[];
+  readonly Catch?: readonly { ErrorEquals: readonly string[]; Next: string; ResultPath: string | null }[];
+  readonly Next?: string;
+  readonly Default?: string;
+  readonly Choices?: readonly unknown[];
+  readonly Result?: { Error?: string };
+  readonly ItemProcessor?: { readonly States: Record<string, State> };
+  readonly [field: string]: unknown;
+}
+interface Definition {
+  readonly TimeoutSeconds: number;
+  readonly States: Record<string, State>;
+}
+
+const announcement = "arn:aws:states:::events:putEvents";
+
+/** The definition with something in the place of every substitution, as CloudFormation fills it in. */
+function definition(machine: Machine): Definition {
+  return JSON.parse(
+    definitionOf(machine)
+      .replaceAll(/\$\{Partition\}/g, "aws")
+      .replaceAll(/\$\{(\w+)FunctionArn\}/g, "arn:aws:lambda:eu-west-1:111122223333:function:$1")
+      .replaceAll(/\$\{\w+\}/g, "substituted"),
+  );
+}
+
+/** Every state, those inside maps too. */
+function statesOf(machine: Machine): [string, State][] {
+  const within = (states: Record<string, State>): [string, State][] =>
+    Object.entries(states).flatMap(([name, state]) => [[name, state], ...within(state.ItemProcessor?.States ?? {})]);
+  return within(definition(machine).States);
+}
+
+const tasksOf = (machine: Machine) => statesOf(machine).filter(([, { Type }]) => Type === "Task");
+const stepsOf = (machine: Machine) => tasksOf(machine).filter(([, { Resource }]) => Resource !== announcement);
+const retried = ({ Retry = [] }: State) => Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
+
+describe.each(machines)("state machine %s", (machine) => {
+  it("is valid ASL", () => {
+    const result = validate(definition(machine));
+
+    expect(result.isValid, result.errorsText("\n")).toBe(true);
+  });
+
+  it("has only ARNs and names substituted, each of a function named as its state", () => {
+    const substitutions = new Set([...definitionOf(machine).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name ?? ""));
+    const functions = functionSpecs
+      .filter((spec) => spec.machine === machine || spec.machine === "any")
+      .map(({ name }) => pascalCase(name));
+
+    expect([...substitutions].sort()).toEqual(
+      [
+        "Partition",
+        "WorkBucketName",
+        "EventBusName",
+        "StackName",
+        ...functions.map((name) => `${name}FunctionArn`),
+      ].sort(),
+    );
+    for (const [name, { Resource = "" }] of stepsOf(machine)) {
+      const functionName = Resource.slice(Resource.lastIndexOf(":") + 1);
+      // The task inside a map cannot have the map's name.
+      expect(functionName).toBe(name === "Copy Batch" ? "CopySegments" : name.replaceAll(" ", ""));
+    }
+  });
+
+  it("gives every task a time limit beyond its function's, and the machine one", () => {
+    const timeouts = new Map(functionSpecs.map((spec) => [pascalCase(spec.name), spec.timeoutMinutes * 60]));
+
+    for (const [name, { Resource = "", TimeoutSeconds = 0 }] of tasksOf(machine)) {
+      const limit = timeouts.get(Resource.slice(Resource.lastIndexOf(":") + 1)) ?? 0;
+      expect(TimeoutSeconds, name).toBeGreaterThan(limit);
+    }
+    expect(definition(machine).TimeoutSeconds).toBeGreaterThan(0);
+  });
+
+  it("retries exactly what is transient, what Lambda itself reports, and functions that died", () => {
+    for (const [name, state] of stepsOf(machine)) {
+      if (name.startsWith("Release ")) continue;
+
+      expect(state.Retry?.[0]?.ErrorEquals, name).toEqual(transientErrorNames);
+      expect(retried(state).slice(transientErrorNames.length), name).toEqual([
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+        "Sandbox.Timedout",
+        "Lambda.Unknown",
+        "States.Timeout",
+      ]);
+    }
+  });
+
+  it("retries whatever happens to releasing and announcing: both are owed after a failure", () => {
+    const owed = tasksOf(machine).filter(([name]) => /^(Release|Announce) /.test(name));
+
+    expect(owed.length).toBeGreaterThanOrEqual(3);
+    for (const [name, state] of owed) expect(retried(state), name).toEqual(["States.ALL"]);
+  });
+
+  it("backs off with jitter and a longest delay in every retry", () => {
+    for (const [name, { Retry = [] }] of tasksOf(machine)) {
+      for (const retrier of Retry) {
+        expect(retrier.BackoffRate, name).toBeGreaterThan(1);
+        expect(retrier.MaxDelaySeconds, name).toBeLessThanOrEqual(60);
+        expect(retrier.JitterStrategy, name).toBe("FULL");
+        expect(retrier.MaxAttempts, name).toBeLessThanOrEqual(8);
+      }
+    }
+  });
+
+  it("leads every failure to Release, from there to the announcement, and from there to Fail", () => {
+    const { States } = definition(machine);
+    const [release] = Object.keys(States).filter((name) => name.startsWith("Release "));
+    const failing = Object.entries(States).filter(
+      ([name, { Type }]) => ["Task", "Map"].includes(Type) && !/^(Release|Announce) /.test(name),
+    );
+
+    for (const [name, { Catch }] of failing) {
+      expect(Catch, name).toEqual([{ ErrorEquals: ["States.ALL"], ResultPath: "$.failure", Next: release }]);
+    }
+    const announced = States[release ?? ""]?.Next ?? "";
+    expect(States[release ?? ""]?.Catch?.[0]?.Next).toBe(announced);
+    const failed = States[announced]?.Next ?? "";
+    expect(States[announced]?.Catch?.[0]?.Next).toBe(failed);
+    expect(States[failed]).toEqual({ Type: "Fail", ErrorPath: "$.failure.Error", CausePath: "$.failure.Cause" });
+  });
+
+  it("gives up loops in the end, with an error of the pipeline and through Release", () => {
+    const { States } = definition(machine);
+    const counters = Object.entries(States).filter(([name]) => name.startsWith("Count "));
+    const bounds = Object.values(States).filter(
+      ({ Type, Choices }) => Type === "Choice" && JSON.stringify(Choices).includes("NumericLessThan"),
+    );
+
+    expect(bounds.length).toBe(counters.length);
+    for (const { Default = "" } of bounds) {
+      expect(States[Default]?.Next).toMatch(/^Release /);
+      expect(States[Default]?.Result?.Error).toMatch(/^[A-Z][A-Za-z]+$/);
+    }
+  });
+
+  it("reads the map's items from the work bucket and keeps nothing of its results", () => {
+    const [, map] = statesOf(machine).find(([, { Type }]) => Type === "Map") ?? [];
+
+    expect(map).toMatchObject({
+      ItemReader: {
+        Resource: "arn:aws:states:::s3:getObject",
+        ReaderConfig: { InputType: "JSON" },
+        Parameters: { "Key.$": "$.prepared.itemsKey" },
+      },
+      ItemSelector: { "execution.$": "$$.Execution.Name", "batchKey.$": "$$.Map.Item.Value.batchKey" },
+      ItemProcessor: {
+        ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "STANDARD" },
+        States: { "Copy Batch": { OutputPath: null } },
+      },
+      ToleratedFailurePercentage: 0,
+      ResultPath: null,
+    });
+    expect(map?.MaxConcurrency).toBeLessThanOrEqual(16);
+  });
+
+  it("announces on the bus it is given, under one source, with the input and the outcome", () => {
+    for (const [name, state] of tasksOf(machine).filter(([, { Resource }]) => Resource === announcement)) {
+      const { Entries } = state.Parameters as { Entries: [{ Source: string; DetailType: string; Detail: object }] };
+      const [{ Source, DetailType, Detail }] = Entries;
+
+      expect(`Announce ${DetailType}`).toBe(name);
+      expect(Source).toBe("milvus-backup");
+      expect(Detail).toMatchObject({ machine, "execution.$": "$$.Execution.Id", "input.$": "$$.Execution.Input" });
+      expect(Object.keys(Detail)).toContain(DetailType.endsWith("Failed") ? "failure.$" : "result.$");
+      expect(state.ResultPath).toBeNull();
+    }
+  });
+});

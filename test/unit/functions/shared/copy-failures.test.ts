@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { explainMapFailure, recordCopyFailure } from "../../../../functions/shared/copy-failures.ts";
+import { PipelineError } from "../../../../src/core/errors.ts";
+import { workLayout } from "../../../../src/core/work-layout.ts";
+import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
+
+const layout = workLayout("backup", "one");
+const mapFailure = { Error: "States.ExceedToleratedFailureThreshold", Cause: "The threshold was exceeded" };
+
+describe("explainMapFailure", () => {
+  it("says what the first failed batch failed with", async () => {
+    const work = new MemoryObjectStore("work");
+    await recordCopyFailure(work, layout.batch("0-000001"), new PipelineError("StoreAccessDenied", "grant PutObject"));
+    await recordCopyFailure(work, layout.batch("0-000002"), new PipelineError("StoreFailed", "another"));
+
+    const explained = await explainMapFailure(work, layout, mapFailure);
+
+    expect(explained.Error).toBe("StoreAccessDenied");
+    expect(JSON.parse(explained.Cause)).toEqual({ errorType: "StoreAccessDenied", errorMessage: "grant PutObject" });
+  });
+
+  it("passes over a batch that was copied when it was tried again", async () => {
+    const work = new MemoryObjectStore("work");
+    await recordCopyFailure(work, layout.batch("0-000001"), new PipelineError("StoreBusy", "slow down"));
+    work.seed(layout.receipt("0-000001"), "{}");
+    await recordCopyFailure(work, layout.batch("0-000002"), new PipelineError("CopyMismatch", "sizes differ"));
+
+    expect((await explainMapFailure(work, layout, mapFailure)).Error).toBe("CopyMismatch");
+  });
+
+  it("leaves the failure of a map whose batches said nothing, and every other failure, as it is", async () => {
+    const work = new MemoryObjectStore("work");
+    const timeout = { Error: "States.Timeout", Cause: "" };
+
+    expect(await explainMapFailure(work, layout, mapFailure)).toBe(mapFailure);
+    await recordCopyFailure(work, layout.batch("0-000001"), new PipelineError("StoreFailed", "broken"));
+    expect(await explainMapFailure(work, layout, timeout)).toBe(timeout);
+  });
+});
+
+describe("recordCopyFailure", () => {
+  it("does not hide the failure behind one of its own", async () => {
+    const work = new MemoryObjectStore("work");
+    work.failOn(
+      () => true,
+      () => new PipelineError("StoreFailed", "the work bucket is gone"),
+    );
+
+    await expect(recordCopyFailure(work, layout.batch("0-000001"), new Error("copy failed"))).resolves.toBeUndefined();
+  });
+});

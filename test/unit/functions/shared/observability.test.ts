@@ -1,0 +1,23 @@
+import { Metrics } from "@aws-lambda-powertools/metrics";
+import { describe, expect, it } from "vitest";
+import { countResult } from "../../../../functions/shared/observability.ts";
+
+describe("countResult", () => {
+  it("makes metrics of the counts in a result, and of nothing else in it", () => {
+    const metrics = new Metrics({ namespace: "Test", serviceName: "finalize-backup" });
+
+    countResult({ outcome: "backed-up", backupName: "b", segments: 3, objects: 12, bytes: 8085, attempt: 1 }, metrics);
+
+    const { _aws, ...values } = metrics.serializeMetrics();
+    expect(values).toEqual({ service: "finalize-backup", Segments: 3, Objects: 12, Bytes: 8085 });
+    expect(_aws.CloudWatchMetrics[0]?.Metrics).toContainEqual({ Name: "Bytes", Unit: "Bytes" });
+  });
+
+  it("counts a list by its length", () => {
+    const metrics = new Metrics({ namespace: "Test", serviceName: "finish-restore" });
+
+    countResult({ outcome: "restored", collections: [{ to: "a" }, { to: "b" }] }, metrics);
+
+    expect(metrics.serializeMetrics()).toMatchObject({ Collections: 2 });
+  });
+});
