@@ -61,6 +61,15 @@ export async function registerEnvironment(
   }
 }
 
+/** Two files of one name would be one registration, and the second would replace the first. Throws Usage. */
+export function checkDistinctNames(config: Environment, other: Environment, option: "--from" | "--to"): void {
+  if (config.name !== other.name) return;
+  throw new CliError(
+    "Usage",
+    `--config and ${option} would both be registered as ${other.name}, after their file names: rename one, or register it with env set NAME and use ${option}-environment NAME`,
+  );
+}
+
 /** `KEY=VALUE` texts as a record; the last of a key wins. Throws Usage. */
 export function parseOverrides(set: readonly string[]): Record<string, string> {
   return Object.fromEntries(

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addSharedOptions } from "./options.ts";
 import type { Terminal } from "./output/terminal.ts";
 import { addCheck } from "./verbs/check.ts";
+import { addCopy } from "./verbs/copy.ts";
 import { addCreate } from "./verbs/create.ts";
 import { addDelete } from "./verbs/delete.ts";
 import { addEnv } from "./verbs/env.ts";
@@ -13,7 +14,7 @@ import { addRestore } from "./verbs/restore.ts";
 import type { VerbHost } from "./verbs/verb.ts";
 
 /** In the order of the help. */
-const verbs = [addCreate, addRestore, addList, addGet, addDelete, addCheck, addExecutions, addEnv];
+const verbs = [addCreate, addRestore, addCopy, addList, addGet, addDelete, addCheck, addExecutions, addEnv];
 
 /** The whole command line; throws CommanderError instead of ending the process. */
 export function buildProgram(terminal: Terminal, host: VerbHost): Command {

@@ -31,6 +31,19 @@ export const restoreResult = z.discriminatedUnion("outcome", [
 ]);
 export type RestoreResult = z.infer<typeof restoreResult>;
 
+/** Output of the machine `transfer`: what Finalize Transfer answered. */
+export const transferResult = z.object({
+  outcome: z.enum(["transferred", "already-there"]),
+  backupName: z.string(),
+  collections: z.number(),
+  segments: z.number(),
+  objects: z.number(),
+  bytes: z.number(),
+  skippedObjects: z.number(),
+  warnings,
+});
+export type TransferResult = z.infer<typeof transferResult>;
+
 /** The output of an execution that succeeded; throws ExecutionError for one that did not. */
 export function resultOf<T extends z.ZodType>(execution: ExecutionDescription, schema: T): z.infer<T> {
   if (execution.status !== "succeeded") throw failureOf(execution);
@@ -48,11 +61,6 @@ export function resultOf<T extends z.ZodType>(execution: ExecutionDescription, s
 /** What emulators and Step Functions call an error whose own name they do not know: it tells a person nothing. */
 const generalNames: ReadonlySet<string> = new Set(["Runtime.HandlerError", "States.TaskFailed", "Error", "Unknown"]);
 
-/** Functions append an error's details as JSON for programs; the message says the same in words. */
-function withoutDetails(message: string): string {
-  return message.replace(/ \{"[^{}]*\}(?=$|\. What is left: )/, "");
-}
-
 /** Why an execution did not succeed, in the pipeline's own words. */
 export function failureOf(execution: ExecutionDescription): ExecutionError {
   switch (execution.status) {
@@ -63,7 +71,7 @@ export function failureOf(execution: ExecutionDescription): ExecutionError {
     default: {
       const failure = readFailure({ Error: execution.error ?? "Unknown", Cause: execution.cause ?? "" });
       const name = generalNames.has(failure.error) ? "ExecutionFailed" : failure.error;
-      return new ExecutionError(name, withoutDetails(failure.message), execution.arn);
+      return new ExecutionError(name, failure.message, execution.arn);
     }
   }
 }

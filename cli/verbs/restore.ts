@@ -1,8 +1,6 @@
 import { type Command, Option } from "commander";
-import type { Environment } from "../../src/core/environment.ts";
 import type { RestoreInput } from "../../src/core/messages.ts";
-import { chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
-import { CliError } from "../errors.ts";
+import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
 import {
   addSelectionOptions,
   detachOption,
@@ -83,7 +81,7 @@ async function restore({ options, shared, output, context }: VerbRun<RestoreOpti
   if (options.suffix !== undefined) names.checkMilvusName("collection", `coll${options.suffix}`);
   const environment = await chosenEnvironment(context, shared);
   const source = options.from === undefined ? undefined : await readEnvironmentFile(options.from);
-  if (source) checkDistinct(environment, source);
+  if (source) checkDistinctNames(environment, source, "--from");
   const from = source?.name ?? options.fromEnvironment;
   const input: RestoreInput = restoreInput.parse({
     environment: environment.name,
@@ -129,13 +127,4 @@ function checkRenames(
     names.checkMilvusName("collection", collection);
   }
   return renames;
-}
-
-/** Two files of one name would be one registration, and the second would replace the first. */
-function checkDistinct(target: Environment, source: Environment): void {
-  if (target.name !== source.name) return;
-  throw new CliError(
-    "Usage",
-    `--config and --from would both be registered as ${target.name}, after their file names: rename one, or register it with env set NAME and use --from-environment NAME`,
-  );
 }
