@@ -69,7 +69,7 @@ describe("stepHandler", () => {
 
     const thrown = await handler({ execution, input }, invocation).catch((error: unknown) => error);
 
-    expect(thrown).toMatchObject({ name: "StoreBusy", message: "slow down", stack: "StoreBusy: slow down" });
+    expect(thrown).toMatchObject({ name: "StoreBusy", message: "StoreBusy: slow down", stack: "StoreBusy: slow down" });
     expect(thrown).not.toHaveProperty("cause");
   });
 
