@@ -19,7 +19,7 @@ export class StepFailure extends Error {
 
 /**
  * The error as Step Functions gets it: `errorType` is its name, `errorMessage` its name and message in one line (consoles show
- * the message alone, and emulators give every error one and the same type); `readFailure` in core takes them apart.
+ * the message alone, emulators give every error one type); `readFailure` in core takes them apart.
  */
 export function failureOf(error: unknown): StepFailure {
   if (!(error instanceof Error)) return new StepFailure("Error", oneLine(String(error)));

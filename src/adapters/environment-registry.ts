@@ -72,7 +72,7 @@ export function environmentRegistry(options: {
     const known = registered.length > 0 ? `registered are: ${registered.join(", ")}` : "none is registered yet";
     return new PipelineError(
       "UnknownEnvironment",
-      `environment ${JSON.stringify(name)} is not registered; ${known}. Register it with: milvus-backup --config FILE env put ${name}`,
+      `environment ${JSON.stringify(name)} is not registered; ${known}. Register it with: milvus-backup --config FILE env set ${name}`,
       { details: { environment: name, registered } },
     );
   }

@@ -49,6 +49,10 @@ export const transientErrorNames: readonly ErrorName[] = (Object.keys(errorDefin
   (name) => errorDefinitions[name].kind === "transient",
 );
 
+export function isErrorName(text: string): text is ErrorName {
+  return Object.hasOwn(errorDefinitions, text);
+}
+
 /** Values that help to understand an error; never secrets, never 64-bit IDs as numbers. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 

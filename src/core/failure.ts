@@ -1,3 +1,4 @@
+import { isErrorName } from "./errors.ts";
 import type { CaughtFailure, ReleaseResult } from "./messages.ts";
 
 /** A failure as people read it. */
@@ -8,15 +9,15 @@ export interface Failure {
 }
 
 /**
- * Reads what Step Functions caught. A Lambda's Cause is JSON with `errorType` and `errorMessage`; its Error is the same type on
- * AWS, and a general name in emulators, so the Cause decides.
+ * Reads what Step Functions caught. A Lambda's Cause is JSON with `errorType` and `errorMessage`, and the message begins with the
+ * error's name: emulators know no other type than their own.
  */
 export function readFailure(caught: CaughtFailure): Failure {
   const parsed = parseCause(caught.Cause);
-  return {
-    error: parsed?.errorType ?? caught.Error,
-    message: parsed?.errorMessage ?? (caught.Cause || caught.Error),
-  };
+  const text = parsed?.errorMessage ?? (caught.Cause || caught.Error);
+  const named = /^([A-Z][A-Za-z]+): (.*)$/s.exec(text);
+  if (named?.[1] && named[2] && isErrorName(named[1])) return { error: named[1], message: named[2] };
+  return { error: parsed?.errorType ?? caught.Error, message: text };
 }
 
 /** The failure again, in the shape of a Lambda's Cause, with what the execution leaves behind said in the message. */
@@ -24,7 +25,10 @@ export function releasedFailure(caught: CaughtFailure, left: string): ReleaseRes
   const { error, message } = readFailure(caught);
   return {
     error,
-    cause: JSON.stringify({ errorType: error, errorMessage: left ? `${message}. What is left: ${left}` : message }),
+    cause: JSON.stringify({
+      errorType: error,
+      errorMessage: `${isErrorName(error) ? `${error}: ` : ""}${message}${left ? `. What is left: ${left}` : ""}`,
+    }),
     left,
   };
 }

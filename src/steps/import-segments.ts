@@ -96,13 +96,14 @@ class ImportLoop {
       if (task.state !== "completed") running += 1;
       progress += task.state === "completed" ? 100 : task.progress;
     }
+    if (changed) await this.#writeRecords();
+    const unknown = this.#collectionsWithUnknownTasks(tasks);
     for (const item of this.#startable()) {
       if (running >= this.#inFlight) break;
+      if (unknown.has(qualifiedName(item.collection.working))) continue;
       await this.#submit(item);
       running += 1;
-      changed = true;
     }
-    if (changed) await writeWorkJson(this.#context, this.#recordKey, [...this.#records.values()]);
     const completed = this.#imports.filter(({ planned }) => this.#isComplete(planned)).length;
     const before = this.#imports.length - open.length;
     return {
@@ -142,9 +143,19 @@ class ImportLoop {
           "so nobody can tell whether its rows arrived. Discard this restore (restore --discard) and start it again",
       );
     }
-    return ofCollection.find(
-      (task) => task.state !== "failed" && task.partition === planned.partition && sameFiles(task.files, planned.files),
-    );
+    return ofCollection.find((task) => task.state !== "failed" && isImportOf(task, planned));
+  }
+
+  /** Milvus 2.4+ tells a pending job's files only later: until then nobody knows whether it is one of these imports. */
+  #collectionsWithUnknownTasks(tasks: ReadonlyMap<string, readonly ImportTask[]>): ReadonlySet<string> {
+    const recorded = new Set([...this.#records.values()].map(({ id }) => id));
+    const isUnknown = (task: ImportTask) =>
+      task.files.length === 0 && task.state !== "failed" && task.state !== "completed" && !recorded.has(task.id);
+    return new Set([...tasks].filter(([, listed]) => listed.some(isUnknown)).map(([name]) => name));
+  }
+
+  async #writeRecords(): Promise<void> {
+    await writeWorkJson(this.#context, this.#recordKey, [...this.#records.values()]);
   }
 
   #checkFailure({ collection, planned }: Import, task: ImportTask): void {
@@ -199,16 +210,22 @@ class ImportLoop {
       storageVersion: planned.storageVersion,
     });
     this.#records.set(planned.task, { task: planned.task, id, state: "submitted", rows: "0" });
+    // At once: what is submitted and not recorded is only found again by its files.
+    await this.#writeRecords();
   }
 }
 
-function sameFiles(a: readonly ImportFiles[], b: readonly ImportFiles[]): boolean {
-  const keyOf = (files: readonly ImportFiles[]) =>
+/** Milvus 2.4+ tells neither the partition nor which delta directory belongs to which insert directory. */
+function isImportOf(task: ImportTask, planned: PlannedImport): boolean {
+  const directories = (files: readonly ImportFiles[]) =>
     files
-      .map(({ insert, delta }) => `${withoutSlash(insert)},${withoutSlash(delta)}`)
+      .map(({ insert, delta }) => withoutSlash(insert || delta))
       .sort()
-      .join(";");
-  return keyOf(a) === keyOf(b);
+      .join();
+  return (
+    (task.partition === "" || task.partition === planned.partition) &&
+    directories(task.files) === directories(planned.files)
+  );
 }
 
 function withoutSlash(path: string): string {

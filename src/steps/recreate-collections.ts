@@ -58,7 +58,7 @@ async function recreate(
   for (const partition of collection.partitions) {
     if (!partitions.has(partition)) await milvus.createPartition(working, partition);
   }
-  // Before the import: segments are then indexed as they arrive, and an import that is complete is indexed.
+  // Before the import, so that segments are indexed as they arrive.
   const indexed = new Set((await milvus.listIndexes(working)).map(({ fieldName }) => fieldName));
   for (const index of collection.indexes) {
     if (!indexed.has(index.fieldName)) await milvus.createIndex(working, index);

@@ -178,15 +178,15 @@ describe("what is shown", () => {
     expect(stdout).toBe("");
   });
 
-  test("a general name of an emulator and details for programs are not shown to people", async () => {
-    const errorMessage = 'there is no collection default.coll {"key":"collections"}. What is left: 3 staged objects';
+  test("the error's own name is shown, not the general one of an emulator", async () => {
+    const errorMessage = "CollectionNotFound: there is no collection default.coll. What is left: 3 staged objects";
     const cause = JSON.stringify({ errorType: "Runtime.HandlerError", errorMessage });
     cli.executions.script = [() => ({ status: "failed", error: "Runtime.HandlerError", cause })];
 
     const { stderr } = await cli.run("--config", config, "create", "-n", "my_backup");
 
     expect(stderr).toContain(
-      "Error (ExecutionFailed): there is no collection default.coll. What is left: 3 staged objects\n",
+      "Error (CollectionNotFound): there is no collection default.coll. What is left: 3 staged objects\n",
     );
   });
 
