@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { LocalStackError } from "./errors.ts";
 import { projectDir } from "./paths.ts";
 import { formatReport, type StepReport } from "./reporter.ts";
+import { seedSample, showSample } from "./sample.ts";
 import { deploy, down, type StackInfo, status, up } from "./stack.ts";
 import { formatStatus } from "./status-table.ts";
 
@@ -30,9 +31,10 @@ program
   .description("start what does not run and deploy the pipeline; safe to repeat")
   .option("--no-deploy", "start the servers only")
   .option("--minio", "also start two MinIO stores, each with a Milvus server of its own")
+  .option("--shared-bucket", "also start two Milvus servers with two root paths in one bucket")
   .option("--app <command>", "deploy another CDK app")
   .option("--stack <name>", "the stack of that app")
-  .action(async (options: { deploy: boolean; minio?: true; app?: string; stack?: string }) => {
+  .action(async (options: { deploy: boolean; minio?: true; sharedBucket?: true; app?: string; stack?: string }) => {
     const began = performance.now();
     const info = await up({ ...options, reporter, signal });
     console.log(`Up in ${((performance.now() - began) / 1000).toFixed(1)} s.\n${summary(info, options)}`);
@@ -62,11 +64,32 @@ program
     if (services.some((service) => service.health !== "healthy")) process.exitCode = 1;
   });
 
-function summary({ aws, milvus, minio }: StackInfo, options: { minio?: true }): string {
+program
+  .command("seed")
+  .description("make a collection to back up: 3,000 rows in two partitions, with an index, loaded, a few rows deleted")
+  .option("--server <address>", "the Milvus server", "127.0.0.1:19530")
+  .option("--collection <name>", "its name; replaced if it exists", "coll")
+  .action(({ server, collection }: { server: string; collection: string }) =>
+    seedSample(server, collection, console.log),
+  );
+
+program
+  .command("show")
+  .description("say what a collection holds, and what it finds for three fixed vectors")
+  .argument("<collection>")
+  .option("--server <address>", "the Milvus server", "127.0.0.1:19530")
+  .action((collection: string, { server }: { server: string }) => showSample(server, collection, console.log));
+
+function summary(
+  { aws, milvus, sharedBucket, minio }: StackInfo,
+  options: { minio?: true; sharedBucket?: true },
+): string {
   const shown = (file: string) => relative(projectDir, file);
   return [
     `AWS       ${aws.endpoint}, for a shell: . ${shown(aws.envFile)}`,
-    ...milvus.map((it) => `${it.name.padEnd(9)} ${it.address}, ${it.bucket}/${it.rootPath}, ${shown(it.backupYaml)}`),
+    ...[...milvus, ...(options.sharedBucket ? sharedBucket : [])].map(
+      (it) => `${it.name.padEnd(9)} ${it.address}, ${it.bucket}/${it.rootPath}, ${shown(it.backupYaml)}`,
+    ),
     ...(options.minio ? minio : []).map(
       (it) =>
         `${it.name.padEnd(9)} ${it.milvus.address}, data and backups in ${it.store.address}, ${shown(it.backupYaml)}`,

@@ -37,8 +37,16 @@ export const milvusServers: MilvusService[] = [
 
 const services: Service[] = [awsEmulator, ...milvusServers];
 
+/** Two more servers that only `up` with `sharedBucket` starts: one bucket, two root paths, the backups beside them. */
+const sharedBucketServers: MilvusService[] = [
+  milvusService({ name: "files-a", port: 19560, bucket: "bucket-a", rootPath: "files_A" }),
+  milvusService({ name: "files-b", port: 19570, bucket: "bucket-a", rootPath: "files_B" }),
+];
+
 /** What only `up` with `minio` starts. */
 const minioServices: Service[] = minioEnvironments.flatMap(({ store, milvus }) => [store, milvus]);
+
+const optionalServices: Service[] = [...sharedBucketServers, ...minioServices];
 
 /** What can be asked of `up`. */
 export interface UpOptions extends Omit<DeployOptions, "signal"> {
@@ -46,6 +54,8 @@ export interface UpOptions extends Omit<DeployOptions, "signal"> {
   deploy?: boolean | undefined;
   /** Whether to start two MinIO stores, each with a Milvus server of its own, too. */
   minio?: boolean | undefined;
+  /** Whether to start two more Milvus servers that share one bucket too. */
+  sharedBucket?: boolean | undefined;
   reporter?: Reporter | undefined;
   /** Stops it, and what it started, halfway. */
   signal?: AbortSignal | undefined;
@@ -71,15 +81,17 @@ export interface StackInfo {
   outputs: Record<string, string>;
   milvus: MilvusInfo[];
   backups: typeof backupPlace;
+  /** Two servers in one bucket; they run only where `up` was asked for them. */
+  sharedBucket: MilvusInfo[];
   /** The environments across two object stores; they run only where `up` was asked for them. */
   minio: MinioEnvironment[];
 }
 
 /** Brings the whole stack up. Safe to repeat: what is healthy stays as it is, the rest is started, the app deployed again. */
 export async function up(options: UpOptions = {}): Promise<StackInfo> {
-  const { deploy: withDeploy = true, minio = false, reporter = silent, signal } = options;
+  const { deploy: withDeploy = true, minio = false, sharedBucket = false, reporter = silent, signal } = options;
   await withLock(reporter, signal, async () => {
-    await assertPortsFree(minio ? [...services, ...minioServices] : services);
+    await assertPortsFree([...services, ...(sharedBucket ? sharedBucketServers : []), ...(minio ? minioServices : [])]);
     await reportStep(reporter, "python", () => ensurePython(signal));
     if (minio) await reportStep(reporter, "minio", () => ensureMinio({ reporter, signal }));
     const startedHere: StartedHere[] = [];
@@ -108,7 +120,8 @@ interface StartedHere {
 }
 
 async function startAll(startedHere: StartedHere[], options: UpOptions, withDeploy: boolean): Promise<void> {
-  const { reporter = silent, minio = false, signal } = options;
+  const { reporter = silent, minio = false, sharedBucket = false, signal } = options;
+  const emulatorServers = [...milvusServers, ...(sharedBucket ? sharedBucketServers : [])];
   const start = (service: Service, afresh: boolean) =>
     reportStep(reporter, service.name, () =>
       startService(service, { afresh, signal, onStart: (afresh) => startedHere.push({ service, afresh }) }),
@@ -120,13 +133,13 @@ async function startAll(startedHere: StartedHere[], options: UpOptions, withDepl
     ? deploySteps(options, reporter).then(noFailure, asFailure)
     : Promise.resolve(undefined);
   const starts = await Promise.allSettled([
-    ...milvusServers.map((server) => startOnStore(server, awsEmulator, start)),
+    ...emulatorServers.map((server) => startOnStore(server, awsEmulator, start)),
     ...(minio ? minioEnvironments : []).map(async ({ milvus, store }) => {
       await start(store, false);
       await startOnStore(milvus, store, start);
     }),
   ]);
-  for (const server of milvusServers) await writeFile(backupYamlOf(server), backupYaml(environmentOf(server)));
+  for (const server of emulatorServers) await writeFile(backupYamlOf(server), backupYaml(environmentOf(server)));
   if (minio) for (const it of minioEnvironments) await writeFile(it.backupYaml, minioBackupYaml(it));
   const deployFailure = await deployment;
   for (const outcome of starts) if (outcome.status === "rejected") throw outcome.reason;
@@ -179,20 +192,21 @@ export async function down({ reporter = silent }: { reporter?: Reporter } = {}):
     const stores = new Set([awsEmulator, ...minioEnvironments.map((it) => it.store)].map((it) => it.name));
     await Promise.all([...names].filter((name) => !stores.has(name)).map((name) => stopByName(name, reporter)));
     await Promise.all([...names].filter((name) => stores.has(name)).map((name) => stopByName(name, reporter)));
-    const yamls = [...milvusServers.map(backupYamlOf), ...minioEnvironments.map((it) => it.backupYaml)];
+    const servers = [...milvusServers, ...sharedBucketServers];
+    const yamls = [...servers.map(backupYamlOf), ...minioEnvironments.map((it) => it.backupYaml)];
     for (const file of [awsEnvFile, outputsFile, ...yamls]) await rm(file, { force: true });
   });
 }
 
-/** The services that are to run: those of MinIO only since they were asked for. */
+/** The services that are to run: the optional ones only since they were asked for. */
 function knownServices(): Service[] {
-  return [...services, ...minioServices.filter(({ dataDirs }) => dataDirs.some((folder) => existsSync(folder)))];
+  return [...services, ...optionalServices.filter(({ dataDirs }) => dataDirs.some((folder) => existsSync(folder)))];
 }
 
 async function stopByName(name: string, reporter: Reporter): Promise<void> {
   await reportStep(reporter, name, async () => {
     const ended = await stopService(
-      [...services, ...minioServices].find((it) => it.name === name) ?? { name, dataDirs: [join(localDir, name)] },
+      [...services, ...optionalServices].find((it) => it.name === name) ?? { name, dataDirs: [join(localDir, name)] },
     );
     return ended === 0 ? { unchanged: true, detail: "did not run" } : { detail: `stopped, ${ended} processes` };
   });
@@ -209,13 +223,16 @@ export async function stackInfo(): Promise<StackInfo> {
     aws: { ...aws, envFile: awsEnvFile },
     stackName,
     outputs: await stackOutputs(),
-    milvus: milvusServers.map((server) => {
-      const { name, host, port, address, managementUrl, bucket, rootPath } = server;
-      return { name, host, port, address, managementUrl, bucket, rootPath, backupYaml: backupYamlOf(server) };
-    }),
+    milvus: milvusServers.map(infoOf),
     backups: backupPlace,
+    sharedBucket: sharedBucketServers.map(infoOf),
     minio: minioEnvironments,
   };
+}
+
+function infoOf(server: MilvusService): MilvusInfo {
+  const { name, host, port, address, managementUrl, bucket, rootPath } = server;
+  return { name, host, port, address, managementUrl, bucket, rootPath, backupYaml: backupYamlOf(server) };
 }
 
 function backupYamlOf(server: MilvusService): string {
@@ -224,5 +241,7 @@ function backupYamlOf(server: MilvusService): string {
 
 function environmentOf(server: MilvusService) {
   const logFile = logFileOf(`milvus-backup-${server.name}`);
-  return { ...server, backupBucket: backupPlace.bucket, backupRootPath: backupPlace.rootPath, logFile };
+  // Servers that share a bucket keep their backups there too.
+  const backupBucket = sharedBucketServers.includes(server) ? server.bucket : backupPlace.bucket;
+  return { ...server, backupBucket, backupRootPath: backupPlace.rootPath, logFile };
 }

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { z } from "zod";
+import * as z from "zod";
 import { copyReceipt } from "../../src/core/copy-plan.ts";
 import { PipelineError } from "../../src/core/errors.ts";
 import { parseWorkJson } from "../../src/core/work-json.ts";

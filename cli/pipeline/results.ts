@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { readFailure } from "../../src/core/failure.ts";
 import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
 import { ExecutionError } from "../errors.ts";

@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { parse, stringify } from "lossless-json";
-import { z } from "zod";
+import * as z from "zod";
 import type { MilvusSettings } from "../../core/environment.ts";
 import {
   busyError,

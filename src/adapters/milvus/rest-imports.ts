@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { CollectionName, ImportFiles, ImportRequest, ImportTask } from "../../core/milvus-descriptions.ts";
 import { defaultDatabase, qualifiedName } from "../../core/names.ts";
 import { type ImportApi, importOptions } from "./imports.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { CollectionName, Id, SegmentLogs } from "../../core/milvus-descriptions.ts";
 import { defaultDatabase, qualifiedName } from "../../core/names.ts";
 import type { RestClient } from "./rest-client.ts";
