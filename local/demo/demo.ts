@@ -1,0 +1,180 @@
+import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
+import { LocalStackError } from "../errors.ts";
+import { measureCopyBundle } from "../measure/copy-bundle.ts";
+import { commandLine, configs, milvusBackup } from "../measure/milvus-backup.ts";
+import { coolFunctions, sfnClient } from "../measure/pipeline-functions.ts";
+import { measureCreate, measureRestore, timesOf } from "../measure/pipeline-run.ts";
+import { type ExecutionTimes, newestExecution } from "../measure/state-times.ts";
+import { seconds } from "../measure/times-table.ts";
+import { connectClient, countRows } from "../milvus-client.ts";
+import { formatReport, type Reporter } from "../reporter.ts";
+import { down, milvusServers, stackInfo, status, up } from "../stack.ts";
+import { cleanUp, cleanUpWarm } from "./clean.ts";
+import { names } from "./collection.ts";
+import { type Digit, readDigits } from "./digits.ts";
+import { type LoadedDigits, loadDigits } from "./load.ts";
+import { findPlaces } from "./places.ts";
+import { comparisonText, count, headline, indented, measuresText, placesText, rowsText } from "./report.ts";
+import { agreementOf, type Comparison, chooseQueries, search } from "./search.ts";
+
+export interface DemoOptions {
+  /** Leaves the stack running. */
+  readonly keep: boolean;
+  /** Deploys the pipeline as the sources are now. */
+  readonly deploy: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The two servers: the one backed up and the one restored into. */
+interface Servers {
+  readonly a: MilvusClient;
+  readonly b: MilvusClient;
+}
+
+const say = (text: string) => console.log(text);
+const reporter: Reporter = (report) => {
+  const line = formatReport(report);
+  if (line !== undefined) say(indented(line));
+};
+
+/**
+ * Runs the whole demo and prints what it sees; answers whether the restored collection holds and finds exactly what the source does.
+ * Takes the local stack down again where it was this demo that started it.
+ */
+export async function runDemo({ keep, deploy, signal }: DemoOptions): Promise<boolean> {
+  const began = performance.now();
+  const wasUp = (await status()).some(({ health }) => health !== "stopped");
+  let done = false;
+  try {
+    say(headline("The local stack: two Milvus servers, an AWS emulator, the pipeline deployed into it"));
+    await up({ deploy, signal, reporter });
+    const agreed = await withServers((servers) => demonstrate(servers, signal));
+    done = true;
+    say(`\nDone in ${seconds(performance.now() - began)}.`);
+    return agreed;
+  } finally {
+    if (!wasUp && !keep) {
+      say(headline("Taking the local stack down"));
+      await down({ reporter });
+    } else if (done) {
+      say(howToGoOn());
+    }
+  }
+}
+
+async function demonstrate(servers: Servers, signal: AbortSignal): Promise<boolean> {
+  const removed = await cleanUp(servers.a, servers.b);
+  if (removed.length > 0) say(indented(`An earlier demo left ${removed.join(", ")}: removed`));
+
+  say(headline("10,000 handwritten digits for Milvus A"));
+  const digits = await readDigits();
+  const onProgress = (text: string) => say(indented(text));
+  const loaded = await loadDigits(servers.a, digits, { onProgress, signal });
+
+  await coolFunctions(); // a stack that was kept has warm functions from before
+  say(headline("Back up: milvus-backup as a person types it"));
+  const backup = await runCommand(["--config", configs.a, "create", "-c", names.collection, "-n", names.backup], {
+    machine: "Backup",
+    prefix: `create-${names.backup}-`,
+    signal,
+  });
+  say(headline("Restore into Milvus B"));
+  const restore = await runCommand(
+    ["--config", configs.b, "restore", "-c", names.collection, "-n", names.backup, "-s", names.suffix],
+    { machine: "Restore", prefix: `restore-${names.backup}-`, signal },
+  );
+
+  const agreed = await compare(servers, digits, loaded);
+  signal.throwIfAborted();
+  say(headline("Where it lies"));
+  say(indented(placesText(await findPlaces(servers.a, servers.b))));
+
+  say(headline("Measures"));
+  const { warm } = names;
+  const warmBackup = await measureCreate(names.collection, warm.backup);
+  const warmRestore = await measureRestore(names.collection, warm.backup, warm.suffix);
+  await cleanUpWarm(servers.b);
+  const measures = {
+    backup: { cold: backup, warm: warmBackup.times },
+    restore: { cold: restore, warm: warmRestore.times },
+    bundle: await measureCopyBundle(),
+  };
+  say(indented(measuresText(measures)));
+  return agreed;
+}
+
+/** Shows a command and what it prints; answers the times of the execution it started. */
+async function runCommand(
+  args: readonly string[],
+  { machine, prefix, signal }: { machine: "Backup" | "Restore"; prefix: string; signal: AbortSignal },
+): Promise<ExecutionTimes> {
+  say(indented(`$ . .local/aws.env\n$ ${commandLine(args)}`));
+  await milvusBackup(args, { onLine: (line) => say(indented(line, 6)), signal });
+  const stateMachineArn = (await stackInfo()).outputs[`${machine}StateMachineArn`];
+  if (stateMachineArn === undefined) throw new LocalStackError("The pipeline is not deployed: npm run local -- up");
+  const client = sfnClient();
+  try {
+    return await timesOf(await newestExecution(client, stateMachineArn, prefix));
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Searches and counts in both servers, and prints it. */
+async function compare(servers: Servers, digits: readonly Digit[], loaded: LoadedDigits): Promise<boolean> {
+  say(headline(`The same searches: ${names.collection} in Milvus A | ${names.restored} in Milvus B`));
+  const comparisons: Comparison[] = [];
+  for (const query of chooseQueries(digits, loaded.deleted)) {
+    const comparison = {
+      query,
+      source: await search(servers.a, names.collection, query),
+      restored: await search(servers.b, names.restored, query),
+    };
+    comparisons.push(comparison);
+    say(`\n${indented(comparisonText(comparison))}`);
+  }
+  const agreement = agreementOf(comparisons);
+  say(
+    `\n${indented(`The top tens agree at ${(agreement * 100).toFixed(1)} % of their ranks (same digit, same distance).`)}`,
+  );
+
+  const rows = {
+    inserted: loaded.inserted,
+    deleted: loaded.deleted.size,
+    source: await countRows(servers.a, names.collection),
+    restored: await countRows(servers.b, names.restored),
+  };
+  say(`\n${indented(rowsText(rows))}`);
+  const complete = rows.source === rows.inserted - rows.deleted && rows.restored === rows.source;
+  if (!complete)
+    say(indented(`The counts differ: ${count(rows.inserted - rows.deleted)} were expected on both sides.`));
+  return agreement === 1 && complete;
+}
+
+async function withServers<T>(use: (servers: Servers) => Promise<T>): Promise<T> {
+  const clients: MilvusClient[] = [];
+  try {
+    for (const { address } of milvusServers) clients.push(await connectClient(address));
+    const [a, b] = clients;
+    if (a === undefined || b === undefined)
+      throw new LocalStackError("The local stack has fewer than two Milvus servers.");
+    return await use({ a, b });
+  } finally {
+    await Promise.all(clients.map((client) => client.closeConnection()));
+  }
+}
+
+function howToGoOn(): string {
+  return [
+    headline("The local stack is still there"),
+    indented(
+      [
+        "$ . .local/aws.env",
+        `$ ${commandLine(["--config", configs.b, "list"])}`,
+        `$ ${commandLine(["--config", configs.b, "get", "-n", names.backup])}`,
+        `$ ${commandLine(["executions"])}`,
+        "$ npm run local -- down",
+      ].join("\n"),
+    ),
+  ].join("\n");
+}
