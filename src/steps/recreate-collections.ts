@@ -1,7 +1,7 @@
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../core/messages.ts";
 import { qualifiedName } from "../core/names.ts";
 import type { PlannedRestore, RestorePlan } from "../core/restore-plan.ts";
-import { type CollectionRecord, restoreWorkLayout } from "../core/restore-work.ts";
+import { type CollectionRecord, type ImportRecord, restoreWorkLayout } from "../core/restore-work.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { Milvus } from "../ports/milvus.ts";
 import type { StepContext } from "../ports/step-context.ts";
@@ -32,6 +32,7 @@ export async function recreateCollections(
   const earlier = (await readWorkJsonIfThere<CollectionRecord[]>(context, recordKey)) ?? [];
   const records: CollectionRecord[] = [];
   for (const collection of plan.collections) records.push(await recreate(collection, earlier, milvus));
+  await forgetLostImports(plan, earlier, records, context);
   await writeWorkJson(context, recordKey, records);
   return { outcome: "recreated", collections: plan.collections.length };
 }
@@ -72,6 +73,33 @@ async function recreate(
     rowsBefore: rows.toString(),
     importsBefore: imports.map((task) => task.id),
   };
+}
+
+/**
+ * Somebody dropped what an earlier run had made (its unfinished collection): the rows imported there are gone with it, so its
+ * imports are submitted again. Written before the new collection is recorded: a run that ends in between does this again.
+ */
+async function forgetLostImports(
+  plan: RestorePlan,
+  earlier: readonly CollectionRecord[],
+  records: readonly CollectionRecord[],
+  context: StepContext,
+): Promise<void> {
+  const ids = new Map(records.map(({ target, id }) => [target, id]));
+  const lost = new Set(earlier.filter(({ target, id }) => ids.get(target) !== id).map(({ target }) => target));
+  if (lost.size === 0) return;
+  const tasks = new Set(
+    plan.collections
+      .filter(({ target }) => lost.has(qualifiedName(target)))
+      .flatMap(({ imports }) => imports.map(({ task }) => task)),
+  );
+  const key = restoreWorkLayout(plan.restoreId).imports;
+  const submitted = (await readWorkJsonIfThere<ImportRecord[]>(context, key)) ?? [];
+  await writeWorkJson(
+    context,
+    key,
+    submitted.filter(({ task }) => !tasks.has(task)),
+  );
 }
 
 /** An earlier run got as far as the rename: the collection stands complete under its target name. */
