@@ -1,3 +1,4 @@
+import type { BackupInput } from "./messages.ts";
 import { checkBackupName } from "./names.ts";
 
 /**
@@ -5,10 +6,28 @@ import { checkBackupName } from "./names.ts";
  * that running the step again gives the same name.
  */
 export function defaultBackupName(startTime: string): string {
-  return `backup_${new Date(startTime).toISOString().slice(0, 19).replace(/[-T:]/g, "_")}`;
+  return `backup_${timestamp(startTime)}`;
 }
 
-/** The name a backup execution is about; throws InvalidInput where the one given is not valid. */
-export function backupNameOf(input: { backupName?: string | undefined }, startTime: string): string {
-  return checkBackupName(input.backupName ?? defaultBackupName(startTime));
+/**
+ * The name a backup execution is about: the one given, or one made from the time: `nightly_2026_11_21_03_00_00` for a schedule.
+ * Throws InvalidInput where the one given is not valid.
+ */
+export function backupNameOf(
+  input: Pick<BackupInput, "backupName" | "schedule" | "scheduledTime">,
+  startTime: string,
+): string {
+  if (input.backupName !== undefined) return checkBackupName(input.backupName);
+  if (input.schedule === undefined) return checkBackupName(defaultBackupName(startTime));
+  const scheduled = input.scheduledTime !== undefined && isTime(input.scheduledTime) ? input.scheduledTime : startTime;
+  return checkBackupName(`${input.schedule}_${timestamp(scheduled)}`);
+}
+
+function timestamp(time: string): string {
+  return new Date(time).toISOString().slice(0, 19).replace(/[-T:]/g, "_");
+}
+
+/** Emulators of EventBridge Scheduler hand on the text `<aws.scheduler.scheduled-time>` itself. */
+function isTime(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}T/.test(text) && !Number.isNaN(Date.parse(text));
 }

@@ -31,6 +31,16 @@ const manifestFile = z.object({
 });
 export type ManifestFile = z.infer<typeof manifestFile>;
 
+/** Which schedule made a backup; retention deletes by nothing else. */
+export const madeBySchedule = z.object({
+  /** As pipeline.yaml names it. */
+  name: z.string().min(1),
+  environment: z.string().min(1),
+  /** ARN of the state machine that made it: two deployments may have a schedule of the same name. */
+  stateMachine: z.string().min(1),
+});
+export type MadeBySchedule = z.infer<typeof madeBySchedule>;
+
 const manifestPart = manifestFile.extend({
   collectionId: z.string(),
   /** How many objects it lists, and their bytes together. */
@@ -46,6 +56,8 @@ export const manifestIndex = z.object({
   /** ISO 8601. */
   created: z.string(),
   pipelineVersion: z.string(),
+  /** Absent in a backup that no schedule made. */
+  schedule: madeBySchedule.optional(),
   objects: z.number().int().min(0),
   bytes: z.number().int().min(0),
   /** The five meta files of the format. */

@@ -8,6 +8,11 @@ import * as z from "zod";
 
 const collectionList = z.array(z.string().min(1));
 
+/** Names schedules and restore triggers; it becomes a part of names of backups, executions and AWS resources. */
+export const scheduleName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, {
+  error: "use a letter or digit, then up to 39 of [A-Za-z0-9_-]",
+});
+
 /** Input of the state machine `backup`. */
 export const backupInput = z.strictObject({
   /** The registered environment to back up. */
@@ -18,6 +23,10 @@ export const backupInput = z.strictObject({
   collections: collectionList.optional(),
   /** `flush` (default) seals what is in memory; `skip_flush` takes what is sealed; `meta_only` copies no data. */
   strategy: z.enum(["flush", "skip_flush", "meta_only"]).optional(),
+  /** The schedule of pipeline.yaml that starts it: the backup is named after it and falls under its retention. */
+  schedule: scheduleName.optional(),
+  /** The time it was scheduled for, ISO 8601; anything else (a placeholder nobody filled in) is ignored. */
+  scheduledTime: z.string().optional(),
 });
 export type BackupInput = z.infer<typeof backupInput>;
 

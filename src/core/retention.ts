@@ -1,0 +1,95 @@
+import * as z from "zod";
+
+const count = z.number().int().min(1);
+
+/** How many backups of a schedule are kept; what any of the rules keeps is kept. At least one rule. */
+export const keepRules = z
+  .strictObject({
+    /** The newest so many. */
+    last: count.optional(),
+    /** The newest of each of the newest so many days that have one. */
+    daily: count.optional(),
+    /** The same for weeks (ISO 8601: they begin on Monday). */
+    weekly: count.optional(),
+    /** The same for months. */
+    monthly: count.optional(),
+  })
+  .refine((rules) => Object.values(rules).some((value) => value !== undefined), {
+    message: "must name at least one of last, daily, weekly, monthly; leave keep out to keep everything",
+  });
+export type KeepRules = z.infer<typeof keepRules>;
+
+/** A backup that a schedule made, as retention sees it. */
+export interface ScheduledBackup {
+  readonly name: string;
+  readonly created: Date;
+  /** It is complete, and its commit record is what its manifest says. */
+  readonly good: boolean;
+}
+
+export interface RetentionPlan {
+  /** Newest first, with the rules that keep it: `last`, `daily` ..., or `last good`. */
+  readonly keep: readonly { readonly name: string; readonly created: Date; readonly reasons: readonly string[] }[];
+  /** Oldest first. */
+  readonly remove: readonly ScheduledBackup[];
+}
+
+/**
+ * Which of a schedule's backups go. Only good ones count for a rule, so that a damaged one never stands for its day; a damaged one
+ * goes once a good one that is kept is newer. Whatever the rules say, the newest good one stays.
+ * @param timeZone where days, weeks and months begin
+ */
+export function planRetention(
+  backups: readonly ScheduledBackup[],
+  rules: KeepRules,
+  timeZone: string = "UTC",
+): RetentionPlan {
+  const newestFirst = backups.toSorted(
+    (a, b) => b.created.getTime() - a.created.getTime() || (a.name < b.name ? 1 : -1),
+  );
+  const good = newestFirst.filter((backup) => backup.good);
+  const [lastGood] = good;
+  // Nothing that is good: nothing that could take the place of what would go.
+  if (lastGood === undefined) {
+    return { keep: newestFirst.map(({ name, created }) => ({ name, created, reasons: ["nothing good"] })), remove: [] };
+  }
+  const reasons = new Map<string, string[]>([[lastGood.name, ["last good"]]]);
+  const keep = (name: string, reason: string) => reasons.set(name, [...(reasons.get(name) ?? []), reason]);
+  for (const { name } of good.slice(0, rules.last ?? 0)) keep(name, "last");
+  const calendar = calendarOf(timeZone);
+  for (const period of ["daily", "weekly", "monthly"] as const) {
+    const seen = new Set<string>();
+    for (const { name, created } of good) {
+      const bucket = calendar[period](created);
+      if (seen.has(bucket)) continue;
+      if (seen.size >= (rules[period] ?? 0)) break;
+      seen.add(bucket);
+      keep(name, period);
+    }
+  }
+  for (const { name, created } of newestFirst.filter((backup) => !backup.good)) {
+    if (created.getTime() > lastGood.created.getTime()) keep(name, "newer than the last good");
+  }
+  return {
+    keep: newestFirst.flatMap(({ name, created }) => {
+      const why = reasons.get(name);
+      return why === undefined ? [] : [{ name, created, reasons: why }];
+    }),
+    remove: newestFirst.filter(({ name }) => !reasons.has(name)).reverse(),
+  };
+}
+
+function calendarOf(timeZone: string) {
+  const format = new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
+  const daily = (time: Date) => format.format(time);
+  return {
+    daily,
+    weekly: (time: Date) => {
+      const day = new Date(`${daily(time)}T00:00:00Z`);
+      // The Monday of its week names the week.
+      day.setUTCDate(day.getUTCDate() - ((day.getUTCDay() + 6) % 7));
+      return day.toISOString().slice(0, 10);
+    },
+    monthly: (time: Date) => daily(time).slice(0, 7),
+  };
+}
