@@ -12,34 +12,10 @@ export interface S3Request {
   readonly key?: string | undefined;
 }
 
-const unreachableCodes = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ETIMEDOUT",
-  "EADDRNOTAVAIL",
-]);
-const brokenConnectionCodes = new Set(["ECONNRESET", "EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ECONNABORTED"]);
-const wrongKeyNames = new Set(["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "TokenRefreshRequired"]);
-const expiredNames = new Set(["ExpiredToken", "ExpiredTokenException", "RequestExpired"]);
-const busyNames = new Set([
-  "SlowDown",
-  "SlowDownRead",
-  "SlowDownWrite",
-  "ServiceUnavailable",
-  "RequestTimeout",
-  "InternalError",
-  "Throttling",
-  "ThrottlingException",
-  "TooManyRequestsException",
-  "RequestLimitExceeded",
-  "OperationAborted",
-]);
 const wrongRegionNames = new Set([
   "PermanentRedirect",
   "TemporaryRedirect",
+  "Redirect",
   "AuthorizationHeaderMalformed",
   "IllegalLocationConstraintException",
   "InvalidRegion",
@@ -48,7 +24,7 @@ const wrongRegionNames = new Set([
 /** Tells the faults of S3 requests apart, once for the whole pipeline; what is a PipelineError already stays what it is. */
 export function s3Error(error: unknown, request: S3Request): PipelineError {
   if (error instanceof PipelineError) return error;
-  const { name, message, status, code, region } = facts(error);
+  const { name, message, status, code, region, location } = facts(error);
   const { bucket, address, signer, action, key } = request;
   const details = { bucket, address, action, ...(key === undefined ? {} : { key }), reason: name };
   const at = `bucket ${bucket} at ${address}`;
@@ -104,12 +80,20 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
       cause,
     });
   }
-  if (wrongRegionNames.has(name) || status === 301) {
+  if (wrongRegionNames.has(name) || (status === 301 && region !== undefined)) {
     const lies = region === undefined ? "in another region" : `in region ${region}`;
     return new PipelineError(
       "StoreFailed",
       `${at} answers that it lies ${lies} (${name}): set region (or backupRegion) and the address to match`,
       { details: region === undefined ? details : { ...details, region }, cause },
+    );
+  }
+  if (status !== undefined && status >= 300 && status < 400 && status !== 304) {
+    const target = location === undefined ? "" : ` to ${location}`;
+    return new PipelineError(
+      "StoreFailed",
+      `${at} answers with a redirect${target} (HTTP ${status}), which is not followed: set address, port, useSSL and region to the store itself`,
+      { details, cause },
     );
   }
   if (status === 403 || name === "AccessDenied" || name === "AllAccessDisabled") {
@@ -146,42 +130,3 @@ function accessDenied(request: S3Request, on: string, message: string): string {
   return `${signer} is not allowed ${action} on ${on}: grant ${action} on ${resource} (${message})`;
 }
 
-interface Facts {
-  readonly name: string;
-  readonly message: string;
-  readonly status: number | undefined;
-  /** Node's code of a network or TLS fault. */
-  readonly code: string | undefined;
-  /** The region the store says the bucket lies in. */
-  readonly region: string | undefined;
-}
-
-/** Reads an SDK or network error without trusting its shape: error bodies differ between stores. */
-function facts(error: unknown): Facts {
-  const record = asRecord(error);
-  const metadata = asRecord(record.$metadata);
-  const headers = asRecord(asRecord(record.$response).headers);
-  const [first] = Array.isArray(record.errors) ? record.errors : [];
-  const code = text(record.code) ?? text(asRecord(record.cause).code) ?? text(asRecord(first).code);
-  const message = text(record.message) ?? "";
-  const status = typeof metadata.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
-  const expected = /expecting '([a-z0-9-]+)'/.exec(message)?.[1];
-  const region = text(headers["x-amz-bucket-region"]) ?? text(record.Region) ?? expected;
-  // SDK errors carry their name twice; `Code` is the one the store sent
-  const isNetworkCode = code !== undefined && /^(E[A-Z]+|ERR_|CERT_|DEPTH_|SELF_|UNABLE_)/.test(code);
-  return {
-    name: text(record.name) ?? "Error",
-    message: message === "" || message === "UnknownError" ? `HTTP ${status ?? "status unknown"}` : message,
-    status,
-    code: isNetworkCode ? code : undefined,
-    region,
-  };
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}

@@ -157,7 +157,14 @@ export class S3ObjectStore implements ObjectStore {
 
   async checkAccess(): Promise<void> {
     const request = { Bucket: this.bucket, Prefix: this.options.accessPrefix ?? "", MaxKeys: 1 };
-    await this.s3.request("s3:ListBucket", undefined, () => this.s3.client.send(new ListObjectsV2Command(request)));
+    const page = await this.s3.request("s3:ListBucket", undefined, () =>
+      this.s3.client.send(new ListObjectsV2Command(request)),
+    );
+    // a web page (a proxy's, or the console beside a MinIO) answers anything with success
+    if (page.Name === undefined && page.KeyCount === undefined && page.IsTruncated === undefined) {
+      const reason = `${this.label}: what answers there is no object store: check address and port`;
+      throw new PipelineError("StoreFailed", reason, { details: { bucket: this.bucket } });
+    }
   }
 
   /** Which bucket of which store with whose credentials; holds no secret. */

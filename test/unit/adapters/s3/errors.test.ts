@@ -107,7 +107,21 @@ describe("faults of a store", () => {
       "StoreFailed",
       /in region eu-west-1/,
     ],
-    ["a redirect without a region", sdkError("301", 301), "StoreFailed", /in another region/],
+    [
+      "another region, without its name",
+      sdkError("TemporaryRedirect", 307, "re-send", { $response: { headers: { location: "http://x/" } } }),
+      "StoreFailed",
+      /in another region/,
+    ],
+    [
+      "a redirect of something before the store",
+      sdkError("301", 301, "moved", {
+        $response: { headers: { location: "https://store.example:8443/b?X-Amz-Signature=s" } },
+      }),
+      "StoreFailed",
+      /with a redirect to https:\/\/store\.example:8443 \(HTTP 301\)/,
+    ],
+    ["a redirect to nowhere", sdkError("302", 302), "StoreFailed", /with a redirect \(HTTP 302\).*useSSL/],
     [
       "anything else",
       sdkError("InvalidArgument", 400, "bad"),
