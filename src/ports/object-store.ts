@@ -39,8 +39,11 @@ export interface ObjectStore {
   /** Deletes single keys; a key that is not there is no error. */
   deleteKeys(keys: readonly string[]): Promise<void>;
 
-  /** Throws BucketNotFound, StoreUnreachable or StoreAccessDenied, each with what to do; returns where all is well. */
-  checkAccess(): Promise<void>;
+  /**
+   * Throws BucketNotFound, StoreUnreachable or StoreAccessDenied, each with what to do; returns where all is well.
+   * @param prefix below what to look: the store's root path unless said otherwise, since a policy may grant no more
+   */
+  checkAccess(prefix?: string): Promise<void>;
 }
 
 export interface PutTextOptions {

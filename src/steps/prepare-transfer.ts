@@ -28,10 +28,12 @@ export async function prepareTransfer(
   const backupName = checkBackupName(input.backupName);
   const [from, to] = await Promise.all([context.environments.get(input.from), context.environments.get(input.to)]);
   checkDistinct(from, to);
-  const [source, destination] = await Promise.all([openBackupStore(context, from), openBackupStore(context, to)]);
-
   const fromLayout = backupLayout(from.backupStorage.rootPath, backupName);
   const toLayout = backupLayout(to.backupStorage.rootPath, backupName);
+  const [source, destination] = await Promise.all([
+    openBackupStore(context, from, fromLayout),
+    openBackupStore(context, to, toLayout),
+  ]);
   const { backup, text, warnings } = await readCommitted(source, fromLayout, backupName);
   const alreadyThere = await holdsBackup(destination, toLayout, backupName, text);
   await acquireBackupLease(context, destination, to, backupName, execution.id);
@@ -72,9 +74,14 @@ function checkDistinct(from: Environment, to: Environment): void {
   );
 }
 
-async function openBackupStore(context: StepContext, { name }: Environment): Promise<ObjectStore> {
+/** Asks for no more than the backup itself: a grant in another account may reach no further. */
+async function openBackupStore(
+  context: StepContext,
+  { name }: Environment,
+  layout: BackupLayout,
+): Promise<ObjectStore> {
   const store = await context.openStore({ environment: name, side: "backup" });
-  await store.checkAccess();
+  await store.checkAccess(layout.root);
   return store;
 }
 

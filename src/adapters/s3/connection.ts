@@ -2,16 +2,19 @@ import { createHash } from "node:crypto";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { StorageCredentials, StorageSettings } from "../../core/environment.ts";
+import { awsRegionOfHost, storeIdentity } from "../../core/storage-identity.ts";
+import { assumedRole } from "./assumed-role.ts";
 
 /** One account's way into one object store; buckets of it share the client. */
 export interface S3Connection {
   readonly client: S3Client;
   /** `127.0.0.1:9000`, for messages. */
   readonly address: string;
-  /** Equal for two connections that reach one object store: every AWS region is one store, since CopyObject spans regions. */
+  /** What requests are signed for, for messages. */
+  readonly region: string;
+  /** Equal for two connections that reach one object store (storeIdentity in core). */
   readonly endpointIdentity: string;
   /** Equal for two connections that sign with the same key or role. Holds no secret. */
   readonly credentialsIdentity: string;
@@ -21,9 +24,10 @@ export interface S3Connection {
   readonly dialect: "s3" | "gcp";
 }
 
-/** The host of an S3 endpoint of AWS, global, regional or VPC; the region is the first group. */
-const awsHost = /(?:^|\.)s3(?:[.-]dualstack)?(?:[.-]([a-z0-9-]+))?(?:\.vpce)?\.amazonaws\.com(?:\.cn)?$/;
-const googleHost = /(?:^|\.)storage\.googleapis\.com$/;
+/** Hosts other than AWS's that name buckets in front, whatever the storage type (minio-go 7.0.97: Google, Alibaba). */
+const virtualHosts = /(?:^|\.)(?:storage\.googleapis\.com|aliyuncs\.com)$/;
+/** The region in the host of Alibaba's OSS (`oss-cn-hangzhou[-internal].aliyuncs.com`) and of Tencent's COS. */
+const regionInHost = /^(?:oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com|cos\.([a-z0-9-]+)\.myqcloud\.com)$/;
 
 export interface S3Endpoint {
   /** `https://s3.eu-west-1.amazonaws.com`, `http://127.0.0.1:9000`. */
@@ -36,25 +40,28 @@ export interface S3Endpoint {
 
 /**
  * Where and how a store is addressed, as milvus-backup 0.5 does through minio-go: virtual-hosted for ali and tencent and for the
- * hosts of AWS and Google, path style for everything else (MinIO, other S3-compatible stores).
+ * hosts of AWS, Google and Alibaba, path style for everything else (MinIO, other S3-compatible stores). A region that is not given
+ * is read from the host where the host names it; minio-go asks the store for it, which takes a grant of its own.
  */
 export function s3Endpoint(settings: StorageSettings): S3Endpoint {
-  const aws = awsHost.exec(settings.address);
-  const regionOfHost = aws?.[1] === "external-1" ? undefined : aws?.[1];
-  const region = settings.region || regionOfHost || (settings.type === "gcp" ? "auto" : "us-east-1");
+  const { type, useSSL, port } = settings;
+  const given = settings.address.toLowerCase();
+  const regionOfAws = awsRegionOfHost(given);
+  const [, ...regionsOfHost] = regionInHost.exec(given) ?? [];
+  const regionOfHost = regionOfAws || regionsOfHost.find((region) => region !== undefined);
+  const region = type === "gcp" ? "auto" : settings.region || regionOfHost || "us-east-1";
   // the global host answers other regions with a redirect: ask the right one at once
-  const host = settings.address === "s3.amazonaws.com" ? `s3.${region}.amazonaws.com` : settings.address;
-  const scheme = settings.useSSL ? "https" : "http";
+  const host = given === "s3.amazonaws.com" ? `s3.${region}.amazonaws.com` : given;
+  const scheme = useSSL ? "https" : "http";
   const bracketed = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  const standardPort = settings.useSSL ? 443 : 80;
-  const address = `${bracketed}:${settings.port}`;
-  const url = `${scheme}://${settings.port === standardPort ? bracketed : address}`;
-  const alwaysVirtual = settings.type === "ali" || settings.type === "tencent";
+  const standardPort = useSSL ? 443 : 80;
+  const address = `${bracketed}:${port}`;
+  const url = `${scheme}://${port === standardPort ? bracketed : address}`;
+  const alwaysVirtual = type === "ali" || type === "tencent";
   // a dot in the bucket's name makes a host that no wildcard certificate covers
-  const fitsCertificate = !(settings.useSSL && settings.bucket.includes("."));
-  const virtualHost = alwaysVirtual || ((aws !== null || googleHost.test(host)) && fitsCertificate);
-  const identity = aws === null ? url : host.endsWith(".cn") ? "aws-cn" : "aws";
-  return { url, address, region, forcePathStyle: !virtualHost, identity };
+  const fitsCertificate = !(useSSL && settings.bucket.includes("."));
+  const virtualHost = alwaysVirtual || ((regionOfAws !== undefined || virtualHosts.test(host)) && fitsCertificate);
+  return { url, address, region, forcePathStyle: !virtualHost, identity: storeIdentity(settings) };
 }
 
 /**
@@ -77,6 +84,7 @@ export function connectS3(settings: StorageSettings): S3Connection {
   return {
     client: withContentMd5(new S3Client(config)),
     address: endpoint.address,
+    region: endpoint.region,
     endpointIdentity: endpoint.identity,
     credentialsIdentity: credentialsIdentity(settings.credentials),
     signer: signerOf(settings.credentials),
@@ -90,8 +98,9 @@ export function connectOwnS3(): S3Connection {
   return {
     // an endpoint that is not AWS's (an emulator) has no host names for buckets
     client: withContentMd5(new S3Client({ ...commonConfig(), forcePathStyle: endpoint !== undefined })),
+    region: process.env.AWS_REGION ?? "us-east-1",
     address: endpoint === undefined ? "s3.amazonaws.com" : new URL(endpoint).host,
-    endpointIdentity: endpoint ?? "aws",
+    endpointIdentity: endpoint === undefined ? "aws" : identityOfUrl(new URL(endpoint)),
     credentialsIdentity: "own",
     signer: "the pipeline's own role",
     dialect: "s3",
@@ -122,21 +131,17 @@ function credentialsOf(credentials: StorageCredentials, region: string): S3Clien
       ...(credentials.token === "" ? {} : { sessionToken: credentials.token }),
     };
   }
-  if (credentials.roleArn === "") return undefined;
-  return fromTemporaryCredentials({
-    params: {
-      RoleArn: credentials.roleArn,
-      RoleSessionName: "milvus-backup",
-      ...(credentials.externalId === "" ? {} : { ExternalId: credentials.externalId }),
-    },
-    clientConfig: { region, ...(credentials.iamEndpoint === "" ? {} : { endpoint: credentials.iamEndpoint }) },
-  });
+  return credentials.roleArn === "" ? undefined : assumedRole(credentials, region);
+}
+
+function identityOfUrl({ protocol, hostname, port }: URL): string {
+  return storeIdentity({ address: hostname, port: Number(port || (protocol === "https:" ? 443 : 80)) });
 }
 
 function credentialsIdentity(credentials: StorageCredentials): string {
   return credentials.kind === "static"
     ? `key:${credentials.accessKeyId}`
-    : `role:${credentials.roleArn}:${credentials.externalId === "" ? "" : "external-id"}`;
+    : `role:${credentials.roleArn}:${credentials.iamEndpoint}`;
 }
 
 function signerOf(credentials: StorageCredentials): string {

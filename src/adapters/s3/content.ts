@@ -1,4 +1,4 @@
-import { HeadObjectCommand, type HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+import { HeadObjectCommand, type HeadObjectCommandOutput, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { PipelineError } from "../../core/errors.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
@@ -24,12 +24,32 @@ export function hidesMd5(response: { ServerSideEncryption?: string; SSECustomerA
 /** undefined where the object does not exist. */
 export async function headObject(bucket: S3Bucket, key: string): Promise<HeadObjectCommandOutput | undefined> {
   try {
-    return await bucket.request("s3:GetObject", key, () =>
-      bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key, ChecksumMode: "ENABLED" })),
+    return await tellingMissing(bucket, key, () =>
+      bucket.request("s3:GetObject", key, () =>
+        bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key, ChecksumMode: "ENABLED" })),
+      ),
     );
   } catch (error) {
     if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
     throw error;
+  }
+}
+
+/**
+ * Runs a read of one key. AWS tells a missing key from a forbidden one only to those who may list the whole bucket: where the grant is
+ * narrower (`s3:prefix`), a listing below that very key settles it, and what is missing is an ObjectNotFound as everywhere else.
+ */
+export async function tellingMissing<T>(bucket: S3Bucket, key: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.name !== "StoreAccessDenied") throw error;
+    const request = new ListObjectsV2Command({ Bucket: bucket.name, Prefix: key, MaxKeys: 1 });
+    const listed = await bucket.client.send(request).catch(() => undefined);
+    // a key sorts before everything that it is a prefix of
+    if (listed === undefined || listed.Contents?.[0]?.Key === key) throw error;
+    const missing = Object.assign(new Error("not listed"), { name: "NoSuchKey" });
+    return bucket.request("s3:GetObject", key, () => Promise.reject(missing));
   }
 }
 

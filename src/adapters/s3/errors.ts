@@ -1,4 +1,5 @@
 import { PipelineError } from "../../core/errors.ts";
+import { type Facts, factsOf, isBroken, isUnreachable } from "./faults.ts";
 
 /** What an S3 request was about, for the message of its error. Holds no secret. */
 export interface S3Request {
@@ -7,9 +8,17 @@ export interface S3Request {
   readonly address: string;
   /** Who signed: `access key ...min1`, `role arn:...`. */
   readonly signer: string;
+  /** The region it was signed for. */
+  readonly region?: string;
   /** The permission it needs: `s3:GetObject`. */
   readonly action: string;
   readonly key?: string | undefined;
+  /** What was listed, where that is what was asked. */
+  readonly prefix?: string | undefined;
+  /** Below what this bucket is used (`backup/`): a grant need not reach further. */
+  readonly scope?: string | undefined;
+  /** Bucket and key that a server-side copy reads, with the signer's permission. */
+  readonly copySource?: { readonly bucket: string; readonly key: string } | undefined;
 }
 
 const wrongRegionNames = new Set([
@@ -24,22 +33,23 @@ const wrongRegionNames = new Set([
 /** Tells the faults of S3 requests apart, once for the whole pipeline; what is a PipelineError already stays what it is. */
 export function s3Error(error: unknown, request: S3Request): PipelineError {
   if (error instanceof PipelineError) return error;
-  const { name, message, status, code, region, location } = facts(error);
+  const facts = factsOf(error);
+  const { name, message, status, code } = facts;
   const { bucket, address, signer, action, key } = request;
   const details = { bucket, address, action, ...(key === undefined ? {} : { key }), reason: name };
   const at = `bucket ${bucket} at ${address}`;
   const on = key === undefined ? at : `${key} in ${at}`;
   const cause = error;
 
-  if (code !== undefined && /SSL|TLS|CERT|EPROTO/.test(code)) {
+  if (code !== undefined && /SSL|TLS|CERT|EPROTO|UNABLE_TO/.test(code)) {
     return new PipelineError(
       "StoreUnreachable",
-      `no TLS connection to the object store at ${address} (${code}): check useSSL, the port and the certificate of the store`,
+      `no TLS connection to the object store at ${address} (${code}): check useSSL, the port and the certificate of the store ` +
+        "(a private authority's is trusted through NODE_EXTRA_CA_CERTS)",
       { details, cause },
     );
   }
-  const connectTimeout = name === "TimeoutError" && /without establishing a connection/.test(message);
-  if ((code !== undefined && unreachableCodes.has(code)) || connectTimeout) {
+  if (isUnreachable(facts)) {
     return new PipelineError(
       "StoreUnreachable",
       `the object store at ${address} cannot be reached (${code ?? "timeout"}): check address, port and useSSL, and that it is ` +
@@ -47,7 +57,7 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
       { details, cause },
     );
   }
-  if ((code !== undefined && brokenConnectionCodes.has(code)) || name === "TimeoutError" || message === "aborted") {
+  if (isBroken(facts)) {
     return new PipelineError("StoreBusy", `the connection to ${address} broke during ${action} on ${on}`, {
       details,
       cause,
@@ -67,35 +77,20 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
       { details, cause },
     );
   }
-  if (expiredNames.has(name)) {
+  if (facts.isExpired) {
     return new PipelineError("StoreAccessDenied", `${at}: the session token of ${signer} has expired: renew it`, {
       details,
       cause,
     });
   }
-  if (wrongKeyNames.has(name)) {
+  if (facts.isUnknownKey) {
     const what = name === "SignatureDoesNotMatch" ? "the secret key does not belong to" : "the store does not know";
     return new PipelineError("StoreAccessDenied", `${at}: ${what} ${signer} (${name}): correct the credentials`, {
       details,
       cause,
     });
   }
-  if (wrongRegionNames.has(name) || (status === 301 && region !== undefined)) {
-    const lies = region === undefined ? "in another region" : `in region ${region}`;
-    return new PipelineError(
-      "StoreFailed",
-      `${at} answers that it lies ${lies} (${name}): set region (or backupRegion) and the address to match`,
-      { details: region === undefined ? details : { ...details, region }, cause },
-    );
-  }
-  if (status !== undefined && status >= 300 && status < 400 && status !== 304) {
-    const target = location === undefined ? "" : ` to ${location}`;
-    return new PipelineError(
-      "StoreFailed",
-      `${at} answers with a redirect${target} (HTTP ${status}), which is not followed: set address, port, useSSL and region to the store itself`,
-      { details, cause },
-    );
-  }
+  if (isElsewhere(facts)) return elsewhere(facts, request, details, cause);
   if (status === 403 || name === "AccessDenied" || name === "AllAccessDisabled") {
     return new PipelineError("StoreAccessDenied", accessDenied(request, on, message), { details, cause });
   }
@@ -105,7 +100,7 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
   if (name === "PreconditionFailed" || status === 412) {
     return new PipelineError("ObjectNotFound", `${on} was replaced while it was read`, { details, cause });
   }
-  if (busyNames.has(name) || status === 429 || (status !== undefined && status >= 500)) {
+  if (facts.isBusy) {
     return new PipelineError("StoreBusy", `${at} is busy (${name}) on ${action}: ${message}`, { details, cause });
   }
   if (status === 404) {
@@ -118,15 +113,64 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
   return new PipelineError("StoreFailed", `${action} on ${on} failed: ${name}: ${message}`, { details, cause });
 }
 
-function accessDenied(request: S3Request, on: string, message: string): string {
-  const { signer, action, bucket } = request;
-  if (/sts:AssumeRole/.test(message)) {
-    return `${signer} cannot be assumed: its trust policy must allow the pipeline's role (and its external ID), and the pipeline's role sts:AssumeRole on it (${message})`;
-  }
-  const kms = /kms:[A-Za-z]+/.exec(message)?.[0];
-  if (kms !== undefined)
-    return `${signer} may not use the KMS key of bucket ${bucket}: grant ${kms} on it (${message})`;
-  const resource = action === "s3:ListBucket" ? `arn:aws:s3:::${bucket}` : `arn:aws:s3:::${bucket}/*`;
-  return `${signer} is not allowed ${action} on ${on}: grant ${action} on ${resource} (${message})`;
+/** A HEAD has no body: in another region it is refused with a bare 400 and a header that names the bucket's region. */
+function isElsewhere({ name, status, region }: Facts): boolean {
+  const redirected = status !== undefined && status >= 300 && status < 400 && status !== 304;
+  return wrongRegionNames.has(name) || redirected || (status === 400 && region !== undefined);
 }
 
+function elsewhere(
+  { name, region, location, status }: Facts,
+  request: S3Request,
+  details: PipelineError["details"],
+  cause: unknown,
+): PipelineError {
+  const { bucket, address } = request;
+  const signed = request.region === undefined ? "" : `, and the request was signed for region ${request.region}`;
+  const more = { ...details, ...(region === undefined ? {} : { region }) };
+  if (region === undefined && !wrongRegionNames.has(name)) {
+    const target = location === undefined ? "" : ` to ${location}`;
+    return new PipelineError(
+      "StoreFailed",
+      `bucket ${bucket} at ${address} answers with a redirect${target} (HTTP ${status ?? "?"}), which is not followed: set address, ` +
+        "port, useSSL and region (or those of backup) to the store itself",
+      { details: more, cause },
+    );
+  }
+  const lies = region === undefined ? "in another region" : `in region ${region}`;
+  const set = region === undefined ? "the bucket's own" : region;
+  const host = address.includes("amazonaws.com") && region !== undefined ? ` (s3.${region}.amazonaws.com)` : "";
+  return new PipelineError(
+    "StoreFailed",
+    `bucket ${bucket} at ${address} answers that it lies ${lies} (${name})${signed}: set region (or backupRegion) to ${set} and ` +
+      `address (or backupAddress)${host} to match`,
+    { details: more, cause },
+  );
+}
+
+function accessDenied(request: S3Request, on: string, message: string): string {
+  const { signer, action, bucket, copySource } = request;
+  const kms = /kms:[A-Za-z]+/.exec(message)?.[0];
+  if (kms !== undefined) {
+    return `${signer} may not use the KMS key of bucket ${bucket}: grant ${kms} on it (${message})`;
+  }
+  const grants = [grantOf(request)];
+  if (copySource !== undefined) grants.push(`s3:GetObject on arn:aws:s3:::${copySource.bucket}/*`);
+  return `${signer} is not allowed ${action} on ${on}: grant ${grants.join(" and ")} (${message})`;
+}
+
+/** The narrowest statement that lets such requests pass. */
+function grantOf({ action, bucket, key, prefix, scope }: S3Request): string {
+  const arn = `arn:aws:s3:::${bucket}`;
+  if (action === "s3:ListBucket") {
+    const within = narrowest(prefix, scope);
+    return `s3:ListBucket on ${arn}${within === "" ? "" : ` with s3:prefix like ${within}*`}`;
+  }
+  return `${action} on ${arn}/${narrowest(key, scope)}*`;
+}
+
+/** What a store is used below, where that covers what was asked; otherwise what was listed. */
+function narrowest(asked: string | undefined, scope: string | undefined): string {
+  if (scope !== undefined && scope !== "" && (asked ?? "").startsWith(scope)) return scope;
+  return asked?.endsWith("/") ? asked : "";
+}

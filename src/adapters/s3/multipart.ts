@@ -3,6 +3,7 @@ import {
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
 import pLimit from "p-limit";
 import { PipelineError } from "../../core/errors.ts";
@@ -50,6 +51,7 @@ export async function multipartUpload(
   },
 ): Promise<string> {
   const target = { Bucket: bucket.name, Key: key };
+  await abortAbandoned(bucket, key);
   const { UploadId: uploadId } = await bucket.request("s3:PutObject", key, () =>
     bucket.client.send(new CreateMultipartUploadCommand({ ...target, Metadata: options.metadata })),
   );
@@ -86,5 +88,23 @@ export async function multipartUpload(
     // the error that is thrown says what went wrong; a failed abort leaves parts for the bucket's lifecycle rule
     await bucket.client.send(new AbortMultipartUploadCommand({ ...target, UploadId: uploadId })).catch(() => undefined);
     throw error;
+  }
+}
+
+/**
+ * Removes the parts that a process left which was killed in the middle: hidden, and paid for until somebody does. Never fails, as
+ * not everybody who may write may list uploads; a bucket's lifecycle rule does the same later.
+ */
+async function abortAbandoned(bucket: S3Bucket, key: string): Promise<void> {
+  try {
+    const { Uploads = [] } = await bucket.client.send(
+      new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: key }),
+    );
+    for (const { Key, UploadId } of Uploads) {
+      if (Key !== key) continue;
+      await bucket.client.send(new AbortMultipartUploadCommand({ Bucket: bucket.name, Key, UploadId }));
+    }
+  } catch {
+    // the copy itself tells what is wrong with the store
   }
 }

@@ -18,7 +18,7 @@ import type {
 } from "../../ports/object-store.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
-import { headObject, sourceEtagMetadata, unquote } from "./content.ts";
+import { headObject, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
 import { copyStreamed } from "./streamed-copy.ts";
 
@@ -38,24 +38,24 @@ const parallelDeletes = 16;
 export class S3ObjectStore implements ObjectStore {
   readonly label: string;
   readonly bucket: string;
-  private readonly s3: S3Bucket;
-  private readonly options: S3ObjectStoreOptions;
+  readonly #s3: S3Bucket;
+  readonly #options: S3ObjectStoreOptions;
   /** Sources that this store refused to read server-side once: not asked again for every object. */
-  private readonly refusedSources = new Set<string>();
+  readonly #refusedSources = new Set<string>();
 
   constructor(connection: S3Connection, bucket: string, options: S3ObjectStoreOptions = {}) {
-    this.s3 = new S3Bucket(connection, bucket);
+    this.#s3 = new S3Bucket(connection, bucket, options.accessPrefix);
     this.bucket = bucket;
     this.label = `${bucket} at ${connection.address}`;
-    this.options = options;
+    this.#options = options;
   }
 
   async *list(prefix: string, options: { startAfter?: string } = {}): AsyncIterable<ObjectSummary> {
     let ContinuationToken: string | undefined;
     do {
       const request = { Bucket: this.bucket, Prefix: prefix, StartAfter: options.startAfter, ContinuationToken };
-      const page = await this.s3.request("s3:ListBucket", undefined, () =>
-        this.s3.client.send(new ListObjectsV2Command(request)),
+      const page = await this.#s3.request("s3:ListBucket", { prefix }, () =>
+        this.#s3.client.send(new ListObjectsV2Command(request)),
       );
       for (const { Key, Size, ETag } of page.Contents ?? []) {
         if (Key !== undefined) yield { key: Key, size: Size ?? 0, etag: unquote(ETag) };
@@ -69,8 +69,8 @@ export class S3ObjectStore implements ObjectStore {
     let ContinuationToken: string | undefined;
     do {
       const request = { Bucket: this.bucket, Prefix: prefix, Delimiter: "/", ContinuationToken };
-      const page = await this.s3.request("s3:ListBucket", undefined, () =>
-        this.s3.client.send(new ListObjectsV2Command(request)),
+      const page = await this.#s3.request("s3:ListBucket", { prefix }, () =>
+        this.#s3.client.send(new ListObjectsV2Command(request)),
       );
       for (const { Prefix } of page.CommonPrefixes ?? []) if (Prefix !== undefined) directories.push(Prefix);
       ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
@@ -79,21 +79,23 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async head(key: string): Promise<ObjectSummary | undefined> {
-    const found = await headObject(this.s3, key);
+    const found = await headObject(this.#s3, key);
     return found === undefined ? undefined : { key, size: found.ContentLength ?? 0, etag: unquote(found.ETag) };
   }
 
   async getText(key: string): Promise<string> {
-    return this.s3.request("s3:GetObject", key, async () => {
-      const found = await this.s3.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
-      return (await found.Body?.transformToString("utf-8")) ?? "";
-    });
+    return tellingMissing(this.#s3, key, () =>
+      this.#s3.request("s3:GetObject", key, async () => {
+        const found = await this.#s3.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
+        return (await found.Body?.transformToString("utf-8")) ?? "";
+      }),
+    );
   }
 
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
     const bytes = Buffer.from(body, "utf-8");
     try {
-      await this.s3.client.send(
+      await this.#s3.client.send(
         new PutObjectCommand({
           Bucket: this.bucket,
           Key: key,
@@ -101,6 +103,7 @@ export class S3ObjectStore implements ObjectStore {
           // also what a bucket with object lock insists on
           ContentMD5: createHash("md5").update(bytes).digest("base64"),
           ContentType: options.contentType ?? "application/octet-stream",
+          // Google's S3 interface has no conditional writes: harmless for leases, which lie in the pipeline's own work bucket
           ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
           ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),
         }),
@@ -108,7 +111,7 @@ export class S3ObjectStore implements ObjectStore {
       return true;
     } catch (error) {
       if ((options.ifAbsent || options.ifMatch !== undefined) && lostRace(error)) return false;
-      return this.s3.request("s3:PutObject", key, () => Promise.reject(error));
+      return this.#s3.request("s3:PutObject", key, () => Promise.reject(error));
     }
   }
 
@@ -125,17 +128,17 @@ export class S3ObjectStore implements ObjectStore {
       );
     }
     const existing = options.existing === undefined ? await this.head(key) : options.existing;
-    if (existing !== null && existing !== undefined && (await this.holds(existing, object))) {
+    if (existing !== null && existing !== undefined && (await this.#holds(existing, object))) {
       return { key, size: existing.size, etag: existing.etag, skipped: true };
     }
-    if (!this.mayCopyServerSide(source)) return copyStreamed(source.s3, object, this.s3, key);
-    const threshold = this.options.multipartCopyThresholdBytes ?? copyObjectLimitBytes;
+    if (!this.#mayCopyServerSide(source)) return copyStreamed(source.#s3, object, this.#s3, key);
+    const threshold = this.#options.multipartCopyThresholdBytes ?? copyObjectLimitBytes;
     try {
-      return await copyServerSide(source.s3, object, this.s3, key, threshold);
+      return await copyServerSide(source.#s3, object, this.#s3, key, threshold);
     } catch (error) {
-      if (!this.mayStreamInstead(source, error)) throw error;
-      this.refusedSources.add(source.identity);
-      return copyStreamed(source.s3, object, this.s3, key);
+      if (!this.#mayStreamInstead(source, error)) throw error;
+      this.#refusedSources.add(source.#identity);
+      return copyStreamed(source.#s3, object, this.#s3, key);
     }
   }
 
@@ -148,17 +151,17 @@ export class S3ObjectStore implements ObjectStore {
 
   async deleteKeys(keys: readonly string[]): Promise<void> {
     const limit = pLimit(parallelDeletes);
-    const perRequest = this.s3.connection.dialect === "gcp" ? 1 : keysPerDelete;
+    const perRequest = this.#s3.connection.dialect === "gcp" ? 1 : keysPerDelete;
     const groups = Array.from({ length: Math.ceil(keys.length / perRequest) }, (_, index) =>
       keys.slice(index * perRequest, (index + 1) * perRequest),
     );
-    await Promise.all(groups.map((group) => limit(() => this.deleteGroup(group))));
+    await Promise.all(groups.map((group) => limit(() => this.#deleteGroup(group))));
   }
 
-  async checkAccess(): Promise<void> {
-    const request = { Bucket: this.bucket, Prefix: this.options.accessPrefix ?? "", MaxKeys: 1 };
-    const page = await this.s3.request("s3:ListBucket", undefined, () =>
-      this.s3.client.send(new ListObjectsV2Command(request)),
+  async checkAccess(prefix: string = this.#options.accessPrefix ?? ""): Promise<void> {
+    const request = { Bucket: this.bucket, Prefix: prefix, MaxKeys: 1 };
+    const page = await this.#s3.request("s3:ListBucket", { prefix }, () =>
+      this.#s3.client.send(new ListObjectsV2Command(request)),
     );
     // a web page (a proxy's, or the console beside a MinIO) answers anything with success
     if (page.Name === undefined && page.KeyCount === undefined && page.IsTruncated === undefined) {
@@ -168,49 +171,57 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /** Which bucket of which store with whose credentials; holds no secret. */
-  private get identity(): string {
-    const { endpointIdentity, credentialsIdentity } = this.s3.connection;
+  get #identity(): string {
+    const { endpointIdentity, credentialsIdentity } = this.#s3.connection;
     return `${endpointIdentity} ${credentialsIdentity} ${this.bucket}`;
   }
 
-  private mayCopyServerSide(source: S3ObjectStore): boolean {
-    const mode = this.options.copyMode ?? "auto";
+  #mayCopyServerSide(source: S3ObjectStore): boolean {
+    const mode = this.#options.copyMode ?? "auto";
+    const oneStore = source.#s3.connection.endpointIdentity === this.#s3.connection.endpointIdentity;
+    if (mode === "server-side" && !oneStore) {
+      throw new PipelineError(
+        "InvalidEnvironment",
+        `copyMode is server-side, but ${source.label} and ${this.label} are in different object stores, and a store copies from its ` +
+          "own buckets only: set copyMode to auto or streamed",
+        { details: { key: "minio.copyMode", from: source.label, to: this.label } },
+      );
+    }
     if (mode !== "auto") return mode === "server-side";
-    const oneStore = source.s3.connection.endpointIdentity === this.s3.connection.endpointIdentity;
-    return oneStore && !this.refusedSources.has(source.identity);
+    return oneStore && !this.#refusedSources.has(source.#identity);
   }
 
   /** In one store with other credentials, a bucket policy decides whether the destination's key may read the source. */
-  private mayStreamInstead(source: S3ObjectStore, error: unknown): boolean {
-    const sameSigner = source.s3.connection.credentialsIdentity === this.s3.connection.credentialsIdentity;
-    if ((this.options.copyMode ?? "auto") !== "auto" || sameSigner) return false;
+  #mayStreamInstead(source: S3ObjectStore, error: unknown): boolean {
+    const sameSigner = source.#s3.connection.credentialsIdentity === this.#s3.connection.credentialsIdentity;
+    if ((this.#options.copyMode ?? "auto") !== "auto" || sameSigner) return false;
     const refusals = ["StoreAccessDenied", "BucketNotFound", "ObjectNotFound", "StoreFailed"];
     return error instanceof PipelineError && refusals.includes(error.name);
   }
 
   /** Whether what lies at the destination is a copy of this very object: by its ETag, or by what the copy noted about its source. */
-  private async holds(existing: ObjectSummary, object: ObjectSummary): Promise<boolean> {
+  async #holds(existing: ObjectSummary, object: ObjectSummary): Promise<boolean> {
     if (existing.size !== object.size) return false;
     if (existing.etag === object.etag) return true;
-    const found = await headObject(this.s3, existing.key);
+    const found = await headObject(this.#s3, existing.key);
     return found?.ContentLength === object.size && found.Metadata?.[sourceEtagMetadata] === object.etag;
   }
 
-  private async deleteGroup(keys: readonly string[]): Promise<void> {
+  async #deleteGroup(keys: readonly string[]): Promise<void> {
     const [only] = keys;
     if (keys.length === 1 && only !== undefined) {
       const request = new DeleteObjectCommand({ Bucket: this.bucket, Key: only });
-      await this.s3.request("s3:DeleteObject", only, () => this.s3.client.send(request));
+      await this.#s3.request("s3:DeleteObject", only, () => this.#s3.client.send(request));
       return;
     }
     const request = { Bucket: this.bucket, Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true } };
-    const answer = await this.s3.request("s3:DeleteObject", undefined, () =>
-      this.s3.client.send(new DeleteObjectsCommand(request)),
+    const answer = await this.#s3.request("s3:DeleteObject", {}, () =>
+      this.#s3.client.send(new DeleteObjectsCommand(request)),
     );
     const [refused] = answer.Errors ?? [];
     if (refused !== undefined) {
       const error = Object.assign(new Error(refused.Message ?? "not deleted"), { name: refused.Code ?? "StoreFailed" });
-      await this.s3.request("s3:DeleteObject", refused.Key, () => Promise.reject(error));
+      await this.#s3.request("s3:DeleteObject", { key: refused.Key }, () => Promise.reject(error));
     }
   }
 }

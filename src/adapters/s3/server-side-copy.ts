@@ -52,7 +52,8 @@ async function copyAtOnce(
   destination: S3Bucket,
   key: string,
 ): Promise<string> {
-  const copied = await destination.request("s3:PutObject", key, () =>
+  const about = { key, copySource: { bucket: source.name, key: object.key } };
+  const copied = await destination.request("s3:PutObject", about, () =>
     readingFrom(source, object, () =>
       destination.client.send(
         new CopyObjectCommand({
@@ -76,12 +77,13 @@ async function copyInParts(
   key: string,
   partSize: number,
 ): Promise<string> {
+  const about = { key, copySource: { bucket: source.name, key: object.key } };
   return multipartUpload(destination, key, {
     parts: splitIntoParts(object.size, partSize),
     parallel: parallelParts,
     metadata: { [sourceEtagMetadata]: object.etag },
     writePart: async (uploadId, part) => {
-      const copied = await destination.request("s3:PutObject", key, () =>
+      const copied = await destination.request("s3:PutObject", about, () =>
         readingFrom(source, object, () =>
           destination.client.send(
             new UploadPartCopyCommand({

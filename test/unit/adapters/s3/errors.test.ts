@@ -81,12 +81,6 @@ describe("faults of a store", () => {
       /grant kms:Decrypt/,
     ],
     [
-      "a role that may not be assumed",
-      sdkError("AccessDenied", 403, "User: x is not authorized to perform: sts:AssumeRole on resource: arn:r"),
-      "StoreAccessDenied",
-      /trust policy/,
-    ],
-    [
       "no credentials",
       sdkError("CredentialsProviderError", 0, "Could not load"),
       "StoreAccessDenied",
@@ -147,6 +141,46 @@ describe("faults of a store", () => {
   test("a bucket that may not be listed needs a grant on the bucket itself", () => {
     const { message } = s3Error(sdkError("AccessDenied", 403), { ...request, action: "s3:ListBucket", key: undefined });
     expect(message).toContain("grant s3:ListBucket on arn:aws:s3:::bucket-a (");
+  });
+
+  test("a grant need not reach further than what the bucket is used for", () => {
+    const denied = sdkError("AccessDenied", 403);
+    const used = { ...request, scope: "backup/" };
+
+    const listed = s3Error(denied, { ...used, action: "s3:ListBucket", key: undefined, prefix: "backup/n/meta/" });
+    const read = s3Error(denied, { ...used, key: "backup/n/meta/full_meta.json" });
+    const staged = s3Error(denied, { ...used, action: "s3:PutObject", key: "milvus-backup-staging/1" });
+
+    expect(listed.message).toContain("grant s3:ListBucket on arn:aws:s3:::bucket-a with s3:prefix like backup/* (");
+    expect(read.message).toContain("grant s3:GetObject on arn:aws:s3:::bucket-a/backup/* (");
+    expect(staged.message).toContain("grant s3:PutObject on arn:aws:s3:::bucket-a/* (");
+  });
+
+  test("a refused server-side copy may lack the grant on its source", () => {
+    const copySource = { bucket: "bucket-b", key: "backup/n/1" };
+    const { message } = s3Error(sdkError("AccessDenied", 403), { ...request, action: "s3:PutObject", copySource });
+
+    expect(message).toContain(
+      "grant s3:PutObject on arn:aws:s3:::bucket-a/* and s3:GetObject on arn:aws:s3:::bucket-b/*",
+    );
+  });
+
+  test("another region: bucket, both regions and what to set are named", () => {
+    const error = sdkError("400", 400, "UnknownError", {
+      $response: { headers: { "x-amz-bucket-region": "eu-west-1" } },
+    });
+    const { message, details } = s3Error(error, {
+      ...request,
+      address: "s3.us-east-1.amazonaws.com:443",
+      region: "us-east-1",
+    });
+
+    expect(message).toContain(
+      "bucket bucket-a at s3.us-east-1.amazonaws.com:443 answers that it lies in region eu-west-1",
+    );
+    expect(message).toContain("signed for region us-east-1: set region (or backupRegion) to eu-west-1");
+    expect(message).toContain("(s3.eu-west-1.amazonaws.com)");
+    expect(details).toMatchObject({ region: "eu-west-1" });
   });
 
   test("a 404 that is none of S3's comes from something else than an object store", () => {
