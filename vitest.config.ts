@@ -26,6 +26,16 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
+      {
+        test: {
+          name: "tutorials",
+          include: ["test/tutorials/**/*.test.ts"],
+          globalSetup: ["test/e2e/global-setup.ts"],
+          testTimeout: 600_000,
+          // The pages have names in common with each other and with the end-to-end tests: they run alone.
+          maxWorkers: 1,
+        },
+      },
     ],
   },
 });

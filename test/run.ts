@@ -36,7 +36,7 @@ await section("local stack", async () => {
   return { passed: 0, failed: 0 };
 });
 const env: Record<string, string> = takeDown === undefined ? {} : { MILVUS_BACKUP_TEST_STACK: "up" };
-for (const project of ["contract", "e2e"]) await section(project, () => runTests(project, env));
+for (const project of ["contract", "e2e", "tutorials"]) await section(project, () => runTests(project, env));
 await takeDown?.();
 
 const total = totalOf(sections.map(({ counts }) => counts));
