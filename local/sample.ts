@@ -74,6 +74,17 @@ export async function showSample(address: string, collection: string, say: Say):
   }
 }
 
+/** Drops a collection, if it is there. */
+export async function dropSample(address: string, collection: string, say: Say): Promise<void> {
+  const client = await connectClient(address);
+  try {
+    const dropped = await dropCollection(client, collection);
+    say(`${dropped ? "dropped" : "there was no"} ${collection} at ${address}`);
+  } finally {
+    await client.closeConnection();
+  }
+}
+
 async function nearest(client: MilvusClient, collection: string, id: number): Promise<string> {
   const { results } = await answered(
     "searching",
