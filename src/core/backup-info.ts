@@ -1,6 +1,7 @@
 import { allPartitions, parseLogKey } from "./backup-layout.ts";
 import {
   type BackupInfo,
+  type Binlog,
   backupInfo,
   binlog,
   type CollectionBackup,
@@ -45,10 +46,11 @@ function buildCollection(
 ): CollectionBackup {
   const { description, flushed } = collection;
   const collectionId = BigInt(description.id);
+  const byPartition = Map.groupBy(collection.segments, (segment) => segment.partitionId);
   const segmentsOf = (partitionId: string) =>
-    collection.segments
-      .filter((segment) => segment.partitionId === partitionId)
-      .map((segment) => buildSegment(collectionId, segment, receiptOf.get(segment.id)));
+    (byPartition.get(partitionId) ?? []).map((segment) =>
+      buildSegment(collectionId, segment, receiptOf.get(segment.id)),
+    );
   const partitions: PartitionBackup[] = collection.partitions.map((partition) => {
     const segments = segmentsOf(partition.id);
     return partitionBackup.create({
@@ -93,9 +95,14 @@ function buildSegment(
   segment: PlannedSegment,
   receipt: SegmentReceipt | undefined,
 ): SegmentBackup {
-  if (!receipt) throw new Error(`segment ${segment.id} has no receipt: finalize must not get here`);
+  if (!receipt) {
+    throw new PipelineError(
+      "CopyMismatch",
+      `segment ${segment.id} was planned, but no receipt says that it was copied. Start the same command again: what is copied is kept`,
+    );
+  }
   const insertLogs = byField(receipt.insertLogs);
-  const deltaLogs = receipt.deltaLogs.map(toBinlog);
+  const deltaLogs = receipt.deltaLogs.map(toBinlog).sort(byLogId);
   const global = segment.partitionId === allPartitions;
   return segmentBackup.create({
     segment_id: BigInt(segment.id),
@@ -114,14 +121,14 @@ function buildSegment(
 }
 
 function byField(logs: readonly CopiedLog[]): FieldBinlog[] {
-  const fields = new Map<bigint, CopiedLog[]>();
-  for (const log of logs) {
-    const fieldId = BigInt(logKeyOf(log).fieldId ?? "0");
-    fields.set(fieldId, [...(fields.get(fieldId) ?? []), log]);
-  }
+  const fields = Map.groupBy(logs, (log) => BigInt(logKeyOf(log).fieldId ?? "0"));
   return [...fields.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([fieldID, logsOfField]) => fieldBinlog.create({ fieldID, binlogs: logsOfField.map(toBinlog) }));
+    .map(([fieldID, logsOfField]) => fieldBinlog.create({ fieldID, binlogs: logsOfField.map(toBinlog).sort(byLogId) }));
+}
+
+function byLogId(a: Binlog, b: Binlog): number {
+  return a.log_id < b.log_id ? -1 : a.log_id > b.log_id ? 1 : 0;
 }
 
 function toBinlog(log: CopiedLog) {

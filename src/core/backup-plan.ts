@@ -1,15 +1,18 @@
 import type { LoadState } from "./backup-meta.ts";
+import type { MadeBySchedule } from "./manifest.ts";
 import type {
   CollectionDescription,
   DatabaseDescription,
   FieldDescription,
   FlushedCollection,
-  GarbageCollectionPause,
   IndexDescription,
   PartitionDescription,
+  SchemaDescription,
   SegmentDescription,
   SegmentState,
 } from "./milvus-descriptions.ts";
+import { isAtLeast } from "./milvus-version.ts";
+import { dynamicFieldId, toCollectionSchema } from "./schema-mapping.ts";
 
 /** Everything Prepare Backup learned from Milvus; a file in the work bucket that Finalize Backup turns into the metas. */
 export interface BackupPlan {
@@ -20,8 +23,9 @@ export interface BackupPlan {
   readonly milvusVersion: string;
   readonly databases: readonly DatabaseDescription[];
   readonly collections: readonly PlannedCollection[];
-  readonly garbageCollectionPause?: GarbageCollectionPause;
   readonly warnings: readonly string[];
+  /** Absent where no schedule started it. */
+  readonly schedule?: MadeBySchedule;
   /** For progress displays. */
   readonly totals: { readonly collections: number; readonly segments: number; readonly rows: string };
 }
@@ -73,6 +77,21 @@ export function selectSegments(
     if (segment.state === "Sealed" && !flushedIds.has(segment.id)) return false;
     return segment.rows > 0n || segment.isL0;
   });
+}
+
+/** Row ID and timestamp: Milvus keeps them beside the user's fields. */
+const systemFieldIds: readonly string[] = ["0", "1"];
+
+/**
+ * The fields of which every segment with rows has logs; undefined where nobody can tell: fields can be added to a collection since
+ * Milvus 2.6 (older segments have no logs of them), and its storage v2 keeps several fields in one log.
+ */
+export function expectedFieldIds(version: string, schema: SchemaDescription): string[] | undefined {
+  if (isAtLeast(version, "2.6.0")) return undefined;
+  // Described or not, the dynamic field has logs.
+  const dynamic = dynamicFieldId(toCollectionSchema(schema))?.toString();
+  const ids = [...systemFieldIds, ...schema.fields.map(({ fieldId }) => fieldId), ...(dynamic ? [dynamic] : [])];
+  return [...new Set(ids)];
 }
 
 /** Bytes of one value by Milvus's type number; for estimates only. */

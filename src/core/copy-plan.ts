@@ -30,6 +30,8 @@ export const copySegment = z.object({
   /** Rows by Milvus's count, decimal; a segment with rows must have insert logs. */
   rows: z.string(),
   isL0: z.boolean(),
+  /** Fields of which it must have insert logs, where that is known. */
+  fieldIds: z.array(z.string()).optional(),
   prefixes: z.array(copyPrefix),
 });
 export type CopySegment = z.infer<typeof copySegment>;

@@ -4,6 +4,8 @@ export function workLayout(machine: "backup" | "restore" | "transfer", execution
   return {
     root: `${root}/`,
     plan: `${root}/plan.json`,
+    /** What the execution holds outside of its own files (steps/held.ts). */
+    held: `${root}/held.json`,
     items: (attempt: number) => `${root}/items-${attempt}.json`,
     batch: (batch: string) => `${root}/batches/${batch}.json`,
     receipts: `${root}/receipts/`,
@@ -14,6 +16,8 @@ export function workLayout(machine: "backup" | "restore" | "transfer", execution
     /** Its mere presence asks running copies to stop before their next segment. */
     cancel: `${root}/cancelled`,
     failure: `${root}/failure.json`,
+    /** What the last step answers, whole: an execution's output is bounded. */
+    result: `${root}/result.json`,
   };
 }
 

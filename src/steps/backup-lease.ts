@@ -12,7 +12,7 @@ export async function acquireBackupLease(
   backupName: string,
   executionArn: string,
 ): Promise<void> {
-  await acquireLease(context, "backup", subjectOf(store, environment, backupName), executionArn);
+  await acquireLease(context, "backup", backupLeaseSubject(store, environment, backupName), executionArn);
 }
 
 /** Gives the backup name free; does nothing where another execution holds it. */
@@ -23,9 +23,10 @@ export async function releaseBackupLease(
   backupName: string,
   executionArn: string,
 ): Promise<void> {
-  await releaseLease(context, "backup", subjectOf(store, environment, backupName), executionArn);
+  await releaseLease(context, "backup", backupLeaseSubject(store, environment, backupName), executionArn);
 }
 
-function subjectOf(store: ObjectStore, environment: Environment, backupName: string): string {
+/** What identifies a backup name among executions: where the backup lies, not which environment names it. */
+export function backupLeaseSubject(store: ObjectStore, environment: Environment, backupName: string): string {
   return `${store.label} ${backupLayout(environment.backupStorage.rootPath, backupName).root}`;
 }

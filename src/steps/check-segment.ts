@@ -46,7 +46,7 @@ export function findProblem(
   }
   if (options.checkLogCounts) {
     for (const entry of insert) {
-      const problem = unequalLogCounts(entry);
+      const problem = unequalLogCounts(entry) ?? missingFields(entry, hasRows ? segment.fieldIds : undefined);
       if (problem !== undefined) {
         return { outcome: "inconsistent-logs", problem: `segment ${segment.segmentId}: ${problem}` };
       }
@@ -84,6 +84,14 @@ function unequalLogCounts({ prefix, objects }: ListedPrefix): string | undefined
   if (new Set(counts.values()).size <= 1) return undefined;
   const perField = [...counts].map(([field, count]) => `field ${field} ${count}`);
   return `its fields do not have the same number of logs below ${prefix.from}: ${perField.join(", ")}`;
+}
+
+/** A field without any log: unequal counts show only among the fields that have some. */
+function missingFields({ prefix, objects }: ListedPrefix, fieldIds: readonly string[] | undefined): string | undefined {
+  if (fieldIds === undefined) return undefined;
+  const present = new Set(objects.map(({ key }) => relativePath(prefix, key).split("/", 1)[0]));
+  const missing = fieldIds.filter((field) => !present.has(field));
+  return missing.length === 0 ? undefined : `it has no logs of field ${missing.join(", ")} below ${prefix.from}`;
 }
 
 /** The part of a key below its prefix. */

@@ -9,7 +9,9 @@ import { levelFiles } from "../core/meta-files.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { StepContext } from "../ports/step-context.ts";
-import { releaseBackupLease } from "./backup-lease.ts";
+import { readMeta } from "./get-backup.ts";
+import { readHeld } from "./held.ts";
+import { releaseLease } from "./lease.ts";
 import { removeStrayCopies } from "./remove-stray-copies.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 import { readCopyReceipts, readWorkJson } from "./work-files.ts";
@@ -52,17 +54,23 @@ export async function finalizeBackup(request: BackupStepRequest, context: StepCo
     return { outcome: "source-changed", ...totals };
   }
 
-  await commit(plan, receipts, environment, store, context);
-  await resumeGarbageCollection(plan, environment, context);
-  await releaseBackupLease(context, store, environment, plan.backupName, execution.id);
+  await commit({ plan, receipts, environment, created: execution.startTime }, store, context);
+  const held = await readHeld(context, layout);
+  if (held) {
+    await resumeGarbageCollection(held, environment, context);
+    await releaseLease(context, "backup", held.leaseSubject, execution.id);
+  }
   return { outcome: "backed-up", ...totals };
 }
 
 /** Data is there; then the level metas and the manifest; `full_meta.json` last. */
 async function commit(
-  plan: BackupPlan,
-  receipts: readonly CopyReceipt[],
-  environment: Environment,
+  {
+    plan,
+    receipts,
+    environment,
+    created,
+  }: { plan: BackupPlan; receipts: readonly CopyReceipt[]; environment: Environment; created: string },
   store: ObjectStore,
   context: StepContext,
 ): Promise<void> {
@@ -72,6 +80,10 @@ async function commit(
     receipts.flatMap(({ segments }) => segments),
   );
   const files = levelFiles(backup);
+  const present = await readMeta(store, layout.meta.full_meta);
+  // Written last, by an earlier run of this step: everything else is there.
+  if (present === files.full_meta) return;
+  if (present !== undefined) throw writtenByOthers(plan.backupName, store);
   const copied = receipts.flatMap(({ segments }) =>
     segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs].map(({ key }) => key)),
   );
@@ -81,16 +93,20 @@ async function commit(
     store.putText(layout.meta.collection_meta, files.collection_meta),
     store.putText(layout.meta.partition_meta, files.partition_meta),
     store.putText(layout.meta.segment_meta, files.segment_meta),
-    writeManifest(store, layout, plan, receipts, files, context.clock.now()),
+    writeManifest(store, layout, plan, receipts, files, created),
   ]);
   const written = await store.putText(layout.meta.full_meta, files.full_meta, { ifAbsent: true });
-  // A step that runs twice finds its own file; anything else belongs to somebody else.
   if (!written && (await store.getText(layout.meta.full_meta)) !== files.full_meta) {
-    throw new PipelineError(
-      "BackupExists",
-      `somebody else wrote backup ${plan.backupName} in ${store.label} while this one was copied; choose another name`,
-    );
+    throw writtenByOthers(plan.backupName, store);
   }
+}
+
+function writtenByOthers(backupName: string, store: ObjectStore): PipelineError {
+  return new PipelineError(
+    "BackupExists",
+    `somebody else wrote backup ${backupName} in ${store.label} while this one was copied; choose another name`,
+    { details: { key: "backupName" } },
+  );
 }
 
 function checkAttempts(unsettled: readonly SegmentReceipt[], attempt: number): void {

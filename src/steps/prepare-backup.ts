@@ -1,32 +1,24 @@
 import pLimit from "p-limit";
 import { backupLayout, milvusLayout } from "../core/backup-layout.ts";
 import { backupNameOf } from "../core/backup-name.ts";
-import {
-  type BackupPlan,
-  estimateRowBytes,
-  loadStateOf,
-  type PlannedCollection,
-  type PlannedSegment,
-  selectSegments,
-} from "../core/backup-plan.ts";
+import { type BackupPlan, estimateRowBytes, expectedFieldIds, type PlannedCollection } from "../core/backup-plan.ts";
 import type { CopyPrefix, CopySegment } from "../core/copy-plan.ts";
 import { uuidOf } from "../core/deterministic-id.ts";
 import type { Environment } from "../core/environment.ts";
 import { PipelineError } from "../core/errors.ts";
 import type { BackupStepRequest, PrepareBackupResult } from "../core/messages.ts";
-import type {
-  CollectionName,
-  FlushedCollection,
-  GarbageCollectionPause,
-  SegmentLogs,
-} from "../core/milvus-descriptions.ts";
-import { type Features, features } from "../core/milvus-version.ts";
-import { parseCollectionSelector, qualifiedName } from "../core/names.ts";
+import type { GarbageCollectionPause, SegmentLogs } from "../core/milvus-descriptions.ts";
+import { features } from "../core/milvus-version.ts";
+import { parseCollectionSelector } from "../core/names.ts";
+import { stateMachineOf } from "../core/state-machine-arn.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { Milvus } from "../ports/milvus.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { StepContext } from "../ports/step-context.ts";
-import { acquireBackupLease } from "./backup-lease.ts";
+import { backupLeaseSubject } from "./backup-lease.ts";
+import { CollectionPlanner } from "./collection-planner.ts";
+import { type Held, readHeld, writeHeld } from "./held.ts";
+import { acquireLease } from "./lease.ts";
 import { listDatabases, selectCollections } from "./select-collections.ts";
 import { readWorkJson, writeCopyBatches, writeWorkJson } from "./work-files.ts";
 
@@ -59,16 +51,26 @@ export async function prepareBackup(request: BackupStepRequest, context: StepCon
   const version = await milvus.version();
   const databases = await listDatabases(milvus, version);
   const names = await selectCollections(milvus, databases, selectors);
-  await acquireBackupLease(context, backupStore, environment, backupName, execution.id);
 
   const layout = workLayout("backup", execution.name);
+  let held: Held = (await readHeld(context, layout)) ?? {
+    leaseSubject: backupLeaseSubject(backupStore, environment, backupName),
+  };
+  await writeHeld(context, layout, held);
+  await acquireLease(context, "backup", held.leaseSubject, execution.id);
+  // Again, now that nobody else writes it: the execution that held the name may just have finished.
+  await checkNewBackup(backupStore, environment, backupName);
   const earlier = attempt > 0 ? await readWorkJson<BackupPlan>(context, layout.plan) : undefined;
 
   const metadataOnly = input.strategy === "meta_only";
   const warnings: string[] = [];
-  const pause = metadataOnly
-    ? undefined
-    : (earlier?.garbageCollectionPause ?? (await pauseGarbageCollection(milvus, environment, context, warnings)));
+  if (!metadataOnly && !held.garbageCollectionPause) {
+    const garbageCollectionPause = await pauseGarbageCollection(milvus, environment, context, warnings);
+    if (garbageCollectionPause) {
+      held = { ...held, garbageCollectionPause };
+      await writeHeld(context, layout, held);
+    }
+  }
   const planner = new CollectionPlanner(milvus, features(version), {
     flush: (input.strategy ?? "flush") === "flush",
     segments: !metadataOnly,
@@ -79,7 +81,7 @@ export async function prepareBackup(request: BackupStepRequest, context: StepCon
   const collections = planned.map(({ collection }) => collection);
 
   const segments = planned.flatMap(({ collection, logs }) =>
-    sizedCopySegments(collection, logs, environment, backupName),
+    sizedCopySegments(collection, logs, { environment, backupName, version }),
   );
   const plan: BackupPlan = {
     backupName,
@@ -88,8 +90,14 @@ export async function prepareBackup(request: BackupStepRequest, context: StepCon
     milvusVersion: version,
     databases: await describeDatabases(milvus, collections, databases, selectors.length === 0),
     collections,
-    ...(pause && { garbageCollectionPause: pause }),
     warnings: [...new Set([...(earlier?.warnings ?? []), ...warnings])],
+    ...(input.schedule !== undefined && {
+      schedule: {
+        name: input.schedule,
+        environment: input.environment,
+        stateMachine: stateMachineOf(execution.id),
+      },
+    }),
     totals: {
       collections: collections.length,
       segments: segments.length,
@@ -159,94 +167,16 @@ async function describeDatabases(
   );
 }
 
-/** Learns from Milvus all that a backup holds about one collection. */
-class CollectionPlanner {
-  readonly #milvus: Milvus;
-  readonly #features: Features;
-  readonly #options: { flush: boolean; segments: boolean; earlier: BackupPlan | undefined };
-
-  constructor(
-    milvus: Milvus,
-    serverFeatures: Features,
-    options: { flush: boolean; segments: boolean; earlier: BackupPlan | undefined },
-  ) {
-    this.#milvus = milvus;
-    this.#features = serverFeatures;
-    this.#options = options;
-  }
-
-  async plan(name: CollectionName): Promise<{ collection: PlannedCollection; logs: ReadonlyMap<string, SegmentLogs> }> {
-    const milvus = this.#milvus;
-    const flushed = await this.#flush(name);
-    const [description, partitions, indexes, progress] = await Promise.all([
-      milvus.describeCollection(name),
-      milvus.listPartitions(name),
-      milvus.listIndexes(name),
-      milvus.loadingProgress(name),
-    ]);
-    const loadState = loadStateOf(progress);
-    const listed = this.#options.segments ? await milvus.listSegments(name) : [];
-    const selected = selectSegments(listed, new Set(flushed?.segmentIds ?? []));
-    const logs = await this.#describeLogs(
-      name,
-      description.id,
-      selected.map(({ id }) => id),
-    );
-    const segments: PlannedSegment[] = selected.map((segment) => ({
-      id: segment.id,
-      partitionId: segment.partitionId,
-      rows: segment.rows.toString(),
-      isL0: segment.isL0,
-      storageVersion: segment.storageVersion,
-      virtualChannel: logs.get(segment.id)?.virtualChannel ?? "",
-    }));
-    const collection: PlannedCollection = {
-      description,
-      partitions: await Promise.all(
-        partitions.map(async (partition) => ({
-          ...partition,
-          // Single partitions can be loaded: a collection's progress is that of its loaded partitions only.
-          loadState:
-            loadState === "NotLoad" ? loadState : loadStateOf(await milvus.loadingProgress(name, partition.name)),
-        })),
-      ),
-      indexes,
-      loadState,
-      ...(flushed && { flushed }),
-      segments,
-    };
-    return { collection, logs };
-  }
-
-  async #flush(name: CollectionName): Promise<FlushedCollection | undefined> {
-    if (!this.#options.flush) return undefined;
-    const earlier = this.#options.earlier?.collections.find(
-      ({ description }) => qualifiedName(description.name) === qualifiedName(name),
-    )?.flushed;
-    return earlier ?? this.#milvus.flush(name);
-  }
-
-  async #describeLogs(
-    name: CollectionName,
-    collectionId: string,
-    segmentIds: readonly string[],
-  ): Promise<ReadonlyMap<string, SegmentLogs>> {
-    if (!this.#features.segmentDescription || segmentIds.length === 0) return new Map();
-    const logs = await this.#milvus.describeSegmentLogs(name, collectionId, segmentIds);
-    return new Map((logs ?? []).map((segment) => [segment.segmentId, segment]));
-  }
-}
-
 function sizedCopySegments(
   collection: PlannedCollection,
   logs: ReadonlyMap<string, SegmentLogs>,
-  environment: Environment,
-  backupName: string,
+  { environment, backupName, version }: { environment: Environment; backupName: string; version: string },
 ): { segment: CopySegment; bytes: number }[] {
   const from = milvusLayout(environment.storage.rootPath);
   const to = backupLayout(environment.backupStorage.rootPath, backupName);
   const collectionId = collection.description.id;
   const rowBytes = estimateRowBytes(collection.description.schema.fields);
+  const fieldIds = expectedFieldIds(version, collection.description.schema);
   return collection.segments.map((segment) => {
     const path = { collectionId, partitionId: segment.partitionId, segmentId: segment.id };
     const exact = logs.get(segment.id);
@@ -265,7 +195,14 @@ function sizedCopySegments(
       ...(exact && { only: exact.deltaLogs.flatMap(({ logIds }) => [...logIds]) }),
     };
     return {
-      segment: { ...path, rows: segment.rows, isL0: segment.isL0, prefixes: segment.isL0 ? [delta] : [insert, delta] },
+      segment: {
+        ...path,
+        rows: segment.rows,
+        isL0: segment.isL0,
+        // Where Milvus names a segment's exact logs, there is nothing to guess.
+        ...(fieldIds && !exact && !segment.isL0 && { fieldIds }),
+        prefixes: segment.isL0 ? [delta] : [insert, delta],
+      },
       bytes: Number(segment.rows) * rowBytes,
     };
   });

@@ -4,7 +4,8 @@ import { releasedFailure } from "../core/failure.ts";
 import type { BackupStepRequest, CaughtFailure, ReleaseResult } from "../core/messages.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { StepContext } from "../ports/step-context.ts";
-import { releaseBackupLease } from "./backup-lease.ts";
+import { readHeld } from "./held.ts";
+import { releaseLease } from "./lease.ts";
 import { recordFailure } from "./record-failure.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 import { readWorkJsonIfThere } from "./work-files.ts";
@@ -20,19 +21,19 @@ export async function releaseBackup(
   const { execution, input, failure } = request;
   const layout = workLayout("backup", execution.name);
   await recordFailure(context, layout, failure);
-  const plan = await readWorkJsonIfThere<BackupPlan>(context, layout.plan);
-  // Without a plan it failed before anything was paused, copied or held.
-  if (!plan) return releasedFailure(failure, "");
+  const held = await readHeld(context, layout);
+  if (!held) return releasedFailure(failure, "");
 
-  const environment = await context.environments.get(input.environment);
-  const store = await context.openStore({ environment: input.environment, side: "backup" });
+  if (held.garbageCollectionPause) {
+    await resumeGarbageCollection(held, await context.environments.get(input.environment), context);
+  }
+  await releaseLease(context, "backup", held.leaseSubject, execution.id);
+  const plan = await readWorkJsonIfThere<BackupPlan>(context, layout.plan);
   const backupName = backupNameOf(input, execution.startTime);
-  await resumeGarbageCollection(plan, environment, context);
-  await releaseBackupLease(context, store, environment, backupName, execution.id);
   return releasedFailure(
     failure,
-    plan.totals.segments === 0
+    !plan || plan.totals.segments === 0
       ? ""
-      : `segments already copied for ${backupName} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup delete -n ${backupName}" removes them`,
+      : `segments already copied for ${backupName} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup delete -n ${backupName} --incomplete" removes them`,
   );
 }

@@ -1,20 +1,20 @@
-import type { BackupPlan } from "../core/backup-plan.ts";
 import type { Environment } from "../core/environment.ts";
 import type { StepContext } from "../ports/step-context.ts";
+import type { Held } from "./held.ts";
 
 /**
  * Ends the GC pause that Prepare Backup took. Never throws: the pause ends by itself, and a backup is as good with it still on.
  * @returns whether nothing is paused any more
  */
 export async function resumeGarbageCollection(
-  plan: Pick<BackupPlan, "garbageCollectionPause">,
+  held: Pick<Held, "garbageCollectionPause">,
   environment: Environment,
   context: StepContext,
 ): Promise<boolean> {
-  if (!plan.garbageCollectionPause) return true;
+  if (!held.garbageCollectionPause) return true;
   try {
     const milvus = await context.connectMilvus(environment);
-    await milvus.resumeGarbageCollection(plan.garbageCollectionPause);
+    await milvus.resumeGarbageCollection(held.garbageCollectionPause);
     return true;
   } catch (error) {
     context.log.warn("garbage collection could not be resumed; the pause ends by itself", {

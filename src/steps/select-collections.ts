@@ -2,6 +2,7 @@ import { PipelineError } from "../core/errors.ts";
 import type { CollectionName } from "../core/milvus-descriptions.ts";
 import { features } from "../core/milvus-version.ts";
 import { type CollectionSelector, defaultDatabase, isSelected, qualifiedName } from "../core/names.ts";
+import { shortList } from "../core/short-list.ts";
 import type { Milvus } from "../ports/milvus.ts";
 
 /** The databases of a Milvus; servers before 2.2.9 know only the default one. */
@@ -42,12 +43,10 @@ export function checkEverySelectorFinds(
 ): void {
   const missing = selectors.filter((selector) => !found.some((name) => isSelected([selector], name)));
   if (missing.length === 0) return;
-  const names = missing.map(qualifiedName).join(", ");
-  const known = found.map(qualifiedName);
-  const shown = known.slice(0, 20).join(", ") + (known.length > 20 ? `, and ${known.length - 20} more` : "");
+  const there = found.length > 0 ? `; there is: ${shortList(found.map(qualifiedName), { limit: 20 })}` : "";
   throw new PipelineError(
     "CollectionNotFound",
-    `there is no collection ${names} ${where}${known.length > 0 ? `; there is: ${shown}` : ""}`,
+    `there is no collection ${shortList(missing.map(qualifiedName))} ${where}${there}`,
     { details: { key: "collections" } },
   );
 }

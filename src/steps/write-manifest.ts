@@ -1,4 +1,3 @@
-import pLimit from "p-limit";
 import { type BackupLayout, metaFileNames } from "../core/backup-layout.ts";
 import type { BackupPlan } from "../core/backup-plan.ts";
 import type { CopyReceipt } from "../core/copy-plan.ts";
@@ -7,43 +6,63 @@ import type { MetaFiles } from "../core/meta-files.ts";
 import { pipelineVersion } from "../core/pipeline-version.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 
-/** Parts are up to 12 MB each: a few at once keep memory small. */
+/** Parts are up to 12 MB each: only so many are in memory at once. */
 const partConcurrency = 4;
 
-/** Writes the checksummed list of everything in a backup, its metas included: the parts first, the index last. */
+/**
+ * Writes the checksummed list of everything in a backup, its metas included: the parts first, the index last.
+ * @param created ISO 8601
+ */
 export async function writeManifest(
   store: ObjectStore,
   layout: BackupLayout,
   plan: BackupPlan,
   receipts: readonly CopyReceipt[],
   metas: MetaFiles,
-  created: Date,
+  created: string,
 ): Promise<void> {
   const relative = (key: string) => key.slice(layout.root.length);
-  const limit = pLimit(partConcurrency);
-  const written: Promise<ManifestPart>[] = [];
-  const segments = receipts.flatMap((receipt) => receipt.segments);
-  for (const { description } of plan.collections) {
-    const logs = segments
-      .filter(({ collectionId }) => collectionId === description.id)
-      .flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]);
-    const keyOf = (part: number) => relative(layout.manifestPart(description.id, part));
-    for (const { part, text } of manifestParts(description.id, logs, layout.root, keyOf)) {
-      written.push(
-        limit(async () => {
-          await store.putText(layout.root + part.key, text, { contentType: "application/jsonl" });
-          return part;
-        }),
-      );
+  const printed = printParts(layout, plan, receipts);
+  const parts: ManifestPart[] = [];
+  // The writers share one generator: a part is printed when a writer is free for it.
+  const writer = async () => {
+    for (const { position, part, text } of printed) {
+      await store.putText(layout.root + part.key, text, { contentType: "application/jsonl" });
+      parts[position] = part;
     }
-  }
+  };
+  await Promise.all(Array.from({ length: partConcurrency }, writer));
   const index = printManifestIndex({
     backupName: plan.backupName,
     backupId: plan.backupId,
-    created: created.toISOString(),
+    created: new Date(created).toISOString(),
     pipelineVersion,
+    ...(plan.schedule && { schedule: plan.schedule }),
     metas: metaFileNames.map((name) => manifestFileOf(relative(layout.meta[name]), metas[name])),
-    parts: await Promise.all(written),
+    parts,
   });
   await store.putText(layout.manifest, index, { contentType: "application/json" });
+}
+
+function* printParts(
+  layout: BackupLayout,
+  plan: BackupPlan,
+  receipts: readonly CopyReceipt[],
+): Generator<{ position: number; part: ManifestPart; text: string }> {
+  const segments = Map.groupBy(
+    receipts.flatMap((receipt) => receipt.segments),
+    ({ collectionId }) => collectionId,
+  );
+  let position = 0;
+  for (const { description } of plan.collections) {
+    const logs = (segments.get(description.id) ?? []).flatMap(({ insertLogs, deltaLogs }) => [
+      ...insertLogs,
+      ...deltaLogs,
+    ]);
+    const keyOf = (part: number) => layout.manifestPart(description.id, part).slice(layout.root.length);
+    for (const printed of manifestParts(description.id, logs, layout.root, keyOf)) {
+      yield { position, ...printed };
+      position += 1;
+    }
+  }
 }
