@@ -85,7 +85,10 @@ class ImportPlanBuilder {
   }
 
   addPartition(partition: PartitionBackup): void {
-    const data = partition.segment_backups.filter((segment) => !segment.is_l0 && segment.binlogs.length > 0);
+    // Rows without logs are damage: kept here, so that the check of what lies in the backup finds it.
+    const data = partition.segment_backups.filter(
+      (segment) => !segment.is_l0 && (insertLogCount(segment) > 0 || segment.num_of_rows > 0n),
+    );
     // One import takes segments of one storage version.
     for (const [storageVersion, segments] of groupBy(data, ({ storage_version }) => storage_version.toString())) {
       const groups = groupsOf(segments);
@@ -111,9 +114,9 @@ class ImportPlanBuilder {
 
   /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
   #addJobs(partition: PartitionBackup, storageVersion: string, groups: readonly Group[]): void {
-    const { pairsPerJob } = this.#context.features;
-    for (let start = 0; start < groups.length; start += pairsPerJob) {
-      const chunk = groups.slice(start, start + pairsPerJob);
+    // In place a pair is a group; a staged pair is one segment.
+    const pairs = this.#context.inPlace ? groups : groups.flatMap(singleSegments);
+    for (const chunk of chunksOf(pairs, this.#context.features.pairsPerJob)) {
       this.#addImport(partition, storageVersion, chunk, this.#context.inPlace ? undefined : "pairs");
     }
   }
@@ -148,8 +151,7 @@ class ImportPlanBuilder {
   addL0(partition: string, phase: 1 | 2, segments: readonly SegmentBackup[]): void {
     const perJob = this.#context.features.multiL0PerJob ? this.#context.features.pairsPerJob : 1;
     for (const [storageVersion, members] of groupBy(segments, (segment) => segment.storage_version.toString())) {
-      for (let start = 0; start < members.length; start += perJob) {
-        const chunk = members.slice(start, start + perJob);
+      for (const chunk of chunksOf(members, perJob)) {
         const task = this.#nextTask();
         this.#imports.push({
           task,
@@ -226,6 +228,16 @@ function groupsOf(segments: readonly SegmentBackup[]): Group[] {
     segments: members,
     bytes: totalBytes(members),
   }));
+}
+
+function singleSegments({ groupId, segments }: Group): Group[] {
+  return segments.map((segment) => ({ groupId, segments: [segment], bytes: Number(segment.size) }));
+}
+
+function chunksOf<T>(values: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(values.length / size) }, (_, index) =>
+    values.slice(index * size, (index + 1) * size),
+  );
 }
 
 function worthStaging(groups: readonly Group[], mergedTasks: number): boolean {

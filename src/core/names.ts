@@ -18,13 +18,16 @@ export function checkBackupName(name: string): string {
 /** Milvus's own rule for names of collections, aliases, partitions and databases: a letter or `_` first, 255 characters at most. */
 const milvusNamePattern = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
 
-/** Throws InvalidInput where Milvus would not take `name` as the name of a `what` (`collection`, `database`). */
-export function checkMilvusName(what: string, name: string): string {
+/**
+ * Throws InvalidInput where Milvus would not take `name` as the name of a `what` (`collection`, `database`).
+ * @param key what of the input the name was made from, where that is not `what` itself
+ */
+export function checkMilvusName(what: string, name: string, key?: string): string {
   if (!milvusNamePattern.test(name)) {
     throw new PipelineError(
       "InvalidInput",
-      `${what} name ${JSON.stringify(name)} is not valid in Milvus: a letter or _ first, then letters, digits and _, 255 characters at most`,
-      { details: { key: what } },
+      `${key === undefined ? "" : `${key}: `}${what} name ${JSON.stringify(name)} is not valid in Milvus: a letter or _ first, then letters, digits and _, 255 characters at most`,
+      { details: { key: key ?? what } },
     );
   }
   return name;

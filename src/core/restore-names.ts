@@ -2,6 +2,7 @@ import { shortHash } from "./deterministic-id.ts";
 import { PipelineError } from "./errors.ts";
 import type { CollectionName } from "./milvus-descriptions.ts";
 import { checkMilvusName, isSelected, parseCollectionSelector, parseQualifiedName, qualifiedName } from "./names.ts";
+import { shortList } from "./short-list.ts";
 
 /** Which collection of the backup becomes which collection of the target. */
 export interface RestoreName {
@@ -24,15 +25,14 @@ export function nameRestoredCollections(
 ): RestoreName[] {
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
   const selected = inBackup.filter((name) => isSelected(selectors, name));
-  const renames = new Map(
-    Object.entries(input.renames ?? {}).map(([from, to]) => [qualifiedName(parseQualifiedName(from)), to]),
-  );
-  for (const from of renames.keys()) {
+  const renames = new Map<string, string>();
+  for (const [name, to] of Object.entries(input.renames ?? {})) {
+    const from = qualifiedName(parseQualifiedName(name));
+    if (renames.has(from)) throw invalidRename(`${from} is named twice`);
+    renames.set(from, to);
     if (!selected.some((name) => qualifiedName(name) === from)) {
-      throw new PipelineError(
-        "InvalidInput",
-        `renames: ${from} is not among the collections to restore (${selected.map(qualifiedName).join(", ") || "none"})`,
-        { details: { key: "renames" } },
+      throw invalidRename(
+        `${from} is not among the collections to restore (${shortList(selected.map(qualifiedName)) || "none"})`,
       );
     }
   }
@@ -50,9 +50,14 @@ function targetOf(source: CollectionName, renames: ReadonlyMap<string, string>, 
       : rename.includes(".")
         ? parseQualifiedName(rename)
         : { database: source.database, collection: rename };
-  checkMilvusName("database", target.database);
-  checkMilvusName("collection", target.collection);
+  const key = rename === undefined ? "suffix" : "renames";
+  checkMilvusName("database", target.database, key);
+  checkMilvusName("collection", target.collection, key);
   return target;
+}
+
+function invalidRename(problem: string): PipelineError {
+  return new PipelineError("InvalidInput", `renames: ${problem}`, { details: { key: "renames" } });
 }
 
 function checkDistinct(named: readonly RestoreName[]): void {
@@ -60,10 +65,8 @@ function checkDistinct(named: readonly RestoreName[]): void {
   for (const { source, target } of named) {
     const earlier = seen.get(qualifiedName(target));
     if (earlier !== undefined) {
-      throw new PipelineError(
-        "InvalidInput",
-        `${earlier} and ${qualifiedName(source)} would both become ${qualifiedName(target)}; name one of them in renames`,
-        { details: { key: "renames" } },
+      throw invalidRename(
+        `${earlier} and ${qualifiedName(source)} would both become ${qualifiedName(target)}; name one of them there`,
       );
     }
     seen.set(qualifiedName(target), qualifiedName(source));
@@ -86,11 +89,17 @@ export function restoreIdOf(
 
 const longestMilvusName = 255;
 
-/** The name a collection has until it is complete: `coll_bak_restoring_0123456789ab`. */
+/**
+ * The name a collection has until it is complete: `coll_bak_restoring_0123456789ab`. Two long names that begin alike still get two
+ * working names.
+ */
 export function workingName(target: CollectionName, restoreId: string): CollectionName {
   const ending = `_restoring_${restoreId}`;
+  const whole = target.collection + ending;
+  if (whole.length <= longestMilvusName) return { database: target.database, collection: whole };
+  const distinct = `_${shortHash(target.collection)}${ending}`;
   return {
     database: target.database,
-    collection: target.collection.slice(0, longestMilvusName - ending.length) + ending,
+    collection: target.collection.slice(0, longestMilvusName - distinct.length) + distinct,
   };
 }

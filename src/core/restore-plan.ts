@@ -77,7 +77,7 @@ export function planRestore(
 ): { restore: PlannedRestore; segments: ImportPlan["segments"]; warnings: readonly string[] } {
   const { options } = context;
   const target = features(context.version);
-  const working = options.skipCreate || !target.rename ? name.target : workingName(name.target, context.restoreId);
+  const working = plannedWorkingName(name.target, context);
   const imports: ImportPlan = options.metadataOnly
     ? { imports: [], segments: [] }
     : planImports({
@@ -102,12 +102,22 @@ export function planRestore(
             .filter((partition) => partition !== "_default"),
       indexes: options.indexes && !options.skipCreate ? toCreateIndexRequests(collection) : [],
       aliases: options.skipCreate ? [] : collection.aliases,
-      load: options.load && options.indexes ? loadOf(collection) : "none",
+      // A collection that was there before is loaded or not as its owner wants it.
+      load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",
       imports: imports.imports,
     },
     segments: imports.segments,
     warnings: options.skipCreate ? [] : damagedDefaults(collection.schema),
   };
+}
+
+/** The name a collection is restored under until it is complete: its target name where it exists, or cannot be renamed. */
+export function plannedWorkingName(
+  target: CollectionName,
+  context: { restoreId: string; version: string; options: Pick<RestoreOptions, "skipCreate"> },
+): CollectionName {
+  const renamed = !context.options.skipCreate && features(context.version).rename;
+  return renamed ? workingName(target, context.restoreId) : target;
 }
 
 /** The databases the targets need, with what the backup says of them; `default` is always there. */

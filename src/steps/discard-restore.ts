@@ -19,8 +19,11 @@ export async function discardRestore(
 ): Promise<void> {
   const databases = new Set(await milvus.listDatabases());
   for (const { working, target } of plan.collections) {
-    const ours = qualifiedName(working) !== qualifiedName(target);
-    if (ours && databases.has(working.database) && (await milvus.hasCollection(working))) {
+    if (qualifiedName(working) === qualifiedName(target)) {
+      context.log.warn("rows that a failed restore imported straight into its target stay there", {
+        collection: qualifiedName(target),
+      });
+    } else if (databases.has(working.database) && (await milvus.hasCollection(working))) {
       await milvus.dropCollection(working);
       context.log.info("dropped what a failed restore left", { collection: qualifiedName(working) });
     }

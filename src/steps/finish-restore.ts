@@ -1,9 +1,11 @@
+import pLimit from "p-limit";
 import type { Environment } from "../core/environment.ts";
 import { PipelineError } from "../core/errors.ts";
-import type { FinishRestoreResult, RestoredCollection, RestoreStepRequest } from "../core/messages.ts";
+import type { ExecutionRef, FinishRestoreResult, RestoredCollection, RestoreStepRequest } from "../core/messages.ts";
 import { qualifiedName } from "../core/names.ts";
 import type { PlannedRestore, RestorePlan } from "../core/restore-plan.ts";
-import { type CollectionRecord, type ImportRecord, restoreWorkLayout } from "../core/restore-work.ts";
+import { boundedResult } from "../core/restore-result.ts";
+import { type CollectionRecord, type ImportRecord, recordOf, restoreWorkLayout } from "../core/restore-work.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { Milvus } from "../ports/milvus.ts";
 import type { StepContext } from "../ports/step-context.ts";
@@ -15,6 +17,8 @@ const pollMilliseconds = 200;
 const closeWatchMilliseconds = 15_000;
 const longestWaitSeconds = 30;
 
+const collectionConcurrency = 8;
+
 /**
  * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now),
  * sets free aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
@@ -23,40 +27,60 @@ const longestWaitSeconds = 30;
 export async function finishRestore(request: RestoreStepRequest, context: StepContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
-  const [plan, environment] = await Promise.all([
+  const [plan, environment, done] = await Promise.all([
     readWorkJson<RestorePlan>(context, layout.plan),
     context.environments.get(input.environment),
+    readWorkJsonIfThere<FinishRestoreResult>(context, layout.result),
   ]);
-  const milvus = await context.connectMilvus(environment);
-  const made = await readWorkJson<CollectionRecord[]>(context, restoreWorkLayout(plan.restoreId).collections);
-  const imports = (await readWorkJsonIfThere<ImportRecord[]>(context, restoreWorkLayout(plan.restoreId).imports)) ?? [];
+  // An earlier run of this step ended while it cleaned up: the records it would need may be gone.
+  if (done) return finished(done, { plan, environment, execution }, context);
 
-  const finisher = new RestoreFinisher(milvus, made, imports);
-  for (const collection of plan.collections) await finisher.checkRows(collection);
-  for (const collection of plan.collections) await finisher.giveTargetName(collection, plan.dropExisting);
+  const milvus = await context.connectMilvus(environment);
+  const records = restoreWorkLayout(plan.restoreId);
+  const made = await readWorkJson<CollectionRecord[]>(context, records.collections);
+  const imports = (await readWorkJsonIfThere<ImportRecord[]>(context, records.imports)) ?? [];
   const warnings = [...plan.warnings];
+  const finisher = new RestoreFinisher(milvus, made, imports);
+  for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
+  for (const collection of plan.collections) await finisher.giveTargetName(collection, plan.dropExisting);
+  // From here on Release says that the collections are in place.
+  await writeWorkJson(context, layout.progress, { phase: "loading" });
   for (const collection of plan.collections) warnings.push(...(await finisher.createAliases(collection)));
   if (attempt === 0) for (const collection of plan.collections) await finisher.startLoading(collection);
 
-  const loaded = await waitForLoad(plan, finisher, context);
-  const collections = await Promise.all(plan.collections.map((collection) => finisher.describe(collection)));
-  const result = { backupName: plan.backupName, collections, warnings };
-  if (!loaded) {
-    await writeWorkJson(context, layout.progress, { phase: "loading" });
-    return { outcome: "loading", ...result, waitSeconds: Math.min(longestWaitSeconds, 2 ** attempt) };
+  if (!(await waitForLoad(plan, finisher, context))) {
+    const waitSeconds = Math.min(longestWaitSeconds, 2 ** attempt);
+    return { outcome: "loading", backupName: plan.backupName, collections: [], warnings: [], waitSeconds };
   }
-  await cleanUp(plan, environment, context, execution.id);
-  return { outcome: "restored", ...result, waitSeconds: 0 };
+  const limit = pLimit(collectionConcurrency);
+  const collections = await Promise.all(
+    plan.collections.map((collection) => limit(() => finisher.describe(collection))),
+  );
+  const result = { outcome: "restored", backupName: plan.backupName, collections, warnings, waitSeconds: 0 } as const;
+  await writeWorkJson(context, layout.result, result);
+  return finished(result, { plan, environment, execution }, context);
 }
 
 async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context: StepContext): Promise<boolean> {
   const deadline = context.clock.now().getTime() + closeWatchMilliseconds;
+  const limit = pLimit(collectionConcurrency);
+  let loading = plan.collections;
   for (;;) {
-    const states = await Promise.all(plan.collections.map((collection) => finisher.isLoaded(collection)));
-    if (states.every(Boolean)) return true;
+    const states = await Promise.all(loading.map((collection) => limit(() => finisher.isLoaded(collection))));
+    loading = loading.filter((_, index) => !states[index]);
+    if (loading.length === 0) return true;
     if (context.clock.now().getTime() >= deadline) return false;
     await context.clock.sleep(pollMilliseconds);
   }
+}
+
+async function finished(
+  result: FinishRestoreResult,
+  { plan, environment, execution }: { plan: RestorePlan; environment: Environment; execution: ExecutionRef },
+  context: StepContext,
+): Promise<FinishRestoreResult> {
+  await cleanUp(plan, environment, context, execution.id);
+  return boundedResult(result, workLayout("restore", execution.name).result);
 }
 
 async function cleanUp(
@@ -77,35 +101,43 @@ async function cleanUp(
 class RestoreFinisher {
   readonly #milvus: Milvus;
   readonly #made: readonly CollectionRecord[];
-  readonly #imports: ReadonlyMap<number, ImportRecord>;
+  readonly #imports: ReadonlyMap<string, ImportRecord>;
 
   constructor(milvus: Milvus, made: readonly CollectionRecord[], imports: readonly ImportRecord[]) {
     this.#milvus = milvus;
     this.#made = made;
-    this.#imports = new Map(imports.map((record) => [record.task, record]));
+    this.#imports = new Map(imports.map((record) => [importKey(record.collectionId, record.task), record]));
   }
 
-  /** Milvus must hold exactly the rows its imports reported, and without deletes exactly those of the backup. */
-  async checkRows(collection: PlannedRestore): Promise<void> {
+  /**
+   * Milvus must have imported exactly the rows of the backup, or with deletes no more than those, and hold what it imported.
+   * What stands under its target name was counted before it got it, and may have got rows since.
+   * @returns a warning where a collection that was there before (`skipCreate`) has got rows from elsewhere meanwhile
+   */
+  async checkRows(collection: PlannedRestore, first: boolean): Promise<string[]> {
+    const inPlace = isInPlace(collection);
+    if (inPlace ? !first : await this.#isRenamed(collection)) return [];
     const record = this.#recordOf(collection);
-    const name = (await this.#isRenamed(collection)) ? collection.target : collection.working;
-    const rows = (await this.#milvus.rowCount(name)) - BigInt(record.rowsBefore);
-    const inBackup = sum(collection.imports.map((planned) => planned.rows));
-    const imported = sum(collection.imports.map(({ task }) => this.#imports.get(task)?.rows ?? "0"));
-    const hasDeletes = collection.imports.some((planned) => planned.hasDeletes);
-    if (rows !== imported || (hasDeletes ? rows > inBackup : rows !== inBackup)) {
-      throw new PipelineError(
-        "RowCountMismatch",
-        `${qualifiedName(collection.target)}: the backup holds ${inBackup} rows${hasDeletes ? " (some deleted)" : ""}, its imports reported ${imported}, ` +
-          `and Milvus counts ${rows} in ${qualifiedName(collection.working)}, which did not get its target name`,
-      );
-    }
+    const counted = (await this.#milvus.rowCount(collection.working)) - BigInt(record.rowsBefore);
+    const imported = sum(
+      collection.imports
+        .filter(({ kind }) => kind === "segments")
+        .map(({ task }) => this.#imports.get(importKey(record.id, task))?.rows ?? "0"),
+    );
+    const problem = rowsProblem(collection, imported, counted);
+    if (!problem) return [];
+    const message = `${qualifiedName(collection.target)}: ${problem.message}`;
+    if (problem.others && !collection.create) return [`${message}: others wrote into it meanwhile`];
+    throw new PipelineError(
+      "RowCountMismatch",
+      message + (inPlace ? "" : `. ${qualifiedName(collection.working)} does not get its target name`),
+    );
   }
 
   /** The commit of a restore: from here on the collection stands under its target name. */
   async giveTargetName(collection: PlannedRestore, dropExisting: boolean): Promise<void> {
     const { working, target } = collection;
-    if (qualifiedName(working) === qualifiedName(target) || (await this.#isRenamed(collection))) return;
+    if (isInPlace(collection) || (await this.#isRenamed(collection))) return;
     if (dropExisting && (await this.#milvus.hasCollection(target))) await this.#milvus.dropCollection(target);
     await this.#milvus.renameCollection(working, target.collection);
   }
@@ -116,12 +148,12 @@ class RestoreFinisher {
     const own = new Set((await this.#milvus.describeCollection(target)).aliases);
     for (const alias of aliases.filter((candidate) => !own.has(candidate))) {
       const holder = await this.#milvus.describeAlias(target.database, alias);
-      if (holder === undefined) await this.#milvus.createAlias(target, alias);
-      else {
-        warnings.push(
-          `alias ${alias} of ${qualifiedName(target)} was not set: it points to ${holder}. Move it with alterAlias if it should point here`,
-        );
-      }
+      const notSet = `alias ${alias} of ${qualifiedName(target)} was not set`;
+      if (holder !== undefined) {
+        warnings.push(`${notSet}: it points to ${holder}. Move it with alterAlias if it should point here`);
+      } else if (await this.#milvus.hasCollection({ database: target.database, collection: alias })) {
+        warnings.push(`${notSet}: a collection has that name`);
+      } else await this.#milvus.createAlias(target, alias);
     }
     return warnings;
   }
@@ -151,15 +183,61 @@ class RestoreFinisher {
     };
   }
 
-  #recordOf({ target }: PlannedRestore): CollectionRecord {
-    const record = this.#made.find((candidate) => candidate.target === qualifiedName(target));
-    if (!record) throw new Error(`no record of the collection made for ${qualifiedName(target)}`);
+  #recordOf(collection: PlannedRestore): CollectionRecord {
+    const record = recordOf(this.#made, collection);
+    if (!record) throw new Error(`no record of the collection made for ${qualifiedName(collection.target)}`);
     return record;
   }
 
+  /** By ID: where somebody dropped the working collection, what has the target name is another one. */
   async #isRenamed(collection: PlannedRestore): Promise<boolean> {
-    return !(await this.#milvus.hasCollection(collection.working));
+    const { working, target } = collection;
+    if (await this.#milvus.hasCollection(working)) return false;
+    const { id } = this.#recordOf(collection);
+    if ((await this.#milvus.hasCollection(target)) && (await this.#milvus.describeCollection(target)).id === id)
+      return true;
+    throw new PipelineError(
+      "MilvusFailed",
+      `${qualifiedName(working)} (for ${qualifiedName(target)}) is gone from Milvus at ${this.#milvus.address}: somebody dropped it. Start the same restore again, which makes it anew`,
+    );
   }
+}
+
+/** Whether it never had another name: `skipCreate`, and Milvus before 2.2.9. */
+function isInPlace({ working, target }: PlannedRestore): boolean {
+  return qualifiedName(working) === qualifiedName(target);
+}
+
+/**
+ * What is wrong with the rows of a collection.
+ * @param imported rows the imports of its segments reported, net of deletes
+ * @param counted rows Milvus counts now, without those it had before
+ */
+function rowsProblem(
+  collection: PlannedRestore,
+  imported: bigint,
+  counted: bigint,
+): { message: string; others: boolean } | undefined {
+  const data = collection.imports.filter(({ kind }) => kind === "segments");
+  const inBackup = sum(data.map(({ rows }) => rows));
+  const hasDeletes = data.some((planned) => planned.hasDeletes);
+  const importedAll = hasDeletes ? imported <= inBackup : imported === inBackup;
+  // Compaction takes away rows that an L0 segment deletes, and rows past their time to live.
+  const shrinks = collection.imports.some(({ kind }) => kind === "l0") || expires(collection);
+  const holdsAll = shrinks ? counted <= imported : counted === imported;
+  if (importedAll && holdsAll) return undefined;
+  return {
+    message: `the backup holds ${inBackup} rows${hasDeletes ? " (some deleted)" : ""}, its imports reported ${imported}, and Milvus counts ${counted}`,
+    others: importedAll,
+  };
+}
+
+function expires({ create }: PlannedRestore): boolean {
+  return create?.properties.some(({ key, value }) => key === "collection.ttl.seconds" && Number(value) > 0) ?? false;
+}
+
+function importKey(collectionId: string, task: number): string {
+  return `${collectionId} ${task}`;
 }
 
 function sum(values: readonly string[]): bigint {

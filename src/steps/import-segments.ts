@@ -1,13 +1,21 @@
+import pLimit from "p-limit";
 import { PipelineError } from "../core/errors.ts";
 import type { PlannedImport } from "../core/import-plan.ts";
 import type { ImportSegmentsResult, RestoreStepRequest } from "../core/messages.ts";
-import type { CollectionName, ImportFiles, ImportTask } from "../core/milvus-descriptions.ts";
+import type { ImportTask } from "../core/milvus-descriptions.ts";
 import { qualifiedName } from "../core/names.ts";
 import type { PlannedRestore, RestorePlan } from "../core/restore-plan.ts";
-import { type CollectionRecord, type ImportRecord, restoreWorkLayout } from "../core/restore-work.ts";
+import {
+  type CollectionRecord,
+  fingerprintOf,
+  type ImportRecord,
+  recordOf,
+  restoreWorkLayout,
+} from "../core/restore-work.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { Milvus } from "../ports/milvus.ts";
 import type { StepContext } from "../ports/step-context.ts";
+import { ImportTasks } from "./import-tasks.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "./work-files.ts";
 
 /** Small restores are over in seconds: the first calls watch closely before they leave the waiting to the machine. */
@@ -15,11 +23,12 @@ const pollMilliseconds = 200;
 const closeWatches = 3;
 const closeWatchMilliseconds = 20_000;
 const longestWaitSeconds = 30;
+const listConcurrency = 8;
 
 /**
  * One turn of the import loop: submits what may start, looks at what runs, and answers how far it is. An import is submitted at
  * most once: what is recorded is not submitted again, and what Milvus lists with the same files is adopted.
- * Throws ImportFailed with Milvus's reason, and what Milvus throws.
+ * Throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, and what Milvus throws.
  */
 export async function importSegments(request: RestoreStepRequest, context: StepContext): Promise<ImportSegmentsResult> {
   const { execution, input, attempt } = request;
@@ -57,8 +66,11 @@ class ImportLoop {
   readonly #inFlight: number;
   readonly #recordKey: string;
   readonly #imports: readonly Import[];
-  #records = new Map<number, ImportRecord>();
-  #collections: readonly CollectionRecord[] = [];
+  /** What the restore made of each collection. */
+  readonly #made = new Map<PlannedRestore, CollectionRecord>();
+  readonly #records = new Map<number, ImportRecord>();
+  /** Of collections that this plan is not about: a run with other options may go on with them. */
+  #others: readonly ImportRecord[] = [];
 
   constructor(plan: RestorePlan, milvus: Milvus, context: StepContext, options: { inFlight: number }) {
     this.#plan = plan;
@@ -72,35 +84,46 @@ class ImportLoop {
   }
 
   async start(): Promise<void> {
-    const { collections, imports } = restoreWorkLayout(this.#plan.restoreId);
+    const { collections } = restoreWorkLayout(this.#plan.restoreId);
     const [made, records] = await Promise.all([
       readWorkJson<CollectionRecord[]>(this.#context, collections),
-      readWorkJsonIfThere<ImportRecord[]>(this.#context, imports),
+      readWorkJsonIfThere<ImportRecord[]>(this.#context, this.#recordKey),
     ]);
-    this.#collections = made;
-    this.#records = new Map((records ?? []).map((record) => [record.task, record]));
+    for (const collection of this.#plan.collections) {
+      const record = recordOf(made, collection);
+      if (!record) throw new Error(`no record of the collection made for ${qualifiedName(collection.target)}`);
+      this.#made.set(collection, record);
+    }
+    this.#take(records ?? []);
   }
 
   /** Looks at everything that is open, then submits what may start now. */
   async turn(): Promise<{ imports: number; completed: number; progress: number }> {
-    const open = this.#imports.filter(({ planned }) => this.#records.get(planned.task)?.state !== "completed");
+    const open = this.#imports.filter(({ planned }) => !this.#isComplete(planned));
     const tasks = await this.#listTasks(open);
     let changed = false;
     let running = 0;
     let progress = 0;
+    let failure: PipelineError | undefined;
     for (const item of open) {
       const task = this.#find(item, tasks);
       if (!task) continue;
-      this.#checkFailure(item, task);
+      if (task.state === "failed") {
+        // Forgotten, so that the same restore started again submits it anew.
+        changed = this.#records.delete(item.planned.task) || changed;
+        failure ??= importFailed(item, task);
+        continue;
+      }
       changed = this.#record(item, task) || changed;
       if (task.state !== "completed") running += 1;
       progress += task.state === "completed" ? 100 : task.progress;
     }
     if (changed) await this.#writeRecords();
-    const unknown = this.#collectionsWithUnknownTasks(tasks);
+    if (failure) throw failure;
+    const recorded = new Set([...this.#records.values()].map(({ id }) => id));
     for (const item of this.#startable()) {
       if (running >= this.#inFlight) break;
-      if (unknown.has(qualifiedName(item.collection.working))) continue;
+      if (tasks.get(item.collection)?.hasUnknown(recorded)) continue;
       await this.#submit(item);
       running += 1;
     }
@@ -113,75 +136,73 @@ class ImportLoop {
     };
   }
 
-  async #listTasks(open: readonly Import[]): Promise<ReadonlyMap<string, readonly ImportTask[]>> {
-    const names = new Map(open.map(({ collection }) => [qualifiedName(collection.working), collection]));
+  /** Takes over the records of earlier runs, as far as they are about the collections that stand now. */
+  #take(records: readonly ImportRecord[]): void {
+    const current = new Set([...this.#made.values()].map(({ id }) => id));
+    const planned = new Map(this.#imports.map((item) => [item.planned.task, item]));
+    for (const record of records.filter(({ collectionId }) => current.has(collectionId))) {
+      const item = planned.get(record.task);
+      if (
+        !item ||
+        this.#made.get(item.collection)?.id !== record.collectionId ||
+        fingerprintOf(item.planned) !== record.planned
+      ) {
+        throw new PipelineError(
+          "InvalidInput",
+          "an earlier run of this restore has already imported other files into the same collections (it ran with other options, " +
+            "or the target was another version then): start it as it was, or with discard (restore --discard) and then anew",
+          { details: { key: "discard" } },
+        );
+      }
+      this.#records.set(record.task, record);
+    }
+    this.#others = records.filter(({ collectionId }) => !current.has(collectionId));
+  }
+
+  async #listTasks(open: readonly Import[]): Promise<ReadonlyMap<PlannedRestore, ImportTasks>> {
+    const collections = [...new Set(open.map(({ collection }) => collection))];
+    const limit = pLimit(listConcurrency);
     return new Map(
       await Promise.all(
-        [...names].map(async ([key, collection]): Promise<[string, ImportTask[]]> => {
-          const before = new Set(this.#recordOf(collection)?.importsBefore);
-          const tasks = await this.#milvus.listImports(collection.working);
-          return [key, tasks.filter((task) => !before.has(task.id))];
-        }),
+        collections.map((collection) =>
+          limit(async (): Promise<[PlannedRestore, ImportTasks]> => {
+            const before = new Set(this.#made.get(collection)?.importsBefore);
+            const listed = await this.#milvus.listImports(collection.working);
+            return [collection, new ImportTasks(listed.filter((task) => !before.has(task.id)))];
+          }),
+        ),
       ),
     );
   }
 
-  #recordOf(collection: PlannedRestore): CollectionRecord | undefined {
-    return this.#collections.find(({ target }) => target === qualifiedName(collection.target));
-  }
-
   /** The recorded task; else one with the same files that a run submitted and could not record any more. */
-  #find({ collection, planned }: Import, tasks: ReadonlyMap<string, readonly ImportTask[]>): ImportTask | undefined {
-    const ofCollection = tasks.get(qualifiedName(collection.working)) ?? [];
+  #find({ collection, planned }: Import, tasks: ReadonlyMap<PlannedRestore, ImportTasks>): ImportTask | undefined {
+    const ofCollection = tasks.get(collection);
     const record = this.#records.get(planned.task);
-    if (record) {
-      const known = ofCollection.find(({ id }) => id === record.id);
-      if (known) return known;
-      throw new PipelineError(
-        "ImportFailed",
-        `Milvus at ${this.#milvus.address} no longer knows import ${record.id} into ${qualifiedName(collection.working)}, ` +
-          "so nobody can tell whether its rows arrived. Discard this restore (restore --discard) and start it again",
-      );
-    }
-    return ofCollection.find((task) => task.state !== "failed" && isImportOf(task, planned));
-  }
-
-  /** Milvus 2.4+ tells a pending job's files only later: until then nobody knows whether it is one of these imports. */
-  #collectionsWithUnknownTasks(tasks: ReadonlyMap<string, readonly ImportTask[]>): ReadonlySet<string> {
-    const recorded = new Set([...this.#records.values()].map(({ id }) => id));
-    const isUnknown = (task: ImportTask) =>
-      task.files.length === 0 && task.state !== "failed" && task.state !== "completed" && !recorded.has(task.id);
-    return new Set([...tasks].filter(([, listed]) => listed.some(isUnknown)).map(([name]) => name));
-  }
-
-  async #writeRecords(): Promise<void> {
-    await writeWorkJson(this.#context, this.#recordKey, [...this.#records.values()]);
-  }
-
-  #checkFailure({ collection, planned }: Import, task: ImportTask): void {
-    if (task.state !== "failed") return;
-    const into = `${qualifiedName(collection.target)}${planned.partition ? ` (partition ${planned.partition})` : ""}`;
-    // Forgotten, so that the same restore started again submits it anew.
-    this.#records.delete(planned.task);
+    if (!record) return ofCollection?.like(planned);
+    const known = ofCollection?.withId(record.id);
+    if (known) return known;
     throw new PipelineError(
       "ImportFailed",
-      `Milvus could not import into ${into}: ${task.failedReason || "no reason given"}`,
-      {
-        details: { import: task.id },
-      },
+      `Milvus at ${this.#milvus.address} no longer knows import ${record.id} into ${qualifiedName(collection.working)}, ` +
+        "so nobody can tell whether its rows arrived. Discard this restore (restore --discard) and start it again",
     );
   }
 
-  #record({ planned }: Import, task: ImportTask): boolean {
-    const record: ImportRecord = {
-      task: planned.task,
-      id: task.id,
-      state: task.state === "completed" ? "completed" : "submitted",
-      rows: task.rows.toString(),
-    };
-    const known = this.#records.get(planned.task);
-    this.#records.set(planned.task, record);
-    return known?.id !== record.id || known.state !== record.state;
+  async #writeRecords(): Promise<void> {
+    await writeWorkJson(this.#context, this.#recordKey, [...this.#others, ...this.#records.values()]);
+  }
+
+  #record(item: Import, task: ImportTask): boolean {
+    const state = task.state === "completed" ? "completed" : "submitted";
+    const known = this.#records.get(item.planned.task);
+    this.#set(item, { id: task.id, state, rows: task.rows.toString() });
+    return known?.id !== task.id || known.state !== state;
+  }
+
+  #set({ collection, planned }: Import, task: Pick<ImportRecord, "id" | "state" | "rows">): void {
+    const collectionId = this.#made.get(collection)?.id ?? "";
+    this.#records.set(planned.task, { collectionId, task: planned.task, planned: fingerprintOf(planned), ...task });
   }
 
   #isComplete(planned: PlannedImport): boolean {
@@ -200,34 +221,21 @@ class ImportLoop {
     );
   }
 
-  async #submit({ collection, planned }: Import): Promise<void> {
-    const name: CollectionName = collection.working;
-    const id = await this.#milvus.submitImport({
-      name,
-      partition: planned.partition,
-      files: planned.files,
-      kind: planned.kind,
-      storageVersion: planned.storageVersion,
-    });
-    this.#records.set(planned.task, { task: planned.task, id, state: "submitted", rows: "0" });
+  async #submit(item: Import): Promise<void> {
+    const { partition, files, kind, storageVersion } = item.planned;
+    const name = item.collection.working;
+    const id = await this.#milvus.submitImport({ name, partition, files, kind, storageVersion });
+    this.#set(item, { id, state: "submitted", rows: "0" });
     // At once: what is submitted and not recorded is only found again by its files.
     await this.#writeRecords();
   }
 }
 
-/** Milvus 2.4+ tells neither the partition nor which delta directory belongs to which insert directory. */
-function isImportOf(task: ImportTask, planned: PlannedImport): boolean {
-  const directories = (files: readonly ImportFiles[]) =>
-    files
-      .map(({ insert, delta }) => withoutSlash(insert || delta))
-      .sort()
-      .join();
-  return (
-    (task.partition === "" || task.partition === planned.partition) &&
-    directories(task.files) === directories(planned.files)
+function importFailed({ collection, planned }: Import, task: ImportTask): PipelineError {
+  const into = `${qualifiedName(collection.target)}${planned.partition ? ` (partition ${planned.partition})` : ""}`;
+  return new PipelineError(
+    "ImportFailed",
+    `Milvus could not import into ${into}: ${task.failedReason || "no reason given"}`,
+    { details: { import: task.id } },
   );
-}
-
-function withoutSlash(path: string): string {
-  return path.endsWith("/") ? path.slice(0, -1) : path;
 }

@@ -6,16 +6,18 @@ import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../
 import { features, restorableInto } from "../core/milvus-version.ts";
 import { defaultDatabase, parseCollectionSelector, qualifiedName } from "../core/names.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../core/restore-names.ts";
-import { planDatabases, planRestore, type RestorePlan } from "../core/restore-plan.ts";
-import { type CollectionRecord, restoreWorkLayout } from "../core/restore-work.ts";
+import { planDatabases, plannedWorkingName, planRestore, type RestorePlan } from "../core/restore-plan.ts";
+import { type CollectionRecord, recordOf, restoreWorkLayout } from "../core/restore-work.ts";
 import { sameSchema, unsupportedBy } from "../core/schema-checks.ts";
 import { toCollectionSchema } from "../core/schema-mapping.ts";
+import { shortList } from "../core/short-list.ts";
 import { sameBucket } from "../core/storage-identity.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { Milvus } from "../ports/milvus.ts";
 import type { StepContext } from "../ports/step-context.ts";
 import { discardRestore } from "./discard-restore.ts";
 import { getBackup } from "./get-backup.ts";
+import { writeHeld } from "./held.ts";
 import { acquireLease } from "./lease.ts";
 import { checkEverySelectorFinds, listDatabases } from "./select-collections.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "./work-files.ts";
@@ -38,7 +40,9 @@ export async function prepareRestore(request: RestoreStepRequest, context: StepC
     context.openStore({ environment: environment.name, side: "milvus" }),
     context.connectMilvus(environment),
   ]);
-  await Promise.all([backupStore.checkAccess(), milvusStore.checkAccess()]);
+  // no more than the backup itself: a grant in another account may reach no further
+  const { root } = backupLayout(from.backupStorage.rootPath, input.backupName);
+  await Promise.all([backupStore.checkAccess(root), milvusStore.checkAccess()]);
 
   const { backup, warnings } = await getBackup(backupStore, from.backupStorage.rootPath, input.backupName);
   const names = nameCollections(backup, input, backupStore.label);
@@ -47,12 +51,13 @@ export async function prepareRestore(request: RestoreStepRequest, context: StepC
   const version = await milvus.version();
   if (!input.discard) {
     const made = await readWorkJsonIfThere<CollectionRecord[]>(context, restoreWorkLayout(restoreId).collections);
-    await checkTarget(milvus, version, backup, names, input, made ?? []);
+    await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
   }
+  const layout = workLayout("restore", execution.name);
+  await writeHeld(context, layout, { leaseSubject });
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
   const plan = planWhole(backup, names, { restoreId, leaseSubject, version, environment, from, input, warnings });
-  const layout = workLayout("restore", execution.name);
   await writeWorkJson(context, layout.plan, plan.plan);
   const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
     source: { environment: from.name, side: "backup" },
@@ -76,6 +81,13 @@ function checkOptions(input: RestoreInput): void {
       { details: { key: "skipCreate" } },
     );
   }
+  if (input.metadataOnly && input.skipCreate) {
+    throw new PipelineError(
+      "InvalidInput",
+      "metadataOnly and skipCreate exclude each other: together they leave nothing to restore",
+      { details: { key: "metadataOnly" } },
+    );
+  }
 }
 
 function nameCollections(backup: BackupInfo, input: RestoreInput, where: string): RestoreName[] {
@@ -88,27 +100,27 @@ function nameCollections(backup: BackupInfo, input: RestoreInput, where: string)
   return nameRestoredCollections(inBackup, input);
 }
 
+interface TargetCheck {
+  readonly restoreId: string;
+  readonly version: string;
+  readonly backup: BackupInfo;
+  readonly names: readonly RestoreName[];
+  readonly input: RestoreInput;
+  readonly made: readonly CollectionRecord[];
+}
+
 /** Everything about the target that speaks against the restore, before anything is made there. */
-async function checkTarget(
-  milvus: Milvus,
-  version: string,
-  backup: BackupInfo,
-  names: readonly RestoreName[],
-  input: RestoreInput,
-  made: readonly CollectionRecord[],
-): Promise<void> {
+async function checkTarget(milvus: Milvus, check: TargetCheck): Promise<void> {
+  const { version, backup, names, input } = check;
   const tooNew = restorableInto(backup.milvus_version, version);
   if (tooNew) throw new PipelineError("UnsupportedByTarget", tooNew);
-  const unsupported = names.flatMap(({ source, target }) => [
-    ...unsupportedBy(version, collectionOf(backup, source)).map((what) => `${qualifiedName(source)}: ${what}`),
-    ...(target.database !== defaultDatabase && !features(version).databases
-      ? [`${qualifiedName(target)}: databases, which Milvus has since 2.2.9`]
-      : []),
-  ]);
+  const unsupported = names.flatMap(({ source, target }) =>
+    unsupportedBy(version, collectionOf(backup, source), target).map((what) => `${qualifiedName(source)}: ${what}`),
+  );
   if (unsupported.length > 0) {
     throw new PipelineError(
       "UnsupportedByTarget",
-      `Milvus ${version} at ${milvus.address} does not know: ${unsupported.join("; ")}`,
+      `Milvus ${version} at ${milvus.address} does not know: ${shortList(unsupported, { separator: "; " })}`,
     );
   }
 
@@ -116,26 +128,47 @@ async function checkTarget(
   const existing: string[] = [];
   for (const { source, target } of names) {
     const exists = databases.has(target.database) && (await milvus.hasCollection(target));
-    if (exists && !(await isOurs(milvus, target, made))) existing.push(qualifiedName(target));
+    if (exists) await checkNoAlias(milvus, target);
+    if (exists && !(await isOurs(milvus, target, check))) existing.push(qualifiedName(target));
     if (input.skipCreate) await checkSameSchema(milvus, backup, source, target, exists);
   }
-  if (existing.length > 0 && !input.dropExisting && !input.skipCreate) {
+  if (existing.length === 0 || input.skipCreate) return;
+  const exist = `${shortList(existing)} exist${existing.length === 1 ? "s" : ""} already in Milvus at ${milvus.address}`;
+  if (!input.dropExisting) {
     throw new PipelineError(
       "TargetExists",
-      `${existing.join(", ")} exist${existing.length === 1 ? "s" : ""} already in Milvus at ${milvus.address}: ` +
-        "choose a suffix (-s) or a rename (-r), or replace with dropExisting (--drop-existing)",
+      `${exist}: choose a suffix (-s) or a rename (-r), or replace with dropExisting (--drop-existing)`,
       { details: { key: "suffix" } },
     );
   }
+  if (!features(version).rename) {
+    throw new PipelineError(
+      "UnsupportedByTarget",
+      `${exist}: Milvus ${version} cannot rename collections, so dropExisting could not keep the old one until the new one is complete. Drop it yourself, or choose a suffix`,
+      { details: { key: "dropExisting" } },
+    );
+  }
+}
+
+/** Milvus answers for an alias as for its collection, and neither drops a collection by its alias nor gives another its name. */
+async function checkNoAlias(milvus: Milvus, target: RestoreName["target"]): Promise<void> {
+  const holder = await milvus.describeAlias(target.database, target.collection);
+  if (holder === undefined || holder === target.collection) return;
+  throw new PipelineError(
+    "TargetExists",
+    `${qualifiedName(target)} is an alias of collection ${holder} in Milvus at ${milvus.address}: choose another name with a suffix (-s) or a rename (-r), or drop the alias`,
+    { details: { key: "suffix" } },
+  );
 }
 
 /** Whether a failed run of this very restore made the collection, and got as far as its target name. */
 async function isOurs(
   milvus: Milvus,
   target: RestoreName["target"],
-  made: readonly CollectionRecord[],
+  { made, restoreId, version, input }: TargetCheck,
 ): Promise<boolean> {
-  const record = made.find((candidate) => candidate.target === qualifiedName(target));
+  const options = { skipCreate: input.skipCreate ?? false };
+  const record = recordOf(made, { target, working: plannedWorkingName(target, { restoreId, version, options }) });
   return record !== undefined && (await milvus.describeCollection(target)).id === record.id;
 }
 
@@ -158,7 +191,7 @@ async function checkSameSchema(
   if (differences.length > 0) {
     throw new PipelineError(
       "SchemaMismatch",
-      `skipCreate: ${qualifiedName(target)} has another schema than the backup's ${qualifiedName(source)}: ${differences.join("; ")}`,
+      `skipCreate: ${qualifiedName(target)} has another schema than the backup's ${qualifiedName(source)}: ${shortList(differences, { separator: "; " })}`,
       { details: { key: "skipCreate" } },
     );
   }
@@ -208,7 +241,7 @@ function planWhole(
       },
     });
     collections.push(planned.restore);
-    segments.push(...planned.segments);
+    for (const segment of planned.segments) segments.push(segment);
     warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
   }

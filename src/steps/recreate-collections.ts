@@ -1,7 +1,8 @@
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../core/messages.ts";
+import type { CreateCollectionRequest, CreateIndexRequest, IndexDescription } from "../core/milvus-descriptions.ts";
 import { qualifiedName } from "../core/names.ts";
 import type { PlannedRestore, RestorePlan } from "../core/restore-plan.ts";
-import { type CollectionRecord, type ImportRecord, restoreWorkLayout } from "../core/restore-work.ts";
+import { type CollectionRecord, recordOf, restoreWorkLayout } from "../core/restore-work.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { Milvus } from "../ports/milvus.ts";
 import type { StepContext } from "../ports/step-context.ts";
@@ -27,13 +28,17 @@ export async function recreateCollections(
   await readBackupReceipts(context, layout, plan.backupName, consequence);
 
   const milvus = await context.connectMilvus(environment);
-  await createDatabases(plan, milvus);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;
-  const earlier = (await readWorkJsonIfThere<CollectionRecord[]>(context, recordKey)) ?? [];
+  const earlier = await readWorkJsonIfThere<CollectionRecord[]>(context, recordKey);
+  // Its presence tells Release that the target may have been changed.
+  if (!earlier) await writeWorkJson(context, recordKey, []);
+  await createDatabases(plan, milvus);
   const records: CollectionRecord[] = [];
-  for (const collection of plan.collections) records.push(await recreate(collection, earlier, milvus));
-  await forgetLostImports(plan, earlier, records, context);
-  await writeWorkJson(context, recordKey, records);
+  for (const collection of plan.collections) records.push(await recreate(collection, earlier ?? [], milvus));
+  const keyOf = ({ target, working }: CollectionRecord) => `${target} ${working}`;
+  const written = new Set(records.map(keyOf));
+  const others = (earlier ?? []).filter((record) => !written.has(keyOf(record)));
+  await writeWorkJson(context, recordKey, [...others, ...records]);
   return { outcome: "recreated", collections: plan.collections.length };
 }
 
@@ -51,24 +56,25 @@ async function recreate(
   milvus: Milvus,
 ): Promise<CollectionRecord> {
   const { working, target, create } = collection;
-  const done = earlier.find((record) => record.target === qualifiedName(target));
+  const done = recordOf(earlier, collection);
   if (done && (await isRenamed(milvus, collection, done))) return done;
 
-  if (create && !(await milvus.hasCollection(working))) await milvus.createCollection(create);
+  if (create) await createAsPlanned(milvus, collection, create, done);
   const partitions = new Set((await milvus.listPartitions(working)).map(({ name }) => name));
   for (const partition of collection.partitions) {
     if (!partitions.has(partition)) await milvus.createPartition(working, partition);
   }
   // Before the import, so that segments are indexed as they arrive.
-  const indexed = new Set((await milvus.listIndexes(working)).map(({ fieldName }) => fieldName));
+  const indexes = await milvus.listIndexes(working);
   for (const index of collection.indexes) {
-    if (!indexed.has(index.fieldName)) await milvus.createIndex(working, index);
+    if (!indexes.some((existing) => isIndexOf(existing, index))) await milvus.createIndex(working, index);
   }
   const { id } = await milvus.describeCollection(working);
   if (done?.id === id) return done;
   const [rows, imports] = await Promise.all([milvus.rowCount(working), milvus.listImports(working)]);
   return {
     target: qualifiedName(target),
+    working: qualifiedName(working),
     id,
     rowsBefore: rows.toString(),
     importsBefore: imports.map((task) => task.id),
@@ -76,30 +82,33 @@ async function recreate(
 }
 
 /**
- * Somebody dropped what an earlier run had made (its unfinished collection): the rows imported there are gone with it, so its
- * imports are submitted again. Written before the new collection is recorded: a run that ends in between does this again.
+ * Makes the collection, or keeps the one an earlier run made. A working collection of which no record tells is either untouched (the
+ * run ended before it wrote the record) or nobody knows what is in it: then it is made anew. Its name is this restore's alone.
  */
-async function forgetLostImports(
-  plan: RestorePlan,
-  earlier: readonly CollectionRecord[],
-  records: readonly CollectionRecord[],
-  context: StepContext,
+async function createAsPlanned(
+  milvus: Milvus,
+  { working, target }: PlannedRestore,
+  create: CreateCollectionRequest,
+  done: CollectionRecord | undefined,
 ): Promise<void> {
-  const ids = new Map(records.map(({ target, id }) => [target, id]));
-  const lost = new Set(earlier.filter(({ target, id }) => ids.get(target) !== id).map(({ target }) => target));
-  if (lost.size === 0) return;
-  const tasks = new Set(
-    plan.collections
-      .filter(({ target }) => lost.has(qualifiedName(target)))
-      .flatMap(({ imports }) => imports.map(({ task }) => task)),
-  );
-  const key = restoreWorkLayout(plan.restoreId).imports;
-  const submitted = (await readWorkJsonIfThere<ImportRecord[]>(context, key)) ?? [];
-  await writeWorkJson(
-    context,
-    key,
-    submitted.filter(({ task }) => !tasks.has(task)),
-  );
+  if (await milvus.hasCollection(working)) {
+    const { id, schema } = await milvus.describeCollection(working);
+    if (id === done?.id || qualifiedName(working) === qualifiedName(target)) return;
+    const [rows, imports] = await Promise.all([milvus.rowCount(working), milvus.listImports(working)]);
+    const fields = schema.fields.filter(({ isDynamic }) => !isDynamic).length;
+    // Added fields are added one by one, after the collection is there.
+    const whole = fields === create.schema.fields.length + create.addedFields.length;
+    if (whole && rows === 0n && imports.length === 0) return;
+    await milvus.dropCollection(working);
+  }
+  await milvus.createCollection(create);
+}
+
+/** One field can have several indexes (of JSON paths), and Milvus names those that are created without a name. */
+function isIndexOf(existing: IndexDescription, wanted: CreateIndexRequest): boolean {
+  if (existing.fieldName !== wanted.fieldName) return false;
+  if (wanted.indexName !== "") return existing.indexName === wanted.indexName;
+  return Object.entries(wanted.params).every(([key, value]) => existing.params[key] === value);
 }
 
 /** An earlier run got as far as the rename: the collection stands complete under its target name. */

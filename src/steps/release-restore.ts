@@ -3,8 +3,10 @@ import type { CaughtFailure, ReleaseResult, RestoreStepRequest } from "../core/m
 import { qualifiedName } from "../core/names.ts";
 import type { RestorePlan } from "../core/restore-plan.ts";
 import { restoreWorkLayout } from "../core/restore-work.ts";
+import { shortList } from "../core/short-list.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { StepContext } from "../ports/step-context.ts";
+import { readHeld } from "./held.ts";
 import { releaseLease } from "./lease.ts";
 import { recordFailure } from "./record-failure.ts";
 import { readWorkJsonIfThere } from "./work-files.ts";
@@ -20,17 +22,31 @@ export async function releaseRestore(
   const { execution, failure } = request;
   const layout = workLayout("restore", execution.name);
   await recordFailure(context, layout, failure);
+  const held = await readHeld(context, layout);
+  if (!held) return releasedFailure(failure, "");
   const plan = await readWorkJsonIfThere<RestorePlan>(context, layout.plan);
-  if (!plan) return releasedFailure(failure, "");
+  const left = plan ? await giveUp(plan, request, context) : "";
+  await releaseLease(context, "restore", held.leaseSubject, execution.id);
+  return releasedFailure(failure, left);
+}
 
+/** Removes what is worth nothing by itself; answers what stays, for the message. */
+async function giveUp(plan: RestorePlan, request: RestoreStepRequest, context: StepContext): Promise<string> {
+  const layout = workLayout("restore", request.execution.name);
   const made = await context.work.head(restoreWorkLayout(plan.restoreId).collections);
   if (!made) {
     // Milvus was not touched: staged files are all there is, and they are worth nothing by themselves.
     const store = await context.openStore({ environment: request.input.environment, side: "milvus" });
     await store.deletePrefix(plan.stagingPrefix);
+    return "";
   }
-  await releaseLease(context, "restore", plan.leaseSubject, execution.id);
-  return releasedFailure(failure, made ? whatIsLeft(plan) : "");
+  const progress = await readWorkJsonIfThere<{ phase: string }>(context, layout.progress);
+  return progress?.phase === "loading" ? whatIsInPlace(plan) : whatIsLeft(plan);
+}
+
+function whatIsInPlace(plan: RestorePlan): string {
+  const names = shortList(plan.collections.map(({ target }) => qualifiedName(target)));
+  return `${names} in place with all rows, but maybe without aliases or not loaded, and staged files: start the same restore again to finish it`;
 }
 
 function whatIsLeft(plan: RestorePlan): string {
@@ -39,9 +55,9 @@ function whatIsLeft(plan: RestorePlan): string {
   const direct = plan.collections.filter(({ working, target }) => qualifiedName(working) === qualifiedName(target));
   return [
     working.length > 0 &&
-      `the unfinished ${working.map((collection) => `${qualifiedName(collection.working)} (for ${qualifiedName(collection.target)})`).join(", ")} and staged files: ${complete}`,
+      `the unfinished ${shortList(working.map((collection) => `${qualifiedName(collection.working)} (for ${qualifiedName(collection.target)})`))} and staged files: ${complete}`,
     direct.length > 0 &&
-      `${direct.map(({ target }) => qualifiedName(target)).join(", ")} may hold a part of the backup's rows: start the same restore again to add the rest`,
+      `${shortList(direct.map(({ target }) => qualifiedName(target)))} may hold a part of the backup's rows: start the same restore again to add the rest`,
   ]
     .filter(Boolean)
     .join("; ");
