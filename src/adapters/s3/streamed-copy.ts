@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { GetObjectCommand, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
+import { Readable } from "node:stream";
+import { GetObjectCommand, type GetObjectCommandOutput, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 import pRetry from "p-retry";
 import { PipelineError } from "../../core/errors.ts";
 import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
@@ -130,9 +131,9 @@ async function readRange(
           ...(range === undefined ? {} : { Range: `bytes=${range.offset}-${range.offset + range.size - 1}` }),
         }),
       );
-      const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-      if (body.length !== expected) {
-        const reason = `${object.key} in bucket ${source.name}: ${body.length} bytes came instead of ${expected}`;
+      const { body, received } = await readInto(Buffer.allocUnsafe(expected), answer.Body);
+      if (received !== expected) {
+        const reason = `${object.key} in bucket ${source.name}: ${received} bytes came instead of ${expected}`;
         throw new PipelineError("StoreBusy", reason, { details: { key: object.key } });
       }
       return { body, etagIsMd5: looksLikeMd5(object.etag) && !hidesMd5(answer) };
@@ -142,4 +143,18 @@ async function readRange(
     minTimeout: 200,
     shouldRetry: ({ error }) => error instanceof PipelineError && error.kind === "transient",
   });
+}
+
+/** Fills memory of the right size as the bytes come: collecting them first would take twice as much. */
+async function readInto(
+  body: Buffer,
+  stream: GetObjectCommandOutput["Body"],
+): Promise<{ body: Buffer; received: number }> {
+  let received = 0;
+  if (!(stream instanceof Readable)) return { body, received };
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    if (received + chunk.length <= body.length) body.set(chunk, received);
+    received += chunk.length;
+  }
+  return { body, received };
 }
