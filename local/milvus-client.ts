@@ -23,7 +23,11 @@ interface Answer {
 
 /** What a call answered; throws LocalStackError with Milvus' reason where it was refused. */
 export async function answered<T extends object>(doing: string, call: Promise<T>): Promise<T> {
-  const answer = await call;
+  const answer = await call.catch((error: unknown) => {
+    // The client throws some refusals as they came: no Error, and without a word on what was asked.
+    if (error instanceof Error || typeof error !== "object" || error === null) throw error;
+    return error as T;
+  });
   const { error_code, code, reason } = statusOf(answer);
   if ((error_code ?? "Success") === "Success" && (code ?? 0) === 0) return answer;
   throw new LocalStackError(`Milvus refuses ${doing}: ${reason || error_code}`);

@@ -1,9 +1,6 @@
-import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
-import { s3Client } from "../aws.ts";
 import { deleteBackup } from "../measure/pipeline-run.ts";
 import { dropCollection } from "../milvus-client.ts";
-import { backupPlace } from "../stack.ts";
 import { names } from "./collection.ts";
 
 /** Removes what an earlier demo left on a stack that was kept; answers the names of that. */
@@ -14,9 +11,7 @@ export async function cleanUp(source: MilvusClient, target: MilvusClient): Promi
     if (await dropCollection(target, collection)) removed.push(collection);
   }
   for (const backup of [names.backup, names.warm.backup]) {
-    if (!(await backupHasFiles(backup))) continue;
-    await deleteBackup(backup);
-    removed.push(`the backup ${backup}`);
+    if (await deleteBackup(backup)) removed.push(`the backup ${backup}`);
   }
   return removed;
 }
@@ -25,16 +20,4 @@ export async function cleanUp(source: MilvusClient, target: MilvusClient): Promi
 export async function cleanUpWarm(target: MilvusClient): Promise<void> {
   await dropCollection(target, names.warm.restored);
   await deleteBackup(names.warm.backup);
-}
-
-async function backupHasFiles(backup: string): Promise<boolean> {
-  const s3 = s3Client();
-  try {
-    const { bucket, rootPath } = backupPlace;
-    const request = { Bucket: bucket, Prefix: `${rootPath}/${backup}/`, MaxKeys: 1 };
-    const { KeyCount = 0 } = await s3.send(new ListObjectsV2Command(request));
-    return KeyCount > 0;
-  } finally {
-    s3.destroy();
-  }
 }

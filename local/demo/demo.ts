@@ -1,4 +1,3 @@
-import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
 import { LocalStackError } from "../errors.ts";
 import { measureCopyBundle } from "../measure/copy-bundle.ts";
 import { commandLine, configs, milvusBackup } from "../measure/milvus-backup.ts";
@@ -6,9 +5,10 @@ import { coolFunctions, sfnClient } from "../measure/pipeline-functions.ts";
 import { measureCreate, measureRestore, timesOf } from "../measure/pipeline-run.ts";
 import { type ExecutionTimes, newestExecution } from "../measure/state-times.ts";
 import { seconds } from "../measure/times-table.ts";
-import { connectClient, countRows } from "../milvus-client.ts";
+import { type Servers, type WithStackOptions, withStack } from "../measure/with-stack.ts";
+import { countRows } from "../milvus-client.ts";
 import { formatReport, type Reporter } from "../reporter.ts";
-import { down, milvusServers, stackInfo, status, up } from "../stack.ts";
+import { stackInfo } from "../stack.ts";
 import { cleanUp, cleanUpWarm } from "./clean.ts";
 import { names } from "./collection.ts";
 import { type Digit, readDigits } from "./digits.ts";
@@ -16,20 +16,6 @@ import { type LoadedDigits, loadDigits } from "./load.ts";
 import { findPlaces } from "./places.ts";
 import { comparisonText, count, headline, indented, measuresText, placesText, rowsText } from "./report.ts";
 import { agreementOf, type Comparison, chooseQueries, search } from "./search.ts";
-
-export interface DemoOptions {
-  /** Leaves the stack running. */
-  readonly keep: boolean;
-  /** Deploys the pipeline as the sources are now. */
-  readonly deploy: boolean;
-  readonly signal: AbortSignal;
-}
-
-/** The two servers: the one backed up and the one restored into. */
-interface Servers {
-  readonly a: MilvusClient;
-  readonly b: MilvusClient;
-}
 
 const say = (text: string) => console.log(text);
 const reporter: Reporter = (report) => {
@@ -41,25 +27,15 @@ const reporter: Reporter = (report) => {
  * Runs the whole demo and prints what it sees; answers whether the restored collection holds and finds exactly what the source does.
  * Takes the local stack down again where it was this demo that started it.
  */
-export async function runDemo({ keep, deploy, signal }: DemoOptions): Promise<boolean> {
+export async function runDemo(options: Omit<WithStackOptions, "reporter">): Promise<boolean> {
   const began = performance.now();
-  const wasUp = (await status()).some(({ health }) => health !== "stopped");
-  let done = false;
-  try {
-    say(headline("The local stack: two Milvus servers, an AWS emulator, the pipeline deployed into it"));
-    await up({ deploy, signal, reporter });
-    const agreed = await withServers((servers) => demonstrate(servers, signal));
-    done = true;
+  say(headline("The local stack: two Milvus servers, an AWS emulator, the pipeline deployed into it"));
+  return withStack({ ...options, reporter }, async (servers, stays) => {
+    const agreed = await demonstrate(servers, options.signal);
     say(`\nDone in ${seconds(performance.now() - began)}.`);
+    say(stays ? howToGoOn() : headline("Taking the local stack down (--keep leaves it running)"));
     return agreed;
-  } finally {
-    if (!wasUp && !keep) {
-      say(headline("Taking the local stack down"));
-      await down({ reporter });
-    } else if (done) {
-      say(howToGoOn());
-    }
-  }
+  });
 }
 
 async function demonstrate(servers: Servers, signal: AbortSignal): Promise<boolean> {
@@ -149,19 +125,6 @@ async function compare(servers: Servers, digits: readonly Digit[], loaded: Loade
   if (!complete)
     say(indented(`The counts differ: ${count(rows.inserted - rows.deleted)} were expected on both sides.`));
   return agreement === 1 && complete;
-}
-
-async function withServers<T>(use: (servers: Servers) => Promise<T>): Promise<T> {
-  const clients: MilvusClient[] = [];
-  try {
-    for (const { address } of milvusServers) clients.push(await connectClient(address));
-    const [a, b] = clients;
-    if (a === undefined || b === undefined)
-      throw new LocalStackError("The local stack has fewer than two Milvus servers.");
-    return await use({ a, b });
-  } finally {
-    await Promise.all(clients.map((client) => client.closeConnection()));
-  }
 }
 
 function howToGoOn(): string {

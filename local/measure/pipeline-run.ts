@@ -1,4 +1,7 @@
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { z } from "zod";
+import { s3Client } from "../aws.ts";
+import { backupPlace } from "../stack.ts";
 import { configs, milvusBackup } from "./milvus-backup.ts";
 import { sfnClient } from "./pipeline-functions.ts";
 import { type ExecutionTimes, executionTimes } from "./state-times.ts";
@@ -35,9 +38,23 @@ export async function measureRestore(collection: string, backupName: string, suf
   });
 }
 
-/** Removes a backup, an incomplete one too. */
-export async function deleteBackup(backupName: string): Promise<void> {
+/** Removes a backup, an incomplete one too; answers whether there was anything of it. */
+export async function deleteBackup(backupName: string): Promise<boolean> {
+  if (!(await hasFiles(backupName))) return false;
   await milvusBackup(["--config", configs.a, "delete", "-n", backupName, "--yes", "--incomplete"]);
+  return true;
+}
+
+async function hasFiles(backupName: string): Promise<boolean> {
+  const s3 = s3Client();
+  try {
+    const { bucket, rootPath } = backupPlace;
+    const request = { Bucket: bucket, Prefix: `${rootPath}/${backupName}/`, MaxKeys: 1 };
+    const { KeyCount = 0 } = await s3.send(new ListObjectsV2Command(request));
+    return KeyCount > 0;
+  } finally {
+    s3.destroy();
+  }
 }
 
 async function measured(

@@ -1,0 +1,62 @@
+import prettyBytes from "pretty-bytes";
+import { textTable } from "../local/measure/text-table.ts";
+import { seconds, timesTable } from "../local/measure/times-table.ts";
+import type { BenchResult } from "./bench.ts";
+import type { CopyRate } from "./copy-rate.ts";
+
+/** The figures of a run as tables. */
+export function benchText(result: BenchResult): string {
+  const { machine, collection, cold, warm } = result;
+  return [
+    `${machine.cores} cores of ${machine.processor}, Node ${machine.node}`,
+    `${count(collection.segments)} segments, ${count(collection.rows)} rows; ${count(warm.create.objects)} objects, ${prettyBytes(warm.create.bytes)} backed up`,
+    comparisonTable(result),
+    timesTable("backup", cold.create.times, warm.create.times),
+    timesTable("restore", cold.restore.times, warm.restore.times),
+    copyTable(result.copyRates),
+  ].join("\n\n");
+}
+
+/** How many times as fast as the Go tool the pipeline's warm runs are, by the commands' own times. */
+export function ratios({ warm, rival }: BenchResult): { create: number; restore: number } | undefined {
+  return (
+    rival && {
+      create: rival.create / warm.create.commandMilliseconds,
+      restore: rival.restore / warm.restore.commandMilliseconds,
+    }
+  );
+}
+
+function comparisonTable(result: BenchResult): string {
+  const { cold, warm, rival } = result;
+  const ratio = ratios(result);
+  return textTable(
+    ["from start to end of", "create", "restore"],
+    [
+      ["the execution, cold", seconds(cold.create.times.milliseconds), seconds(cold.restore.times.milliseconds)],
+      ["the execution, warm", seconds(warm.create.times.milliseconds), seconds(warm.restore.times.milliseconds)],
+      ["the command, cold", seconds(cold.create.commandMilliseconds), seconds(cold.restore.commandMilliseconds)],
+      ["the command, warm", seconds(warm.create.commandMilliseconds), seconds(warm.restore.commandMilliseconds)],
+      ...(rival ? [["the Go tool's command", seconds(rival.create), seconds(rival.restore)]] : []),
+      ...(ratio ? [["times as fast (commands, warm)", ratio.create.toFixed(2), ratio.restore.toFixed(1)]] : []),
+    ],
+  );
+}
+
+function copyTable(rates: readonly CopyRate[]): string {
+  return textTable(
+    ["copies alone", "objects", "of", "in flight", "objects/s", "MB/s"],
+    rates.map(({ copyMode, objects, objectSize, inFlight, milliseconds }) => [
+      copyMode,
+      count(objects),
+      prettyBytes(objectSize, { binary: true }),
+      String(inFlight),
+      count(Math.round((objects / milliseconds) * 1000)),
+      ((objects * objectSize) / milliseconds / 1000).toFixed(1),
+    ]),
+  );
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
