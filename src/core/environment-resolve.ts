@@ -1,5 +1,6 @@
 import type { Environment, MilvusSettings, StorageCredentials, StorageSettings } from "./environment.ts";
 import type { GivenValues, KnownKey } from "./environment-keys.ts";
+import { sameStore } from "./storage-identity.ts";
 
 /** milvus-backup's default access key and secret key. */
 const defaultKey = "minioadmin";
@@ -31,14 +32,14 @@ interface Given {
 export function resolveEnvironment(name: string, given: Given): Environment {
   const { values } = given;
   const storage = primaryStorage(values);
+  const backups = backupStorage(values, storage);
   const thresholdMiB = values.get("minio.multipartCopyThresholdMiB") ?? 0;
   return {
     name,
     milvus: milvusSettings(given),
     storage,
-    backupStorage: backupStorage(values, storage),
-    crossStorage: values.get("minio.crossStorage") ?? false,
-    copyMode: values.get("minio.copyMode") ?? "auto",
+    backupStorage: backups,
+    ...copying(values, storage, backups),
     multipartCopyThresholdBytes: (thresholdMiB > 0 ? thresholdMiB : 500) * mebibyte,
     gcPause: {
       enable: values.get("backup.gcPause.enable") ?? true,
@@ -120,6 +121,26 @@ function primaryStorage(values: GivenValues): StorageSettings {
   };
 }
 
+function copying(values: GivenValues, storage: StorageSettings, backups: StorageSettings) {
+  const crossStorage = values.get("minio.crossStorage") ?? false;
+  const copyMode = values.get("minio.copyMode") ?? "auto";
+  if (copyMode === "server-side" && crossStorage) {
+    throw values.error(
+      "minio.copyMode",
+      "is server-side, while crossStorage: true says never to copy so: remove one of the two",
+    );
+  }
+  if (copyMode === "server-side" && !sameStore(storage, backups)) {
+    const [from, to] = [storage, backups].map(({ address, port }) => `${address}:${port}`);
+    throw values.error(
+      "minio.copyMode",
+      `is server-side, but Milvus's bucket (${from}) and the backups (${to}) are in different object stores, and a store copies ` +
+        "from its own buckets only: use auto or streamed",
+    );
+  }
+  return { crossStorage, copyMode };
+}
+
 function backupStorage(values: GivenValues, primary: StorageSettings): StorageSettings {
   const typeKey = firstGiven(values, ["storage.backupStorageType", "minio.backupStorageType"]);
   const type = storageType(values, typeKey, primary.type);
@@ -191,7 +212,7 @@ function storageType(values: GivenValues, key: KnownKey, fallback: StorageType):
   if (written === undefined) return fallback;
   const type = storageTypes[String(written).toLowerCase()];
   if (type !== undefined) return type;
-  const supported = "minio, s3, aws, gcp (with HMAC keys), ali (aliyun), tencent (tc)";
+  const supported = "minio, s3, aws, gcp (with HMAC keys), ali (aliyun, alibaba, alicloud), tencent (tc)";
   throw values.error(key, `is ${JSON.stringify(written)}, which is not supported; supported are ${supported}`);
 }
 

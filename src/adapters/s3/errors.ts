@@ -90,6 +90,12 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
       cause,
     });
   }
+  if (name === "RequestTimeTooSkewed") {
+    return new PipelineError("StoreFailed", `${at}: its clock and the one of where this runs differ: set them right`, {
+      details,
+      cause,
+    });
+  }
   if (isElsewhere(facts)) return elsewhere(facts, request, details, cause);
   if (status === 403 || name === "AccessDenied" || name === "AllAccessDisabled") {
     return new PipelineError("StoreAccessDenied", accessDenied(request, on, message), { details, cause });

@@ -239,7 +239,9 @@ describe("stores", () => {
 
     expect(error.name).toBe("InvalidEnvironment");
     expect(error.message).toContain(`backup.yaml:4: minio.backupStorageType is "${type}"`);
-    expect(error.message).toContain("minio, s3, aws, gcp (with HMAC keys), ali (aliyun), tencent (tc)");
+    expect(error.message).toContain(
+      "minio, s3, aws, gcp (with HMAC keys), ali (aliyun, alibaba, alicloud), tencent (tc)",
+    );
   });
 
   test("an empty bucket is refused", () => {
@@ -313,6 +315,20 @@ describe("bad files", () => {
       "minio.copyMode",
       2,
       "must be auto, server-side or streamed",
+    ],
+    [
+      "a server-side copy between two stores",
+      "minio:\n  copyMode: server-side\n  backupAddress: other.internal\n",
+      "minio.copyMode",
+      2,
+      "Milvus's bucket (localhost:9000) and the backups (other.internal:9000) are in different object stores",
+    ],
+    [
+      "a server-side copy that must not be one",
+      "minio:\n  crossStorage: true\n  copyMode: server-side\n",
+      "minio.copyMode",
+      3,
+      "crossStorage: true says never to copy so",
     ],
     ["a list for a value", "minio:\n  bucketName: [a, b]\n", "minio.bucketName", 2, "must be a single value"],
     ["a section for a value", "minio:\n  bucketName:\n    a: b\n", "minio.bucketName", 2, "must be a single value"],

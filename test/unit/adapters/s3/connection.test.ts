@@ -73,6 +73,39 @@ describe("addresses, as milvus-backup sets them", () => {
       "cn-north-1",
     ],
     ["Google", "storageType: gcp", "https://bucket-a.storage.googleapis.com/", "auto"],
+    // milvus-backup signs for `auto` whatever region is given
+    ["Google, with a region", "storageType: gcp\nregion: eu", "https://bucket-a.storage.googleapis.com/", "auto"],
+    [
+      "Alibaba by another of its names, the region from the host",
+      "storageType: aliyun\naddress: oss-cn-shanghai-internal.aliyuncs.com\nport: 80",
+      "http://bucket-a.oss-cn-shanghai-internal.aliyuncs.com/",
+      "cn-shanghai",
+    ],
+    [
+      "Alibaba as an s3 store",
+      "storageType: s3\naddress: oss-cn-hangzhou.aliyuncs.com\nport: 443\nuseSSL: true",
+      "https://bucket-a.oss-cn-hangzhou.aliyuncs.com/",
+      "cn-hangzhou",
+    ],
+    [
+      "Tencent, the region from the host",
+      "storageType: tencent\naddress: cos.ap-singapore.myqcloud.com\nport: 443\nuseSSL: true",
+      "https://bucket-a.cos.ap-singapore.myqcloud.com/",
+      "ap-singapore",
+    ],
+    [
+      "MinIO with TLS on its own port",
+      "address: minio.internal\nuseSSL: true",
+      "https://minio.internal:9000/bucket-a/",
+      "us-east-1",
+    ],
+    [
+      "MinIO in a region of its own",
+      "address: minio.internal\nregion: hall-2",
+      "http://minio.internal:9000/bucket-a/",
+      "hall-2",
+    ],
+    ["MinIO by an IPv6 address", 'address: "::1"', "http://[::1]:9000/bucket-a/", "us-east-1"],
     [
       "Alibaba",
       "storageType: ali\naddress: oss-cn-hangzhou.aliyuncs.com\nport: 443\nuseSSL: true\nregion: cn-hangzhou",
@@ -134,6 +167,30 @@ describe("credentials", () => {
     expect(request.url).toBe("http://localhost:9000/bucket-a/");
     expect(request.headers.authorization).toContain("Credential=ASIALAMBDA01/");
     expect(request.headers["x-amz-security-token"]).toBe("lambda-token");
+  });
+
+  test("each side of an environment signs with its own keys, whatever the other side's are", async () => {
+    const yaml = `minio:
+  address: minio-a.internal
+  accessKeyID: KEYOFMILVUS
+  secretAccessKey: secret-of-milvus
+  token: token-of-milvus
+  backupAddress: minio-b.internal
+  backupAccessKeyID: KEYOFBACKUP
+  backupSecretAccessKey: secret-of-backup
+`;
+    const environment = parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml" });
+
+    const milvus = await sent(connectS3(environment.storage), list("bucket-a"));
+    const backup = await sent(connectS3(environment.backupStorage), list("bucket-b"));
+
+    expect(milvus.headers).toMatchObject({
+      authorization: expect.stringContaining("Credential=KEYOFMILVUS/"),
+      "x-amz-security-token": "token-of-milvus",
+    });
+    expect(backup.url).toBe("http://minio-b.internal:9000/bucket-b/");
+    expect(backup.headers.authorization).toContain("Credential=KEYOFBACKUP/");
+    expect(backup.headers["x-amz-security-token"]).toBeUndefined();
   });
 
   test("identities tell stores and signers apart, and hold no secret", () => {
