@@ -1,0 +1,221 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { backupYaml, minioEnvironments, status, stopService, up } from "../../local/index.ts";
+import { projectDir } from "../../local/paths.ts";
+import { type BackupDocument, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
+import { connectTo, dropCollections } from "../support/e2e/milvus.ts";
+import { deleteRows, seedSmall } from "../support/e2e/seeds.ts";
+import { readRows, snapshot } from "../support/e2e/snapshot.ts";
+
+/** Seed layout 3: milvus_A and its backups in minio_A, milvus_B and its backups in minio_B; neither store knows the other. */
+const [A, B] = environments();
+const source = { collection: "coll" };
+const patience = 600_000;
+
+/** What `copy --json` prints, as far as the tests use it. */
+interface TransferDocument extends BackupDocument {
+  readonly alreadyThere: boolean;
+  readonly skippedObjects: number;
+}
+
+describe("across two object stores", () => {
+  const expected: { rows: unknown[]; snapshot: object } = { rows: [], snapshot: {} };
+  let wasRunning = false;
+  let directory = "";
+  let created: BackupDocument;
+  let copied: TransferDocument;
+
+  beforeAll(async () => {
+    wasRunning = (await status()).some(({ name, health }) => name === A.store.name && health !== "stopped");
+    // The first one with MinIO has to build it, which takes minutes.
+    await up({ minio: true, deploy: false });
+    directory = await mkdtemp(join(tmpdir(), "milvus-backup-across-"));
+    const a = await connectTo(A.milvus.address);
+    const b = await connectTo(B.milvus.address);
+    await Promise.all([dropCollections(a, "coll"), dropCollections(b, "coll")]);
+    for (const { backupYaml } of [A, B]) {
+      for (const name of ["my_backup", "cross_backup", "other"]) {
+        await milvusBackup("--config", backupYaml, "delete", "-n", name, "--incomplete", "--yes");
+      }
+    }
+    await seedSmall(a, source, { segments: 3, rows: 200 });
+    await deleteRows(a, source, "id in [0, 250, 599]");
+    expected.rows = await readRows(a, source);
+    created = await milvusBackupJson("--config", A.backupYaml, "create", "-c", "coll", "-n", "my_backup");
+    expected.snapshot = await snapshot(a, source);
+    copied = await milvusBackupJson("--config", A.backupYaml, "copy", "-n", "my_backup", "--to", B.backupYaml);
+  }, patience);
+
+  afterAll(async () => {
+    await rm(directory, { recursive: true, force: true });
+    if (wasRunning) return;
+    await Promise.all([A, B].map(({ milvus }) => stopService(milvus)));
+    await Promise.all([A, B].map(({ store }) => stopService(store)));
+  });
+
+  async function expectRestored(collection: string): Promise<void> {
+    const b = await connectTo(B.milvus.address);
+    expect(await readRows(b, { collection })).toEqual(expected.rows);
+    expect(await snapshot(b, { collection })).toEqual(expected.snapshot);
+  }
+
+  test("copy moves the whole backup, byte for byte", async () => {
+    expect(expected.rows).toHaveLength(597);
+    expect(copied).toMatchObject({
+      from: "minio-a",
+      to: "minio-b",
+      location: "bucket-b/backup/my_backup/",
+      alreadyThere: false,
+      segments: created.segments,
+      objects: created.objects,
+      bytes: created.bytes,
+      skippedObjects: 0,
+    });
+    const [here, there] = [await contentOf(A, "my_backup"), await contentOf(B, "my_backup")];
+    expect(there).toEqual(here);
+    expect(Object.keys(there)).toContain("meta/full_meta.json");
+  });
+
+  test("the copied backup restores into the other Milvus, every row of it", async () => {
+    const document = await milvusBackupJson<RestoreDocument>(
+      ...["--config", B.backupYaml, "restore", "-c", "coll", "-n", "my_backup", "-s", "_bak"],
+    );
+
+    expect(document.collections).toMatchObject([
+      {
+        from: "default.coll",
+        to: "default.coll_bak",
+        rows: "597",
+        location: expect.stringMatching(/^bucket-b\/files\//),
+      },
+    ]);
+    await expectRestored("coll_bak");
+  });
+
+  test("restore --from reads a backup in the other store, and copies only what it needs", async () => {
+    const before = Object.keys(await contentOf(B, ""));
+
+    const document = await milvusBackupJson<RestoreDocument>(
+      ...["--config", B.backupYaml, "restore", "-c", "coll", "-n", "my_backup", "-s", "_from", "--from", A.backupYaml],
+    );
+
+    expect(document.staged.objects).toBe(created.objects);
+    await expectRestored("coll_from");
+    // no copy of the backup was made on the way
+    expect(Object.keys(await contentOf(B, ""))).toEqual(before);
+  });
+
+  test("copied again, it is there already: nothing moves", async () => {
+    const again = await milvusBackup("--config", A.backupYaml, "copy", "-n", "my_backup", "--to", B.backupYaml);
+    const json = await milvusBackupJson<TransferDocument>(
+      ...["--config", A.backupYaml, "copy", "-n", "my_backup", "--to", B.backupYaml],
+    );
+
+    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("is in minio-b already") });
+    expect(json).toMatchObject({ alreadyThere: true, skippedObjects: created.objects });
+  });
+
+  test("crossStorage in one backup.yaml backs up straight into the other store", async () => {
+    const file = join(directory, "minio-cross.yaml");
+    const yaml = backupYaml({
+      ...A.milvus,
+      backupBucket: B.backups.bucket,
+      backupRootPath: B.backups.rootPath,
+      backupStorage: B.store,
+    });
+    await writeFile(file, yaml);
+
+    const document = await milvusBackupJson<BackupDocument>(
+      ...["--config", file, "create", "-c", "coll", "-n", "cross_backup"],
+    );
+    await milvusBackupJson("--config", B.backupYaml, "restore", "-c", "coll", "-n", "cross_backup", "-s", "_cross");
+    await milvusBackup("env", "rm", "minio-cross");
+
+    expect(document.location).toBe("bucket-b/backup/cross_backup/");
+    expect(Object.keys(await contentOf(A, "cross_backup"))).toEqual([]);
+    await expectRestored("coll_cross");
+  });
+
+  describe("what cannot be copied is told, and nothing is left", () => {
+    test("another backup of that name at the destination", async () => {
+      await milvusBackupJson("--config", A.backupYaml, "create", "-c", "coll", "-n", "other");
+      await milvusBackupJson("--config", B.backupYaml, "create", "-c", "coll_bak", "-n", "other");
+      const before = await contentOf(B, "other");
+
+      const run = await milvusBackup("--config", A.backupYaml, "copy", "-n", "other", "--to", B.backupYaml);
+
+      expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("Error (BackupExists)") });
+      expect(run.stderr).toContain(`bucket-b at ${B.store.address} under backup/other/`);
+      expect(await contentOf(B, "other")).toEqual(before);
+    });
+
+    test("a backup that is not there", async () => {
+      const run = await milvusBackup("--config", A.backupYaml, "copy", "-n", "nothing", "--to", B.backupYaml);
+
+      expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("Error (BackupNotFound)") });
+      expect(run.stderr).toContain(`bucket-a at ${A.store.address} under backup/nothing/`);
+    });
+
+    test("an environment that is not registered", async () => {
+      const run = await milvusBackup(
+        "--config",
+        A.backupYaml,
+        "copy",
+        "-n",
+        "my_backup",
+        "--to-environment",
+        "nowhere",
+      );
+
+      expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("Error (UnknownEnvironment)") });
+      expect(run.stderr).toContain("nowhere");
+    });
+
+    test("a destination with the source's keys", async () => {
+      const file = join(directory, "minio-mixed-up.yaml");
+      const yaml = await readFile(B.backupYaml, "utf8");
+      await writeFile(
+        file,
+        yaml
+          .replaceAll(B.store.accessKeyId, A.store.accessKeyId)
+          .replaceAll(B.store.secretAccessKey, A.store.secretAccessKey),
+      );
+
+      const run = await milvusBackup("--config", A.backupYaml, "copy", "-n", "my_backup", "--to", file);
+      await milvusBackup("env", "rm", "minio-mixed-up");
+
+      expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("Error (StoreAccessDenied)") });
+      expect(run.stderr).toContain(B.store.address);
+      expect(run.stderr + run.stdout).not.toContain(A.store.secretAccessKey);
+    });
+  });
+});
+
+type MinioEnvironment = (typeof minioEnvironments)[number];
+
+function environments(): [MinioEnvironment, MinioEnvironment] {
+  const [a, b] = minioEnvironments;
+  if (a === undefined || b === undefined) throw new Error("the local stack has two environments with MinIO");
+  // As a person in the project's folder would write it.
+  return [
+    { ...a, backupYaml: relative(projectDir, a.backupYaml) },
+    { ...b, backupYaml: relative(projectDir, b.backupYaml) },
+  ];
+}
+
+/** Path and ETag of all that lies under a backup of an environment (`""`: under all its backups), by the plain SDK. */
+async function contentOf({ store, backups }: MinioEnvironment, name: string): Promise<Record<string, string>> {
+  const client = new S3Client({
+    endpoint: `http://${store.address}`,
+    region: "us-east-1",
+    forcePathStyle: true,
+    credentials: { accessKeyId: store.accessKeyId, secretAccessKey: store.secretAccessKey },
+  });
+  const Prefix = `${[backups.rootPath, name].filter((part) => part !== "").join("/")}/`;
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: backups.bucket, Prefix }));
+  client.destroy();
+  return Object.fromEntries(Contents.map(({ Key = "", ETag = "" }) => [Key.slice(Prefix.length), ETag]));
+}
