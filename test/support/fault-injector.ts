@@ -1,0 +1,59 @@
+import { PipelineError } from "../../src/core/errors.ts";
+
+/** `before`: the call never happens; `after`: it happens, and its answer is lost. */
+export type FaultMoment = "before" | "after";
+
+/** Counts the calls of every port it wraps, and makes one of them fail. */
+export class FaultInjector {
+  /** Every call so far: `work.putText executions/...`. */
+  readonly calls: string[] = [];
+  readonly #at: number;
+  readonly #moment: FaultMoment;
+  readonly #wrapped = new Map<unknown, object>();
+
+  /** @param at number of the call that fails, from 0; none where absent */
+  constructor(at = Number.POSITIVE_INFINITY, moment: FaultMoment = "before") {
+    this.#at = at;
+    this.#moment = moment;
+  }
+
+  /** The same object with its methods counted. What is wrapped may be handed to what is wrapped: it meets the object itself. */
+  wrap<T extends object>(label: string, port: T): T {
+    const wrapped = new Proxy(port, {
+      get: (target, property) => {
+        const value: unknown = Reflect.get(target, property, target);
+        if (typeof value !== "function" || typeof property !== "string") return value;
+        const call = (...args: unknown[]) =>
+          Reflect.apply(
+            value,
+            target,
+            args.map((argument) => this.#wrapped.get(argument) ?? argument),
+          );
+        if (property === "list") {
+          return (...args: unknown[]) => {
+            this.#enter(`${label}.list ${String(args[0])}`);
+            return call(...args);
+          };
+        }
+        return async (...args: unknown[]) => {
+          const number = this.#enter(`${label}.${property} ${JSON.stringify(args[0] ?? "")}`);
+          const answer = await call(...args);
+          if (number === this.#at && this.#moment === "after") throw this.#fault(number);
+          return answer;
+        };
+      },
+    });
+    this.#wrapped.set(wrapped, port);
+    return wrapped;
+  }
+
+  #enter(call: string): number {
+    const number = this.calls.push(call) - 1;
+    if (number === this.#at && this.#moment === "before") throw this.#fault(number);
+    return number;
+  }
+
+  #fault(number: number): PipelineError {
+    return new PipelineError("StoreBusy", `injected ${this.#moment} ${this.calls[number]}`);
+  }
+}

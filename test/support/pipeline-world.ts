@@ -1,0 +1,129 @@
+import type { StoreRef } from "../../src/core/copy-plan.ts";
+import type { Environment } from "../../src/core/environment.ts";
+import { PipelineError } from "../../src/core/errors.ts";
+import type { StepContext } from "../../src/ports/step-context.ts";
+import { FaultInjector } from "./fault-injector.ts";
+import { memoryContext } from "./memory-context.ts";
+import { MemoryMilvus, type MemoryMilvusOptions } from "./memory-milvus.ts";
+import { MemoryObjectStore } from "./memory-object-store.ts";
+import { milvusEnvironment } from "./milvus-environment.ts";
+
+/** Where an environment's Milvus and backups lie, and which server it is. */
+export interface WorldEnvironment {
+  /** `bucket/rootPath` */
+  readonly milvusAt: string;
+  readonly backupAt: string;
+  readonly milvus?: MemoryMilvusOptions;
+  readonly settings?: Partial<Environment>;
+}
+
+/** Two environments as in the cross-bucket layout: `prod` backs up into the bucket of `dr`. */
+export const crossBucket = {
+  prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup" },
+  dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup" },
+} as const;
+
+/**
+ * Everything the steps talk to, in memory: environments, their buckets (shared by name) and Milvus servers. A Milvus imports from its
+ * bucket: the rows of a directory are those of the segments that lie in it.
+ */
+export class PipelineWorld {
+  readonly memory = memoryContext();
+  readonly #buckets = new Map<string, MemoryObjectStore>();
+  readonly #environments = new Map<string, Environment>();
+  readonly #servers = new Map<string, MemoryMilvus>();
+  /** Rows of a segment net of its deletes, by its ID. */
+  readonly #rows = new Map<string, bigint>();
+
+  constructor(environments: Readonly<Record<string, WorldEnvironment>> = crossBucket) {
+    for (const [name, options] of Object.entries(environments)) this.#add(name, options);
+  }
+
+  get work(): MemoryObjectStore {
+    return this.memory.work;
+  }
+
+  bucket(name: string): MemoryObjectStore {
+    const bucket = this.#buckets.get(name) ?? new MemoryObjectStore(name);
+    this.#buckets.set(name, bucket);
+    return bucket;
+  }
+
+  milvus(environment: string): MemoryMilvus {
+    const server = this.#servers.get(environment);
+    if (!server) throw new Error(`no environment ${environment} in this world`);
+    return server;
+  }
+
+  environment(name: string): Environment {
+    const environment = this.#environments.get(name);
+    if (!environment) throw new PipelineError("UnknownEnvironment", `environment ${name} is not registered`);
+    return environment;
+  }
+
+  /** Puts a segment's logs where its Milvus keeps them: one log a field, and one with deletes where `deletes` says so. */
+  seedSegment(
+    environment: string,
+    segment: { collectionId: string; partitionId: string; id: string; rows: bigint; deletes?: bigint },
+    fields: readonly string[] = ["0", "1", "100", "101"],
+  ): void {
+    const { storage } = this.environment(environment);
+    const { collectionId, partitionId, id, rows, deletes = 0n } = segment;
+    const path = `${collectionId}/${partitionId}/${id}`;
+    const bucket = this.bucket(storage.bucket);
+    for (const fieldId of fields) {
+      bucket.seed(
+        `${storage.rootPath}/insert_log/${path}/${fieldId}/1${id}`,
+        `${rows} rows of field ${fieldId} of ${id}`,
+      );
+    }
+    if (deletes > 0n) bucket.seed(`${storage.rootPath}/delta_log/${path}/2${id}`, `${deletes} deletes of ${id}`);
+    this.#rows.set(id, rows - deletes);
+  }
+
+  /** Takes a segment's logs away, as garbage collection does. */
+  collectSegment(environment: string, collectionId: string, id: string): void {
+    const { storage } = this.environment(environment);
+    const bucket = this.bucket(storage.bucket);
+    for (const kind of ["insert_log", "delta_log"]) {
+      for (const key of bucket.keys(`${storage.rootPath}/${kind}/${collectionId}/`)) {
+        if (key.includes(`/${id}/`)) bucket.remove(key);
+      }
+    }
+  }
+
+  /** What steps get, with every call counted (and one failing, where the injector says so). */
+  context(faults = new FaultInjector()): StepContext {
+    const { clock, executions, log } = this.memory;
+    return {
+      work: faults.wrap("work", this.work),
+      environments: { get: async (name) => this.environment(name) },
+      openStore: async (ref: StoreRef) => {
+        const { storage, backupStorage } = this.environment(ref.environment);
+        const { bucket } = ref.side === "milvus" ? storage : backupStorage;
+        return faults.wrap(bucket, this.bucket(bucket));
+      },
+      connectMilvus: async ({ name }) => faults.wrap(name, this.milvus(name)),
+      clock,
+      executions,
+      log,
+    };
+  }
+
+  #add(name: string, { milvusAt, backupAt, milvus, settings }: WorldEnvironment): void {
+    const base = milvusEnvironment(19530);
+    const at = (place: string) => {
+      const [bucket = "", ...rootPath] = place.split("/");
+      return { ...base.storage, bucket, rootPath: rootPath.join("/") };
+    };
+    this.#environments.set(name, { ...base, name, storage: at(milvusAt), backupStorage: at(backupAt), ...settings });
+    const { bucket } = at(milvusAt);
+    const rowsOf = (directory: string) => this.#rowsBelow(this.bucket(bucket), directory);
+    this.#servers.set(name, new MemoryMilvus({ address: `${name}.test:19530`, rowsOf, ...milvus }));
+  }
+
+  #rowsBelow(bucket: MemoryObjectStore, directory: string): bigint {
+    const segments = new Set(bucket.keys(directory).map((key) => key.split("/").at(-3) ?? ""));
+    return [...segments].reduce((sum, id) => sum + (this.#rows.get(id) ?? 0n), 0n);
+  }
+}

@@ -1,0 +1,139 @@
+import type {
+  BackupInput,
+  CaughtFailure,
+  CopyItem,
+  ExecutionRef,
+  FinalizeBackupResult,
+  FinishRestoreResult,
+  PreparedCopies,
+  PrepareRestoreResult,
+  ReleaseResult,
+  RestoreInput,
+} from "../../src/core/messages.ts";
+import type { StepContext } from "../../src/ports/step-context.ts";
+import { copySegments } from "../../src/steps/copy-segments.ts";
+import { finalizeBackup } from "../../src/steps/finalize-backup.ts";
+import { finishRestore } from "../../src/steps/finish-restore.ts";
+import { importSegments } from "../../src/steps/import-segments.ts";
+import { prepareBackup } from "../../src/steps/prepare-backup.ts";
+import { prepareRestore } from "../../src/steps/prepare-restore.ts";
+import { recreateCollections } from "../../src/steps/recreate-collections.ts";
+import { releaseBackup } from "../../src/steps/release-backup.ts";
+import { releaseRestore } from "../../src/steps/release-restore.ts";
+
+export function executionOf(name: string): ExecutionRef {
+  return {
+    name,
+    id: `arn:aws:states:us-east-1:000000000000:execution:machine:${name}`,
+    startTime: "2026-11-21T11:03:07.000Z",
+  };
+}
+
+/** How a machine runs its steps: `retries` is how often one is tried again after a fault. */
+export interface RunOptions {
+  readonly retries?: number;
+  /** Called after each step with its name, before the next one. */
+  readonly after?: (step: string, attempt: number) => void | Promise<void>;
+}
+
+/** The state machine `backup`, in process; a failure is released and thrown, as the machine does it. */
+export async function runBackup(
+  context: StepContext,
+  input: BackupInput,
+  execution = executionOf("backup-1"),
+  options: RunOptions = {},
+): Promise<FinalizeBackupResult> {
+  return released(
+    async () => {
+      for (let attempt = 0; ; attempt += 1) {
+        const request = { execution, input, attempt };
+        const prepared = await step("prepare", attempt, options, () => prepareBackup(request, context));
+        await copyAll(context, prepared, execution, attempt, options);
+        const result = await step("finalize", attempt, options, () => finalizeBackup(request, context));
+        if (result.outcome === "backed-up") return result;
+      }
+    },
+    (failure) => releaseBackup({ execution, input, attempt: 0, failure }, context),
+  );
+}
+
+/** The state machine `restore`, in process. */
+export async function runRestore(
+  context: StepContext,
+  input: RestoreInput,
+  execution = executionOf("restore-1"),
+  options: RunOptions = {},
+): Promise<FinishRestoreResult | PrepareRestoreResult> {
+  return released(
+    async () => {
+      const request = { execution, input, attempt: 0 };
+      const prepared = await step("prepare", 0, options, () => prepareRestore(request, context));
+      if (prepared.outcome === "discarded") return prepared;
+      await copyAll(context, prepared, execution, 0, options);
+      await step("recreate", 0, options, () => recreateCollections(request, context));
+      for (let attempt = 0; ; attempt += 1) {
+        const { outcome } = await step("import", attempt, options, () =>
+          importSegments({ ...request, attempt }, context),
+        );
+        if (outcome === "imported") break;
+      }
+      for (let attempt = 0; ; attempt += 1) {
+        const result = await step("finish", attempt, options, () => finishRestore({ ...request, attempt }, context));
+        if (result.outcome === "restored") return result;
+      }
+    },
+    (failure) => releaseRestore({ execution, input, attempt: 0, failure }, context),
+  );
+}
+
+/** What a failed run threw, with what Release made of it. */
+export class ExecutionFailed extends Error {
+  readonly released: ReleaseResult;
+
+  constructor(cause: unknown, released: ReleaseResult) {
+    super(JSON.parse(released.cause).errorMessage, { cause });
+    this.name = released.error;
+    this.released = released;
+  }
+}
+
+async function copyAll(
+  context: StepContext,
+  { itemsKey, batches }: PreparedCopies,
+  execution: ExecutionRef,
+  attempt: number,
+  options: RunOptions,
+): Promise<void> {
+  if (batches === 0) return;
+  const items = await step("read items", attempt, options, async () => {
+    return JSON.parse(await context.work.getText(itemsKey)) as CopyItem[];
+  });
+  for (const { batchKey } of items) {
+    await step("copy", attempt, options, () => copySegments({ execution: execution.name, batchKey }, context));
+  }
+}
+
+async function step<T>(name: string, attempt: number, options: RunOptions, run: () => Promise<T>): Promise<T> {
+  for (let left = options.retries ?? 0; ; left -= 1) {
+    try {
+      const result = await run();
+      await options.after?.(name, attempt);
+      return result;
+    } catch (error) {
+      if (left <= 0) throw error;
+    }
+  }
+}
+
+async function released<T>(
+  run: () => Promise<T>,
+  release: (failure: CaughtFailure) => Promise<ReleaseResult>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    const failure = { Error: name, Cause: JSON.stringify({ errorType: name, errorMessage: message }) };
+    throw new ExecutionFailed(error, await release(failure));
+  }
+}
