@@ -1,7 +1,7 @@
 import { Stack, Validations } from "aws-cdk-lib";
 import type { CfnBucket, IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct, IConstruct } from "constructs";
-import { type FunctionSpec, type Machine, workKeys } from "./functions.ts";
+import { type FunctionSpec, type Machine, namesEnvironments, workKeys } from "./functions.ts";
 import type { PipelineFunction } from "./pipeline-function.ts";
 import type { PipelineStateMachine } from "./pipeline-state-machine.ts";
 
@@ -18,6 +18,8 @@ const reasons = {
   describeExecutions: "Executions are named when they start; only those of this stack's machines can be described.",
   mapRuns: "Map runs and their children are named when they start; only those of this very machine are granted.",
   dataObjects: "Objects of a bucket that the deployment names, in a directory tree that Milvus names.",
+  network:
+    "Lambda makes the network interfaces of a VPC with the function's role; AWS documents these actions on all resources.",
   delivery:
     "Log delivery and X-Ray have no resource-level permissions; CDK writes the statements as AWS documents them for Step Functions.",
 } as const;
@@ -31,6 +33,7 @@ export function acknowledgeFunction(
     environmentsPrefix: string;
     dataBuckets: readonly string[];
     machineNames: readonly string[];
+    inNetwork: boolean;
   },
 ): void {
   const work = workBucketName(created, options.workBucket);
@@ -40,8 +43,12 @@ export function acknowledgeFunction(
   for (const keys of kept) acknowledgeWildcard(created.policy, `${work}/${keys}`, reasons.executions);
   for (const keys of removable) acknowledgeWildcard(created.policy, `${work}/${keys}`, reasons.subjects);
   acknowledgeWildcard(created.policy, secret, reasons.environments);
+  const everywhere = [
+    ...(namesEnvironments(spec) ? [reasons.listSecrets] : []),
+    ...(options.inNetwork ? [reasons.network] : []),
+  ];
+  if (everywhere.length > 0) acknowledgeWildcard(created.policy, "*", everywhere.join(" "));
   if (spec.first === true) {
-    acknowledgeWildcard(created.policy, "*", reasons.listSecrets);
     for (const machine of options.machineNames) {
       acknowledgeWildcard(created.policy, executionsOf(machine), reasons.describeExecutions);
     }

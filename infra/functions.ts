@@ -4,6 +4,9 @@ export type DataAccess = "read" | "write" | "delete";
 /** Which machine's files in the work bucket a function works on; Copy Segments works for all. */
 export type Machine = "backup" | "restore" | "transfer";
 
+/** `any`: steps of every machine; `none`: invoked by a rule of EventBridge, and working on no machine's files. */
+export type Owner = Machine | "any" | "none";
+
 export const machines: readonly Machine[] = ["backup", "restore", "transfer"];
 
 /** Keys in the work bucket (see `work-layout.ts`): those a machine's functions leave there, and those they also delete. */
@@ -12,18 +15,19 @@ export interface WorkKeys {
   readonly removable: readonly string[];
 }
 
-export const workKeys: Readonly<Record<Machine | "any", WorkKeys>> = {
+export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
   backup: { kept: ["executions/backup/*"], removable: ["leases/backup/*"] },
   restore: { kept: ["executions/restore/*"], removable: ["leases/restore/*", "restores/*"] },
   // A transfer writes a backup: it and a backup of that name exclude each other by one lease.
   transfer: { kept: ["executions/transfer/*"], removable: ["leases/backup/*"] },
   any: { kept: ["executions/*"], removable: [] },
+  none: { kept: [], removable: [] },
 };
 
 export interface FunctionSpec {
   /** Folder below `functions/`, and the last part of the function's name. */
   readonly name: string;
-  readonly machine: Machine | "any";
+  readonly machine: Owner;
   /** Runs first in its machine: tells unknown environments by name, takes leases from executions that are over. */
   readonly first?: boolean;
   readonly timeoutMinutes: number;
@@ -36,7 +40,7 @@ const longest = 15;
 /** CPU comes with memory: at 1 GiB the SDKs load in a few tenths of a second, below it slower and no cheaper. */
 const usual = 1024;
 
-/** Every function of the pipeline. */
+/** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [
   step("prepare-backup", "backup", ["read"], { first: true }),
   // One whole CPU for streamed copies, whose bytes are hashed and encrypted on the way.
@@ -57,6 +61,20 @@ export const functionSpecs: readonly FunctionSpec[] = [
   step("finalize-transfer", "transfer", ["read", "write", "delete"]),
   step("release-transfer", "transfer", [], { timeoutMinutes: 5 }),
 ];
+
+/** Deletes what the rules of a schedule do not keep; deployed with the first schedule that has rules. */
+export const pruneBackups: FunctionSpec = step("prune-backups", "none", ["read", "delete"]);
+
+/** Starts the restore of a backup that appeared; deployed with the first restore trigger. */
+export const startTriggeredRestore: FunctionSpec = step("start-triggered-restore", "none", [], { timeoutMinutes: 1 });
+
+/** The functions that rules invoke. */
+export const eventFunctionSpecs: readonly FunctionSpec[] = [pruneBackups, startTriggeredRestore];
+
+/** Whether a function tells an unknown environment by naming the registered ones. */
+export function namesEnvironments(spec: FunctionSpec): boolean {
+  return spec.first === true || spec.machine === "none";
+}
 
 /** `prepare-backup` as CDK id and substitution have it: `PrepareBackup`. */
 export function pascalCase(name: string): string {

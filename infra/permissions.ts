@@ -2,7 +2,7 @@ import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
-import { type DataAccess, type Machine, workKeys } from "./functions.ts";
+import { type DataAccess, type Owner, workKeys } from "./functions.ts";
 
 const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
   read: ["s3:GetObject"],
@@ -10,10 +10,11 @@ const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
   delete: ["s3:DeleteObject"],
 };
 
-/** Work files of one machine's executions (`any`: of all), and the machine's leases. */
-export function workBucketStatements(bucket: IBucket, machine: Machine | "any"): PolicyStatement[] {
+/** Work files of one machine's executions (`any`: of all, `none`: of none), and the machine's leases. */
+export function workBucketStatements(bucket: IBucket, machine: Owner): PolicyStatement[] {
   const { kept, removable } = workKeys[machine];
   const keys = [...kept, ...removable];
+  if (keys.length === 0) return [];
   return [
     new PolicyStatement({
       sid: "ListWorkFiles",
@@ -87,6 +88,37 @@ export function assumeRoleStatements(roles: readonly string[]): PolicyStatement[
   return roles.length === 0
     ? []
     : [new PolicyStatement({ sid: "AssumeRoles", actions: ["sts:AssumeRole"], resources: [...roles] })];
+}
+
+/** Customer-managed keys of buckets, whose own policies have to let the account's roles in; none where no key is named. */
+export function keyStatements(
+  sid: string,
+  keyArns: readonly string[],
+  access: readonly DataAccess[],
+): PolicyStatement[] {
+  const actions = [
+    ...(access.includes("read") ? ["kms:Decrypt"] : []),
+    // Parts of an upload are decrypted to be put together.
+    ...(access.includes("write") ? ["kms:GenerateDataKey", "kms:Decrypt"] : []),
+  ];
+  if (keyArns.length === 0 || actions.length === 0) return [];
+  return [new PolicyStatement({ sid, actions: [...new Set(actions)], resources: [...keyArns] })];
+}
+
+/** What Lambda does with the function's role to put it into a VPC; none of the actions can be limited to what exists later. */
+export function networkStatement(): PolicyStatement {
+  return new PolicyStatement({
+    sid: "JoinNetwork",
+    actions: [
+      "ec2:CreateNetworkInterface",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSubnets",
+      "ec2:DeleteNetworkInterface",
+      "ec2:AssignPrivateIpAddresses",
+      "ec2:UnassignPrivateIpAddresses",
+    ],
+    resources: ["*"],
+  });
 }
 
 /** Whether the execution that holds a lease still runs. */

@@ -6,10 +6,16 @@ import {
   ServicePrincipal,
   PolicyStatement as Statement,
 } from "aws-cdk-lib/aws-iam";
-import { Architecture, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
+import { Architecture, type CfnFunction, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { FunctionSpec } from "./functions.ts";
+
+/** The subnets and security groups of a function, by ID: nothing is looked up at synthesis. */
+export interface FunctionNetwork {
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+}
 
 export interface PipelineFunctionProps {
   readonly spec: FunctionSpec;
@@ -20,6 +26,8 @@ export interface PipelineFunctionProps {
   readonly environment: Readonly<Record<string, string>>;
   readonly logRetention: RetentionDays;
   readonly statements: readonly PolicyStatement[];
+  /** Where it runs; outside of any VPC where absent. */
+  readonly network?: FunctionNetwork | undefined;
   /** At most so many at once; unlimited where absent. */
   readonly reservedConcurrency?: number;
 }
@@ -68,6 +76,13 @@ export class PipelineFunction extends Construct {
       },
       ...(props.reservedConcurrency !== undefined && { reservedConcurrentExecutions: props.reservedConcurrency }),
     });
+    if (props.network) {
+      const { subnetIds, securityGroupIds } = props.network;
+      (this.function.node.defaultChild as CfnFunction).vpcConfig = {
+        subnetIds: [...subnetIds],
+        securityGroupIds: [...securityGroupIds],
+      };
+    }
     // The first invocation must not come before the permissions.
     this.function.node.addDependency(this.policy);
   }

@@ -8,7 +8,7 @@ import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { type Machine, pascalCase } from "./functions.ts";
-import { executionsArn, statesArn } from "./permissions.ts";
+import { executionsArn, keyStatements, statesArn } from "./permissions.ts";
 import type { PipelineFunction } from "./pipeline-function.ts";
 
 export interface PipelineStateMachineProps {
@@ -18,6 +18,8 @@ export interface PipelineStateMachineProps {
   readonly functions: ReadonlyMap<string, PipelineFunction>;
   readonly workBucket: IBucket;
   readonly eventBus: IEventBus;
+  /** Customer-managed key of the work bucket. */
+  readonly workBucketKeyArn?: string | undefined;
   readonly logRetention: RetentionDays;
 }
 
@@ -69,6 +71,7 @@ export class PipelineStateMachine extends Construct {
           actions: ["states:RedriveExecution"],
           resources: [statesArn(this, "execution", `${stateMachineName}/*`)],
         }),
+        ...keyStatements("ReadWorkBucketKey", props.workBucketKeyArn ? [props.workBucketKeyArn] : [], ["read"]),
         new PolicyStatement({ sid: "Announce", actions: ["events:PutEvents"], resources: [eventBus.eventBusArn] }),
       ],
     });

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { emptyPipeline, type PipelineConfig } from "../src/core/pipeline-config.ts";
 
 /** A list in cdk.json, or text with commas on the command line (`-c dataBuckets=bucket-a,bucket-b`). */
 const list = z.preprocess(
@@ -21,19 +22,54 @@ const settingsSchema = z.object({
 });
 
 /** What can be chosen when the pipeline is deployed. */
-export type Settings = z.infer<typeof settingsSchema>;
+export interface Settings extends z.infer<typeof settingsSchema> {
+  /** Customer-managed keys of the data buckets. */
+  readonly dataKeys: readonly string[];
+  /** The deploy-time file. */
+  readonly pipeline: PipelineConfig;
+}
 
 /**
- * Reads the settings from the CDK context; the stack's name also from MILVUS_BACKUP_STACK. Throws an Error that names the key.
+ * Reads the settings from the CDK context and `pipeline.yaml`. A value in the context (`-c`) wins over the file's, lists of both are
+ * taken together; the stack's name comes also from MILVUS_BACKUP_STACK, before the file's. Throws an Error that names the key.
  * @param context gives the value of a key, undefined where there is none
+ * @param readFile reads the deploy-time file from the path that the context key `pipeline` gives
  */
 export function readSettings(
   context: (key: string) => unknown,
   environment: Readonly<Record<string, string | undefined>> = {},
+  readFile: (named: string | undefined) => PipelineConfig = () => emptyPipeline,
 ): Settings {
+  const file = context("pipeline");
+  if (file !== undefined && typeof file !== "string")
+    throw new Error("context key pipeline: must be the path of a file");
+  const pipeline = readFile(file);
   const given = Object.fromEntries(Object.keys(settingsSchema.shape).map((key) => [key, context(key)]));
-  const parsed = settingsSchema.safeParse({ ...given, stack: given.stack ?? environment.MILVUS_BACKUP_STACK });
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `context key ${issue.path.join(".")}: ${issue.message}`);
-  throw new Error(problems.join("; "));
+  const parsed = settingsSchema.safeParse({
+    ...given,
+    stack: given.stack ?? environment.MILVUS_BACKUP_STACK ?? pipeline.stack,
+    retentionDays: given.retentionDays ?? pipeline.retentionDays,
+  });
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `context key ${issue.path.join(".")}: ${issue.message}`);
+    throw new Error(problems.join("; "));
+  }
+  const environments = Object.values(pipeline.environments);
+  return {
+    ...parsed.data,
+    dataBuckets: union(
+      parsed.data.dataBuckets,
+      environments.flatMap(({ dataBuckets }) => dataBuckets),
+    ),
+    assumableRoles: union(
+      parsed.data.assumableRoles,
+      environments.flatMap(({ roleArns }) => roleArns),
+    ),
+    dataKeys: union(environments.flatMap(({ kmsKeyArns }) => kmsKeyArns)),
+    pipeline,
+  };
+}
+
+function union(...lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat())];
 }

@@ -1,10 +1,13 @@
 import { Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
+import { Key } from "aws-cdk-lib/aws-kms";
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
 
 export interface WorkBucketProps {
   /** How long plans, receipts and failures of executions are kept. */
   readonly retention: Duration;
+  /** Customer-managed key; S3's own where absent. */
+  readonly keyArn?: string | undefined;
 }
 
 /** The pipeline's own bucket: plans, batches, receipts, leases. No data and no secret is in it. */
@@ -14,7 +17,14 @@ export class WorkBucket extends Construct {
   constructor(scope: Construct, id: string, props: WorkBucketProps) {
     super(scope, id);
     this.bucket = new Bucket(this, "Bucket", {
-      encryption: BucketEncryption.S3_MANAGED,
+      ...(props.keyArn === undefined
+        ? { encryption: BucketEncryption.S3_MANAGED }
+        : {
+            encryption: BucketEncryption.KMS,
+            encryptionKey: Key.fromKeyArn(this, "Key", props.keyArn),
+            // One call of KMS for many objects.
+            bucketKeyEnabled: true,
+          }),
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: true,

@@ -1,6 +1,15 @@
 import { backupStepRequest } from "../../src/core/messages.ts";
 import { finalizeBackup } from "../../src/steps/finalize-backup.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
+import { countScheduledBackup } from "../shared/observability.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 
-export const handler = stepHandler(backupStepRequest, finalizeBackup, milvusContext());
+export const handler = stepHandler(
+  backupStepRequest,
+  async (request, context) => {
+    const result = await finalizeBackup(request, context);
+    if (result.outcome === "backed-up") countScheduledBackup(request.input.schedule);
+    return result;
+  },
+  milvusContext(),
+);

@@ -24,3 +24,15 @@ export function countResult(result: object, target: Metrics = metrics): void {
     else if (Array.isArray(value)) target.addMetric(metric, unit, value.length);
   }
 }
+
+/**
+ * Counts a complete backup for its schedule: what the alarm for a schedule without backups looks at (infra/alarms.ts). A step that runs
+ * twice counts it twice, which the alarm does not mind.
+ * @param schedule undefined for a backup that no schedule started: nothing is counted
+ */
+export function countScheduledBackup(schedule: string | undefined, target: Metrics = metrics): void {
+  if (schedule === undefined) return;
+  const single = target.singleMetric();
+  single.addDimensions({ Stack: process.env.STACK_NAME ?? "", Schedule: schedule });
+  single.addMetric("ScheduledBackups", MetricUnit.Count, 1);
+}

@@ -36,7 +36,8 @@ export function storeContext(): StepContext {
   };
 }
 
-function variable(name: string): string {
+/** Reads an environment variable that the deployment sets. */
+export function variable(name: string): string {
   const value = process.env[name];
   if (!value) throw new Error(`the environment variable ${name} is not set`);
   return value;

@@ -3,9 +3,10 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bundleFunctions } from "../../infra/bundle.ts";
-import { functionSpecs } from "../../infra/functions.ts";
+import { eventFunctionSpecs, functionSpecs } from "../../infra/functions.ts";
 
-const bundles = bundleFunctions(functionSpecs.map(({ name }) => name));
+const specs = [...functionSpecs, ...eventFunctionSpecs];
+const bundles = bundleFunctions(specs.map(({ name }) => name));
 const fileOf = (name: string) => join(bundles.directoryOf(name), "index.js");
 
 /** The packages that went into a bundle. */
@@ -30,9 +31,15 @@ describe("bundles", () => {
     expect(packages.filter((name) => name.startsWith("@grpc/"))).toEqual([]);
   });
 
-  it.each(functionSpecs)("make $name load as Lambda loads it, into a handler", ({ name }) => {
+  it.each(specs)("make $name load as Lambda loads it, into a handler", ({ name }) => {
     const script = `console.log(typeof require(${JSON.stringify(fileOf(name))}).handler)`;
-    const env = { WORK_BUCKET: "work", ENVIRONMENTS_PREFIX: "environments/", AWS_REGION: "eu-west-1" };
+    const env = {
+      WORK_BUCKET: "work",
+      ENVIRONMENTS_PREFIX: "environments/",
+      STACK_NAME: "MilvusBackup",
+      RESTORE_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:restore",
+      AWS_REGION: "eu-west-1",
+    };
 
     const type = execFileSync(process.execPath, ["--input-type=commonjs", "-e", script], { env, encoding: "utf8" });
 

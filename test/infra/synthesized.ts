@@ -6,6 +6,8 @@ import { Template } from "aws-cdk-lib/assertions";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { PipelineStack } from "../../infra/pipeline-stack.ts";
 import { readSettings } from "../../infra/settings.ts";
+import { emptyPipeline } from "../../src/core/pipeline-config.ts";
+import { parsePipelineYaml } from "../../src/core/pipeline-yaml.ts";
 
 export interface Statement {
   readonly Sid?: string;
@@ -15,7 +17,10 @@ export interface Statement {
   readonly Condition?: unknown;
 }
 
-/** The app as `infra/app.ts` makes it, with an empty file for every function's code. */
+/**
+ * The app as `infra/app.ts` makes it, with an empty file for every function's code.
+ * @param context the key `pipeline` holds the text of a pipeline.yaml, not its path
+ */
 export function pipelineApp(context: Record<string, unknown> = {}) {
   const directory = mkdtempSync(join(tmpdir(), "milvus-backup-synth-"));
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
@@ -23,7 +28,11 @@ export function pipelineApp(context: Record<string, unknown> = {}) {
   mkdirSync(code);
   writeFileSync(join(code, "index.js"), "");
   const app = new App({ outdir });
-  const settings = readSettings((key) => context[key]);
+  const settings = readSettings(
+    (key) => context[key],
+    {},
+    (text) => (text === undefined ? emptyPipeline : parsePipelineYaml(text, "pipeline.yaml")),
+  );
   const stack = new PipelineStack(app, settings.stack, { settings, bundles: { directoryOf: () => code } });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return { app, stack };

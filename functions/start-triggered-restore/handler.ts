@@ -1,0 +1,12 @@
+import { stepFunctionsStarter } from "../../src/adapters/step-functions-starter.ts";
+import { triggeredRestoreRequest } from "../../src/core/restore-trigger.ts";
+import { startTriggeredRestore } from "../../src/steps/start-triggered-restore.ts";
+import { parseRequest } from "../shared/parse-request.ts";
+import { observedHandler } from "../shared/step-handler.ts";
+import { storeContext, variable } from "../shared/store-context.ts";
+
+const context = { ...storeContext(), restores: stepFunctionsStarter(variable("RESTORE_STATE_MACHINE_ARN")) };
+
+export const handler = observedHandler(async (event) =>
+  startTriggeredRestore(parseRequest(triggeredRestoreRequest, event), context),
+);

@@ -1,0 +1,160 @@
+import { Aws, CfnOutput, Duration, Stack, Validations } from "aws-cdk-lib";
+import { Alarm, ComparisonOperator, type IMetric, MathExpression, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
+import { SnsTopic } from "aws-cdk-lib/aws-events-targets";
+import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Key } from "aws-cdk-lib/aws-kms";
+import type { IFunction } from "aws-cdk-lib/aws-lambda";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
+import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
+import { Construct } from "constructs";
+import { detailTypes, eventSource } from "../src/core/events.ts";
+import type { AlarmsConfig, ScheduleConfig } from "../src/core/pipeline-config.ts";
+import type { Machine } from "./functions.ts";
+import { scheduledBackups } from "./metrics.ts";
+
+export interface AlarmsProps {
+  readonly stack: string;
+  readonly config: AlarmsConfig;
+  readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;
+  /** The functions that rules invoke, by name: their failures fail no execution. */
+  readonly eventFunctions: ReadonlyMap<string, IFunction>;
+  readonly schedules: readonly ScheduleConfig[];
+}
+
+const period = Duration.minutes(5);
+
+/**
+ * Who is told, and of what: every event of a failure with its reason, and alarms for failed executions, failed functions behind rules
+ * and schedules without backups. `docs/runbook.md` has an entry for each alarm, by the end of its name.
+ */
+export class Alarms extends Construct {
+  readonly topic: Topic;
+  readonly alarms: readonly Alarm[];
+
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
+    super(scope, id);
+    const { stack, config } = props;
+    this.topic = this.#createTopic(config);
+    this.#tellFailures(stack);
+    this.alarms = [
+      ...[...props.stateMachines].map(([machine, stateMachine]) =>
+        this.#alarm(`${machine}-failed`, `An execution of ${machine} failed`, failedExecutions(stateMachine)),
+      ),
+      ...[...props.eventFunctions].map(([name, lambda]) =>
+        this.#alarm(`${name}-failed`, `The function ${name} failed`, lambda.metricErrors({ period, statistic: "Sum" })),
+      ),
+      ...props.schedules.flatMap((schedule) => this.#late(stack, schedule)),
+    ];
+    for (const alarm of this.alarms) {
+      alarm.addAlarmAction(new SnsAction(this.topic));
+      alarm.addOkAction(new SnsAction(this.topic));
+    }
+  }
+
+  #createTopic({ emails, topicKeyArn }: AlarmsConfig): Topic {
+    const topic = new Topic(this, "Topic", {
+      displayName: "milvus-backup",
+      enforceSSL: true,
+      ...(topicKeyArn !== undefined && { masterKey: Key.fromKeyArn(this, "TopicKey", topicKeyArn) }),
+    });
+    if (topicKeyArn === undefined) {
+      Validations.of(topic).acknowledge({
+        id: "AwsSolutions-SNS2",
+        reason:
+          "Messages name executions, collections and errors, no data and no secret. AWS's own key would shut out CloudWatch and EventBridge; a customer-managed one is set with alarms.topicKeyArn.",
+      });
+    }
+    // A topic with a policy of its own has lost the default one, which lets CloudWatch in.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "AllowAlarms",
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
+      }),
+    );
+    for (const email of emails) topic.addSubscription(new EmailSubscription(email));
+    new CfnOutput(Stack.of(this), "TopicArn", { value: topic.topicArn, description: "Failures and alarms" });
+    return topic;
+  }
+
+  /** Sends every failure with its reason: an alarm only says that there was one. */
+  #tellFailures(stack: string): void {
+    const field = (path: string) => EventField.fromPath(path);
+    new Rule(this, "Failures", {
+      description: "milvus-backup: tells the topic what failed, and why",
+      eventPattern: {
+        source: [eventSource],
+        detailType: detailTypes.filter((type) => type.endsWith(" Failed")),
+        detail: { stack: [stack] },
+      },
+      targets: [
+        new SnsTopic(this.topic, {
+          message: RuleTargetInput.fromObject({
+            what: field("$.detail-type"),
+            stack,
+            time: field("$.time"),
+            error: field("$.detail.failure.Error"),
+            cause: field("$.detail.failure.Cause"),
+            execution: field("$.detail.execution"),
+            input: field("$.detail.input"),
+          }),
+        }),
+      ],
+    });
+  }
+
+  /** A schedule that made no backup in time; none where it is off, or nobody said how long it may take. */
+  #late(stack: string, { name, alarmAfter, enabled }: ScheduleConfig): Alarm[] {
+    if (alarmAfter === undefined || !enabled) return [];
+    // CloudWatch looks back a day, and seven in steps of an hour.
+    const step = alarmAfter > 86_400 ? 3600 : alarmAfter;
+    return [
+      this.#alarm(
+        `schedule-${name}-late`,
+        `The schedule ${name} has not produced a complete backup in ${alarmAfter / 60} minutes`,
+        scheduledBackups(stack, name, Duration.seconds(step)),
+        { missing: alarmAfter / step },
+      ),
+    ];
+  }
+
+  /** @param options.missing in how many periods in a row nothing may be counted; absent: anything counted is an alarm */
+  #alarm(name: string, what: string, metric: IMetric, options: { missing?: number } = {}): Alarm {
+    const { missing } = options;
+    return new Alarm(this, name, {
+      alarmName: `${Stack.of(this).stackName}-${name}`,
+      alarmDescription: `${what}. docs/runbook.md says what to do`,
+      metric,
+      threshold: 1,
+      ...(missing === undefined
+        ? {
+            comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluationPeriods: 1,
+            treatMissingData: TreatMissingData.NOT_BREACHING,
+          }
+        : {
+            comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+            evaluationPeriods: missing,
+            treatMissingData: TreatMissingData.BREACHING,
+          }),
+    });
+  }
+}
+
+/** Executions that failed or ran out of time; those that were stopped by hand are no fault. */
+function failedExecutions(stateMachine: IStateMachine): IMetric {
+  return new MathExpression({
+    expression: "failed + timedOut",
+    label: "failed",
+    period,
+    usingMetrics: {
+      failed: stateMachine.metricFailed({ period, statistic: "Sum" }),
+      timedOut: stateMachine.metricTimedOut({ period, statistic: "Sum" }),
+    },
+  });
+}

@@ -1,0 +1,21 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { emptyPipeline, type PipelineConfig } from "../src/core/pipeline-config.ts";
+import { parsePipelineYaml } from "../src/core/pipeline-yaml.ts";
+
+/** Taken where no other file is named: beside cdk.json. */
+const defaultFile = join(import.meta.dirname, "..", "pipeline.yaml");
+
+/**
+ * Reads the deploy-time file. Throws where a file that was named is not there, and InvalidInput for what is in it.
+ * @param named path of the context key `pipeline`, from the current folder; undefined for `pipeline.yaml` beside cdk.json, if any
+ */
+export function readPipelineFile(named: string | undefined): PipelineConfig {
+  if (named === undefined) {
+    return existsSync(defaultFile)
+      ? parsePipelineYaml(readFileSync(defaultFile, "utf8"), "pipeline.yaml")
+      : emptyPipeline;
+  }
+  if (!existsSync(named)) throw new Error(`context key pipeline: there is no file ${named}`);
+  return parsePipelineYaml(readFileSync(named, "utf8"), named);
+}

@@ -1,0 +1,74 @@
+import { Aws, Stack } from "aws-cdk-lib";
+import { CfnEventBusPolicy, EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
+import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
+import type { IFunction } from "aws-cdk-lib/aws-lambda";
+import { Construct } from "constructs";
+import type { RestoreTriggerConfig } from "../src/core/pipeline-config.ts";
+import { type TriggeredRestore, triggeredRestore } from "../src/core/restore-trigger.ts";
+
+export interface RestoreTriggersProps {
+  readonly triggers: readonly RestoreTriggerConfig[];
+  /** Start Triggered Restore. */
+  readonly startTriggeredRestore: IFunction;
+}
+
+/**
+ * The restore triggers: rules on "Object Created" events of a backup bucket. The bucket has to send its events to EventBridge
+ * (docs/pipeline-yaml.md has the command); those of another account come through this account's default bus, which its policy lets in.
+ */
+export class RestoreTriggers extends Construct {
+  constructor(scope: Construct, id: string, props: RestoreTriggersProps) {
+    super(scope, id);
+    for (const trigger of props.triggers) {
+      const { name, bucket, prefix, account, backups, enabled, ...rest } = trigger;
+      const restore: TriggeredRestore = triggeredRestore.parse(rest);
+      new Rule(this, name, {
+        description: `milvus-backup: restores backups that appear in ${bucket} into ${restore.environment}`,
+        enabled,
+        eventPattern: {
+          source: ["aws.s3"],
+          detailType: ["Object Created"],
+          account: [account ?? Aws.ACCOUNT_ID],
+          detail: {
+            bucket: { name: [bucket] },
+            object: { key: [{ wildcard: `${prefix === "" ? "" : `${prefix}/`}*/meta/full_meta.json` }] },
+          },
+        },
+        targets: [
+          new LambdaFunction(props.startTriggeredRestore, {
+            event: RuleTargetInput.fromObject({
+              trigger: name,
+              backups,
+              restore,
+              object: {
+                bucket: EventField.fromPath("$.detail.bucket.name"),
+                key: EventField.fromPath("$.detail.object.key"),
+                etag: EventField.fromPath("$.detail.object.etag"),
+              },
+            }),
+          }),
+        ],
+      });
+    }
+    const accounts = new Set(props.triggers.flatMap(({ account }) => (account === undefined ? [] : [account])));
+    for (const account of accounts) this.#letIn(account);
+  }
+
+  /** Lets an account put S3's events, and no others, onto this account's default bus. */
+  #letIn(account: string): void {
+    const bus = Stack.of(this).formatArn({ service: "events", resource: "event-bus", resourceName: "default" });
+    const { stackName } = Stack.of(this);
+    new CfnEventBusPolicy(this, `EventsOf${account}`, {
+      statementId: `${stackName}-events-of-${account}`,
+      statement: {
+        Effect: "Allow",
+        Principal: { AWS: `arn:${Aws.PARTITION}:iam::${account}:root` },
+        Action: "events:PutEvents",
+        Resource: bus,
+        Condition: {
+          StringEquals: { "events:source": "aws.s3", "events:detail-type": "Object Created" },
+        },
+      },
+    });
+  }
+}

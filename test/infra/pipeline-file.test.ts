@@ -1,0 +1,247 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Match, type Template } from "aws-cdk-lib/assertions";
+import { describe, expect, it } from "vitest";
+import { readSettings } from "../../infra/settings.ts";
+import { parsePipelineYaml } from "../../src/core/pipeline-yaml.ts";
+import { actionsOf, pipelineApp, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
+
+const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");
+const example = read("examples/pipeline.yaml");
+const template = pipelineTemplate({ pipeline: example });
+const key = (last: number) => `arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d-0000-4000-8000-00000000000${last}`;
+
+const count = (from: Template, type: string) => Object.keys(from.findResources(type)).length;
+
+/** The input that a rule's target hands on, with `<fields>` as the template writes them. */
+function inputOfRule(from: Template, beginning: string): string {
+  const [rule] = Object.entries(from.findResources("AWS::Events::Rule")).filter(([id]) => id.startsWith(beginning));
+  return rule?.[1].Properties.Targets[0].InputTransformer.InputTemplate as string;
+}
+
+describe("without pipeline.yaml", () => {
+  it("nothing is scheduled, triggered, watched or put into a network", () => {
+    const plain = pipelineTemplate();
+
+    for (const type of [
+      "Scheduler::Schedule",
+      "Events::Rule",
+      "CloudWatch::Alarm",
+      "CloudWatch::Dashboard",
+      "SNS::Topic",
+    ]) {
+      expect(count(plain, `AWS::${type}`)).toBe(0);
+    }
+    expect(JSON.stringify(plain.toJSON())).not.toMatch(/VpcConfig|kms:|ec2:/);
+  });
+});
+
+describe("examples/pipeline.yaml", () => {
+  it("passes cdk-nag", () => {
+    const { app } = pipelineApp({ pipeline: example });
+
+    expect(() => app.synth()).not.toThrow();
+  });
+
+  it("starts the backup machine by schedule, with a role that may start nothing else", () => {
+    template.hasResourceProperties("AWS::Scheduler::Schedule", {
+      Name: "nightly",
+      ScheduleExpression: "cron(0 3 * * ? *)",
+      ScheduleExpressionTimezone: "Europe/Berlin",
+      State: "ENABLED",
+      Target: {
+        Arn: { Ref: Match.stringLikeRegexp("^BackupStateMachine") },
+        Input: JSON.stringify({
+          environment: "prod",
+          collections: ["coll", "shop.*"],
+          schedule: "nightly",
+          scheduledTime: "<aws.scheduler.scheduled-time>",
+        }),
+      },
+    });
+    expect(statementsOf(template, "Schedules").flatMap(actionsOf)).toEqual(["states:StartExecution"]);
+    expect(statementsOf(template, "Schedules").flatMap(resourcesOf)).toEqual([
+      expect.stringMatching(/^<BackupStateMachine/),
+    ]);
+  });
+
+  it("applies a schedule's rules when one of its backups is complete", () => {
+    template.hasResourceProperties("AWS::Events::Rule", {
+      EventPattern: {
+        source: ["milvus-backup"],
+        "detail-type": ["Backup Completed"],
+        detail: { stack: ["MilvusBackup"], input: { schedule: ["nightly"], environment: ["prod"] } },
+      },
+    });
+    expect(inputOfRule(template, "SchedulesnightlyRetention")).toBe(
+      '{"input":{"schedule":"nightly","environment":"prod","keep":{"last":3,"daily":7,"weekly":4,"monthly":12},"timeZone":"Europe/Berlin"},"execution":<detail-execution>,"startTime":<detail-startTime>}',
+    );
+  });
+
+  it("restores what appears in a bucket, and hears another account's bucket only through S3's events", () => {
+    template.hasResourceProperties("AWS::Events::Rule", {
+      EventPattern: {
+        source: ["aws.s3"],
+        "detail-type": ["Object Created"],
+        account: ["444455556666"],
+        detail: {
+          bucket: { name: ["partner-backups"] },
+          object: { key: [{ wildcard: "backup/*/meta/full_meta.json" }] },
+        },
+      },
+    });
+    expect(inputOfRule(template, "RestoreTriggersstandby")).toContain(
+      '"backups":"nightly_*","restore":{"environment":"dr","collections":["coll"],"dropExisting":true}',
+    );
+    template.resourceCountIs("AWS::Events::EventBusPolicy", 1);
+    template.hasResourceProperties("AWS::Events::EventBusPolicy", {
+      Statement: Match.objectLike({
+        Action: "events:PutEvents",
+        Principal: { AWS: { "Fn::Join": ["", Match.arrayWith([":iam::444455556666:root"])] } },
+        Condition: { StringEquals: { "events:source": "aws.s3", "events:detail-type": "Object Created" } },
+      }),
+    });
+  });
+
+  it("lets retention delete backups and announce it, and triggers start restores and nothing else", () => {
+    const granted = (id: string) => statementsOf(template, id).map(({ Sid }) => Sid);
+
+    expect(granted("PruneBackups")).toEqual([
+      "WriteLogs",
+      "ReadEnvironments",
+      "NameEnvironments",
+      "ListDataBuckets",
+      "UseDataBuckets",
+      "AssumeRoles",
+      "UseDataKeys",
+      "JoinNetwork",
+      "Announce",
+    ]);
+    expect(granted("StartTriggeredRestore")).toContain("StartRestores");
+    expect(granted("StartTriggeredRestore")).not.toContain("UseDataBuckets");
+  });
+
+  it("puts every function into the network", () => {
+    template.allResourcesProperties("AWS::Lambda::Function", {
+      VpcConfig: {
+        SubnetIds: ["subnet-0a1b2c3d4e5f60718", "subnet-1a1b2c3d4e5f60718"],
+        SecurityGroupIds: ["sg-0a1b2c3d4e5f60718"],
+      },
+    });
+  });
+
+  it("makes a security group where none is named, and says which it is", () => {
+    const network = pipelineTemplate({
+      pipeline: "network: { vpcId: vpc-0a1b2c3d, subnetIds: [subnet-0a1b2c3d] }",
+    });
+
+    network.hasResourceProperties("AWS::EC2::SecurityGroup", { VpcId: "vpc-0a1b2c3d" });
+    network.hasOutput("FunctionsSecurityGroupId", {});
+  });
+
+  it("encrypts the work bucket with its key, and grants it and the data buckets' keys to those that use them", () => {
+    template.hasResourceProperties("AWS::S3::Bucket", {
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          { ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: key(2) } },
+        ],
+      },
+    });
+    const keysOf = (id: string) =>
+      statementsOf(template, id)
+        .filter((it) => actionsOf(it).some((action) => action.startsWith("kms:")))
+        .map((it) => `${it.Sid}: ${actionsOf(it).join(" ")} on ${resourcesOf(it).join(" ")}`);
+
+    expect(keysOf("CopySegments")).toEqual([
+      `UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`,
+      `UseWorkBucketKey: kms:Decrypt kms:GenerateDataKey on ${key(2)}`,
+    ]);
+    expect(keysOf("PrepareBackup")[0]).toBe(`UseDataKeys: kms:Decrypt on ${key(1)}`);
+    expect(keysOf("Backup")).toEqual([`ReadWorkBucketKey: kms:Decrypt on ${key(2)}`]);
+  });
+});
+
+describe("alarms", () => {
+  const alarms = Object.values(template.findResources("AWS::CloudWatch::Alarm")).map(({ Properties }) => Properties);
+
+  it("watch failed executions, failed functions behind rules, and schedules without backups", () => {
+    expect(alarms.map(({ AlarmName }) => AlarmName).sort()).toEqual(
+      [
+        "backup-failed",
+        "restore-failed",
+        "transfer-failed",
+        "prune-backups-failed",
+        "start-triggered-restore-failed",
+        "schedule-nightly-late",
+        "schedule-hourly-late",
+      ]
+        .map((name) => `MilvusBackup-${name}`)
+        .sort(),
+    );
+    for (const { AlarmActions } of alarms)
+      expect(AlarmActions).toEqual([{ Ref: expect.stringMatching(/^AlarmsTopic/) }]);
+  });
+
+  it("take silence of a schedule for a fault, after the time the file says", () => {
+    const late = (name: string) => alarms.find(({ AlarmName }) => AlarmName === `MilvusBackup-schedule-${name}-late`);
+
+    expect(late("nightly")).toMatchObject({ Period: 3600, EvaluationPeriods: 26, TreatMissingData: "breaching" });
+    expect(late("hourly")).toMatchObject({ Period: 10_800, EvaluationPeriods: 1, TreatMissingData: "breaching" });
+    expect(late("hourly")).toMatchObject({
+      Dimensions: [
+        { Name: "Schedule", Value: "hourly" },
+        { Name: "service", Value: "finalize-backup" },
+        { Name: "Stack", Value: "MilvusBackup" },
+      ],
+    });
+  });
+
+  it("each have an entry in the runbook", () => {
+    const headings = [...read("docs/runbook.md").matchAll(/^## `(.+)`$/gm)].map(([, heading]) => heading);
+    const kinds = alarms.map(({ AlarmName }) =>
+      String(AlarmName)
+        .replace("MilvusBackup-", "")
+        .replace(/^schedule-.*-late$/, "schedule-NAME-late"),
+    );
+
+    expect(headings.sort()).toEqual([...new Set(kinds)].sort());
+  });
+
+  it("tell who subscribed, and with them every failure with its reason", () => {
+    template.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "ops@example.com" });
+    template.hasResourceProperties("AWS::Events::Rule", {
+      EventPattern: {
+        source: ["milvus-backup"],
+        "detail-type": ["Backup Failed", "Restore Failed", "Transfer Failed", "Retention Failed"],
+        detail: { stack: ["MilvusBackup"] },
+      },
+    });
+    expect(inputOfRule(template, "AlarmsFailures")).toContain('"error":<detail-failure-Error>');
+    template.resourceCountIs("AWS::CloudWatch::Dashboard", 1);
+  });
+});
+
+describe("settings", () => {
+  const file = (text: string) => () => parsePipelineYaml(text, "pipeline.yaml");
+
+  it("of the context win over the file's, and lists of both are taken together", () => {
+    const context: Record<string, unknown> = { retentionDays: "7", dataBuckets: "more" };
+
+    const settings = readSettings(
+      (name) => context[name],
+      {},
+      file("{ stack: FromFile, retentionDays: 60, environments: { prod: { dataBuckets: [prod-milvus] } } }"),
+    );
+
+    expect(settings).toMatchObject({ stack: "FromFile", retentionDays: 7, dataBuckets: ["more", "prod-milvus"] });
+  });
+
+  it("fail at synthesis with the line of what is wrong", () => {
+    const text =
+      "environments: { prod: }\nschedules:\n  - name: nightly\n    environment: other\n    expression: rate(1 day)\n";
+
+    expect(() => readSettings(() => undefined, {}, file(text))).toThrow(
+      "pipeline.yaml:4: schedules[0].environment: names other, which is not under environments; declared are: prod",
+    );
+  });
+});
