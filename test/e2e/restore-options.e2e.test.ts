@@ -1,0 +1,188 @@
+import { DataType } from "@zilliz/milvus2-sdk-node";
+import { beforeAll, describe, expect, test } from "vitest";
+import { configs, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
+import { executionFiles } from "../support/e2e/executions.ts";
+import { collectionNames, connectToServer, dropCollections, load, must, named } from "../support/e2e/milvus.ts";
+import { copyPrefix, deleteKeys, deletePrefix, getBytes, listKeys, putObject } from "../support/e2e/objects.ts";
+import { createVectorIndex, insertSegment, seedSmall, smallRow } from "../support/e2e/seeds.ts";
+import { type Row, readRows, snapshot } from "../support/e2e/snapshot.ts";
+
+const backupName = "options";
+const alias = "opt_alias";
+
+function restore(...options: readonly string[]): Promise<RestoreDocument> {
+  return milvusBackupJson<RestoreDocument>(
+    "--config",
+    configs.b,
+    "restore",
+    "-n",
+    backupName,
+    "-c",
+    "opt_coll",
+    ...options,
+  );
+}
+
+function tryRestore(...options: readonly string[]) {
+  return milvusBackup("--config", configs.b, "restore", "-n", backupName, "-c", "opt_coll", ...options);
+}
+
+describe("options of restore", async () => {
+  const a = await connectToServer("milvus-a");
+  const b = await connectToServer("milvus-b");
+  let rows: Row[];
+
+  beforeAll(async () => {
+    await Promise.all([
+      dropCollections(a, "opt_"),
+      dropCollections(b, "opt_"),
+      deletePrefix("bucket-b", `backup/${backupName}/`),
+    ]);
+    await seedSmall(a, { collection: "opt_coll" }, { alias });
+    rows = await readRows(a, { collection: "opt_coll" });
+    await milvusBackupJson("--config", configs.a, "create", "-c", "opt_coll", "-n", backupName);
+  });
+
+  test("--rename gives another name in another database, which it makes", async () => {
+    const document = await restore("--rename", "opt_coll:opt_shop.opt_coll2");
+
+    const name = { database: "opt_shop", collection: "opt_coll2" };
+    expect(document.collections).toMatchObject([{ from: "default.opt_coll", to: "opt_shop.opt_coll2", loaded: true }]);
+    expect(await readRows(b, name)).toEqual(rows);
+    expect((await snapshot(b, name)).aliases).toEqual([alias]);
+  });
+
+  test("an alias that points elsewhere is reported and stays where it is", async () => {
+    await seedSmall(b, { collection: "opt_holder" }, { rows: 1, index: false, alias });
+
+    const run = await tryRestore("-s", "_clash", "--no-load");
+
+    expect(run.exitCode).toBe(0);
+    expect(run.stderr).toMatch(
+      /warning: alias opt_alias of default\.opt_coll_clash was not set: it points to opt_holder/,
+    );
+    expect((await snapshot(b, { collection: "opt_coll_clash" })).aliases).toEqual([]);
+    expect((await snapshot(b, { collection: "opt_holder" })).aliases).toEqual([alias]);
+  });
+
+  test("--no-index restores rows without index and load, --no-load only without load", async () => {
+    const [bare, unloaded] = [
+      await restore("-s", "_bare", "--no-index"),
+      await restore("-s", "_unloaded", "--no-load"),
+    ];
+
+    expect(bare.collections).toMatchObject([{ rows: "50", loaded: false }]);
+    expect(unloaded.collections).toMatchObject([{ rows: "50", loaded: false }]);
+    expect(await snapshot(b, { collection: "opt_coll_bare" })).toMatchObject({
+      indexes: [],
+      loadState: "LoadStateNotLoad",
+    });
+    expect(await snapshot(b, { collection: "opt_coll_unloaded" })).toMatchObject({
+      indexes: [{ name: "vec_hnsw" }],
+      loadState: "LoadStateNotLoad",
+    });
+    await createVectorIndex(b, { collection: "opt_coll_bare" });
+    await load(b, { collection: "opt_coll_bare" });
+    expect(await readRows(b, { collection: "opt_coll_bare" })).toEqual(rows);
+  });
+
+  test("--metadata-only makes the collection with its indexes and no rows", async () => {
+    const document = await restore("-s", "_meta", "--metadata-only");
+
+    expect(document).toMatchObject({ collections: [{ rows: "0", loaded: true }], staged: { objects: 0 } });
+    expect((await snapshot(b, { collection: "opt_coll_meta" })).indexes).toMatchObject([{ name: "vec_hnsw" }]);
+    expect(await readRows(b, { collection: "opt_coll_meta" })).toEqual([]);
+  });
+
+  describe("--skip-create", () => {
+    test("adds the rows to those of a collection with the same schema", async () => {
+      const name = { collection: "opt_coll_more" };
+      await seedSmall(b, name, { segments: 0, loaded: false });
+      await insertSegment(b, name, [smallRow(5_000)]);
+      await load(b, name);
+
+      const document = await restore("-s", "_more", "--skip-create");
+
+      expect(document.collections).toMatchObject([{ to: "default.opt_coll_more" }]);
+      const found = await readRows(b, name);
+      expect(found.map(({ id }) => id)).toEqual([...rows.map(({ id }) => id), "5000"]);
+    });
+
+    test("refuses another schema, and says what differs", async () => {
+      const name = { collection: "opt_coll_other" };
+      await must(
+        b.createCollection({
+          ...named(name),
+          fields: [
+            { name: "id", data_type: DataType.Int64, is_primary_key: true },
+            { name: "title", data_type: DataType.VarChar, max_length: 32 },
+            { name: "vec", data_type: DataType.FloatVector, dim: 4 },
+          ],
+          enable_dynamic_field: true,
+        }),
+      );
+
+      const run = await tryRestore("-s", "_other", "--skip-create");
+
+      expect(run.exitCode).toBe(1);
+      expect(run.stderr).toMatch(/SchemaMismatch/);
+      expect(run.stderr).toMatch(/default\.opt_coll_other has another schema .*default\.opt_coll.*title.*vec/s);
+      expect(await collectionNames(b, "opt_coll_other")).toEqual(["default.opt_coll_other"]);
+    });
+  });
+
+  test("--drop-existing replaces a collection, and only once the new one is complete", async () => {
+    const name = { collection: "opt_coll_old" };
+    await seedSmall(b, name, { rows: 3 });
+    const old = await must(b.describeCollection(named(name)));
+
+    const refused = await tryRestore("-s", "_old");
+    const failing = await restoreDamaged("_old", "--drop-existing");
+    const afterFailure = await readRows(b, name);
+    const replaced = await restore("-s", "_old", "--drop-existing");
+
+    expect(refused).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("default.opt_coll_old exists already"),
+    });
+    expect(failing).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("ImportFailed") });
+    expect(afterFailure).toHaveLength(3);
+    expect(replaced.collections[0]?.id).not.toBe(old.collectionID);
+    expect(await readRows(b, name)).toEqual(rows);
+  });
+
+  test("a restore that failed leaves its work under a name of its own, and --discard removes it", async () => {
+    const failed = await restoreDamaged("_gone");
+    const left = await collectionNames(b, "opt_coll_gone");
+
+    const discarded = await milvusBackup(
+      ...["--config", configs.b, "restore", "-n", damagedName, "-c", "opt_coll", "-s", "_gone", "--discard"],
+    );
+
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toMatch(/What is left: .*opt_coll_gone_restoring_[0-9a-f]+.*--discard/);
+    expect(left).toEqual([expect.stringMatching(/^default\.opt_coll_gone_restoring_[0-9a-f]+$/)]);
+    expect(discarded.exitCode).toBe(0);
+    expect(await collectionNames(b, "opt_coll_gone")).toEqual([]);
+    const arn = /^Execution: (\S+)$/m.exec(failed.stderr)?.[1] ?? "";
+    const { stagingPrefix } = await executionFiles("restore", arn).plan();
+    expect(await listKeys("bucket-b", stagingPrefix)).toEqual([]);
+  });
+});
+
+const damagedName = `${backupName}_damaged`;
+
+/**
+ * Restores a copy of the backup in which one log is noise of the right size: every check of keys and sizes passes, and Milvus itself
+ * finds it when it imports.
+ */
+async function restoreDamaged(suffix: string, ...options: readonly string[]) {
+  await deletePrefix("bucket-b", `backup/${damagedName}/`);
+  await copyPrefix("bucket-b", `backup/${backupName}/`, `backup/${damagedName}/`);
+  const [log = ""] = await listKeys("bucket-b", `backup/${damagedName}/binlogs/insert_log/`);
+  const { length } = await getBytes("bucket-b", log);
+  await putObject("bucket-b", log, "x".repeat(length));
+  // Checksums of ours would tell; metas of milvus-backup have none.
+  await deleteKeys("bucket-b", [`backup/${damagedName}/milvus-backup-manifest.json`]);
+  return milvusBackup("--config", configs.b, "restore", "-n", damagedName, "-c", "opt_coll", "-s", suffix, ...options);
+}
