@@ -1,5 +1,5 @@
 import { Aws, CfnOutput, Duration, Stack, Validations } from "aws-cdk-lib";
-import { Alarm, ComparisonOperator, type IMetric, MathExpression, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets";
@@ -24,7 +24,7 @@ export interface AlarmsProps {
   readonly schedules: readonly ScheduleConfig[];
 }
 
-const period = Duration.minutes(5);
+const sum = { period: Duration.minutes(5), statistic: "Sum" };
 
 /**
  * Who is told, and of what: every event of a failure with its reason, and alarms for failed executions, failed functions behind rules
@@ -40,11 +40,13 @@ export class Alarms extends Construct {
     this.topic = this.#createTopic(config);
     this.#tellFailures(stack);
     this.alarms = [
-      ...[...props.stateMachines].map(([machine, stateMachine]) =>
-        this.#alarm(`${machine}-failed`, `An execution of ${machine} failed`, failedExecutions(stateMachine)),
-      ),
+      // Those that were stopped by hand are no fault.
+      ...[...props.stateMachines].flatMap(([machine, it]) => [
+        this.#alarm(`${machine}-failed`, `An execution of ${machine} failed`, it.metricFailed(sum)),
+        this.#alarm(`${machine}-timed-out`, `An execution of ${machine} ran out of time`, it.metricTimedOut(sum)),
+      ]),
       ...[...props.eventFunctions].map(([name, lambda]) =>
-        this.#alarm(`${name}-failed`, `The function ${name} failed`, lambda.metricErrors({ period, statistic: "Sum" })),
+        this.#alarm(`${name}-failed`, `The function ${name} failed`, lambda.metricErrors(sum)),
       ),
       ...props.schedules.flatMap((schedule) => this.#late(stack, schedule)),
     ];
@@ -144,17 +146,4 @@ export class Alarms extends Construct {
           }),
     });
   }
-}
-
-/** Executions that failed or ran out of time; those that were stopped by hand are no fault. */
-function failedExecutions(stateMachine: IStateMachine): IMetric {
-  return new MathExpression({
-    expression: "failed + timedOut",
-    label: "failed",
-    period,
-    usingMetrics: {
-      failed: stateMachine.metricFailed({ period, statistic: "Sum" }),
-      timedOut: stateMachine.metricTimedOut({ period, statistic: "Sum" }),
-    },
-  });
 }

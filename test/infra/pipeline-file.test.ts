@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Match, type Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
+import { machines } from "../../infra/functions.ts";
 import { readSettings } from "../../infra/settings.ts";
 import { parsePipelineYaml } from "../../src/core/pipeline-yaml.ts";
 import { actionsOf, pipelineApp, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
@@ -167,9 +168,7 @@ describe("alarms", () => {
   it("watch failed executions, failed functions behind rules, and schedules without backups", () => {
     expect(alarms.map(({ AlarmName }) => AlarmName).sort()).toEqual(
       [
-        "backup-failed",
-        "restore-failed",
-        "transfer-failed",
+        ...machines.flatMap((machine) => [`${machine}-failed`, `${machine}-timed-out`]),
         "prune-backups-failed",
         "start-triggered-restore-failed",
         "schedule-nightly-late",
@@ -190,8 +189,8 @@ describe("alarms", () => {
     expect(late("hourly")).toMatchObject({
       Dimensions: [
         { Name: "Schedule", Value: "hourly" },
-        { Name: "service", Value: "finalize-backup" },
         { Name: "Stack", Value: "MilvusBackup" },
+        { Name: "service", Value: "finalize-backup" },
       ],
     });
   });
@@ -201,7 +200,8 @@ describe("alarms", () => {
     const kinds = alarms.map(({ AlarmName }) =>
       String(AlarmName)
         .replace("MilvusBackup-", "")
-        .replace(/^schedule-.*-late$/, "schedule-NAME-late"),
+        .replace(/^schedule-.*-late$/, "schedule-NAME-late")
+        .replace(/^.*-timed-out$/, "MACHINE-timed-out"),
     );
 
     expect(headings.sort()).toEqual([...new Set(kinds)].sort());
