@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { LocalStackError } from "./errors.ts";
 import { projectDir } from "./paths.ts";
 import { formatReport, type StepReport } from "./reporter.ts";
-import { seedSample, showSample } from "./sample.ts";
+import { dropSample, seedSample, showSample } from "./sample.ts";
 import { deploy, down, type StackInfo, status, up } from "./stack.ts";
 import { formatStatus } from "./status-table.ts";
 
@@ -79,6 +79,13 @@ program
   .argument("<collection>")
   .option("--server <address>", "the Milvus server", "127.0.0.1:19530")
   .action((collection: string, { server }: { server: string }) => showSample(server, collection, console.log));
+
+program
+  .command("drop")
+  .description("drop a collection, its aliases with it")
+  .argument("<collection>")
+  .option("--server <address>", "the Milvus server", "127.0.0.1:19530")
+  .action((collection: string, { server }: { server: string }) => dropSample(server, collection, console.log));
 
 function summary(
   { aws, milvus, sharedBucket, minio }: StackInfo,
