@@ -54,6 +54,7 @@ async function demonstrate(servers: Servers, signal: AbortSignal): Promise<boole
     prefix: `create-${names.backup}-`,
     signal,
   });
+  await coolFunctions(); // the function that stages is the one that copied
   say(headline("Restore into Milvus B"));
   const restore = await runCommand(
     ["--config", configs.b, "restore", "-c", names.collection, "-n", names.backup, "-s", names.suffix],
