@@ -11,10 +11,22 @@ import { addExecutions } from "./verbs/executions.ts";
 import { addGet } from "./verbs/get.ts";
 import { addList } from "./verbs/list.ts";
 import { addRestore } from "./verbs/restore.ts";
+import { addRetention } from "./verbs/retention.ts";
 import type { VerbHost } from "./verbs/verb.ts";
 
 /** In the order of the help. */
-const verbs = [addCreate, addRestore, addCopy, addList, addGet, addDelete, addCheck, addExecutions, addEnv];
+const verbs = [
+  addCreate,
+  addRestore,
+  addCopy,
+  addList,
+  addGet,
+  addDelete,
+  addCheck,
+  addExecutions,
+  addEnv,
+  addRetention,
+];
 
 /** The whole command line; throws CommanderError instead of ending the process. */
 export function buildProgram(terminal: Terminal, host: VerbHost): Command {
