@@ -18,6 +18,7 @@ const storage = z.object({
   port: z.number().int(),
   region: z.string(),
   useSSL: z.boolean(),
+  caCert: z.string().optional(),
   bucket: z.string(),
   rootPath: z.string(),
   credentials,

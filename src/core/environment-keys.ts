@@ -24,7 +24,7 @@ function key<T extends z.ZodType<unknown, string>>(schema: T, variable?: string)
 
 /**
  * The keys of a backup.yaml that mean something here, as milvus-backup 0.5.16 reads them, with the environment variable that it
- * lets stand for the key. Ours are roleArn, externalId (both also with `backup`) and copyMode.
+ * lets stand for the key. Ours are minio.roleArn, externalId and caCertPath (each also with `backup`) and copyMode.
  */
 export const knownKeys = {
   "milvus.address": key(text, "MILVUS_ADDRESS"),
@@ -51,6 +51,7 @@ export const knownKeys = {
   "minio.iamEndpoint": key(text, "MINIO_IAM_ENDPOINT"),
   "minio.roleArn": key(text),
   "minio.externalId": key(text),
+  "minio.caCertPath": key(text),
   "minio.bucketName": key(text, "MINIO_BUCKET_NAME"),
   "minio.rootPath": key(text, "MINIO_ROOT_PATH"),
   "minio.backupStorageType": key(text),
@@ -65,6 +66,7 @@ export const knownKeys = {
   "minio.backupIamEndpoint": key(text, "MINIO_BACKUP_IAM_ENDPOINT"),
   "minio.backupRoleArn": key(text),
   "minio.backupExternalId": key(text),
+  "minio.backupCaCertPath": key(text),
   "minio.backupBucketName": key(text, "MINIO_BACKUP_BUCKET_NAME"),
   "minio.backupRootPath": key(text, "MINIO_BACKUP_ROOT_PATH"),
   "minio.crossStorage": key(boolean),

@@ -31,8 +31,8 @@ interface Given {
 /** Fills in milvus-backup 0.5.16's defaults; backup keys that are not given inherit from the primary ones. */
 export function resolveEnvironment(name: string, given: Given): Environment {
   const { values } = given;
-  const storage = primaryStorage(values);
-  const backups = backupStorage(values, storage);
+  const storage = primaryStorage(given);
+  const backups = backupStorage(given, storage);
   const thresholdMiB = values.get("minio.multipartCopyThresholdMiB") ?? 0;
   return {
     name,
@@ -53,21 +53,11 @@ export function resolveEnvironment(name: string, given: Given): Environment {
   };
 }
 
-function milvusSettings({ values, readFile }: Given): MilvusSettings {
+function milvusSettings(given: Given): MilvusSettings {
+  const { values } = given;
   const asked = values.get("milvus.tlsMode") ?? 0;
-  const certificate = (key: "milvus.caCertPath" | "milvus.mtlsCertPath" | "milvus.mtlsKeyPath"): string => {
-    const path = values.get(key) ?? "";
-    if (path === "") return "";
-    if (readFile === undefined) throw values.error(key, "names a file, which cannot be read here");
-    try {
-      return readFile(path);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw values.error(key, `names a file that cannot be read: ${reason}`);
-    }
-  };
-  const mtlsCert = asked === 2 ? certificate("milvus.mtlsCertPath") : "";
-  const mtlsKey = asked === 2 ? certificate("milvus.mtlsKeyPath") : "";
+  const mtlsCert = asked === 2 ? certificate(given, "milvus.mtlsCertPath") : "";
+  const mtlsKey = asked === 2 ? certificate(given, "milvus.mtlsKeyPath") : "";
   if ((mtlsCert === "") !== (mtlsKey === "")) {
     const missing = mtlsCert === "" ? "milvus.mtlsCertPath" : "milvus.mtlsKeyPath";
     throw values.error(missing, "is missing: a client's certificate and its key are given together");
@@ -80,13 +70,29 @@ function milvusSettings({ values, readFile }: Given): MilvusSettings {
     // as milvus-backup: mutual TLS without a client's certificate is one-way TLS
     tlsMode: asked === 2 && mtlsCert === "" ? 1 : asked,
     serverName: values.get("milvus.serverName") ?? "",
-    caCert: asked === 0 ? "" : certificate("milvus.caCertPath"),
+    caCert: asked === 0 ? "" : certificate(given, "milvus.caCertPath"),
     mtlsCert,
     mtlsKey,
   };
 }
 
-function primaryStorage(values: GivenValues): StorageSettings {
+type CertificateKey = Extract<KnownKey, `${string}CertPath` | `${string}KeyPath`>;
+
+/** The PEM text of the file that a key names; "" where it names none. */
+function certificate({ values, readFile }: Given, key: CertificateKey): string {
+  const path = values.get(key) ?? "";
+  if (path === "") return "";
+  if (readFile === undefined) throw values.error(key, "names a file, which cannot be read here");
+  try {
+    return readFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw values.error(key, `names a file that cannot be read: ${reason}`);
+  }
+}
+
+function primaryStorage(given: Given): StorageSettings {
+  const { values } = given;
   const typeKey = firstGiven(values, ["storage.storageType", "minio.storageType", "minio.cloudProvider"]);
   const type = storageType(values, typeKey, "minio");
   const endpoint = primaryEndpoint(values, type);
@@ -103,6 +109,7 @@ function primaryStorage(values: GivenValues): StorageSettings {
   return {
     type,
     ...endpoint,
+    ...authority(certificate(given, "minio.caCertPath")),
     region: values.get("minio.region") ?? "",
     bucket: bucketName(values, "minio.bucketName", values.get("minio.bucketName") ?? "a-bucket"),
     rootPath: trimSlashes(values.get("minio.rootPath") ?? "files"),
@@ -141,7 +148,8 @@ function copying(values: GivenValues, storage: StorageSettings, backups: Storage
   return { crossStorage, copyMode };
 }
 
-function backupStorage(values: GivenValues, primary: StorageSettings): StorageSettings {
+function backupStorage(given: Given, primary: StorageSettings): StorageSettings {
+  const { values } = given;
   const typeKey = firstGiven(values, ["storage.backupStorageType", "minio.backupStorageType"]);
   const type = storageType(values, typeKey, primary.type);
   const inherited = type === "gcp" && primary.type !== "gcp" ? googleEndpoint : primary;
@@ -151,6 +159,9 @@ function backupStorage(values: GivenValues, primary: StorageSettings): StorageSe
     address: values.get("minio.backupAddress") || inherited.address,
     port: values.get("minio.backupPort") ?? inherited.port,
     useSSL: values.get("minio.backupUseSSL") ?? inherited.useSSL,
+    ...authority(
+      isGiven(values, "minio.backupCaCertPath") ? certificate(given, "minio.backupCaCertPath") : primary.caCert,
+    ),
     region: values.get("minio.backupRegion") ?? primary.region,
     bucket: bucketName(values, "minio.backupBucketName", values.get("minio.backupBucketName") ?? primary.bucket),
     rootPath: trimSlashes(rootPath),
@@ -249,6 +260,10 @@ function staticCredentials(
 function bucketName(values: GivenValues, key: KnownKey, name: string): string {
   if (name === "") throw values.error(key, "is empty: name a bucket");
   return name;
+}
+
+function authority(caCert: string | undefined): Pick<StorageSettings, "caCert"> {
+  return caCert === undefined || caCert === "" ? {} : { caCert };
 }
 
 function firstGiven<const K extends readonly [KnownKey, ...KnownKey[]]>(values: GivenValues, keys: K): K[number] {

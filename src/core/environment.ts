@@ -47,6 +47,8 @@ export interface StorageSettings {
   readonly port: number;
   readonly region: string;
   readonly useSSL: boolean;
+  /** PEM text of the authority that signed the store's certificate; absent for a public one. */
+  readonly caCert?: string | undefined;
   readonly bucket: string;
   /** Without slashes at its ends. */
   readonly rootPath: string;

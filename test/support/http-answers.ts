@@ -1,6 +1,8 @@
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { Certificate } from "./certificates.ts";
 
 export interface SeenRequest {
   readonly method: string;
@@ -16,10 +18,13 @@ export interface HttpAnswer {
   readonly body?: string;
 }
 
-/** A server on a free loopback port that answers every request with what `answer` says, and remembers what it was asked. */
-export async function startAnswering(answer: (request: SeenRequest) => HttpAnswer) {
+/**
+ * A server on a free loopback port that answers every request with what `answer` says, and remembers what it was asked.
+ * @param certificate makes it speak TLS
+ */
+export async function startAnswering(answer: (request: SeenRequest) => HttpAnswer, certificate?: Certificate) {
   const seen: SeenRequest[] = [];
-  const server = createServer(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { method = "", url = "", headers } = request;
@@ -28,13 +33,14 @@ export async function startAnswering(answer: (request: SeenRequest) => HttpAnswe
     const { status, headers: more = {}, body = "" } = answer(asked);
     response.writeHead(status, { "content-type": "application/xml", ...more });
     response.end(method === "HEAD" ? undefined : body);
-  });
+  };
+  const server = certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    url: `http://127.0.0.1:${port}`,
+    url: `${certificate === undefined ? "http" : "https"}://127.0.0.1:${port}`,
     seen,
     async close() {
       server.closeAllConnections();

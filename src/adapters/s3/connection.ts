@@ -71,7 +71,7 @@ export function s3Endpoint(settings: StorageSettings): S3Endpoint {
 export function connectS3(settings: StorageSettings): S3Connection {
   const endpoint = s3Endpoint(settings);
   const config: S3ClientConfig = {
-    ...commonConfig(),
+    ...commonConfig(settings.caCert),
     endpoint: endpoint.url,
     region: endpoint.region,
     forcePathStyle: endpoint.forcePathStyle,
@@ -107,7 +107,7 @@ export function connectOwnS3(): S3Connection {
   };
 }
 
-function commonConfig(): S3ClientConfig {
+function commonConfig(ca?: string): S3ClientConfig {
   return {
     retryMode: "standard",
     maxAttempts: 5,
@@ -118,7 +118,7 @@ function commonConfig(): S3ClientConfig {
       // the server-side copy of one large part may take minutes without a byte on the wire
       socketTimeout: 300_000,
       httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 128 }),
-      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 128 }),
+      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 128, ...(ca === undefined ? {} : { ca }) }),
     }),
   };
 }

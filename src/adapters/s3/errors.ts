@@ -45,7 +45,7 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
     return new PipelineError(
       "StoreUnreachable",
       `no TLS connection to the object store at ${address} (${code}): check useSSL, the port and the certificate of the store ` +
-        "(a private authority's is trusted through NODE_EXTRA_CA_CERTS)",
+        "(caCertPath or backupCaCertPath names a private authority's)",
       { details, cause },
     );
   }
