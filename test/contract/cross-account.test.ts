@@ -12,10 +12,16 @@ import { collect } from "./object-store.contract.ts";
 const source = "111111111111";
 const target = "222222222222";
 const bucket = "backups-of-source";
+/** One whose policy lets the target account's functions in. */
+const openBucket = "open-backups-of-source";
 const externalId = "agreed-between-us";
 const emulator = authEmulator("contract-auth", 4590);
 /** The role that the source account makes, by the template that the docs tell to use. */
 const template = readFileSync(new URL("../../docs/cross-account/backup-reader.yaml", import.meta.url), "utf8");
+const bucketPolicy = readFileSync(
+  new URL("../../docs/cross-account/backup-bucket-policy.yaml", import.meta.url),
+  "utf8",
+);
 const functionsRole = `arn:aws:iam::${target}:role/MilvusBackup-CopySegments`;
 
 /** What the emulator takes for the role of a session is the session itself; AWS takes the role. */
@@ -52,7 +58,12 @@ const targetTemplate = JSON.stringify({
               PolicyName: "assume",
               PolicyDocument: {
                 Version: "2012-10-17",
-                Statement: [{ Effect: "Allow", Action: "sts:AssumeRole", Resource: assumable }],
+                Statement: [
+                  { Effect: "Allow", Action: "sts:AssumeRole", Resource: assumable },
+                  // what `dataBuckets` of pipeline.yaml grants
+                  { Effect: "Allow", Action: ["s3:ListBucket"], Resource: `arn:aws:s3:::${openBucket}` },
+                  { Effect: "Allow", Action: ["s3:GetObject"], Resource: `arn:aws:s3:::${openBucket}/*` },
+                ],
               },
             },
           ],
@@ -79,11 +90,20 @@ beforeAll(async () => {
     emulator.deploy(source, "unread", without("ReadBackups"), reader("no-read")),
   ]);
   const owner = connectS3({ ...settingsOf(emulator.rootUrl(source)), bucket });
-  await owner.client.send(new CreateBucketCommand({ Bucket: bucket }));
-  const store = new S3ObjectStore(owner, bucket);
-  await store.putText("backup/my_backup/meta/full_meta.json", "{}");
-  await store.putText("backup/my_backup/binlogs/insert_log/1/2/3/3/0/4", "rows");
-  await store.putText("backup/other/meta/full_meta.json", "{}");
+  for (const name of [bucket, openBucket]) {
+    await owner.client.send(new CreateBucketCommand({ Bucket: name }));
+    const store = new S3ObjectStore(owner, name);
+    await store.putText("backup/my_backup/meta/full_meta.json", "{}");
+    await store.putText("backup/my_backup/binlogs/insert_log/1/2/3/3/0/4", "rows");
+    await store.putText("backup/other/meta/full_meta.json", "{}");
+  }
+  await emulator.deploy(source, "bucket-policy", bucketPolicy, {
+    Bucket: openBucket,
+    Prefix: "backup/my_backup",
+    TrustedAccount: target,
+    // to the emulator every role of another account is that account
+    TrustedRoles: `arn:aws:iam::${target}:root`,
+  });
 });
 afterAll(() => emulator.stop());
 beforeEach(() => runAs("MilvusBackup-CopySegments"));
@@ -188,7 +208,9 @@ describe("a statement that is missing is named", () => {
 
     await expect(backups().checkAccess("backup/my_backup/")).rejects.toMatchObject({
       name: "StoreAccessDenied",
-      message: expect.stringContaining(`sts:AssumeRole on arn:aws:iam::${source}:role/backup-reader (assumableRoles`),
+      message: expect.stringContaining(
+        `sts:AssumeRole on arn:aws:iam::${source}:role/backup-reader (roleArns in pipeline.yaml`,
+      ),
     });
   });
 
@@ -217,6 +239,35 @@ describe("a statement that is missing is named", () => {
       message: expect.stringMatching(
         `role/no-read is not allowed s3:GetObject .*grant s3:GetObject on arn:aws:s3:::${bucket}/backup/\\*`,
       ),
+    });
+  });
+});
+
+describe("with the policy of the bucket in place of a role", () => {
+  /** With useIAM and no role: the functions' own role signs. */
+  function backupsAsOwnRole() {
+    const yaml = `minio:
+  storageType: s3
+  address: ${emulator.host}
+  port: ${emulator.port}
+  useIAM: true
+  backupBucketName: ${openBucket}
+  backupRootPath: backup
+`;
+    const { backupStorage } = parseEnvironment(yaml, { name: "dr", fileName: "dr.yaml" });
+    return new S3ObjectStore(connectS3(backupStorage), openBucket, { accessPrefix: "backup/" });
+  }
+
+  test("the functions' own role reads the backup, and nothing else", async () => {
+    const store = backupsAsOwnRole();
+
+    await store.checkAccess("backup/my_backup/");
+
+    expect(await store.getText("backup/my_backup/meta/full_meta.json")).toBe("{}");
+    await expect(store.checkAccess("backup/other/")).rejects.toMatchObject({ name: "StoreAccessDenied" });
+    await expect(store.getText("backup/other/meta/full_meta.json")).rejects.toMatchObject({
+      name: "StoreAccessDenied",
+      message: expect.stringContaining(`grant s3:GetObject on arn:aws:s3:::${openBucket}/backup/*`),
     });
   });
 });

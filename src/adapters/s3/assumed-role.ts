@@ -78,7 +78,7 @@ export function roleError(error: unknown, role: Role, region: string): PipelineE
     "StoreAccessDenied",
     `role ${roleArn} cannot be assumed by ${principal ?? "the role that runs this"}: its trust policy must allow sts:AssumeRole to ` +
       `${principal === undefined ? "that role" : `principal ${principal}`} (${condition}), and that principal's own policy must allow ` +
-      `sts:AssumeRole on ${roleArn} (assumableRoles, where the pipeline is deployed). The answer was: ${facts.message}`,
+      `sts:AssumeRole on ${roleArn} (roleArns in pipeline.yaml, where the pipeline is deployed). The answer was: ${facts.message}`,
     { details: { ...details, ...(principal === undefined ? {} : { principal }) }, cause },
   );
 }

@@ -106,7 +106,7 @@ describe("a role that cannot be assumed", () => {
       `its trust policy must allow sts:AssumeRole to principal arn:aws:iam::222222222222:role/MilvusBackup-CopySegments`,
     );
     expect(String(problem)).toContain("sts:ExternalId");
-    expect(String(problem)).toContain(`sts:AssumeRole on ${role} (assumableRoles`);
+    expect(String(problem)).toContain(`sts:AssumeRole on ${role} (roleArns in pipeline.yaml`);
     expect(String(problem)).not.toContain("between-us");
     expect(s3.seen).toEqual([]);
   });
