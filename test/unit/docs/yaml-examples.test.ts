@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { parseEnvironment } from "../../../src/core/environment-yaml.ts";
+import { parsePipelineYaml } from "../../../src/core/pipeline-yaml.ts";
+
+/** The fenced YAML of a page. */
+function examples(page: string): string[] {
+  const text = readFileSync(new URL(`../../../docs/${page}`, import.meta.url), "utf8");
+  return [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = ""]) => yaml);
+}
+
+const read = (yaml: string) =>
+  parseEnvironment(yaml, { name: "example", fileName: "example.yaml", readFile: (path) => `content of ${path}` });
+
+test("every environment in stores.md is one, of the types it shows", () => {
+  const environments = examples("stores.md").map(read);
+
+  expect(environments.map(({ storage }) => storage.type)).toEqual(["minio", "aws", "gcp", "ali", "minio"]);
+  expect(environments.map(({ backupStorage }) => backupStorage.type)).toEqual([
+    "aws",
+    "aws",
+    "gcp",
+    "tencent",
+    "minio",
+  ]);
+  expect(environments[0]).toMatchObject({
+    storage: { caCert: "content of company-ca.pem", credentials: { accessKeyId: "milvus" } },
+    backupStorage: { address: "s3.eu-west-1.amazonaws.com", credentials: { accessKeyId: "AKIAEXAMPLE" } },
+  });
+  expect(environments[0]?.backupStorage.caCert).toBeUndefined();
+  expect(environments[4]?.milvus).toMatchObject({ tlsMode: 2, mtlsKey: "content of client.key" });
+});
+
+test("cross-account.md: the deployment lets assume the very role that the environment names", () => {
+  const [pipeline = "", environment = ""] = examples("cross-account.md");
+
+  const { environments } = parsePipelineYaml(pipeline, "pipeline.yaml");
+  const { storage, backupStorage } = read(environment);
+
+  expect(storage.credentials).toMatchObject({ kind: "iam", roleArn: "" });
+  expect(backupStorage.credentials).toMatchObject({
+    kind: "iam",
+    roleArn: environments.dr?.roleArns[0],
+    externalId: "agreed-between-us",
+  });
+});
