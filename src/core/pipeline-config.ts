@@ -1,5 +1,7 @@
 import * as z from "zod";
+import { PipelineError } from "./errors.ts";
 import { backupInput, scheduleName } from "./messages.ts";
+import { parseCollectionSelector } from "./names.ts";
 import { triggeredRestore } from "./restore-trigger.ts";
 import { keepRules } from "./retention.ts";
 import { problemOfScheduleExpression, problemOfTimeZone } from "./schedule-expression.ts";
@@ -51,6 +53,8 @@ const duration = z.string().transform((text, context) => {
   return seconds;
 });
 
+const collections = z.array(z.string().check(problem(problemOfSelector))).optional();
+
 const scheduleConfig = z.strictObject({
   name: scheduleName,
   environment: environmentName,
@@ -58,7 +62,7 @@ const scheduleConfig = z.strictObject({
   expression: z.string().check(problem(problemOfScheduleExpression)),
   /** Where the hours of a cron expression and the days of retention are those of; UTC by default. */
   timeZone: z.string().check(problem(problemOfTimeZone)).default("UTC"),
-  collections: backupInput.shape.collections,
+  collections,
   strategy: backupInput.shape.strategy,
   enabled: z.boolean().default(true),
   /** Which of its backups are kept; all where absent. */
@@ -87,6 +91,7 @@ const restoreTriggerConfig = z.strictObject({
   backups: z.string().min(1).default("*"),
   enabled: z.boolean().default(true),
   ...triggeredRestore.shape,
+  collections,
 });
 export type RestoreTriggerConfig = z.infer<typeof restoreTriggerConfig>;
 
@@ -166,6 +171,16 @@ export type PipelineConfig = z.infer<typeof pipelineConfig>;
 
 /** What a deployment without `pipeline.yaml` is. */
 export const emptyPipeline: PipelineConfig = pipelineConfig.parse({});
+
+function problemOfSelector(text: string): string | undefined {
+  try {
+    parseCollectionSelector(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PipelineError) return error.message;
+    throw error;
+  }
+}
 
 function problem(of: (text: string) => string | undefined) {
   return (payload: z.core.ParsePayload<string>): void => {

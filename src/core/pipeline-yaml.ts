@@ -35,21 +35,27 @@ export function parsePipelineYaml(text: string, file: string): PipelineConfig {
     }
     return 1;
   };
-  const problems = parsed.error.issues.flatMap((issue) => describe(issue, file, lineAt));
-  throw invalid(problems, file);
+  const problems = parsed.error.issues.flatMap((issue) => describe(issue, lineAt)).sort((a, b) => a.line - b.line);
+  throw invalid(
+    problems.map(({ line, text: problem }) => `${file}:${line}: ${problem}`),
+    file,
+  );
 }
 
-function describe(issue: z.core.$ZodIssue, file: string, lineAt: (path: readonly PropertyKey[]) => number): string[] {
+function describe(
+  issue: z.core.$ZodIssue,
+  lineAt: (path: readonly PropertyKey[]) => number,
+): { line: number; text: string }[] {
   if (issue.code === "unrecognized_keys") {
     const accepted = acceptedKeys(pipelineConfig, issue.path).join(", ");
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
-      return `${file}:${lineAt(path)}: ${written(path)} is not a known key; accepted: ${accepted}`;
+      return { line: lineAt(path), text: `${written(path)} is not a known key; accepted: ${accepted}` };
     });
   }
   const message = issue.message.replace(/^Invalid input: /, "");
   const what = issue.path.length === 0 ? "" : `${written(issue.path)}: `;
-  return [`${file}:${lineAt(issue.path)}: ${what}${message}`];
+  return [{ line: lineAt(issue.path), text: what + message }];
 }
 
 /** `schedules[0].keep.daily` */

@@ -1,6 +1,6 @@
 import { Metrics } from "@aws-lambda-powertools/metrics";
-import { describe, expect, it } from "vitest";
-import { countResult } from "../../../../functions/shared/observability.ts";
+import { describe, expect, it, vi } from "vitest";
+import { countResult, countScheduledBackup } from "../../../../functions/shared/observability.ts";
 
 describe("countResult", () => {
   it("makes metrics of the counts in a result, and of nothing else in it", () => {
@@ -19,5 +19,29 @@ describe("countResult", () => {
     countResult({ outcome: "restored", collections: [{ to: "a" }, { to: "b" }] }, metrics);
 
     expect(metrics.serializeMetrics()).toMatchObject({ Collections: 2 });
+  });
+});
+
+describe("countScheduledBackup", () => {
+  it("writes the metric that the alarm of the schedule looks at, by its own dimensions", () => {
+    const written: string[] = [];
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => written.push(String(text)) > 0);
+    vi.stubEnv("STACK_NAME", "MilvusBackup");
+    const metrics = new Metrics({ namespace: "MilvusBackup", serviceName: "finalize-backup" });
+
+    countScheduledBackup("nightly", metrics);
+    countScheduledBackup(undefined, metrics);
+
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+    expect(written).toHaveLength(1);
+    const { _aws, ...values } = JSON.parse(written[0] ?? "") as ReturnType<typeof metrics.serializeMetrics>;
+    expect(values).toEqual({
+      service: "finalize-backup",
+      Stack: "MilvusBackup",
+      Schedule: "nightly",
+      ScheduledBackups: 1,
+    });
+    expect(_aws.CloudWatchMetrics[0]?.Dimensions).toEqual([expect.arrayContaining(["service", "Stack", "Schedule"])]);
   });
 });

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { backupLayout } from "../../src/core/backup-layout.ts";
+import { eventDetails } from "../../src/core/events.ts";
+import { type CapturedEvents, captureEvents } from "../support/e2e/captured-events.ts";
+import { configs, milvusBackup } from "../support/e2e/cli.ts";
+import { createEventBucket } from "../support/e2e/event-bucket.ts";
+import { executions } from "../support/e2e/executions.ts";
+import { connectToServer, dropCollections, until } from "../support/e2e/milvus.ts";
+import { getText, putObject } from "../support/e2e/objects.ts";
+import { deploySecondStack, type SecondStack } from "../support/e2e/second-stack.ts";
+import { seedSmall } from "../support/e2e/seeds.ts";
+import { readRows } from "../support/e2e/snapshot.ts";
+
+const stackName = "TriggersE2e";
+const bucket = "triggers-e2e";
+const rootPath = "backup";
+const pipelineYaml = `
+environments: { source: , target: }
+restoreTriggers:
+  - name: standby
+    bucket: ${bucket}
+    prefix: ${rootPath}
+    backups: wanted_*
+    from: source
+    environment: target
+    collections: [triggered_coll]
+    suffix: _standby
+`;
+
+describe("a restore trigger of pipeline.yaml", async () => {
+  const a = await connectToServer("milvus-a");
+  const b = await connectToServer("milvus-b");
+  let backups: Awaited<ReturnType<typeof createEventBucket>>;
+  let stack: SecondStack;
+  let events: CapturedEvents;
+  const place = ["--set", `minio.backupBucketName=${bucket}`, "--set", `minio.backupRootPath=${rootPath}`];
+  const source = ["--config", configs.a, ...place];
+  const cli = (...args: string[]) => milvusBackup("--stack", stackName, ...args);
+  const create = (name: string) => cli(...source, "create", "-c", "triggered_coll,triggered_other", "-n", name);
+  const restores = () => executions.list(stack.outputs.RestoreStateMachineArn ?? "", 20);
+  const restoreOf = (backupName: string) =>
+    until(`the restore of ${backupName}`, 120_000, async () => {
+      const found = (await restores()).find(({ name }) => name.startsWith(`standby-${backupName}-`));
+      return found === undefined || found.status === "running" ? undefined : executions.describe(found.arn);
+    });
+
+  beforeAll(async () => {
+    await Promise.all([dropCollections(a, "triggered_"), dropCollections(b, "triggered_")]);
+    await seedSmall(a, { collection: "triggered_coll" }, { segments: 2 });
+    await seedSmall(a, { collection: "triggered_other" });
+    backups = await createEventBucket(bucket);
+    events = await captureEvents(stackName);
+    stack = await deploySecondStack(stackName, pipelineYaml);
+    expect(await cli(...source, "env", "set", "source")).toMatchObject({ exitCode: 0 });
+    expect(await cli("--config", configs.b, "env", "set", "target")).toMatchObject({ exitCode: 0 });
+  });
+
+  afterAll(async () => {
+    await stack?.destroy();
+    await events?.close();
+    await backups?.remove();
+    await Promise.all([dropCollections(a, "triggered_"), dropCollections(b, "triggered_")]);
+  });
+
+  test("restores a backup as soon as it is complete, by its rule", async () => {
+    expect(await create("wanted_1")).toMatchObject({ exitCode: 0 });
+
+    const restore = await restoreOf("wanted_1");
+
+    expect(restore).toMatchObject({ status: "succeeded" });
+    expect(JSON.parse(restore.input)).toEqual({
+      backupName: "wanted_1",
+      from: "source",
+      environment: "target",
+      collections: ["triggered_coll"],
+      suffix: "_standby",
+    });
+    expect(await readRows(b, { collection: "triggered_coll_standby" })).toEqual(
+      await readRows(a, { collection: "triggered_coll" }),
+    );
+  });
+
+  test("starts nothing twice when the event comes again, and nothing for a name it is not about", async () => {
+    const { full_meta } = backupLayout(rootPath, "wanted_1").meta;
+
+    await putObject(bucket, full_meta, await getText(bucket, full_meta));
+    expect(await create("other_1")).toMatchObject({ exitCode: 0 });
+    // The next one it is about: by then the two before have been dealt with.
+    expect(await create("wanted_2")).toMatchObject({ exitCode: 0 });
+    await restoreOf("wanted_2");
+
+    expect((await restores()).map(({ name }) => name.replace(/-[0-9a-f]{16}$/, ""))).toEqual([
+      "standby-wanted_2",
+      "standby-wanted_1",
+    ]);
+  });
+
+  test("fails with TargetExists, and says so on the bus, where the target has the collection", async () => {
+    const restore = await restoreOf("wanted_2");
+
+    expect(restore).toMatchObject({ status: "failed", error: "TargetExists" });
+    const failed = await until("the event", 30_000, async () =>
+      (await events.of("Restore Failed")).find(({ detail }) => detail.execution === restore.arn),
+    );
+    expect(eventDetails["Restore Failed"].parse(failed.detail)).toMatchObject({
+      input: { backupName: "wanted_2", suffix: "_standby" },
+      failure: { Error: "TargetExists", Cause: expect.stringContaining("triggered_coll_standby") },
+    });
+    const [completed] = await events.of("Restore Completed");
+    expect(eventDetails["Restore Completed"].parse(completed?.detail).result.collections).toMatchObject([
+      { from: "default.triggered_coll", to: "default.triggered_coll_standby" },
+    ]);
+  });
+});
