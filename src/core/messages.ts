@@ -51,7 +51,7 @@ export const restoreInput = z.strictObject({
   metadataOnly: z.boolean().optional(),
   /** false: recreate no index (and load nothing). */
   indexes: z.boolean().optional(),
-  /** false: load nothing; otherwise what was loaded is loaded again. */
+  /** false: load nothing; otherwise what was loaded is loaded again (not under skipCreate: that collection stays as it is). */
   load: z.boolean().optional(),
   /** true: remove what a failed restore of the same names left behind, restore nothing. */
   discard: z.boolean().optional(),
@@ -163,6 +163,7 @@ export interface FinishRestoreResult {
   /** `loading`: everything is in place, collections are still loading; ask again. */
   readonly outcome: "restored" | "loading";
   readonly backupName: string;
+  /** Empty while `loading`; as many as fit (restore-result.ts), a warning says where the others are listed. */
   readonly collections: readonly RestoredCollection[];
   readonly waitSeconds: number;
   readonly warnings: readonly string[];

@@ -173,13 +173,14 @@ class RestoreFinisher {
   }
 
   async describe(collection: PlannedRestore): Promise<RestoredCollection> {
-    const { source, target, load } = collection;
+    const { source, target } = collection;
     return {
       from: qualifiedName(source),
       to: qualifiedName(target),
       id: this.#recordOf(collection).id,
       rows: (await this.#milvus.rowCount(target)).toString(),
-      loaded: load !== "none",
+      // As it is: a collection that was there before may be loaded without us.
+      loaded: (await this.#milvus.loadingProgress(target)) >= 100,
     };
   }
 

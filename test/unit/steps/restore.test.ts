@@ -214,13 +214,19 @@ describe("options", () => {
       { id: "1", name: "_default" },
       { id: "2", name: "novels" },
     ];
-    world.milvus("dr").addCollection(collectionDescription("books_bak", { id: "5" }), { partitions, segments: before });
+    world
+      .milvus("dr")
+      .addCollection(collectionDescription("books_bak", { id: "5" }), { partitions, segments: before, loaded: true });
     world.milvus("dr").fail("rowCount", refused, { times: 1 });
     await failed(restore({ skipCreate: true }));
 
     const result = await restore({ skipCreate: true }, "restore-2");
 
-    expect(result).toMatchObject({ outcome: "restored", collections: [{ id: "5", rows: "39" }], warnings: [] });
+    expect(result).toMatchObject({
+      outcome: "restored",
+      collections: [{ id: "5", rows: "39", loaded: true }],
+      warnings: [],
+    });
     expect(callsOf("createCollection")).toEqual([]);
     expect(callsOf("load")).toEqual([]);
   });
