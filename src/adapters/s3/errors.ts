@@ -158,7 +158,11 @@ function accessDenied(request: S3Request, on: string, message: string): string {
   const { signer, action, bucket, copySource } = request;
   const kms = /kms:[A-Za-z]+/.exec(message)?.[0];
   if (kms !== undefined) {
-    return `${signer} may not use the KMS key of bucket ${bucket}: grant ${kms} on it (${message})`;
+    const key = /arn:[a-z-]+:kms:[^\s,;()]+/.exec(message)?.[0];
+    return (
+      `${signer} may not use the KMS key${key === undefined ? "" : ` ${key}`} of bucket ${bucket}: grant ${kms} on it, in the policy of ` +
+      `the key and of the role (kmsKeyArns in pipeline.yaml grants it to the pipeline's own roles) (${message})`
+    );
   }
   const grants = [grantOf(request)];
   if (copySource !== undefined) grants.push(`s3:GetObject on arn:aws:s3:::${copySource.bucket}/*`);

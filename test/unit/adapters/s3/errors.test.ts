@@ -78,7 +78,7 @@ describe("faults of a store", () => {
       "a missing KMS grant",
       sdkError("AccessDenied", 403, "User: x is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:k"),
       "StoreAccessDenied",
-      /grant kms:Decrypt/,
+      /may not use the KMS key arn:aws:kms:k of bucket .*: grant kms:Decrypt on it/,
     ],
     [
       "no credentials",
