@@ -29,7 +29,7 @@ export function executionFiles(machine: "backup" | "restore", executionArn: stri
   const read = async (key: string) => getText(await workBucket(), key);
   return {
     layout,
-    plan: async () => JSON.parse(await read(layout.plan)) as RestorePlan,
+    plan: async <Plan = RestorePlan>() => JSON.parse(await read(layout.plan)) as Plan,
     /** Of every batch, in order. */
     async receipts(): Promise<CopyReceipt[]> {
       const keys = await listKeys(await workBucket(), layout.receipts);
