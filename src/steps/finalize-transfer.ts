@@ -7,10 +7,11 @@ import type { TransferPlan } from "../core/transfer-plan.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { StepContext } from "../ports/step-context.ts";
-import { releaseBackupLease } from "./backup-lease.ts";
+import { backupLeaseSubject } from "./backup-lease.ts";
 import { readBackupReceipts } from "./backup-receipts.ts";
 import { copyBackupFiles } from "./copy-backup-files.ts";
 import { readMeta } from "./get-backup.ts";
+import { releaseLease } from "./lease.ts";
 import { removeStrayCopies } from "./remove-stray-copies.ts";
 import { verifyCopies } from "./verify-copies.ts";
 import { readWorkJson } from "./work-files.ts";
@@ -43,7 +44,7 @@ export async function finalizeTransfer(
     layout: backupLayout(to.backupStorage.rootPath, plan.backupName),
   };
   await commit(plan, receipts, backups, context);
-  await releaseBackupLease(context, destination, to, plan.backupName, execution.id);
+  await releaseLease(context, "backup", backupLeaseSubject(destination, to, plan.backupName), execution.id);
   return {
     outcome: plan.alreadyThere ? "already-there" : "transferred",
     backupName: plan.backupName,

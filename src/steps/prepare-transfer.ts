@@ -11,8 +11,10 @@ import { planTransfer, type TransferPlan } from "../core/transfer-plan.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { StepContext } from "../ports/step-context.ts";
-import { acquireBackupLease } from "./backup-lease.ts";
+import { backupLeaseSubject } from "./backup-lease.ts";
 import { readMeta } from "./get-backup.ts";
+import { writeHeld } from "./held.ts";
+import { acquireLease } from "./lease.ts";
 import { writeCopyBatches, writeWorkJson } from "./work-files.ts";
 
 /**
@@ -36,7 +38,10 @@ export async function prepareTransfer(
   ]);
   const { backup, text, warnings } = await readCommitted(source, fromLayout, backupName);
   const alreadyThere = await holdsBackup(destination, toLayout, backupName, text);
-  await acquireBackupLease(context, destination, to, backupName, execution.id);
+  const layout = workLayout("transfer", execution.name);
+  const leaseSubject = backupLeaseSubject(destination, to, backupName);
+  await writeHeld(context, layout, { leaseSubject });
+  await acquireLease(context, "backup", leaseSubject, execution.id);
 
   const segments = planTransfer(backup, fromLayout, toLayout);
   const plan: TransferPlan = {
@@ -50,7 +55,6 @@ export async function prepareTransfer(
       bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
     },
   };
-  const layout = workLayout("transfer", execution.name);
   await writeWorkJson(context, layout.plan, plan);
   const copies = await writeCopyBatches(context, layout, 0, segments, {
     source: { environment: from.name, side: "backup" },

@@ -3,7 +3,8 @@ import type { CaughtFailure, ReleaseResult, TransferStepRequest } from "../core/
 import type { TransferPlan } from "../core/transfer-plan.ts";
 import { workLayout } from "../core/work-layout.ts";
 import type { StepContext } from "../ports/step-context.ts";
-import { releaseBackupLease } from "./backup-lease.ts";
+import { readHeld } from "./held.ts";
+import { releaseLease } from "./lease.ts";
 import { recordFailure } from "./record-failure.ts";
 import { readWorkJsonIfThere } from "./work-files.ts";
 
@@ -18,17 +19,15 @@ export async function releaseTransfer(
   const { execution, input, failure } = request;
   const layout = workLayout("transfer", execution.name);
   await recordFailure(context, layout, failure);
-  const plan = await readWorkJsonIfThere<TransferPlan>(context, layout.plan);
-  // Without a plan it failed before anything was copied or held.
-  if (!plan) return releasedFailure(failure, "");
+  const held = await readHeld(context, layout);
+  if (!held) return releasedFailure(failure, "");
 
-  const environment = await context.environments.get(input.to);
-  const store = await context.openStore({ environment: input.to, side: "backup" });
-  await releaseBackupLease(context, store, environment, plan.backupName, execution.id);
+  await releaseLease(context, "backup", held.leaseSubject, execution.id);
+  const plan = await readWorkJsonIfThere<TransferPlan>(context, layout.plan);
   return releasedFailure(
     failure,
-    plan.alreadyThere || plan.totals.segments === 0
+    !plan || plan.alreadyThere || plan.totals.segments === 0
       ? ""
-      : `segments already copied to ${store.label} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup --environment ${input.to} delete -n ${plan.backupName} --incomplete" removes them`,
+      : `segments already copied to ${input.to} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup --environment ${input.to} delete -n ${plan.backupName} --incomplete" removes them`,
   );
 }

@@ -36,7 +36,7 @@ test("stops the copies, gives the name free, keeps what is copied and says so", 
   expect(result.error).toBe("StoreAccessDenied");
   expect(result.left).toContain('milvus-backup --environment b delete -n my_backup --incomplete" removes them');
   expect(JSON.parse(result.cause)).toMatchObject({
-    errorMessage: expect.stringMatching(/no grant\. What is left: segments already copied to b\/backup/),
+    errorMessage: expect.stringMatching(/no grant\. What is left: segments already copied to b stay/),
   });
   expect(world.destination.keys()).toEqual(before);
   expect(world.work.keys("executions/transfer/first/")).toEqual(
