@@ -1,10 +1,14 @@
 import { qualifiedName } from "../core/names.ts";
 import type { RestorePlan } from "../core/restore-plan.ts";
 import { restoreWorkLayout } from "../core/restore-work.ts";
-import type { Milvus } from "../ports/milvus.ts";
+import type { CollectionName, Milvus } from "../ports/milvus.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { StepContext } from "../ports/step-context.ts";
 import { releaseLease } from "./lease.ts";
+
+/** How long imports that still run get to end; one takes about two seconds, whatever its size is below a few hundred megabytes. */
+const importsMilliseconds = 120_000;
+const pollMilliseconds = 500;
 
 /**
  * Removes what a failed restore left: collections under their working names, staged files and records. Collections under their
@@ -24,6 +28,7 @@ export async function discardRestore(
         collection: qualifiedName(target),
       });
     } else if (databases.has(working.database) && (await milvus.hasCollection(working))) {
+      await waitForImports(milvus, working, context);
       await milvus.dropCollection(working);
       context.log.info("dropped what a failed restore left", { collection: qualifiedName(working) });
     }
@@ -31,4 +36,14 @@ export async function discardRestore(
   await milvusStore.deletePrefix(plan.stagingPrefix);
   await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
   await releaseLease(context, "restore", plan.leaseSubject, executionArn);
+}
+
+/** Milvus 2.3 imports nothing at all for minutes, into no collection, after one was dropped while it imported into it. */
+async function waitForImports(milvus: Milvus, name: CollectionName, context: StepContext): Promise<void> {
+  const giveUpAt = context.clock.now().getTime() + importsMilliseconds;
+  for (;;) {
+    const open = (await milvus.listImports(name)).filter(({ state }) => state === "pending" || state === "importing");
+    if (open.length === 0 || context.clock.now().getTime() >= giveUpAt) return;
+    await context.clock.sleep(pollMilliseconds);
+  }
 }
