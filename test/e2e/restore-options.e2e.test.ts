@@ -2,7 +2,7 @@ import { DataType } from "@zilliz/milvus2-sdk-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { configs, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { executionFiles } from "../support/e2e/executions.ts";
-import { collectionNames, connectToServer, dropCollections, load, must, named } from "../support/e2e/milvus.ts";
+import { collectionNames, connectToServer, dropCollections, load, must, named, until } from "../support/e2e/milvus.ts";
 import { copyPrefix, deleteKeys, deletePrefix, getBytes, listKeys, putObject } from "../support/e2e/objects.ts";
 import { createVectorIndex, insertSegment, seedSmall, smallRow } from "../support/e2e/seeds.ts";
 import { type Row, readRows, snapshot } from "../support/e2e/snapshot.ts";
@@ -104,7 +104,11 @@ describe("options of restore", async () => {
       const document = await restore("-s", "_more", "--skip-create");
 
       expect(document.collections).toMatchObject([{ to: "default.opt_coll_more" }]);
-      const found = await readRows(b, name);
+      // Milvus shows what was imported into a loaded collection when it has noticed the new segments.
+      const found = await until("the sight of every row", 60_000, async () => {
+        const there = await readRows(b, name);
+        return there.length > rows.length ? there : undefined;
+      });
       expect(found.map(({ id }) => id)).toEqual([...rows.map(({ id }) => id), "5000"]);
     });
 

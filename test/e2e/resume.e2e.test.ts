@@ -58,7 +58,7 @@ describe("what is interrupted goes on with the same command", async () => {
     const running = milvusBackup(...create);
     await hold.reached;
 
-    const killed = await killFunction("copy-segments");
+    const killed = await killFunction("copy-segments", proxy.waiting());
     hold.release();
     const run = await running;
     proxy.holdCopies(Number.POSITIVE_INFINITY);
@@ -92,10 +92,7 @@ describe("what is interrupted goes on with the same command", async () => {
   test("a restore that was stopped while Milvus imported imports nothing twice", async () => {
     const restore = ["--config", configs.b, "restore", "-n", "resume_killed", "-s", "_stopped"];
     const { executionArn } = await milvusBackupJson<RestoreDocument>(...restore, "--detach");
-    const [working = ""] = await until("the first import", 60_000, async () => {
-      const names = await collectionNames(b, "resume_stopped_restoring_");
-      return names.length > 0 && (await importsOf(names[0] ?? "")).length > 0 ? names : undefined;
-    });
+    const working = await firstImport("resume_stopped_restoring_");
 
     await executions.stop(executionArn, "a test");
     const again = await milvusBackupJson<RestoreDocument>(...restore);
@@ -114,11 +111,12 @@ describe("what is interrupted goes on with the same command", async () => {
   test("a restore whose unfinished collection was dropped by hand imports everything again", async () => {
     const restore = ["--config", configs.b, "restore", "-n", "resume_killed", "-s", "_dropped"];
     const { executionArn } = await milvusBackupJson<RestoreDocument>(...restore, "--detach");
-    await until("the first import", 60_000, async () => {
-      const names = await collectionNames(b, "resume_dropped_restoring_");
-      return names.length > 0 && (await importsOf(names[0] ?? "")).length > 0 ? names : undefined;
-    });
+    const working = await firstImport("resume_dropped_restoring_");
     await executions.stop(executionArn, "a test");
+    // Not before they are through: Milvus stalls for minutes where a collection vanishes under its imports.
+    await until("the end of the imports", 60_000, async () =>
+      (await importsOf(working)).every(({ state }) => state === "ImportCompleted") ? true : undefined,
+    );
     await dropCollections(b, "resume_dropped_restoring_");
 
     const again = await milvusBackup(...restore);
@@ -127,7 +125,15 @@ describe("what is interrupted goes on with the same command", async () => {
     expect(await readRows(b, { collection: "resume_dropped" })).toEqual(rows);
   });
 
-  async function importsOf(name: string): Promise<unknown[]> {
+  /** Waits until Milvus B imports into a collection whose name begins so; answers its whole name. */
+  async function firstImport(beginning: string): Promise<string> {
+    return until("the first import", 60_000, async () => {
+      const [name] = await collectionNames(b, beginning);
+      return name !== undefined && (await importsOf(name)).length > 0 ? name : undefined;
+    });
+  }
+
+  async function importsOf(name: string) {
     const { tasks } = await must(b.listImportTasks({ collection_name: name.slice(name.indexOf(".") + 1), limit: 0 }));
     return tasks;
   }

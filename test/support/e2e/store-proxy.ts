@@ -16,6 +16,7 @@ export interface Hold {
 export async function startStoreProxy() {
   let hold: { after: number; reached: () => void; released: Promise<void> } | undefined;
   let copies = 0;
+  const waiting = new Set<number>();
   const agent = new Agent({ keepAlive: true });
 
   async function pass(from: IncomingMessage, to: ServerResponse): Promise<void> {
@@ -23,6 +24,7 @@ export async function startStoreProxy() {
       copies += 1;
       if (hold !== undefined && copies > hold.after) {
         hold.reached();
+        if (from.socket.remotePort !== undefined) waiting.add(from.socket.remotePort);
         await hold.released;
       }
     }
@@ -43,11 +45,14 @@ export async function startStoreProxy() {
     port: (server.address() as AddressInfo).port,
     /** Copies asked for since the last hold was set. */
     copies: () => copies,
+    /** The ports from which the held copies were asked for. */
+    waiting: () => [...waiting],
     /** Lets `after` more copies of objects pass and holds the others back until they are released. */
     holdCopies(after: number): Hold {
       const reached = Promise.withResolvers<void>();
       const released = Promise.withResolvers<void>();
       copies = 0;
+      waiting.clear();
       hold = { after, reached: reached.resolve, released: released.promise };
       return {
         reached: reached.promise,

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { milvusService, minioService, startService, stopService } from "../../local/index.ts";
+import { configs, milvusBackup } from "../support/e2e/cli.ts";
+import { configFolder } from "../support/e2e/config-file.ts";
+import { connectTo, connectToServer, dropCollections, until } from "../support/e2e/milvus.ts";
+import { deletePrefix, listKeys } from "../support/e2e/objects.ts";
+import { seedSmall } from "../support/e2e/seeds.ts";
+
+const config = configFolder();
+const wrongSecret = "not-the-secret";
+
+describe("a Milvus with users", async () => {
+  const server = milvusService({
+    name: "milvus-with-users",
+    port: 19590,
+    bucket: "bucket-a",
+    rootPath: "with-users",
+    overrides: { "common.security.authorizationEnabled": true },
+  });
+  const user = { username: "root", password: "Milvus" };
+
+  beforeAll(async () => {
+    await deletePrefix("bucket-a", "with-users/");
+    await startService(server, { afresh: true });
+    const client = await until("the first login", 30_000, () => connectTo(server.address, user).catch(() => undefined));
+    await seedSmall(client, { collection: "users_coll" }, { rows: 5, loaded: false });
+    await deletePrefix("bucket-b", "backup/users_");
+  });
+
+  afterAll(async () => {
+    await stopService(server);
+    await deletePrefix("bucket-a", "with-users/");
+  });
+
+  test.each([
+    { what: "a wrong password", credentials: { "milvus.user": "root", "milvus.password": wrongSecret } },
+    { what: "no user", credentials: {} },
+  ])("refuses $what: the message names the address and never the secret", async ({ what, credentials }) => {
+    const name = what.replaceAll(" ", "-");
+    const file = await config.derive(name, configs.a, { "milvus.port": server.port, ...credentials });
+
+    const run = await milvusBackup("--config", file, "create", "-c", "users_coll", "-n", "users_refused");
+
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.stderr).toMatch(/MilvusUnauthenticated.*127\.0\.0\.1:19590/);
+    expect(run.stderr).not.toContain(wrongSecret);
+    expect(await listKeys("bucket-b", "backup/users_refused/")).toEqual([]);
+  });
+
+  test("lets the right ones in", async () => {
+    const file = await config.derive("right-password", configs.a, {
+      "milvus.port": server.port,
+      "milvus.user": user.username,
+      "milvus.password": user.password,
+      "minio.rootPath": server.rootPath,
+    });
+
+    const run = await milvusBackup("--config", file, "create", "-c", "users_coll", "-n", "users_accepted");
+
+    expect(run).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Backup users_accepted is complete.") });
+  });
+});
+
+describe("an object store with keys of its own", async () => {
+  const store = minioService({
+    name: "minio-locked",
+    port: 9700,
+    accessKey: "the-access-key",
+    secretKey: "the-secret-key",
+    buckets: ["locked"],
+  });
+  const a = await connectToServer("milvus-a");
+
+  beforeAll(async () => {
+    // The first run of all builds MinIO.
+    await startService(store, { afresh: true });
+    await dropCollections(a, "locked_coll");
+    await seedSmall(a, { collection: "locked_coll" }, { rows: 1, index: false });
+  }, 600_000);
+
+  afterAll(() => stopService(store));
+
+  test.each([
+    { what: "secret", keys: { backupAccessKeyID: store.accessKeyId, backupSecretAccessKey: wrongSecret } },
+    { what: "access key", keys: { backupAccessKeyID: "nobody", backupSecretAccessKey: wrongSecret } },
+  ])("refuses a wrong $what: the message names bucket and address, never the secret", async ({ what, keys }) => {
+    const file = await config.derive(`wrong-${what.replace(" ", "-")}`, configs.a, {
+      "minio.backupPort": store.port,
+      "minio.backupBucketName": "locked",
+      "minio.backupAccessKeyID": keys.backupAccessKeyID,
+      "minio.backupSecretAccessKey": keys.backupSecretAccessKey,
+    });
+
+    const run = await milvusBackup("--config", file, "create", "-c", "locked_coll", "-n", "locked");
+
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.stderr).toMatch(/StoreAccessDenied.*127\.0\.0\.1:9700/);
+    expect(run.stderr).not.toContain(wrongSecret);
+  });
+
+  test("of the Milvus's own store are told apart from those of the backups", async () => {
+    const file = await config.derive("wrong-milvus-store", configs.b, {
+      "minio.port": store.port,
+      "minio.bucketName": "locked",
+      "minio.secretAccessKey": wrongSecret,
+    });
+
+    const run = await milvusBackup("--config", file, "restore", "-n", "anything");
+
+    expect(run).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(run.stderr).toMatch(/StoreAccessDenied.*locked at 127\.0\.0\.1:9700/);
+  });
+});
