@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { Command } from "commander";
 import { LocalStackError } from "./errors.ts";
+import { createOtherAccount } from "./other-account.ts";
 import { projectDir } from "./paths.ts";
 import { formatReport, type StepReport } from "./reporter.ts";
 import { dropSample, seedSample, showSample } from "./sample.ts";
@@ -86,6 +87,17 @@ program
   .argument("<collection>")
   .option("--server <address>", "the Milvus server", "127.0.0.1:19530")
   .action((collection: string, { server }: { server: string }) => dropSample(server, collection, console.log));
+
+program
+  .command("other-account")
+  .description("make a bucket in another account of the emulator, and the role that lets this one read backups in it")
+  .argument("<account>", "12 digits")
+  .option("--bucket <name>", "holds its backups", "backups-of-prod")
+  .option("--prefix <prefix>", "what the role lets others read", "backup")
+  .option("--external-id <id>", "what both sides agreed on", "agreed-between-us")
+  .action((account: string, options: { bucket: string; prefix: string; externalId: string }) =>
+    createOtherAccount({ account, ...options }, console.log),
+  );
 
 function summary(
   { aws, milvus, sharedBucket, minio }: StackInfo,
