@@ -72,7 +72,12 @@ export function dataBucketStatements(buckets: readonly string[], access: readonl
   return [
     new PolicyStatement({
       sid: "ListDataBuckets",
-      actions: ["s3:ListBucket", "s3:GetBucketLocation"],
+      // A copy that starts again first ends uploads that a killed function left.
+      actions: [
+        "s3:ListBucket",
+        "s3:GetBucketLocation",
+        ...(access.includes("write") ? ["s3:ListBucketMultipartUploads"] : []),
+      ],
       resources: arns,
     }),
     new PolicyStatement({

@@ -55,7 +55,7 @@ describe("roles of functions", () => {
     const assume = "AssumeRoles: sts:AssumeRole on arn:aws:iam::444455556666:role/reader";
 
     expect(granted(withData, "CopySegments").slice(-3)).toEqual([
-      `ListDataBuckets: s3:GetBucketLocation s3:ListBucket on ${buckets}`,
+      `ListDataBuckets: s3:GetBucketLocation s3:ListBucket s3:ListBucketMultipartUploads on ${buckets}`,
       `UseDataBuckets: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:ListMultipartUploadParts s3:PutObject on ${objects}`,
       assume,
     ]);
