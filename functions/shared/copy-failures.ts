@@ -35,7 +35,15 @@ export async function explainMapFailure(
     const { errorType } = JSON.parse(cause) as { errorType: string };
     return { Error: errorType, Cause: cause };
   }
-  return caught;
+  return caught.Error === "States.ExceedToleratedFailureThreshold" ? withoutReason(caught.Error) : caught;
+}
+
+/** Step Functions would only say that a threshold was exceeded. */
+function withoutReason(error: string): CaughtFailure {
+  const message =
+    "a copy failed without saying why: its function could not be started, was ended from outside, or ran out of memory or time. " +
+    "Its log (function copy-segments) and the map run in Step Functions tell more";
+  return { Error: error, Cause: causeOf({ name: error, message }) };
 }
 
 function causeOf({ name, message }: Pick<StepFailure, "name" | "message">): string {

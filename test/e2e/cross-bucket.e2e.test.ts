@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { logsOfBackup } from "../support/e2e/backup-keys.ts";
 import {
   type CliRun,
   configs,
@@ -148,18 +149,17 @@ describe("the two commands of the seed, as they stand there", async () => {
     });
   });
 
-  test("what the meta names is what lies there, and nothing else", async () => {
+  test("what the meta names is what lies there, each segment in a group of its own, and nothing else", async () => {
     const keys = await listKeys("bucket-b", "backup/my_backup/");
+    const { inMeta, there } = await logsOfBackup("my_backup");
 
-    expect(keys).toContain("backup/my_backup/meta/full_meta.json");
+    // Readers look for the commit record by its prefix.
     expect(keys.filter((key) => key.startsWith("backup/my_backup/meta/full_meta.json"))).toHaveLength(1);
-    const inMilvus = await listKeys("bucket-a", "files/insert_log/");
-    const copied = keys.filter((key) => key.includes("/insert_log/"));
-    // <collection>/<partition>/<group>/<segment>/<field>/<log>: the group is the segment
-    for (const key of copied) {
-      const [collection, partition, group, segment, field, log] = key.split("/insert_log/")[1]?.split("/") ?? [];
+    expect(inMeta).toEqual(there);
+    for (const { key } of there.filter((log) => log.key.includes("/insert_log/"))) {
+      // <collection>/<partition>/<group>/<segment>/<field>/<log>
+      const [, , group, segment] = key.split("/insert_log/")[1]?.split("/") ?? [];
       expect(group).toBe(segment);
-      expect(inMilvus).toContain(`files/insert_log/${collection}/${partition}/${segment}/${field}/${log}`);
     }
   });
 });

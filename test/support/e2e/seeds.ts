@@ -48,13 +48,15 @@ export interface SmallCollection {
   readonly index?: boolean;
   readonly loaded?: boolean;
   readonly alias?: string;
+  /** false: its segments stay as they were inserted, for tests that look at them twice. */
+  readonly compaction?: boolean;
 }
 
 const dimension = 8;
 
 /** Makes a small collection (Int64 key, text, vector, dynamic fields) for tests that are about something else than its content. */
 export async function seedSmall(client: MilvusClient, name: Name, options: SmallCollection = {}): Promise<void> {
-  const { segments = 1, rows = 50, index = true, loaded = true, alias } = options;
+  const { segments = 1, rows = 50, index = true, loaded = true, alias, compaction = true } = options;
   await must(
     client.createCollection({
       ...named(name),
@@ -66,6 +68,10 @@ export async function seedSmall(client: MilvusClient, name: Name, options: Small
       enable_dynamic_field: true,
     }),
   );
+  if (!compaction) {
+    const properties = { "collection.autocompaction.enabled": "false" };
+    await must(client.alterCollection({ ...named(name), properties }));
+  }
   for (let segment = 0; segment < segments; segment += 1) {
     await insertSegment(
       client,

@@ -31,11 +31,21 @@ describe("explainMapFailure", () => {
     expect((await explainMapFailure(work, layout, mapFailure)).Error).toBe("CopyMismatch");
   });
 
-  it("leaves the failure of a map whose batches said nothing, and every other failure, as it is", async () => {
+  it("says where to look when batches failed without leaving a reason", async () => {
+    const explained = await explainMapFailure(new MemoryObjectStore("work"), layout, mapFailure);
+
+    expect(explained.Error).toBe("States.ExceedToleratedFailureThreshold");
+    expect(JSON.parse(explained.Cause)).toMatchObject({
+      errorMessage: expect.stringContaining("a copy failed without saying why"),
+    });
+  });
+
+  it("leaves every other failure as it is, and that of an item file nobody could read", async () => {
     const work = new MemoryObjectStore("work");
     const timeout = { Error: "States.Timeout", Cause: "" };
+    const noItems = { Error: "States.ItemReaderFailed", Cause: "access denied" };
 
-    expect(await explainMapFailure(work, layout, mapFailure)).toBe(mapFailure);
+    expect(await explainMapFailure(work, layout, noItems)).toBe(noItems);
     await recordCopyFailure(work, layout.batch("0-000001"), new PipelineError("StoreFailed", "broken"));
     expect(await explainMapFailure(work, layout, timeout)).toBe(timeout);
   });
