@@ -1,4 +1,6 @@
-import { down, formatReport, status, up } from "../../../local/index.ts";
+import { down, formatReport, type StepReport, status, up } from "../../../local/index.ts";
+import { ensureMinio } from "../../../local/minio.ts";
+import { reportStep } from "../../../local/reporter.ts";
 
 /** Set (to anything) it keeps a stack that the tests started, for another run or for a look around. */
 const keepVariable = "MILVUS_BACKUP_KEEP_STACK";
@@ -9,14 +11,14 @@ const keepVariable = "MILVUS_BACKUP_KEEP_STACK";
  * @param options.deploy false: the servers only
  */
 export async function bringUpStack(options: { deploy?: boolean } = {}): Promise<() => Promise<void>> {
+  const reporter = (report: StepReport) => {
+    const line = formatReport(report);
+    if (line !== undefined) console.log(line);
+  };
   const running = (await status()).some(({ health }) => health !== "stopped");
-  await up({
-    deploy: options.deploy,
-    reporter(report) {
-      const line = formatReport(report);
-      if (line !== undefined) console.log(line);
-    },
-  });
+  // Single tests start a MinIO of their own: built beforehand, once, as it takes minutes and both cores.
+  await reportStep(reporter, "minio", () => ensureMinio({ reporter }));
+  await up({ deploy: options.deploy, reporter });
   return async () => {
     if (!running && !process.env[keepVariable]) await down();
   };
