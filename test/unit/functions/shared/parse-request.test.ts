@@ -28,7 +28,9 @@ describe("parseRequest", () => {
     );
 
     expect(error.name).toBe("InvalidInput");
-    expect(error.message).toBe('unknown key "colections"; accepted: environment, backupName, collections, strategy, schedule, scheduledTime');
+    expect(error.message).toBe(
+      'unknown key "colections"; accepted: environment, backupName, collections, strategy, schedule, scheduledTime',
+    );
     expect(error.details).toEqual({ keys: ["colections"] });
   });
 
