@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { Command } from "commander";
-import { LocalStackError } from "./errors.ts";
+import { interruptible, reportFailure } from "./interrupt.ts";
 import { createOtherAccount } from "./other-account.ts";
 import { projectDir } from "./paths.ts";
 import { formatReport, type StepReport } from "./reporter.ts";
@@ -8,15 +8,7 @@ import { dropSample, seedSample, showSample } from "./sample.ts";
 import { deploy, down, type StackInfo, status, up } from "./stack.ts";
 import { formatStatus } from "./status-table.ts";
 
-const interrupt = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  process.on(name, () => {
-    if (interrupt.signal.aborted) process.exit(130);
-    process.stderr.write(`${name}: stopping what this command started (again to leave at once)\n`);
-    interrupt.abort(new LocalStackError("Interrupted."));
-  });
-}
-const { signal } = interrupt;
+const signal = interruptible();
 
 const reporter = (report: StepReport) => {
   const line = formatReport(report);
@@ -119,8 +111,5 @@ function summary(
 try {
   await program.parseAsync();
 } catch (error) {
-  // Whatever an interrupted step fails with, the interruption is the reason.
-  const reason: unknown = signal.aborted ? signal.reason : error;
-  console.error(reason instanceof LocalStackError ? reason.message : reason);
-  process.exitCode = signal.aborted ? 130 : 1;
+  reportFailure(error, signal);
 }
