@@ -48,10 +48,10 @@ export class PipelineStack extends Stack {
   readonly functions: ReadonlyMap<string, PipelineFunction>;
   readonly stateMachines: ReadonlyMap<Machine, PipelineStateMachine>;
 
-  private readonly settings: Settings;
-  private readonly workBucket: WorkBucket;
-  private readonly environmentsPrefix: string;
-  private readonly network: FunctionNetwork | undefined;
+  readonly #settings: Settings;
+  readonly #workBucket: WorkBucket;
+  readonly #environmentsPrefix: string;
+  readonly #network: FunctionNetwork | undefined;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     super(scope, id, {
@@ -59,34 +59,34 @@ export class PipelineStack extends Stack {
       ...props,
       stackName: props.settings.stack,
     });
-    this.settings = props.settings;
-    this.environmentsPrefix = `milvus-backup/${this.settings.stack}/environments/`;
-    this.workBucket = new WorkBucket(this, "Work", {
-      retention: Duration.days(this.settings.retentionDays),
-      keyArn: this.settings.pipeline.workBucketKeyArn,
+    this.#settings = props.settings;
+    this.#environmentsPrefix = `milvus-backup/${this.#settings.stack}/environments/`;
+    this.#workBucket = new WorkBucket(this, "Work", {
+      retention: Duration.days(this.#settings.retentionDays),
+      keyArn: this.#settings.pipeline.workBucketKeyArn,
     });
-    this.network = functionNetwork(this, this.settings.pipeline.network);
+    this.#network = functionNetwork(this, this.#settings.pipeline.network);
     this.functions = new Map(
-      functionSpecs.map((spec) => [spec.name, this.createFunction(spec, props.bundles.directoryOf(spec.name))]),
+      functionSpecs.map((spec) => [spec.name, this.#createFunction(spec, props.bundles.directoryOf(spec.name))]),
     );
-    this.stateMachines = new Map(machines.map((machine) => [machine, this.createStateMachine(machine)]));
+    this.stateMachines = new Map(machines.map((machine) => [machine, this.#createStateMachine(machine)]));
 
-    this.addEvents(props.bundles);
+    this.#addEvents(props.bundles);
 
     for (const [machine, { stateMachine }] of this.stateMachines) {
-      this.output(`${pascalCase(machine)}StateMachineArn`, stateMachine.stateMachineArn, `Starts a ${machine}`);
+      this.#output(`${pascalCase(machine)}StateMachineArn`, stateMachine.stateMachineArn, `Starts a ${machine}`);
     }
-    this.output("WorkBucketName", this.workBucket.bucket.bucketName, "Plans, receipts and leases of executions");
-    this.output("EnvironmentsPrefix", this.environmentsPrefix, "Names of the environments' secrets begin with it");
+    this.#output("WorkBucketName", this.#workBucket.bucket.bucketName, "Plans, receipts and leases of executions");
+    this.#output("EnvironmentsPrefix", this.#environmentsPrefix, "Names of the environments' secrets begin with it");
   }
 
   /** What pipeline.yaml adds to the machines. */
-  private addEvents(bundles: PipelineStackProps["bundles"]): void {
-    const { stack, pipeline } = this.settings;
+  #addEvents(bundles: PipelineStackProps["bundles"]): void {
+    const { stack, pipeline } = this.#settings;
     const { schedules, restoreTriggers } = pipeline;
     const eventFunctions = new Map<string, PipelineFunction>();
     const add = (spec: FunctionSpec, extra: FunctionExtra) => {
-      const created = this.createFunction(spec, bundles.directoryOf(spec.name), extra);
+      const created = this.#createFunction(spec, bundles.directoryOf(spec.name), extra);
       // EventBridge tries twice more on its own; a fault that lasts is told once more, not for hours.
       created.function.configureAsyncInvoke({ retryAttempts: 1 });
       eventFunctions.set(spec.name, created);
@@ -137,65 +137,65 @@ export class PipelineStack extends Stack {
     new PipelineDashboard(this, "Overview", { stack, alarms, stateMachines, functions, schedules });
   }
 
-  private createFunction(spec: FunctionSpec, code: string, extra: FunctionExtra = {}): PipelineFunction {
-    const { dataBuckets, assumableRoles, dataKeys, pipeline } = this.settings;
+  #createFunction(spec: FunctionSpec, code: string, extra: FunctionExtra = {}): PipelineFunction {
+    const { dataBuckets, assumableRoles, dataKeys, pipeline } = this.#settings;
     const created = new PipelineFunction(this, pascalCase(spec.name), {
       spec,
-      functionName: `${this.settings.stack}-${spec.name}`,
+      functionName: `${this.#settings.stack}-${spec.name}`,
       code,
       environment: {
-        WORK_BUCKET: this.workBucket.bucket.bucketName,
-        ENVIRONMENTS_PREFIX: this.environmentsPrefix,
-        STACK_NAME: this.settings.stack,
+        WORK_BUCKET: this.#workBucket.bucket.bucketName,
+        ENVIRONMENTS_PREFIX: this.#environmentsPrefix,
+        STACK_NAME: this.#settings.stack,
         ...extra.environment,
       },
-      network: this.network,
-      logRetention: logRetention(this.settings.retentionDays),
+      network: this.#network,
+      logRetention: logRetention(this.#settings.retentionDays),
       statements: [
-        ...workBucketStatements(this.workBucket.bucket, spec.machine),
-        ...environmentStatements(this, this.environmentsPrefix, namesEnvironments(spec)),
+        ...workBucketStatements(this.#workBucket.bucket, spec.machine),
+        ...environmentStatements(this, this.#environmentsPrefix, namesEnvironments(spec)),
         ...dataBucketStatements(dataBuckets, spec.dataAccess),
         ...assumeRoleStatements(assumableRoles),
         ...keyStatements("UseDataKeys", dataKeys, spec.dataAccess),
         ...(spec.machine === "none"
           ? []
           : keyStatements("UseWorkBucketKey", optional(pipeline.workBucketKeyArn), ["read", "write"])),
-        ...(this.network ? [networkStatement()] : []),
+        ...(this.#network ? [networkStatement()] : []),
         ...(extra.statements ?? []),
-        ...(spec.first === true ? [describeExecutionsStatement(this, machines.map(this.machineName, this))] : []),
+        ...(spec.first === true ? [describeExecutionsStatement(this, machines.map(this.#machineName, this))] : []),
       ],
     });
     acknowledgeFunction(created, spec, {
-      workBucket: this.workBucket.bucket,
-      environmentsPrefix: this.environmentsPrefix,
+      workBucket: this.#workBucket.bucket,
+      environmentsPrefix: this.#environmentsPrefix,
       dataBuckets,
-      machineNames: machines.map(this.machineName, this),
-      inNetwork: this.network !== undefined,
+      machineNames: machines.map(this.#machineName, this),
+      inNetwork: this.#network !== undefined,
     });
     return created;
   }
 
-  private createStateMachine(machine: Machine): PipelineStateMachine {
-    const stateMachineName = this.machineName(machine);
-    const workBucket = this.workBucket.bucket;
+  #createStateMachine(machine: Machine): PipelineStateMachine {
+    const stateMachineName = this.#machineName(machine);
+    const workBucket = this.#workBucket.bucket;
     const created = new PipelineStateMachine(this, pascalCase(machine), {
       machine,
       stateMachineName,
       functions: this.functions,
       workBucket,
-      workBucketKeyArn: this.settings.pipeline.workBucketKeyArn,
+      workBucketKeyArn: this.#settings.pipeline.workBucketKeyArn,
       eventBus: EventBus.fromEventBusName(this, `${pascalCase(machine)}EventBus`, "default"),
-      logRetention: logRetention(this.settings.retentionDays),
+      logRetention: logRetention(this.#settings.retentionDays),
     });
     acknowledgeStateMachine(created, { machine, stateMachineName, workBucket });
     return created;
   }
 
-  private machineName(machine: Machine): string {
-    return `${this.settings.stack}-${machine}`;
+  #machineName(machine: Machine): string {
+    return `${this.#settings.stack}-${machine}`;
   }
 
-  private output(id: string, value: string, description: string): void {
+  #output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description });
   }
 }

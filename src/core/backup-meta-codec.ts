@@ -30,7 +30,7 @@ export class Reader {
   readonly file: string;
   /** From the root to the value that is being read. */
   readonly path: (string | number)[] = [];
-  private readonly unknownKeys = new Map<string, number>();
+  readonly #unknownKeys = new Map<string, number>();
 
   constructor(file: string) {
     this.file = file;
@@ -47,11 +47,11 @@ export class Reader {
   /** Notes an unknown key once for all items of a list. */
   unknownKey(key: string): void {
     const at = [...this.path.map((part) => (typeof part === "number" ? "[]" : `.${part}`)), `.${key}`].join("");
-    this.unknownKeys.set(at.slice(1), (this.unknownKeys.get(at.slice(1)) ?? 0) + 1);
+    this.#unknownKeys.set(at.slice(1), (this.#unknownKeys.get(at.slice(1)) ?? 0) + 1);
   }
 
   get warnings(): string[] {
-    return [...this.unknownKeys].map(
+    return [...this.#unknownKeys].map(
       ([path, times]) =>
         `${this.file}: ${path} is not known to this version and is ignored${times > 1 ? ` (${times} times)` : ""}`,
     );

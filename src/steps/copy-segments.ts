@@ -92,39 +92,39 @@ interface BatchStores {
 
 /** The copies of one batch; they share the slots of objects in flight. */
 class BatchCopier {
-  private readonly small: LimitFunction = pLimit(smallObjectsInFlight);
-  private readonly large: LimitFunction = pLimit(largeObjectsInFlight);
-  private readonly batch: CopyBatch;
-  private readonly stores: BatchStores;
-  private readonly existing: ReadonlyMap<string, ObjectSummary>;
+  readonly #small: LimitFunction = pLimit(smallObjectsInFlight);
+  readonly #large: LimitFunction = pLimit(largeObjectsInFlight);
+  readonly #batch: CopyBatch;
+  readonly #stores: BatchStores;
+  readonly #existing: ReadonlyMap<string, ObjectSummary>;
   /** Every key that some segment of the batch is to have at the destination. */
-  private readonly targets: ReadonlySet<string>;
-  private skipped = 0;
+  readonly #targets: ReadonlySet<string>;
+  #skipped = 0;
 
   constructor(batch: CopyBatch, stores: BatchStores) {
-    this.batch = batch;
-    this.stores = stores;
-    this.existing = new Map([...stores.present.values()].flat().map((object) => [object.key, object]));
-    this.targets = new Set(
+    this.#batch = batch;
+    this.#stores = stores;
+    this.#existing = new Map([...stores.present.values()].flat().map((object) => [object.key, object]));
+    this.#targets = new Set(
       batch.segments
         .flatMap(({ prefixes }) => prefixes)
         .filter(isCopied)
-        .flatMap((prefix) => this.select(prefix).objects.map(({ key }) => targetKey(prefix, key))),
+        .flatMap((prefix) => this.#select(prefix).objects.map(({ key }) => targetKey(prefix, key))),
     );
   }
 
   async segment(segment: CopySegment, isStopped: () => boolean): Promise<SegmentReceipt> {
     const { collectionId, partitionId, segmentId } = segment;
-    const listed = segment.prefixes.map((prefix) => this.select(prefix));
-    const problem = findProblem(segment, listed, this.batch);
+    const listed = segment.prefixes.map((prefix) => this.#select(prefix));
+    const problem = findProblem(segment, listed, this.#batch);
     if (problem !== undefined) {
       return { collectionId, partitionId, segmentId, ...problem, insertLogs: [], deltaLogs: [] };
     }
     try {
-      const copies = await Promise.all(listed.map((entry) => this.prefix(entry, isStopped)));
+      const copies = await Promise.all(listed.map((entry) => this.#prefix(entry, isStopped)));
       const logsOf = (kind: CopyPrefix["kind"]) =>
         copies.flatMap((logs, index) => (listed[index]?.prefix.kind === kind ? logs : []));
-      await this.deleteLeftovers(segment);
+      await this.#deleteLeftovers(segment);
       return {
         collectionId,
         partitionId,
@@ -151,33 +151,33 @@ class BatchCopier {
   receipt(segments: readonly SegmentReceipt[]): CopyReceipt {
     const logs = segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]);
     const allCopied = segments.every(({ outcome }) => outcome === "copied");
-    const cancelled = segments.length < this.batch.segments.length;
+    const cancelled = segments.length < this.#batch.segments.length;
     return {
-      batch: this.batch.batch,
+      batch: this.#batch.batch,
       outcome: cancelled ? "cancelled" : allCopied ? "copied" : "source-changed",
       objects: logs.length,
       bytes: logs.reduce((sum, { size }) => sum + size, 0),
-      skippedObjects: this.skipped,
+      skippedObjects: this.#skipped,
       segments: [...segments],
     };
   }
 
-  private select(prefix: CopyPrefix): ListedPrefix {
-    return selectObjects(prefix, this.stores.listed.get(prefix.from) ?? []);
+  #select(prefix: CopyPrefix): ListedPrefix {
+    return selectObjects(prefix, this.#stores.listed.get(prefix.from) ?? []);
   }
 
-  private async prefix({ prefix, objects }: ListedPrefix, isStopped: () => boolean): Promise<CopiedLog[]> {
-    const { destination } = this.stores;
+  async #prefix({ prefix, objects }: ListedPrefix, isStopped: () => boolean): Promise<CopiedLog[]> {
+    const { destination } = this.#stores;
     if (!isCopied(prefix)) {
       return objects.map(({ key, size, etag }) => ({ from: key, key, size, etag }));
     }
     let failed = false;
     const settled = await Promise.allSettled(
       objects.map((object) =>
-        (object.size < smallObjectBytes ? this.small : this.large)(async () => {
+        (object.size < smallObjectBytes ? this.#small : this.#large)(async () => {
           if (failed || isStopped()) return undefined;
           try {
-            return await this.object(destination, object, targetKey(prefix, object.key));
+            return await this.#object(destination, object, targetKey(prefix, object.key));
           } catch (error) {
             failed = true;
             throw error;
@@ -190,22 +190,22 @@ class BatchCopier {
     return settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
   }
 
-  private async object(destination: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedLog> {
-    const existing = this.existing.get(key) ?? null;
-    const copied: CopiedObject = await destination.copyFrom(this.stores.source, object, key, { existing });
-    if (copied.skipped) this.skipped += 1;
+  async #object(destination: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedLog> {
+    const existing = this.#existing.get(key) ?? null;
+    const copied: CopiedObject = await destination.copyFrom(this.#stores.source, object, key, { existing });
+    if (copied.skipped) this.#skipped += 1;
     const { size, etag, checksum } = copied;
     return { from: object.key, key, size, etag, ...(checksum === undefined ? {} : { checksum }) };
   }
 
   /** Removes what an earlier attempt left below the segment's prefixes and nothing in this batch is to have there. */
-  private async deleteLeftovers(segment: CopySegment): Promise<void> {
-    const { destination, present } = this.stores;
+  async #deleteLeftovers(segment: CopySegment): Promise<void> {
+    const { destination, present } = this.#stores;
     const leftovers = segment.prefixes
       .filter(isCopied)
       .flatMap(({ to }) => present.get(to) ?? [])
       .map(({ key }) => key)
-      .filter((key) => !this.targets.has(key));
+      .filter((key) => !this.#targets.has(key));
     if (leftovers.length > 0) await destination.deleteKeys(leftovers);
   }
 }

@@ -16,8 +16,8 @@ export class MemoryObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly label: string;
   readonly calls: RecordedCall[] = [];
-  private readonly objects = new Map<string, Buffer>();
-  private readonly faults: { matches: (call: RecordedCall) => boolean; error: () => Error; times: number }[] = [];
+  readonly #objects = new Map<string, Buffer>();
+  readonly #faults: { matches: (call: RecordedCall) => boolean; error: () => Error; times: number }[] = [];
 
   constructor(bucket = "memory") {
     this.bucket = bucket;
@@ -26,40 +26,40 @@ export class MemoryObjectStore implements ObjectStore {
 
   /** Puts an object without recording a call. */
   seed(key: string, body: string | Buffer): void {
-    this.objects.set(key, Buffer.from(body));
+    this.#objects.set(key, Buffer.from(body));
   }
 
   /** The content of an object, or undefined; records no call. */
   read(key: string): string | undefined {
-    return this.objects.get(key)?.toString();
+    return this.#objects.get(key)?.toString();
   }
 
   /** All keys, sorted; records no call. */
   keys(prefix = ""): string[] {
-    return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    return [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).sort();
   }
 
   /** Deletes an object behind the store's back, as Milvus's garbage collection does. */
   remove(key: string): void {
-    this.objects.delete(key);
+    this.#objects.delete(key);
   }
 
   /** Makes the next `times` calls that match fail before they do anything. */
   failOn(matches: (call: RecordedCall) => boolean, error: () => Error, times = 1): void {
-    this.faults.push({ matches, error, times });
+    this.#faults.push({ matches, error, times });
   }
 
   async *list(prefix: string, options: { startAfter?: string } = {}): AsyncIterable<ObjectSummary> {
-    this.record(`list ${prefix}`);
+    this.#record(`list ${prefix}`);
     for (const key of this.keys(prefix)) {
       if (options.startAfter !== undefined && key <= options.startAfter) continue;
-      const body = this.objects.get(key);
+      const body = this.#objects.get(key);
       if (body !== undefined) yield summary(key, body);
     }
   }
 
   async listDirectories(prefix: string): Promise<string[]> {
-    this.record(`listDirectories ${prefix}`);
+    this.#record(`listDirectories ${prefix}`);
     const directories = this.keys(prefix)
       .filter((key) => key.indexOf("/", prefix.length) >= 0)
       .map((key) => key.slice(0, key.indexOf("/", prefix.length) + 1));
@@ -67,24 +67,24 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   async head(key: string): Promise<ObjectSummary | undefined> {
-    this.record(`head ${key}`);
-    const body = this.objects.get(key);
+    this.#record(`head ${key}`);
+    const body = this.#objects.get(key);
     return body === undefined ? undefined : summary(key, body);
   }
 
   async getText(key: string): Promise<string> {
-    this.record(`getText ${key}`);
-    return this.require(key).toString();
+    this.#record(`getText ${key}`);
+    return this.#require(key).toString();
   }
 
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
-    this.record(`putText ${key}`);
-    const present = this.objects.get(key);
+    this.#record(`putText ${key}`);
+    const present = this.#objects.get(key);
     if (options.ifAbsent && present !== undefined) return false;
     if (options.ifMatch !== undefined && (present === undefined || summary(key, present).etag !== options.ifMatch)) {
       return false;
     }
-    this.objects.set(key, Buffer.from(body));
+    this.#objects.set(key, Buffer.from(body));
     return true;
   }
 
@@ -94,44 +94,44 @@ export class MemoryObjectStore implements ObjectStore {
     key: string,
     options: CopyOptions = {},
   ): Promise<CopiedObject> {
-    this.record(`copyFrom ${object.key}`);
+    this.#record(`copyFrom ${object.key}`);
     if (!(source instanceof MemoryObjectStore)) throw new Error("MemoryObjectStore copies from its own kind only");
     const known = options.existing === undefined ? await this.head(key) : (options.existing ?? undefined);
     if (known !== undefined && known.size === object.size && known.etag === object.etag) {
       return { key, size: known.size, etag: known.etag, checksum: `md5:${known.etag}`, skipped: true };
     }
-    const body = source.require(object.key);
+    const body = source.#require(object.key);
     const arrived = summary(key, body);
     if (arrived.etag !== object.etag) throw objectNotFound(object.key, source.label);
-    this.objects.set(key, body);
+    this.#objects.set(key, body);
     return { key, size: arrived.size, etag: arrived.etag, checksum: `md5:${arrived.etag}`, skipped: false };
   }
 
   async deletePrefix(prefix: string): Promise<number> {
-    this.record(`deletePrefix ${prefix}`);
+    this.#record(`deletePrefix ${prefix}`);
     const keys = this.keys(prefix);
-    for (const key of keys) this.objects.delete(key);
+    for (const key of keys) this.#objects.delete(key);
     return keys.length;
   }
 
   async deleteKeys(keys: readonly string[]): Promise<void> {
-    this.record(`deleteKeys ${keys.join(" ")}`);
-    for (const key of keys) this.objects.delete(key);
+    this.#record(`deleteKeys ${keys.join(" ")}`);
+    for (const key of keys) this.#objects.delete(key);
   }
 
   async checkAccess(): Promise<void> {
-    this.record("checkAccess");
+    this.#record("checkAccess");
   }
 
-  private require(key: string): Buffer {
-    const body = this.objects.get(key);
+  #require(key: string): Buffer {
+    const body = this.#objects.get(key);
     if (body === undefined) throw objectNotFound(key, this.label);
     return body;
   }
 
-  private record(call: RecordedCall): void {
+  #record(call: RecordedCall): void {
     this.calls.push(call);
-    const fault = this.faults.find((candidate) => candidate.times > 0 && candidate.matches(call));
+    const fault = this.#faults.find((candidate) => candidate.times > 0 && candidate.matches(call));
     if (fault !== undefined) {
       fault.times -= 1;
       throw fault.error();

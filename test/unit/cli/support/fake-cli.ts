@@ -43,12 +43,12 @@ export class ScriptedExecutions implements PipelineExecutions {
   /** What describing answers, by machine; a function may change the world meanwhile. */
   script: ((execution: ExecutionDescription) => Partial<ExecutionDescription>)[] = [];
   state = "Copy Segments";
-  private readonly known = new Map<string, ExecutionDescription>();
+  readonly #known = new Map<string, ExecutionDescription>();
 
   async start(request: { stateMachineArn: string; name: string; input: object }): Promise<string> {
     const arn = `${request.stateMachineArn.replace(":stateMachine:", ":execution:")}:${request.name}`;
     this.started.push({ ...request, input: { ...request.input } });
-    this.known.set(arn, {
+    this.#known.set(arn, {
       arn,
       name: request.name,
       stateMachineArn: request.stateMachineArn,
@@ -60,11 +60,11 @@ export class ScriptedExecutions implements PipelineExecutions {
   }
 
   async describe(arn: string): Promise<ExecutionDescription | undefined> {
-    const execution = this.known.get(arn);
+    const execution = this.#known.get(arn);
     if (execution === undefined) return undefined;
     const step = this.script.length > 1 ? this.script.shift() : this.script[0];
     const described = { ...execution, ...step?.(execution) };
-    this.known.set(arn, described);
+    this.#known.set(arn, described);
     return described;
   }
 
@@ -73,7 +73,7 @@ export class ScriptedExecutions implements PipelineExecutions {
   }
 
   async list(stateMachineArn: string): Promise<ExecutionDescription[]> {
-    return [...this.known.values()].filter((execution) => execution.stateMachineArn === stateMachineArn);
+    return [...this.#known.values()].filter((execution) => execution.stateMachineArn === stateMachineArn);
   }
 
   async stop(arn: string): Promise<void> {
@@ -92,7 +92,7 @@ export class FakeCli {
   interrupt: () => void = () => {};
   interactive = false;
   env: Record<string, string> = {};
-  private time = Date.parse("2026-11-21T11:03:07Z");
+  #time = Date.parse("2026-11-21T11:03:07Z");
 
   /** Runs a command line. Time passes as it is slept. */
   async run(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -116,11 +116,11 @@ export class FakeCli {
     };
     const context: CliContext = {
       terminal,
-      connections: this.connections(),
+      connections: this.#connections(),
       clock: {
-        now: () => new Date(this.time),
+        now: () => new Date(this.#time),
         sleep: async (milliseconds) => {
-          this.time += milliseconds;
+          this.#time += milliseconds;
         },
       },
     };
@@ -128,7 +128,7 @@ export class FakeCli {
     return { code, ...written };
   }
 
-  private connections(): Connections {
+  #connections(): Connections {
     const { environments } = this;
     return {
       pipeline: async (stack): Promise<Pipeline> => pipelineOf(stack, this.outputs),
