@@ -30,14 +30,26 @@ await section("types", () => runCheck("tsc", ["-p", "."]));
 await section("unit", () => runTests("unit"));
 await section("infra", () => runTests("infra"));
 
-let takeDown: (() => Promise<void>) | undefined;
+let stack: Promise<() => Promise<void>> | undefined;
+const takeDown = async () => (await stack?.catch(() => undefined))?.();
+const interrupt = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  // What was started here ends here, also halfway; a second signal does not wait for it.
+  process.on(name, () => {
+    if (interrupt.signal.aborted) process.exit(130);
+    interrupt.abort(new Error(`${name}: stopping`));
+    void takeDown().finally(() => process.exit(130));
+  });
+}
+const env: Record<string, string> = {};
 await section("local stack", async () => {
-  takeDown = await bringUpStack();
+  stack = bringUpStack({ signal: interrupt.signal });
+  await stack;
+  env.MILVUS_BACKUP_TEST_STACK = "up";
   return { passed: 0, failed: 0 };
 });
-const env: Record<string, string> = takeDown === undefined ? {} : { MILVUS_BACKUP_TEST_STACK: "up" };
 for (const project of ["contract", "e2e", "tutorials"]) await section(project, () => runTests(project, env));
-await takeDown?.();
+await takeDown();
 
 const total = totalOf(sections.map(({ counts }) => counts));
 process.exitCode = total.failed === 0 ? 0 : 1;
