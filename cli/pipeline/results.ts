@@ -15,7 +15,6 @@ export const backupResult = z.object({
   bytes: z.number(),
   warnings,
 });
-export type BackupResult = z.infer<typeof backupResult>;
 
 /** Output of the machine `restore`: what Finish Restore answered, or that a failed restore was discarded. */
 export const restoreResult = z.discriminatedUnion("outcome", [
@@ -29,7 +28,6 @@ export const restoreResult = z.discriminatedUnion("outcome", [
   }),
   z.object({ outcome: z.literal("discarded"), backupName: z.string() }),
 ]);
-export type RestoreResult = z.infer<typeof restoreResult>;
 
 /** Output of the machine `transfer`: what Finalize Transfer answered. */
 export const transferResult = z.object({
@@ -42,7 +40,6 @@ export const transferResult = z.object({
   skippedObjects: z.number(),
   warnings,
 });
-export type TransferResult = z.infer<typeof transferResult>;
 
 /** The output of an execution that succeeded; throws ExecutionError for one that did not. */
 export function resultOf<T extends z.ZodType>(execution: ExecutionDescription, schema: T): z.infer<T> {

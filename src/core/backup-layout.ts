@@ -80,7 +80,6 @@ export function milvusLayout(rootPath: string) {
     collectionDeltaLogs: (collectionId: string) => directory(rootPath, "delta_log", collectionId),
   };
 }
-export type MilvusLayout = ReturnType<typeof milvusLayout>;
 
 /**
  * Where a restore puts the segments it imports, in the target's Milvus bucket but outside of Milvus's root path, so that

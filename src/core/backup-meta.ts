@@ -19,7 +19,6 @@ import {
  * numbers them. `xxx.create({...})` makes a whole record from the properties that are not zero.
  */
 export const keyValuePair = record({ key: text, value: text });
-export type KeyValuePair = Infer<typeof keyValuePair>;
 
 export const binlog = record({
   entries_num: int64,
@@ -121,7 +120,6 @@ export const functionSchema = record({
 export type FunctionSchema = Infer<typeof functionSchema>;
 
 export const structArrayField = record({ fieldID: int64, name: text, description: text, fields: list(fieldSchema) });
-export type StructArrayField = Infer<typeof structArrayField>;
 
 export const collectionSchema = record({
   name: text,
@@ -175,7 +173,6 @@ export const databaseBackup = record({
   properties: list(keyValuePair),
   ezk: text,
 });
-export type DatabaseBackup = Infer<typeof databaseBackup>;
 
 const namedEntity = record({ name: text });
 const grantor = record({ user: optional(namedEntity), privilege: optional(namedEntity) });
@@ -194,7 +191,6 @@ export const rbacMeta = record({
   ),
   privilege_groups: list(record({ group_name: text, privileges: list(namedEntity) })),
 });
-export type RbacMeta = Infer<typeof rbacMeta>;
 
 export const backupInfo = record(
   {

@@ -90,6 +90,17 @@ export const copyReceipt = z.object({
 });
 export type CopyReceipt = z.infer<typeof copyReceipt>;
 
+/** What the receipts of an execution come to; bytes are those at the destination, copied now or before. */
+export function totalsOf(receipts: readonly CopyReceipt[]): Pick<CopyReceipt, "objects" | "bytes" | "skippedObjects"> {
+  const totals = { objects: 0, bytes: 0, skippedObjects: 0 };
+  for (const { objects, bytes, skippedObjects } of receipts) {
+    totals.objects += objects;
+    totals.bytes += bytes;
+    totals.skippedObjects += skippedObjects;
+  }
+  return totals;
+}
+
 /** Thresholds of one batch; small enough for a Lambda's 15 minutes, large enough that small segments share an invocation. */
 export const batchLimits = {
   /** About 1,500 small objects, a few seconds of server-side copies. */

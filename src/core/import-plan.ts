@@ -90,7 +90,7 @@ class ImportPlanBuilder {
       (segment) => !segment.is_l0 && (insertLogCount(segment) > 0 || segment.num_of_rows > 0n),
     );
     // One import takes segments of one storage version.
-    for (const [storageVersion, segments] of groupBy(data, ({ storage_version }) => storage_version.toString())) {
+    for (const [storageVersion, segments] of Map.groupBy(data, ({ storage_version }) => storage_version.toString())) {
       const groups = groupsOf(segments);
       if (this.#context.features.importApi === "grpc") this.#addTasks(partition, storageVersion, groups);
       else this.#addJobs(partition, storageVersion, groups);
@@ -150,7 +150,7 @@ class ImportPlanBuilder {
   /** Deletes of a partition (or, with the partition "", of all) that lie in L0 segments; only Milvus 2.4+ has them. */
   addL0(partition: string, phase: 1 | 2, segments: readonly SegmentBackup[]): void {
     const perJob = this.#context.features.multiL0PerJob ? this.#context.features.pairsPerJob : 1;
-    for (const [storageVersion, members] of groupBy(segments, (segment) => segment.storage_version.toString())) {
+    for (const [storageVersion, members] of Map.groupBy(segments, (segment) => segment.storage_version.toString())) {
       for (const chunk of chunksOf(members, perJob)) {
         const task = this.#nextTask();
         this.#imports.push({
@@ -223,7 +223,7 @@ class ImportPlanBuilder {
 
 /** Segments by the directory that holds them: their group, or the partition itself where a backup has no groups. */
 function groupsOf(segments: readonly SegmentBackup[]): Group[] {
-  return [...groupBy(segments, (segment) => segment.group_id.toString())].map(([groupId, members]) => ({
+  return [...Map.groupBy(segments, (segment) => segment.group_id.toString())].map(([groupId, members]) => ({
     groupId,
     segments: members,
     bytes: totalBytes(members),
@@ -268,15 +268,4 @@ function chunkByBytes(groups: readonly Group[], limit: number): Group[][] {
 
 function totalBytes(segments: readonly SegmentBackup[]): number {
   return segments.reduce((sum, segment) => sum + Number(segment.size), 0);
-}
-
-function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const value of values) {
-    const key = keyOf(value);
-    const group = groups.get(key);
-    if (group) group.push(value);
-    else groups.set(key, [value]);
-  }
-  return groups;
 }

@@ -21,7 +21,6 @@ export const dataTypes = {
   Int8Vector: { number: 105, since: "2.6.0" },
   ArrayOfVector: { number: 106, since: "2.6.4" },
 } as const satisfies Record<string, { number: number; since?: string }>;
-export type DataTypeName = keyof typeof dataTypes;
 
 const byNumber = new Map<number, { name: string; since?: string }>(
   Object.entries(dataTypes).map(([name, type]) => [type.number, { name, ...type }]),

@@ -1,7 +1,7 @@
 import { buildBackupInfo } from "../core/backup-info.ts";
 import { backupLayout } from "../core/backup-layout.ts";
 import type { BackupPlan } from "../core/backup-plan.ts";
-import type { CopyReceipt, SegmentReceipt } from "../core/copy-plan.ts";
+import { type CopyReceipt, type SegmentReceipt, totalsOf } from "../core/copy-plan.ts";
 import type { Environment } from "../core/environment.ts";
 import { PipelineError } from "../core/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../core/messages.ts";
@@ -39,12 +39,13 @@ export async function finalizeBackup(request: BackupStepRequest, context: StepCo
     readCopyReceipts(context, layout, attempt),
     context.openStore({ environment: input.environment, side: "backup" }),
   ]);
+  const { objects, bytes } = totalsOf(receipts);
   const totals = {
     backupName: plan.backupName,
     collections: plan.collections.length,
     segments: plan.totals.segments,
-    objects: sum(receipts, ({ objects }) => objects),
-    bytes: sum(receipts, ({ bytes }) => bytes),
+    objects,
+    bytes,
     warnings: plan.warnings,
   };
   const unsettled = receipts.flatMap(({ segments }) => segments).filter(({ outcome }) => outcome !== "copied");
@@ -128,8 +129,4 @@ function checkAttempts(unsettled: readonly SegmentReceipt[], attempt: number): v
 
 function describeSegment(segment: SegmentReceipt): string {
   return `segment ${segment.segmentId} of collection ${segment.collectionId}: ${segment.problem ?? segment.outcome}`;
-}
-
-function sum<T>(values: readonly T[], of: (value: T) => number): number {
-  return values.reduce((total, value) => total + of(value), 0);
 }

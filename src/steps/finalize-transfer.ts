@@ -1,5 +1,5 @@
 import { type BackupLayout, backupLayout } from "../core/backup-layout.ts";
-import type { CopyReceipt } from "../core/copy-plan.ts";
+import { type CopyReceipt, totalsOf } from "../core/copy-plan.ts";
 import { PipelineError } from "../core/errors.ts";
 import { manifestFileOf } from "../core/manifest.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../core/messages.ts";
@@ -50,9 +50,7 @@ export async function finalizeTransfer(
     backupName: plan.backupName,
     collections: plan.totals.collections,
     segments: plan.totals.segments,
-    objects: sum(receipts, ({ objects }) => objects),
-    bytes: sum(receipts, ({ bytes }) => bytes),
-    skippedObjects: sum(receipts, ({ skippedObjects }) => skippedObjects),
+    ...totalsOf(receipts),
     warnings: plan.warnings,
   };
 }
@@ -97,8 +95,4 @@ async function readUnchanged(plan: TransferPlan, source: ObjectStore, layout: Ba
     `backup ${plan.backupName} in ${source.label} was ${text === undefined ? "deleted" : "replaced"} while it was transferred; start the transfer again once it is complete`,
     { details: { key: layout.meta.full_meta } },
   );
-}
-
-function sum<T>(values: readonly T[], of: (value: T) => number): number {
-  return values.reduce((total, value) => total + of(value), 0);
 }

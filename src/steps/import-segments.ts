@@ -42,9 +42,13 @@ export async function importSegments(request: RestoreStepRequest, context: StepC
   });
   await loop.start();
   const deadline = context.clock.now().getTime() + (attempt < closeWatches ? closeWatchMilliseconds : 0);
+  let shown = "";
   for (;;) {
     const result = await loop.turn();
-    await writeWorkJson(context, layout.progress, { phase: "importing", ...result });
+    // Polls are many and most see no change: only a change is written.
+    const progress = JSON.stringify(result);
+    if (progress !== shown) await writeWorkJson(context, layout.progress, { phase: "importing", ...result });
+    shown = progress;
     if (result.completed === result.imports) return { outcome: "imported", ...result, waitSeconds: 0 };
     if (context.clock.now().getTime() >= deadline) {
       const waitSeconds = Math.min(longestWaitSeconds, 2 ** Math.max(0, attempt - closeWatches + 1));

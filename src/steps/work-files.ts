@@ -23,6 +23,11 @@ export async function readWorkJson<T>(context: StepContext, key: string): Promis
   return parseWorkJson(await context.work.getText(key), key) as T;
 }
 
+/** The same; undefined where the file was never written. */
+export async function readWorkJsonIfThere<T>(context: StepContext, key: string): Promise<T | undefined> {
+  return (await context.work.head(key)) ? readWorkJson<T>(context, key) : undefined;
+}
+
 /** Writes the batches of an execution and the item file the distributed map reads. */
 export async function writeCopyBatches(
   context: StepContext,
@@ -80,9 +85,4 @@ export async function readCopyReceipts(
       }),
     ),
   );
-}
-
-/** The same; undefined where the file was never written. */
-export async function readWorkJsonIfThere<T>(context: StepContext, key: string): Promise<T | undefined> {
-  return (await context.work.head(key)) ? readWorkJson<T>(context, key) : undefined;
 }
