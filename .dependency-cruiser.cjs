@@ -11,8 +11,54 @@ const only = (name, allowed, comment) => ({
   to: { path: ours, pathNot: [name, ...allowed].map(folder) },
 });
 
+/** The rooms of a layer, each with the rooms of it that it may import: an order, so that each can be read without those behind it. */
+const rooms = (layer, order, comment) =>
+  Object.entries(order).map(([room, allowed]) => ({
+    name: `${layer}-${room}-imports-only-${allowed.join("-and-") || "itself"}`,
+    severity: "error",
+    comment,
+    from: { path: `^src/${layer}/${room}/` },
+    to: { path: `^src/${layer}/`, pathNot: [room, ...allowed].map((name) => `^src/${layer}/${name}/`) },
+  }));
+
+const coreRooms = {
+  execution: [],
+  format: ["execution"],
+  milvus: ["execution", "format"],
+  environment: ["execution"],
+  plan: ["execution", "format", "milvus", "environment"],
+  deployment: ["execution", "milvus"],
+};
+
+const stepRooms = {
+  shared: [],
+  catalog: ["shared"],
+  copy: ["shared"],
+  backup: ["shared", "catalog"],
+  restore: ["shared", "catalog"],
+  transfer: ["shared", "catalog"],
+  events: ["shared", "catalog"],
+};
+
 module.exports = {
   forbidden: [
+    ...rooms(
+      "core",
+      coreRooms,
+      "The ground (messages, errors, work files) knows nobody; the format knows no Milvus; plans know both; a deployment is told in names.",
+    ),
+    {
+      name: "core-and-steps-have-rooms",
+      severity: "error",
+      comment: "A file beside the rooms belongs into one of them: the folder says what its name need not.",
+      from: {},
+      to: { path: "^src/(?:core|steps)/[^/]+$" },
+    },
+    ...rooms(
+      "steps",
+      stepRooms,
+      "A machine's steps do not know another machine's: what two of them need is shared, or read from the catalog of backups.",
+    ),
     only(
       "core",
       [],

@@ -4,7 +4,7 @@ import pLimit from "p-limit";
 import { aws, backupPlace, s3Client } from "../local/index.ts";
 import { connectS3 } from "../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../src/adapters/s3/object-store.ts";
-import type { CopyMode, StorageSettings } from "../src/core/environment.ts";
+import type { CopyMode, StorageSettings } from "../src/core/environment/environment.ts";
 
 /** One way of copying, measured. */
 export interface CopyRate {

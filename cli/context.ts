@@ -1,5 +1,5 @@
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
-import type { Environment } from "../src/core/environment.ts";
+import type { Environment } from "../src/core/environment/environment.ts";
 import type { Clock } from "../src/ports/clock.ts";
 import type { Milvus } from "../src/ports/milvus.ts";
 import type { ObjectStore } from "../src/ports/object-store.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
-import type { Environment } from "../src/core/environment.ts";
+import type { Environment } from "../src/core/environment/environment.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
 import type { SharedOptions } from "./options.ts";
@@ -24,7 +24,7 @@ export async function readEnvironmentFile(
   options: { set?: readonly string[]; name?: string } = {},
 ): Promise<Environment> {
   const text = readConfig(file);
-  const { parseEnvironment } = await import("../src/core/environment-yaml.ts");
+  const { parseEnvironment } = await import("../src/core/environment/yaml.ts");
   return parseEnvironment(text, {
     name: options.name ?? environmentNameOf(file),
     fileName: file,

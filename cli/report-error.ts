@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { PipelineError } from "../src/core/errors.ts";
+import { PipelineError } from "../src/core/execution/errors.ts";
 import { CliError, DetachedError, ExecutionError } from "./errors.ts";
 import { createOutput, toJson } from "./output/output.ts";
 import type { Terminal } from "./output/terminal.ts";

@@ -10,8 +10,8 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { detailTypes, eventSource } from "../src/core/events.ts";
-import type { AlarmsConfig, ScheduleConfig } from "../src/core/pipeline-config.ts";
+import type { AlarmsConfig, ScheduleConfig } from "../src/core/deployment/config.ts";
+import { detailTypes, eventSource } from "../src/core/deployment/events.ts";
 import type { Machine } from "./functions.ts";
 import { scheduledBackups } from "./metrics.ts";
 

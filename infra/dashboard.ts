@@ -10,7 +10,7 @@ import {
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import type { ScheduleConfig } from "../src/core/pipeline-config.ts";
+import type { ScheduleConfig } from "../src/core/deployment/config.ts";
 import type { Machine } from "./functions.ts";
 import { scheduledBackups } from "./metrics.ts";
 

@@ -1,7 +1,7 @@
 import { CfnOutput } from "aws-cdk-lib";
 import { CfnSecurityGroup } from "aws-cdk-lib/aws-ec2";
 import type { Construct } from "constructs";
-import type { NetworkConfig } from "../src/core/pipeline-config.ts";
+import type { NetworkConfig } from "../src/core/deployment/config.ts";
 import type { FunctionNetwork } from "./pipeline-function.ts";
 
 /** Where the functions run; makes a security group where the file names none, which Milvus's own group then has to let in. */

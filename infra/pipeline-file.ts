@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyPipeline, type PipelineConfig } from "../src/core/pipeline-config.ts";
-import { parsePipelineYaml } from "../src/core/pipeline-yaml.ts";
+import { emptyPipeline, type PipelineConfig } from "../src/core/deployment/config.ts";
+import { parsePipelineYaml } from "../src/core/deployment/yaml.ts";
 
 /** Taken where no other file is named: beside cdk.json. */
 const defaultFile = join(import.meta.dirname, "..", "pipeline.yaml");

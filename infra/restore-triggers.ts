@@ -3,8 +3,8 @@ import { CfnEventBusPolicy, EventField, Rule, RuleTargetInput } from "aws-cdk-li
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
-import type { RestoreTriggerConfig } from "../src/core/pipeline-config.ts";
-import { type TriggeredRestore, triggeredRestore } from "../src/core/restore-trigger.ts";
+import type { RestoreTriggerConfig } from "../src/core/deployment/config.ts";
+import { type TriggeredRestore, triggeredRestore } from "../src/core/deployment/restore-trigger.ts";
 
 export interface RestoreTriggersProps {
   readonly triggers: readonly RestoreTriggerConfig[];

@@ -6,9 +6,9 @@ import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { eventSource } from "../src/core/events.ts";
-import type { BackupInput } from "../src/core/messages.ts";
-import type { ScheduleConfig } from "../src/core/pipeline-config.ts";
+import type { ScheduleConfig } from "../src/core/deployment/config.ts";
+import { eventSource } from "../src/core/deployment/events.ts";
+import type { BackupInput } from "../src/core/execution/messages.ts";
 
 export interface SchedulesProps {
   /** Name of the deployment, and of the group of its schedules. */

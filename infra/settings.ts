@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { emptyPipeline, type PipelineConfig } from "../src/core/pipeline-config.ts";
+import { emptyPipeline, type PipelineConfig } from "../src/core/deployment/config.ts";
 
 /** A list in cdk.json, or text with commas on the command line (`-c dataBuckets=bucket-a,bucket-b`). */
 const list = z.preprocess(

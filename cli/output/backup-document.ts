@@ -3,10 +3,10 @@ import {
   type PartitionBackup,
   type SegmentBackup,
   segmentsOf,
-} from "../../src/core/backup-meta.ts";
-import { qualifiedName } from "../../src/core/names.ts";
-import type { FoundBackup } from "../../src/steps/get-backup.ts";
-import { createdAtOf } from "../../src/steps/list-backups.ts";
+} from "../../src/core/format/meta.ts";
+import { qualifiedName } from "../../src/core/milvus/names.ts";
+import type { FoundBackup } from "../../src/steps/catalog/get-backup.ts";
+import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
 import { formatBytes, formatCount, formatTime } from "./format.ts";
 import { formatPairs, formatTable } from "./table.ts";
 

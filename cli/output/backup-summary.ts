@@ -1,5 +1,5 @@
-import { backupLayout } from "../../src/core/backup-layout.ts";
-import type { Environment } from "../../src/core/environment.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
+import { backupLayout } from "../../src/core/format/layout.ts";
 import { backupResult, resultOf } from "../pipeline/results.ts";
 import type { FinishedExecution } from "../pipeline/run.ts";
 import { formatBytes, formatCount, formatDuration } from "./format.ts";

@@ -1,5 +1,5 @@
-import { milvusLayout } from "../../src/core/backup-layout.ts";
-import type { Environment } from "../../src/core/environment.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
+import { milvusLayout } from "../../src/core/format/layout.ts";
 import type { PlanTotals } from "../pipeline/progress.ts";
 import { restoreResult, resultOf } from "../pipeline/results.ts";
 import type { FinishedExecution } from "../pipeline/run.ts";

@@ -1,9 +1,9 @@
 import pLimit from "p-limit";
 import * as z from "zod";
-import { copyReceipt } from "../../src/core/copy-plan.ts";
-import { PipelineError } from "../../src/core/errors.ts";
-import { parseWorkJson } from "../../src/core/work-json.ts";
-import { workLayout } from "../../src/core/work-layout.ts";
+import { copyReceipt } from "../../src/core/execution/copy-plan.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
+import { parseWorkJson } from "../../src/core/execution/work-json.ts";
+import { workLayout } from "../../src/core/execution/work-layout.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 import type { Machine } from "./stack.ts";
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { readFailure } from "../../src/core/failure.ts";
+import { readFailure } from "../../src/core/execution/failure.ts";
 import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
 import { ExecutionError } from "../errors.ts";
 

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { Environment } from "../../src/core/environment.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
 import { chosenEnvironment } from "../environments.ts";
 import type { Pipeline } from "../pipeline/stack.ts";
 import { examples, type VerbHost, type VerbRun } from "./verb.ts";
@@ -93,7 +93,7 @@ async function registrationOf(
   connections: VerbRun<unknown>["context"]["connections"],
 ): Promise<string> {
   const [{ serializeEnvironment }, registry] = await Promise.all([
-    import("../../src/core/environment-json.ts"),
+    import("../../src/core/environment/json.ts"),
     connections.environments(pipeline),
   ]);
   const { name } = environment;

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { TransferInput } from "../../src/core/messages.ts";
+import type { TransferInput } from "../../src/core/execution/messages.ts";
 import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
 import { CliError } from "../errors.ts";
 import { detachOption, nameOption } from "../options.ts";
@@ -35,8 +35,8 @@ export function addCopy(program: Command, host: VerbHost): void {
 
 async function copy({ options, shared, output, context }: VerbRun<CopyOptions>): Promise<void> {
   const [{ checkBackupName }, { transferInput }, run, summary] = await Promise.all([
-    import("../../src/core/names.ts"),
-    import("../../src/core/messages.ts"),
+    import("../../src/core/milvus/names.ts"),
+    import("../../src/core/execution/messages.ts"),
     import("../pipeline/run.ts"),
     import("../output/transfer-summary.ts"),
   ]);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { BackupInput } from "../../src/core/messages.ts";
+import type { BackupInput } from "../../src/core/execution/messages.ts";
 import { chosenEnvironment, registerEnvironment } from "../environments.ts";
 import {
   addSelectionOptions,
@@ -58,9 +58,9 @@ export function addCreate(program: Command, host: VerbHost): void {
 async function create({ options, shared, output, context }: VerbRun<CreateOptions>): Promise<void> {
   const [{ checkBackupName, parseCollectionSelector }, { defaultBackupName }, { backupInput }, run, summary] =
     await Promise.all([
-      import("../../src/core/names.ts"),
-      import("../../src/core/backup-name.ts"),
-      import("../../src/core/messages.ts"),
+      import("../../src/core/milvus/names.ts"),
+      import("../../src/core/plan/backup-name.ts"),
+      import("../../src/core/execution/messages.ts"),
       import("../pipeline/run.ts"),
       import("../output/backup-summary.ts"),
     ]);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { backupLayout } from "../../src/core/backup-layout.ts";
+import { backupLayout } from "../../src/core/format/layout.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { CliError } from "../errors.ts";
 import { nameOption } from "../options.ts";
@@ -33,8 +33,8 @@ export function addDelete(program: Command, host: VerbHost): void {
 
 async function remove({ options, shared, output, context }: VerbRun<DeleteOptions>): Promise<void> {
   const [{ checkBackupName }, { checkDeletable, deleteBackup }, { countOf }] = await Promise.all([
-    import("../../src/core/names.ts"),
-    import("../../src/steps/delete-backup.ts"),
+    import("../../src/core/milvus/names.ts"),
+    import("../../src/steps/catalog/delete-backup.ts"),
     import("../output/format.ts"),
   ]);
   const name = checkBackupName(options.name);

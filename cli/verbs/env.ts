@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { WritableEnvironmentRegistry } from "../../src/adapters/environment-registry.ts";
-import type { Environment, StorageSettings } from "../../src/core/environment.ts";
-import { PipelineError } from "../../src/core/errors.ts";
+import type { Environment, StorageSettings } from "../../src/core/environment/environment.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 import { readEnvironmentFile } from "../environments.ts";
 import { examples, type VerbHost, type VerbRun } from "./verb.ts";
 
@@ -75,7 +75,7 @@ async function summarize(registry: WritableEnvironmentRegistry, name: string): P
 
 async function show({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
   const [{ redact }, { toJson }] = await Promise.all([
-    import("../../src/core/environment-json.ts"),
+    import("../../src/core/environment/json.ts"),
     import("../output/output.ts"),
   ]);
   const environment = await (await openRegistry(context, shared.stack)).get(name);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { workLayout } from "../../src/core/work-layout.ts";
+import { workLayout } from "../../src/core/execution/work-layout.ts";
 import { CliError } from "../errors.ts";
 import type { FoundExecution } from "../pipeline/find-execution.ts";
 import { examples, type VerbHost, type VerbRun } from "./verb.ts";
@@ -111,7 +111,7 @@ async function status({ options, arguments: [name = ""], shared, output, context
 
   async function follow({ execution, machine }: FoundExecution): Promise<void> {
     const finished = await run.watchExecution(context, output, pipeline, machine, execution.arn);
-    const { backupInput, restoreInput } = await import("../../src/core/messages.ts");
+    const { backupInput, restoreInput } = await import("../../src/core/execution/messages.ts");
     const registry = await context.connections.environments(pipeline);
     if (machine === "backup") {
       const { showBackup } = await import("../output/backup-summary.ts");

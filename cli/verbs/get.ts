@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { backupLayout } from "../../src/core/backup-layout.ts";
+import { backupLayout } from "../../src/core/format/layout.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { nameOption } from "../options.ts";
 import { examples, type VerbHost, type VerbRun } from "./verb.ts";
@@ -31,10 +31,10 @@ export function addGet(program: Command, host: VerbHost): void {
 async function get({ options, shared, output, context }: VerbRun<GetOptions>): Promise<void> {
   const [{ getBackup }, { backupDocument, formatBackup }, { backupInfo }, { parseJson }, { toJson }] =
     await Promise.all([
-      import("../../src/steps/get-backup.ts"),
+      import("../../src/steps/catalog/get-backup.ts"),
       import("../output/backup-document.ts"),
-      import("../../src/core/backup-meta.ts"),
-      import("../../src/core/lossless-json.ts"),
+      import("../../src/core/format/meta.ts"),
+      import("../../src/core/format/lossless-json.ts"),
       import("../output/output.ts"),
     ]);
   const environment = await chosenEnvironment(context, shared);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { BackupSummary } from "../../src/steps/list-backups.ts";
+import type { BackupSummary } from "../../src/steps/catalog/list-backups.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { selectedCollections } from "../options.ts";
 import { examples, type VerbHost, type VerbRun } from "./verb.ts";
@@ -29,8 +29,8 @@ export function addList(program: Command, host: VerbHost): void {
 async function list({ options, shared, output, context }: VerbRun<ListOptions>): Promise<void> {
   const [{ isSelected, parseCollectionSelector, parseQualifiedName }, { listBackups }, format, { formatTable }] =
     await Promise.all([
-      import("../../src/core/names.ts"),
-      import("../../src/steps/list-backups.ts"),
+      import("../../src/core/milvus/names.ts"),
+      import("../../src/steps/catalog/list-backups.ts"),
       import("../output/format.ts"),
       import("../output/table.ts"),
     ]);

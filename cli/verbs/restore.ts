@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { RestoreInput } from "../../src/core/messages.ts";
+import type { RestoreInput } from "../../src/core/execution/messages.ts";
 import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
 import {
   addSelectionOptions,
@@ -68,8 +68,8 @@ export function addRestore(program: Command, host: VerbHost): void {
 
 async function restore({ options, shared, output, context }: VerbRun<RestoreOptions>): Promise<void> {
   const [names, { restoreInput }, run, summary] = await Promise.all([
-    import("../../src/core/names.ts"),
-    import("../../src/core/messages.ts"),
+    import("../../src/core/milvus/names.ts"),
+    import("../../src/core/execution/messages.ts"),
     import("../pipeline/run.ts"),
     import("../output/restore-summary.ts"),
   ]);
@@ -119,7 +119,7 @@ async function restore({ options, shared, output, context }: VerbRun<RestoreOpti
 
 function checkRenames(
   renames: Record<string, string>,
-  names: typeof import("../../src/core/names.ts"),
+  names: typeof import("../../src/core/milvus/names.ts"),
 ): Record<string, string> {
   for (const name of Object.entries(renames).flat()) {
     const { database, collection } = names.parseQualifiedName(name);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import type { ScheduleConfig } from "../../src/core/pipeline-config.ts";
-import type { KeepRules } from "../../src/core/retention.ts";
+import type { ScheduleConfig } from "../../src/core/deployment/config.ts";
+import type { KeepRules } from "../../src/core/deployment/retention.ts";
 import { CliError } from "../errors.ts";
 import { examples, type VerbHost, type VerbRun } from "./verb.ts";
 
@@ -39,7 +39,7 @@ async function retention({ options, arguments: [name = ""], shared, output, cont
     );
   }
   const [{ planPruning, applyPruning }, { formatTable }, { countOf }] = await Promise.all([
-    import("../../src/steps/prune-backups.ts"),
+    import("../../src/steps/events/prune-backups.ts"),
     import("../output/table.ts"),
     import("../output/format.ts"),
   ]);
@@ -91,7 +91,7 @@ function rulesOf(keep: KeepRules): string {
 }
 
 async function readSchedule(file: string, name: string): Promise<ScheduleConfig> {
-  const { parsePipelineYaml } = await import("../../src/core/pipeline-yaml.ts");
+  const { parsePipelineYaml } = await import("../../src/core/deployment/yaml.ts");
   const { schedules } = parsePipelineYaml(readFile(file), file);
   const found = schedules.find((schedule) => schedule.name === name);
   if (found !== undefined) return found;

@@ -1,5 +1,5 @@
-import { copySegmentsRequest } from "../../src/core/messages.ts";
-import { copySegments } from "../../src/steps/copy-segments.ts";
+import { copySegmentsRequest } from "../../src/core/execution/messages.ts";
+import { copySegments } from "../../src/steps/copy/copy-segments.ts";
 import { recordCopyFailure } from "../shared/copy-failures.ts";
 import { parseRequest } from "../shared/parse-request.ts";
 import { observedHandler } from "../shared/step-handler.ts";

@@ -1,5 +1,5 @@
-import { backupStepRequest } from "../../src/core/messages.ts";
-import { finalizeBackup } from "../../src/steps/finalize-backup.ts";
+import { backupStepRequest } from "../../src/core/execution/messages.ts";
+import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { countScheduledBackup } from "../shared/observability.ts";
 import { stepHandler } from "../shared/step-handler.ts";

@@ -1,5 +1,5 @@
-import { restoreStepRequest } from "../../src/core/messages.ts";
-import { finishRestore } from "../../src/steps/finish-restore.ts";
+import { restoreStepRequest } from "../../src/core/execution/messages.ts";
+import { finishRestore } from "../../src/steps/restore/finish-restore.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 

@@ -1,5 +1,5 @@
-import { restoreStepRequest } from "../../src/core/messages.ts";
-import { importSegments } from "../../src/steps/import-segments.ts";
+import { restoreStepRequest } from "../../src/core/execution/messages.ts";
+import { importSegments } from "../../src/steps/restore/import-segments.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 

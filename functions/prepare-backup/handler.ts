@@ -1,5 +1,5 @@
-import { backupStepRequest } from "../../src/core/messages.ts";
-import { prepareBackup } from "../../src/steps/prepare-backup.ts";
+import { backupStepRequest } from "../../src/core/execution/messages.ts";
+import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 

@@ -1,5 +1,5 @@
-import { restoreStepRequest } from "../../src/core/messages.ts";
-import { prepareRestore } from "../../src/steps/prepare-restore.ts";
+import { restoreStepRequest } from "../../src/core/execution/messages.ts";
+import { prepareRestore } from "../../src/steps/restore/prepare-restore.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { eventBridgePublisher } from "../../src/adapters/event-bridge-publisher.ts";
-import { retentionInput } from "../../src/core/events.ts";
-import { applyRetention } from "../../src/steps/apply-retention.ts";
+import { retentionInput } from "../../src/core/deployment/events.ts";
+import { applyRetention } from "../../src/steps/events/apply-retention.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 import { storeContext, variable } from "../shared/store-context.ts";
 

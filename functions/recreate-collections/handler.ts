@@ -1,5 +1,5 @@
-import { restoreStepRequest } from "../../src/core/messages.ts";
-import { recreateCollections } from "../../src/steps/recreate-collections.ts";
+import { restoreStepRequest } from "../../src/core/execution/messages.ts";
+import { recreateCollections } from "../../src/steps/restore/recreate-collections.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 

@@ -1,5 +1,5 @@
-import { backupStepRequest } from "../../src/core/messages.ts";
-import { releaseBackup } from "../../src/steps/release-backup.ts";
+import { backupStepRequest } from "../../src/core/execution/messages.ts";
+import { releaseBackup } from "../../src/steps/backup/release-backup.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { releaseHandler } from "../shared/release-handler.ts";
 

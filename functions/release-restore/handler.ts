@@ -1,5 +1,5 @@
-import { restoreStepRequest } from "../../src/core/messages.ts";
-import { releaseRestore } from "../../src/steps/release-restore.ts";
+import { restoreStepRequest } from "../../src/core/execution/messages.ts";
+import { releaseRestore } from "../../src/steps/restore/release-restore.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { releaseHandler } from "../shared/release-handler.ts";
 

@@ -1,5 +1,5 @@
-import { transferStepRequest } from "../../src/core/messages.ts";
-import { releaseTransfer } from "../../src/steps/release-transfer.ts";
+import { transferStepRequest } from "../../src/core/execution/messages.ts";
+import { releaseTransfer } from "../../src/steps/transfer/release-transfer.ts";
 import { releaseHandler } from "../shared/release-handler.ts";
 import { storeContext } from "../shared/store-context.ts";
 

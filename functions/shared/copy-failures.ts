@@ -1,5 +1,5 @@
-import type { CaughtFailure } from "../../src/core/messages.ts";
-import { copyFailureKey, receiptKeyOfFailure, type workLayout } from "../../src/core/work-layout.ts";
+import type { CaughtFailure } from "../../src/core/execution/messages.ts";
+import { copyFailureKey, receiptKeyOfFailure, type workLayout } from "../../src/core/execution/work-layout.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 import { failureOf, type StepFailure } from "./report-error.ts";
 

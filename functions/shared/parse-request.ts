@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { PipelineError } from "../../src/core/errors.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 
 /**
  * Reads what a function was invoked with. Throws InvalidInput, naming every key of the execution's input that is unknown, missing

@@ -1,8 +1,13 @@
 import * as z from "zod";
-import { PipelineError } from "../../src/core/errors.ts";
-import { releasedFailure } from "../../src/core/failure.ts";
-import { type CaughtFailure, caughtFailure, type executionRef, type ReleaseResult } from "../../src/core/messages.ts";
-import { workLayout } from "../../src/core/work-layout.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
+import { releasedFailure } from "../../src/core/execution/failure.ts";
+import {
+  type CaughtFailure,
+  caughtFailure,
+  type executionRef,
+  type ReleaseResult,
+} from "../../src/core/execution/messages.ts";
+import { workLayout } from "../../src/core/execution/work-layout.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
 import { explainMapFailure } from "./copy-failures.ts";
 import { parseRequest } from "./parse-request.ts";

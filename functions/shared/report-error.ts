@@ -1,6 +1,6 @@
 import type { Logger } from "@aws-lambda-powertools/logger";
 import type { MiddlewareObj } from "@middy/core";
-import { PipelineError } from "../../src/core/errors.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 
 /** Step Functions keeps 32 KiB of a cause; the name, the quotes and the log line need some of it. */
 const longestMessage = 8_000;

@@ -1,6 +1,6 @@
 import { stepFunctionsStarter } from "../../src/adapters/step-functions-starter.ts";
-import { triggeredRestoreRequest } from "../../src/core/restore-trigger.ts";
-import { startTriggeredRestore } from "../../src/steps/start-triggered-restore.ts";
+import { triggeredRestoreRequest } from "../../src/core/deployment/restore-trigger.ts";
+import { startTriggeredRestore } from "../../src/steps/events/start-triggered-restore.ts";
 import { parseRequest } from "../shared/parse-request.ts";
 import { observedHandler } from "../shared/step-handler.ts";
 import { storeContext, variable } from "../shared/store-context.ts";

@@ -7,9 +7,9 @@ import {
   ResourceNotFoundException,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
-import type { Environment } from "../core/environment.ts";
-import { parseStoredEnvironment, serializeEnvironment } from "../core/environment-json.ts";
-import { PipelineError } from "../core/errors.ts";
+import type { Environment } from "../core/environment/environment.ts";
+import { parseStoredEnvironment, serializeEnvironment } from "../core/environment/json.ts";
+import { PipelineError } from "../core/execution/errors.ts";
 import type { EnvironmentRegistry } from "../ports/step-context.ts";
 
 /** What the CLI does with environments, beyond reading them. */

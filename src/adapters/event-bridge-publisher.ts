@@ -1,5 +1,5 @@
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
-import { eventSource } from "../core/events.ts";
+import { eventSource } from "../core/deployment/events.ts";
 import type { EventPublisher } from "../ports/event-publisher.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { StoreRef } from "../core/copy-plan.ts";
-import type { Environment } from "../core/environment.ts";
+import type { Environment } from "../core/environment/environment.ts";
+import type { StoreRef } from "../core/execution/copy-plan.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { EnvironmentRegistry } from "../ports/step-context.ts";
 import { connectOwnS3, connectS3, type S3Connection } from "./s3/connection.ts";

@@ -14,9 +14,9 @@ import type {
   PartitionDescription,
   SegmentDescription,
   SegmentLogs,
-} from "../core/milvus-descriptions.ts";
+} from "../core/milvus/descriptions.ts";
 
-export type * from "../core/milvus-descriptions.ts";
+export type * from "../core/milvus/descriptions.ts";
 
 /**
  * What the steps need from a Milvus server. Errors: MilvusUnreachable (with the address), MilvusUnauthenticated, MilvusBusy,
@@ -26,7 +26,7 @@ export interface Milvus {
   /** `host:port`, for messages. */
   readonly address: string;
 
-  /** As the server says it: `v2.3.5-lite`; milvus-version.ts reads it. */
+  /** As the server says it: `v2.3.5-lite`; core/milvus/version.ts reads it. */
   version(): Promise<string>;
 
   listDatabases(): Promise<string[]>;

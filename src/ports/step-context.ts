@@ -1,5 +1,5 @@
-import type { StoreRef } from "../core/copy-plan.ts";
-import type { Environment } from "../core/environment.ts";
+import type { Environment } from "../core/environment/environment.ts";
+import type { StoreRef } from "../core/execution/copy-plan.ts";
 import type { Clock } from "./clock.ts";
 import type { Milvus } from "./milvus.ts";
 import type { ObjectStore } from "./object-store.ts";

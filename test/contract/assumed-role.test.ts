@@ -3,7 +3,7 @@ import { CreateBucketCommand, DeleteBucketCommand } from "@aws-sdk/client-s3";
 import { afterEach, expect, test, vi } from "vitest";
 import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../../src/adapters/s3/object-store.ts";
-import type { StorageCredentials } from "../../src/core/environment.ts";
+import type { StorageCredentials } from "../../src/core/environment/environment.ts";
 import { settingsOf } from "../support/s3-stores.ts";
 import { collect } from "./object-store.contract.ts";
 

@@ -4,7 +4,7 @@ import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../../src/adapters/s3/object-store.ts";
-import { parseEnvironment } from "../../src/core/environment-yaml.ts";
+import { parseEnvironment } from "../../src/core/environment/yaml.ts";
 import { authEmulator } from "../support/auth-emulator.ts";
 import { settingsOf } from "../support/s3-stores.ts";
 import { collect } from "./object-store.contract.ts";

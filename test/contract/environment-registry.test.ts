@@ -3,8 +3,8 @@ import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterAll, expect, test } from "vitest";
 import { environmentRegistry } from "../../src/adapters/environment-registry.ts";
 import { storeOpener } from "../../src/adapters/store-opener.ts";
-import type { Environment } from "../../src/core/environment.ts";
-import { parseEnvironment } from "../../src/core/environment-yaml.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
+import { parseEnvironment } from "../../src/core/environment/yaml.ts";
 
 const client = new SecretsManagerClient({
   endpoint: "http://127.0.0.1:4566",

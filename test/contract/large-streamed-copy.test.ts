@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { projectDir } from "../../local/paths.ts";
 import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { openEnvironmentStore } from "../../src/adapters/store-opener.ts";
-import { type CopyBatch, copyReceipt } from "../../src/core/copy-plan.ts";
+import { type CopyBatch, copyReceipt } from "../../src/core/execution/copy-plan.ts";
 import { environmentOn, minioPair, startPair, stopPair } from "../support/minio-pair.ts";
 
 const patience = 600_000;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type MilvusService, milvusService, startService, stopService } from "../../local/index.ts";
 import { closeMilvusConnections, connectMilvus } from "../../src/adapters/milvus/index.ts";
-import type { Environment } from "../../src/core/environment.ts";
-import { parseStoredEnvironment, serializeEnvironment } from "../../src/core/environment-json.ts";
-import { parseEnvironment } from "../../src/core/environment-yaml.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
+import { parseStoredEnvironment, serializeEnvironment } from "../../src/core/environment/json.ts";
+import { parseEnvironment } from "../../src/core/environment/yaml.ts";
 import { certificateAuthority } from "../support/certificates.ts";
 import { collectionRequest } from "../support/milvus-fields.ts";
 

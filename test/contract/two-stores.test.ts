@@ -3,7 +3,7 @@ import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { openEnvironmentStore } from "../../src/adapters/store-opener.ts";
-import type { Environment } from "../../src/core/environment.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
 import { environmentOn, minioPair, startPair, stopPair } from "../support/minio-pair.ts";
 import { collect, md5 } from "./object-store.contract.ts";
 

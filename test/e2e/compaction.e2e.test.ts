@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { milvusService, startService, stopService } from "../../local/index.ts";
-import { parseFullMeta } from "../../src/core/meta-files.ts";
+import { parseFullMeta } from "../../src/core/format/meta-files.ts";
 import { type BackupDocument, configs, milvusBackup, milvusBackupJson } from "../support/e2e/cli.ts";
 import { configFolder } from "../support/e2e/config-file.ts";
 import { executionFiles } from "../support/e2e/executions.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
-import { parseFullMeta } from "../../src/core/meta-files.ts";
+import { parseFullMeta } from "../../src/core/format/meta-files.ts";
 import { configs, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { collectionNames, connectToServer, dropCollections, freeAlias, must, named } from "../support/e2e/milvus.ts";
 import { uploadGolden } from "../support/e2e/objects.ts";

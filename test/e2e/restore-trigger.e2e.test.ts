@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { backupLayout } from "../../src/core/backup-layout.ts";
-import { eventDetails } from "../../src/core/events.ts";
+import { eventDetails } from "../../src/core/deployment/events.ts";
+import { backupLayout } from "../../src/core/format/layout.ts";
 import { type CapturedEvents, captureEvents } from "../support/e2e/captured-events.ts";
 import { configs, milvusBackup } from "../support/e2e/cli.ts";
 import { createEventBucket } from "../support/e2e/event-bucket.ts";

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { levelFiles, parseFullMeta } from "../../src/core/meta-files.ts";
+import { levelFiles, parseFullMeta } from "../../src/core/format/meta-files.ts";
 import { logsOfBackup } from "../support/e2e/backup-keys.ts";
 import { type BackupDocument, configs, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { seedAutoIds, seedByTenant, seedEmpty, seedEveryType } from "../support/e2e/every-type.ts";

@@ -2,7 +2,7 @@ import validate from "asl-validator";
 import { describe, expect, it } from "vitest";
 import { functionSpecs, type Machine, machines, pascalCase } from "../../infra/functions.ts";
 import { definitionOf } from "../../infra/pipeline-state-machine.ts";
-import { transientErrorNames } from "../../src/core/errors.ts";
+import { transientErrorNames } from "../../src/core/execution/errors.ts";
 
 interface Retrier {
   readonly ErrorEquals: readonly string[];

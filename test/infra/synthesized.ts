@@ -6,8 +6,8 @@ import { Template } from "aws-cdk-lib/assertions";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { PipelineStack } from "../../infra/pipeline-stack.ts";
 import { readSettings } from "../../infra/settings.ts";
-import { emptyPipeline } from "../../src/core/pipeline-config.ts";
-import { parsePipelineYaml } from "../../src/core/pipeline-yaml.ts";
+import { emptyPipeline } from "../../src/core/deployment/config.ts";
+import { parsePipelineYaml } from "../../src/core/deployment/yaml.ts";
 
 export interface Statement {
   readonly Sid?: string;

@@ -1,5 +1,5 @@
 import { openEnvironmentStore } from "../../src/adapters/store-opener.ts";
-import { copySegments } from "../../src/steps/copy-segments.ts";
+import { copySegments } from "../../src/steps/copy/copy-segments.ts";
 import { environmentOn, minioPair } from "./minio-pair.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { PipelineError } from "../../src/core/errors.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 
 /** `before`: the call never happens; `after`: it happens, and its answer is lost. */
 export type FaultMoment = "before" | "after";

@@ -1,5 +1,5 @@
-import type { StoreRef } from "../../src/core/copy-plan.ts";
-import { PipelineError } from "../../src/core/errors.ts";
+import type { StoreRef } from "../../src/core/execution/copy-plan.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 import { MemoryObjectStore } from "./memory-object-store.ts";
 
 /** What the steps that only touch object stores need, in memory: stores by reference, a clock that is set by hand, a log. */

@@ -1,6 +1,6 @@
-import { PipelineError } from "../../src/core/errors.ts";
-import { features } from "../../src/core/milvus-version.ts";
-import { defaultDatabase, qualifiedName } from "../../src/core/names.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
+import { defaultDatabase, qualifiedName } from "../../src/core/milvus/names.ts";
+import { features } from "../../src/core/milvus/version.ts";
 import type {
   CollectionDescription,
   CollectionName,

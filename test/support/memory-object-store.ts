@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { PipelineError } from "../../src/core/errors.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 import type {
   CopiedObject,
   CopyOptions,

@@ -1,4 +1,4 @@
-import type { Environment, MilvusSettings } from "../../src/core/environment.ts";
+import type { Environment, MilvusSettings } from "../../src/core/environment/environment.ts";
 
 /** An environment whose Milvus is at a loopback port; its buckets are named and never opened. */
 export function milvusEnvironment(

@@ -1,8 +1,8 @@
 import { type BackupEnvironment, backupYaml } from "../../local/backup-yaml.ts";
 import { startService, stopService } from "../../local/index.ts";
 import { type MinioService, minioService } from "../../local/minio.ts";
-import type { Environment } from "../../src/core/environment.ts";
-import { parseEnvironment } from "../../src/core/environment-yaml.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
+import { parseEnvironment } from "../../src/core/environment/yaml.ts";
 
 /**
  * Two MinIO stores for one test file, which know nothing of each other. Names and ports are the file's own, so that the local

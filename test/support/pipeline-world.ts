@@ -1,6 +1,6 @@
-import type { StoreRef } from "../../src/core/copy-plan.ts";
-import type { Environment } from "../../src/core/environment.ts";
-import { PipelineError } from "../../src/core/errors.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
+import type { StoreRef } from "../../src/core/execution/copy-plan.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { memoryContext } from "./memory-context.ts";

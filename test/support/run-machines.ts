@@ -9,17 +9,17 @@ import type {
   PrepareRestoreResult,
   ReleaseResult,
   RestoreInput,
-} from "../../src/core/messages.ts";
+} from "../../src/core/execution/messages.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
-import { copySegments } from "../../src/steps/copy-segments.ts";
-import { finalizeBackup } from "../../src/steps/finalize-backup.ts";
-import { finishRestore } from "../../src/steps/finish-restore.ts";
-import { importSegments } from "../../src/steps/import-segments.ts";
-import { prepareBackup } from "../../src/steps/prepare-backup.ts";
-import { prepareRestore } from "../../src/steps/prepare-restore.ts";
-import { recreateCollections } from "../../src/steps/recreate-collections.ts";
-import { releaseBackup } from "../../src/steps/release-backup.ts";
-import { releaseRestore } from "../../src/steps/release-restore.ts";
+import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
+import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
+import { releaseBackup } from "../../src/steps/backup/release-backup.ts";
+import { copySegments } from "../../src/steps/copy/copy-segments.ts";
+import { finishRestore } from "../../src/steps/restore/finish-restore.ts";
+import { importSegments } from "../../src/steps/restore/import-segments.ts";
+import { prepareRestore } from "../../src/steps/restore/prepare-restore.ts";
+import { recreateCollections } from "../../src/steps/restore/recreate-collections.ts";
+import { releaseRestore } from "../../src/steps/restore/release-restore.ts";
 
 export function executionOf(name: string): ExecutionRef {
   return {

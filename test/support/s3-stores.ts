@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { CreateBucketCommand, DeleteBucketCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { S3ObjectStore, type S3ObjectStoreOptions } from "../../src/adapters/s3/object-store.ts";
-import type { StorageSettings } from "../../src/core/environment.ts";
+import type { StorageSettings } from "../../src/core/environment/environment.ts";
 
 /** Storage settings of an S3-compatible store given as `http://KEY:SECRET@HOST:PORT`. */
 export function settingsOf(url: string, overrides: Partial<StorageSettings> = {}): StorageSettings {

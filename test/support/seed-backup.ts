@@ -1,4 +1,4 @@
-import { backupLayout } from "../../src/core/backup-layout.ts";
+import { backupLayout } from "../../src/core/format/layout.ts";
 import { goldenFiles } from "./golden-backup.ts";
 import type { MemoryObjectStore } from "./memory-object-store.ts";
 

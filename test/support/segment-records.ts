@@ -7,7 +7,7 @@ import {
   partitionBackup,
   type SegmentBackup,
   segmentBackup,
-} from "../../src/core/backup-meta.ts";
+} from "../../src/core/format/meta.ts";
 
 export const recordIds = { collection: 100n, partition: 200n } as const;
 

@@ -1,4 +1,4 @@
-import type { Environment } from "../../core/environment.ts";
+import type { Environment } from "../../core/environment/environment.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
@@ -8,9 +8,9 @@ import type {
   Id,
   ImportRequest,
   KeyValue,
-} from "../../core/milvus-descriptions.ts";
-import { type Features, features } from "../../core/milvus-version.ts";
-import { defaultDatabase } from "../../core/names.ts";
+} from "../../core/milvus/descriptions.ts";
+import { defaultDatabase } from "../../core/milvus/names.ts";
+import { type Features, features } from "../../core/milvus/version.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
 import {

@@ -1,4 +1,4 @@
-import type { CollectionName } from "../../core/milvus-descriptions.ts";
+import type { CollectionName } from "../../core/milvus/descriptions.ts";
 import { aboutCollection, type DescribeCollectionAnswer, showCollections } from "./collections.ts";
 import { statusError } from "./errors.ts";
 import type { GrpcClient } from "./grpc-client.ts";

@@ -5,8 +5,8 @@ import type {
   IndexDescription,
   KeyValue,
   PartitionDescription,
-} from "../../core/milvus-descriptions.ts";
-import { qualifiedName } from "../../core/names.ts";
+} from "../../core/milvus/descriptions.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
 import { absence, statusError } from "./errors.ts";
 import type { GrpcCall, GrpcClient } from "./grpc-client.ts";
 import { encodeField, encodeSchema, readKeyValue, readSchema, type SchemaMessage } from "./schema.ts";

@@ -1,4 +1,4 @@
-import { type ErrorName, PipelineError } from "../../core/errors.ts";
+import { type ErrorName, PipelineError } from "../../core/execution/errors.ts";
 
 /** What the messages need to know about the Milvus at the other end. */
 export interface MilvusEndpoint {

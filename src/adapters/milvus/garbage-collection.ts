@@ -1,5 +1,5 @@
-import { PipelineError } from "../../core/errors.ts";
-import type { GarbageCollectionPause } from "../../core/milvus-descriptions.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import type { HttpExchange } from "./rest-client.ts";
 
 const requestTimeoutMs = 10_000;

@@ -1,5 +1,5 @@
 import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import type { MilvusSettings } from "../../core/environment.ts";
+import type { MilvusSettings } from "../../core/environment/environment.ts";
 import {
   busyError,
   type CallSubject,

@@ -1,6 +1,6 @@
-import { PipelineError } from "../../core/errors.ts";
-import type { ImportFiles, ImportRequest, ImportTask, KeyValue } from "../../core/milvus-descriptions.ts";
-import { qualifiedName } from "../../core/names.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { ImportFiles, ImportRequest, ImportTask, KeyValue } from "../../core/milvus/descriptions.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
 import { aboutCollection } from "./collections.ts";
 import { failedError } from "./errors.ts";
 import type { GrpcClient } from "./grpc-client.ts";

@@ -1,4 +1,4 @@
-import type { CollectionName, Id, ImportRequest, ImportTask } from "../../core/milvus-descriptions.ts";
+import type { CollectionName, Id, ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
 
 /** How a Milvus imports directories of binlogs. */
 export interface ImportApi {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Environment } from "../../core/environment.ts";
+import type { Environment } from "../../core/environment/environment.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import { MilvusAdapter } from "./adapter.ts";
 import { GrpcClient } from "./grpc-client.ts";

@@ -2,7 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import { parse, stringify } from "lossless-json";
 import * as z from "zod";
-import type { MilvusSettings } from "../../core/environment.ts";
+import type { MilvusSettings } from "../../core/environment/environment.ts";
 import {
   busyError,
   failedError,

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { CollectionName, ImportFiles, ImportRequest, ImportTask } from "../../core/milvus-descriptions.ts";
-import { defaultDatabase, qualifiedName } from "../../core/names.ts";
+import type { CollectionName, ImportFiles, ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
+import { defaultDatabase, qualifiedName } from "../../core/milvus/names.ts";
 import { type ImportApi, importOptions } from "./imports.ts";
 import type { RestClient } from "./rest-client.ts";
 

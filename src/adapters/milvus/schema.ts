@@ -4,7 +4,7 @@ import type {
   KeyValue,
   SchemaDescription,
   StructArrayFieldDescription,
-} from "../../core/milvus-descriptions.ts";
+} from "../../core/milvus/descriptions.ts";
 import { decodeSchemaMessage, encodeSchemaMessage, type PlainMessage } from "./protocol.ts";
 
 /** `schemapb.CollectionSchema` as a plain message. */

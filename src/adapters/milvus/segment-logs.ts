@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { CollectionName, Id, SegmentLogs } from "../../core/milvus-descriptions.ts";
-import { defaultDatabase, qualifiedName } from "../../core/names.ts";
+import type { CollectionName, Id, SegmentLogs } from "../../core/milvus/descriptions.ts";
+import { defaultDatabase, qualifiedName } from "../../core/milvus/names.ts";
 import type { RestClient } from "./rest-client.ts";
 
 /** Segments asked for in one request. */

@@ -4,7 +4,7 @@ import type {
   FlushedCollection,
   SegmentDescription,
   SegmentState,
-} from "../../core/milvus-descriptions.ts";
+} from "../../core/milvus/descriptions.ts";
 import { aboutCollection } from "./collections.ts";
 import { busyError } from "./errors.ts";
 import type { GrpcClient } from "./grpc-client.ts";

@@ -1,6 +1,6 @@
 import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
-import type { StorageCredentials } from "../../core/environment.ts";
-import { PipelineError } from "../../core/errors.ts";
+import type { StorageCredentials } from "../../core/environment/environment.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import { factsOf, isUnreachable } from "./faults.ts";
 
 type Role = Extract<StorageCredentials, { kind: "iam" }>;

@@ -3,8 +3,8 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import type { StorageCredentials, StorageSettings } from "../../core/environment.ts";
-import { awsRegionOfHost, storeIdentity } from "../../core/storage-identity.ts";
+import type { StorageCredentials, StorageSettings } from "../../core/environment/environment.ts";
+import { awsRegionOfHost, storeIdentity } from "../../core/environment/storage-identity.ts";
 import { assumedRole } from "./assumed-role.ts";
 
 /** One account's way into one object store; buckets of it share the client. */

@@ -1,5 +1,5 @@
 import { HeadObjectCommand, type HeadObjectCommandOutput, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
 

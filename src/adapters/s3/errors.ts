@@ -1,4 +1,4 @@
-import { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import { type Facts, factsOf, isBroken, isUnreachable } from "./faults.ts";
 
 /** What an S3 request was about, for the message of its error. Holds no secret. */

@@ -6,7 +6,7 @@ import {
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
 import pLimit from "p-limit";
-import { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { unquote } from "./content.ts";
 

@@ -7,8 +7,8 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import pLimit from "p-limit";
-import type { CopyMode } from "../../core/environment.ts";
-import { PipelineError } from "../../core/errors.ts";
+import type { CopyMode } from "../../core/environment/environment.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type {
   CopiedObject,
   CopyOptions,

@@ -1,5 +1,5 @@
 import { CopyObjectCommand, DeleteObjectCommand, UploadPartCopyCommand } from "@aws-sdk/client-s3";
-import { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { compareWithSource, looksLikeMd5, sourceEtagMetadata, unquote } from "./content.ts";

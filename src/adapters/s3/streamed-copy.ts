@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { GetObjectCommand, type GetObjectCommandOutput, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 import pRetry from "p-retry";
-import { PipelineError } from "../../core/errors.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { byteBudget } from "./byte-budget.ts";

@@ -1,4 +1,4 @@
-import { parseFullMeta } from "../../../src/core/meta-files.ts";
+import { parseFullMeta } from "../../../src/core/format/meta-files.ts";
 import { type FoundObject, getText, listObjects } from "./objects.ts";
 
 const byKey = (one: FoundObject, other: FoundObject) => (one.key < other.key ? -1 : 1);

@@ -11,7 +11,7 @@ import {
   ListExecutionsCommand,
 } from "@aws-sdk/client-sfn";
 import { aws } from "../../../local/index.ts";
-import type { DetailType } from "../../../src/core/events.ts";
+import type { DetailType } from "../../../src/core/deployment/events.ts";
 import { eventBridge, stepFunctions } from "./aws-clients.ts";
 
 export interface CapturedEvent {

@@ -1,9 +1,9 @@
 import { SFNClient } from "@aws-sdk/client-sfn";
 import { aws, stackInfo } from "../../../local/index.ts";
 import { createPipelineExecutions } from "../../../src/adapters/pipeline-executions.ts";
-import { type CopyReceipt, copyReceipt } from "../../../src/core/copy-plan.ts";
-import type { RestorePlan } from "../../../src/core/restore-plan.ts";
-import { workLayout } from "../../../src/core/work-layout.ts";
+import { type CopyReceipt, copyReceipt } from "../../../src/core/execution/copy-plan.ts";
+import { workLayout } from "../../../src/core/execution/work-layout.ts";
+import type { RestorePlan } from "../../../src/core/plan/restore.ts";
 import type { ExecutionDescription } from "../../../src/ports/pipeline-executions.ts";
 import { until } from "./milvus.ts";
 import { getText, listKeys } from "./objects.ts";

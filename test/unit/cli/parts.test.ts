@@ -7,7 +7,7 @@ import { explainAwsError } from "../../../cli/pipeline/aws-errors.ts";
 import { executionName } from "../../../cli/pipeline/execution-name.ts";
 import { createProgressReader } from "../../../cli/pipeline/progress.ts";
 import { pipelineOf } from "../../../cli/pipeline/stack.ts";
-import { PipelineError } from "../../../src/core/errors.ts";
+import { PipelineError } from "../../../src/core/execution/errors.ts";
 import { MemoryObjectStore } from "../../support/memory-object-store.ts";
 import { stackOutputs } from "./support/fake-cli.ts";
 

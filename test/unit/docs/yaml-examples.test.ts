@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseEnvironment } from "../../../src/core/environment-yaml.ts";
-import { parsePipelineYaml } from "../../../src/core/pipeline-yaml.ts";
+import { parsePipelineYaml } from "../../../src/core/deployment/yaml.ts";
+import { parseEnvironment } from "../../../src/core/environment/yaml.ts";
 
 /** The fenced YAML of a page. */
 function examples(page: string): string[] {

@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { statusError } from "../../../../src/adapters/milvus/errors.ts";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
-import { PipelineError } from "../../../../src/core/errors.ts";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { Milvus } from "../../../../src/ports/milvus.ts";
 import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
 import { milvusEnvironment } from "../../../support/milvus-environment.ts";

@@ -2,7 +2,7 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { connectS3 } from "../../../../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../../../../src/adapters/s3/object-store.ts";
-import { parseEnvironment } from "../../../../src/core/environment-yaml.ts";
+import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import { type HttpAnswer, startAnswering } from "../../../support/http-answers.ts";
 
 const role = "arn:aws:iam::111111111111:role/reads-backups";

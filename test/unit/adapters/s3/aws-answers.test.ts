@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { openEnvironmentStore } from "../../../../src/adapters/store-opener.ts";
-import { parseEnvironment } from "../../../../src/core/environment-yaml.ts";
+import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import type { ObjectStore } from "../../../../src/ports/object-store.ts";
 import { type HttpAnswer, type SeenRequest, startAnswering } from "../../../support/http-answers.ts";
 

@@ -1,8 +1,8 @@
 import { DeleteObjectsCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { connectOwnS3, connectS3, type S3Connection } from "../../../../src/adapters/s3/connection.ts";
-import type { StorageSettings } from "../../../../src/core/environment.ts";
-import { parseEnvironment } from "../../../../src/core/environment-yaml.ts";
+import type { StorageSettings } from "../../../../src/core/environment/environment.ts";
+import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 
 interface SentRequest {
   readonly url: string;

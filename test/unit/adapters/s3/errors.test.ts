@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { s3Error } from "../../../../src/adapters/s3/errors.ts";
-import { PipelineError } from "../../../../src/core/errors.ts";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
 
 const request = {
   bucket: "bucket-a",

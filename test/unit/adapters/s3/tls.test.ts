@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openEnvironmentStore } from "../../../../src/adapters/store-opener.ts";
-import { parseStoredEnvironment, serializeEnvironment } from "../../../../src/core/environment-json.ts";
-import { parseEnvironment } from "../../../../src/core/environment-yaml.ts";
+import { parseStoredEnvironment, serializeEnvironment } from "../../../../src/core/environment/json.ts";
+import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import { certificateAuthority } from "../../../support/certificates.ts";
 import { startAnswering } from "../../../support/http-answers.ts";
 

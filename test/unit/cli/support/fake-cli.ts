@@ -2,10 +2,10 @@ import type { CliContext, Connections } from "../../../../cli/context.ts";
 import { main } from "../../../../cli/main.ts";
 import type { Terminal } from "../../../../cli/output/terminal.ts";
 import { type Pipeline, pipelineOf } from "../../../../cli/pipeline/stack.ts";
-import type { Environment } from "../../../../src/core/environment.ts";
-import { serializeEnvironment } from "../../../../src/core/environment-json.ts";
-import { parseEnvironment } from "../../../../src/core/environment-yaml.ts";
-import { PipelineError } from "../../../../src/core/errors.ts";
+import type { Environment } from "../../../../src/core/environment/environment.ts";
+import { serializeEnvironment } from "../../../../src/core/environment/json.ts";
+import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { ExecutionDescription, PipelineExecutions } from "../../../../src/ports/pipeline-executions.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 

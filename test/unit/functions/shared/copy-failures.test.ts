@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { explainMapFailure, recordCopyFailure } from "../../../../functions/shared/copy-failures.ts";
-import { PipelineError } from "../../../../src/core/errors.ts";
-import { workLayout } from "../../../../src/core/work-layout.ts";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 
 const layout = workLayout("backup", "one");

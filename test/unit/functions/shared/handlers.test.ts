@@ -2,10 +2,14 @@ import type { Context } from "aws-lambda";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { releaseHandler } from "../../../../functions/shared/release-handler.ts";
 import { stepHandler } from "../../../../functions/shared/step-handler.ts";
-import { PipelineError } from "../../../../src/core/errors.ts";
-import { releasedFailure } from "../../../../src/core/failure.ts";
-import { type BackupStepRequest, backupStepRequest, type CaughtFailure } from "../../../../src/core/messages.ts";
-import { workLayout } from "../../../../src/core/work-layout.ts";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import { releasedFailure } from "../../../../src/core/execution/failure.ts";
+import {
+  type BackupStepRequest,
+  backupStepRequest,
+  type CaughtFailure,
+} from "../../../../src/core/execution/messages.ts";
+import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import type { StepContext } from "../../../../src/ports/step-context.ts";
 import { memoryContext } from "../../../support/memory-context.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { failureOf, loggedError } from "../../../../functions/shared/report-error.ts";
-import { PipelineError } from "../../../../src/core/errors.ts";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
 
 describe("failureOf", () => {
   it("gives Step Functions the error's name, and name and message in one line", () => {

@@ -1,0 +1,190 @@
+import * as z from "zod";
+import { PipelineError } from "../execution/errors.ts";
+import { backupInput, scheduleName } from "../execution/messages.ts";
+import { parseCollectionSelector } from "../milvus/names.ts";
+import { triggeredRestore } from "./restore-trigger.ts";
+import { keepRules } from "./retention.ts";
+import { problemOfScheduleExpression, problemOfTimeZone } from "./schedule-expression.ts";
+
+/**
+ * What is deployed, as `pipeline.yaml` says it; docs/pipeline-yaml.md describes every key. It holds names and ARNs, never a secret:
+ * environments themselves are registered with `milvus-backup env set`.
+ */
+
+const environmentName = z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/, { error: "use 1 to 100 of [A-Za-z0-9_.-]" });
+const bucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { error: "is no name of a bucket" });
+const arn = (service: string, resource: string) =>
+  z.string().regex(new RegExp(`^arn:[a-z-]+:${service}:[^:]*:\\d{12}:${resource}.+$`), {
+    error: `is no ARN of ${service}: use arn:aws:${service}:...:${resource}...`,
+  });
+const roleArn = arn("iam", "role/");
+const keyArn = arn("kms", "key/");
+const email = z.email({ error: "is no e-mail address" });
+const id = (prefix: string) =>
+  z.string().regex(new RegExp(`^${prefix}-[0-9a-f]{8,17}$`), { error: `is no ID that begins with ${prefix}-` });
+
+/** What the deployment has to know of an environment: its content is registered after the deployment. */
+const deployedEnvironment = z.strictObject({
+  description: z.string().optional(),
+  /** Buckets the functions' own roles may use, where it says `useIAM: true` and names no role. */
+  dataBuckets: z.array(bucketName).default([]),
+  /** Roles the functions may assume, where it says `roleArn`. */
+  roleArns: z.array(roleArn).default([]),
+  /** Customer-managed keys of its buckets. */
+  kmsKeyArns: z.array(keyArn).default([]),
+});
+
+/** The longest time an alarm of CloudWatch can look back. */
+const longestLookBackSeconds = 7 * 86_400;
+const unitSeconds: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400 };
+
+/** `26h`, `90m`, `2d` in seconds; whole hours where it is more than a day, as CloudWatch counts. */
+const duration = z.string().transform((text, context) => {
+  const [, value = "", unit = ""] = /^(\d+)([mhd])$/.exec(text) ?? [];
+  const seconds = Number(value) * (unitSeconds[unit] ?? Number.NaN);
+  if (!(seconds >= 60 && seconds <= longestLookBackSeconds)) {
+    context.addIssue(`${JSON.stringify(text)} is no time from 1m to 7d: use a number and m, h or d, such as 26h`);
+    return z.NEVER;
+  }
+  if (seconds > 86_400 && seconds % 3600 !== 0) {
+    context.addIssue(`${JSON.stringify(text)} is more than a day: use whole hours or days`);
+    return z.NEVER;
+  }
+  return seconds;
+});
+
+const collections = z.array(z.string().check(problem(problemOfSelector))).optional();
+
+const scheduleConfig = z.strictObject({
+  name: scheduleName,
+  environment: environmentName,
+  /** `cron(...)` or `rate(...)`, as EventBridge Scheduler takes it. */
+  expression: z.string().check(problem(problemOfScheduleExpression)),
+  /** Where the hours of a cron expression and the days of retention are those of; UTC by default. */
+  timeZone: z.string().check(problem(problemOfTimeZone)).default("UTC"),
+  collections,
+  strategy: backupInput.shape.strategy,
+  enabled: z.boolean().default(true),
+  /** Which of its backups are kept; all where absent. */
+  keep: keepRules.optional(),
+  /** An alarm where it made no backup for so long (needs `alarms`). */
+  alarmAfter: duration.optional(),
+});
+export type ScheduleConfig = z.infer<typeof scheduleConfig>;
+
+const restoreTriggerConfig = z.strictObject({
+  name: scheduleName,
+  /** The bucket with the backups: its own, a replica, or one of `account`. */
+  bucket: bucketName,
+  /** What the keys of its backups begin with: the root path of the backups. */
+  prefix: z
+    .string()
+    .regex(/^[^/*?][^*?]*$/, { error: "begins with a slash or holds * or ?: name a root path such as backup" })
+    .transform((path) => path.replace(/\/+$/, ""))
+    .default(""),
+  /** The account that forwards its events, where the bucket is another one's. */
+  account: z
+    .string()
+    .regex(/^\d{12}$/, { error: "is no account: use 12 digits in quotes" })
+    .optional(),
+  /** Names of backups; `*` and `?` as in a shell. */
+  backups: z.string().min(1).default("*"),
+  enabled: z.boolean().default(true),
+  ...triggeredRestore.shape,
+  collections,
+});
+export type RestoreTriggerConfig = z.infer<typeof restoreTriggerConfig>;
+
+const networkConfig = z.strictObject({
+  vpcId: id("vpc"),
+  subnetIds: z.array(id("subnet")).min(1).max(16),
+  /** Made where absent, with every way out open. */
+  securityGroupIds: z.array(id("sg")).min(1).max(5).optional(),
+});
+export type NetworkConfig = z.infer<typeof networkConfig>;
+
+const alarmsConfig = z.strictObject({
+  emails: z.array(email).default([]),
+  /** Customer-managed key of the topic; its policy has to let CloudWatch and EventBridge use it. */
+  topicKeyArn: keyArn.optional(),
+  dashboard: z.boolean().default(true),
+});
+export type AlarmsConfig = z.infer<typeof alarmsConfig>;
+
+export const pipelineConfig = z
+  .strictObject({
+    /** Name of the stack. */
+    stack: z.string().optional(),
+    /** Days that work files and logs are kept. */
+    retentionDays: z.number().int().min(1).optional(),
+    environments: z
+      .record(
+        environmentName,
+        z.preprocess((value) => value ?? {}, deployedEnvironment),
+      )
+      .default({}),
+    schedules: z.array(scheduleConfig).default([]),
+    restoreTriggers: z.array(restoreTriggerConfig).default([]),
+    network: networkConfig.optional(),
+    /** Customer-managed key of the work bucket. */
+    workBucketKeyArn: keyArn.optional(),
+    alarms: alarmsConfig.optional(),
+  })
+  .superRefine((config, context) => {
+    const known = Object.keys(config.environments);
+    const checkEnvironment = (name: string | undefined, path: (string | number)[]) => {
+      if (name === undefined || known.includes(name)) return;
+      const names = known.length > 0 ? `declared are: ${known.join(", ")}` : "none is declared";
+      context.addIssue({ code: "custom", path, message: `names ${name}, which is not under environments; ${names}` });
+    };
+    for (const list of ["schedules", "restoreTriggers"] as const) {
+      const names = config[list].map(({ name }) => name);
+      for (const [index, name] of names.entries()) {
+        const first = names.indexOf(name);
+        if (first === index) continue;
+        context.addIssue({
+          code: "custom",
+          path: [list, index, "name"],
+          message: `${name} is there twice (as ${list}[${first}] too)`,
+        });
+      }
+      for (const [index, { environment }] of config[list].entries()) {
+        checkEnvironment(environment, [list, index, "environment"]);
+      }
+    }
+    for (const [index, { from, dropExisting, skipCreate }] of config.restoreTriggers.entries()) {
+      checkEnvironment(from, ["restoreTriggers", index, "from"]);
+      if (dropExisting && skipCreate) {
+        const message = "excludes dropExisting: one replaces the target collection, the other imports into it";
+        context.addIssue({ code: "custom", path: ["restoreTriggers", index, "skipCreate"], message });
+      }
+    }
+    if (config.alarms === undefined) {
+      for (const [index, { alarmAfter }] of config.schedules.entries()) {
+        if (alarmAfter === undefined) continue;
+        const message = "needs the section alarms: nobody would hear of it";
+        context.addIssue({ code: "custom", path: ["schedules", index, "alarmAfter"], message });
+      }
+    }
+  });
+export type PipelineConfig = z.infer<typeof pipelineConfig>;
+
+/** What a deployment without `pipeline.yaml` is. */
+export const emptyPipeline: PipelineConfig = pipelineConfig.parse({});
+
+function problemOfSelector(text: string): string | undefined {
+  try {
+    parseCollectionSelector(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PipelineError) return error.message;
+    throw error;
+  }
+}
+
+function problem(of: (text: string) => string | undefined) {
+  return (payload: z.core.ParsePayload<string>): void => {
+    const message = of(payload.value);
+    if (message !== undefined) payload.issues.push({ code: "custom", input: payload.value, message });
+  };
+}

@@ -1,0 +1,121 @@
+import * as z from "zod";
+import { backupInput, restoreInput, transferInput } from "../execution/messages.ts";
+import { keepRules } from "./retention.ts";
+
+/**
+ * Every event of the pipeline, by detail type; docs/events.md describes them for people. What has failed carries the input as it
+ * came, which may be what was wrong with it.
+ */
+
+/** The source of every event. */
+export const eventSource = "milvus-backup";
+
+const common = z.strictObject({
+  /** Name of the deployment. */
+  stack: z.string().min(1),
+  /** ARN of the execution; of a backup's for what retention did after it. */
+  execution: z.string().startsWith("arn:"),
+  /** When it started, ISO 8601. */
+  startTime: z.string().min(1),
+});
+
+const failure = z.strictObject({
+  /** `CollectionNotFound`, `States.Timeout` ... */
+  Error: z.string(),
+  /** JSON text with `errorType` and `errorMessage`, or plain text. */
+  Cause: z.string(),
+  /** What stays behind, "" for nothing; absent where nobody could look. */
+  Left: z.string().optional(),
+});
+
+const collections = z.number().int().min(0);
+const warnings = z.array(z.string());
+
+const backupResult = z.strictObject({
+  outcome: z.literal("backed-up"),
+  backupName: z.string(),
+  collections,
+  segments: z.number(),
+  objects: z.number(),
+  bytes: z.number(),
+  warnings,
+});
+
+const restoreResult = z.strictObject({
+  outcome: z.literal("restored"),
+  backupName: z.string(),
+  collections: z.array(
+    z.strictObject({ from: z.string(), to: z.string(), id: z.string(), rows: z.string(), loaded: z.boolean() }),
+  ),
+  waitSeconds: z.number(),
+  warnings,
+});
+
+const discardResult = z.strictObject({
+  outcome: z.literal("discarded"),
+  backupName: z.string(),
+  collections,
+  itemsKey: z.string(),
+  batches: z.number(),
+  segments: z.number(),
+});
+
+const transferResult = z.strictObject({
+  outcome: z.enum(["transferred", "already-there"]),
+  backupName: z.string(),
+  collections,
+  segments: z.number(),
+  objects: z.number(),
+  bytes: z.number(),
+  skippedObjects: z.number(),
+  warnings,
+});
+
+/** What retention is asked to do: the rules of one schedule. */
+export const retentionInput = z.strictObject({
+  schedule: z.string().min(1),
+  environment: z.string().min(1),
+  keep: keepRules,
+  timeZone: z.string().default("UTC"),
+});
+export type RetentionInput = z.infer<typeof retentionInput>;
+
+/** What retention did. Names are cut off at `mostNames`; the counts are whole. */
+export const retentionResult = z.strictObject({
+  kept: z.number().int().min(0),
+  removed: z.number().int().min(0),
+  /** How many objects were deleted. */
+  objects: z.number().int().min(0),
+  keptNames: z.array(z.string()),
+  removedNames: z.array(z.string()),
+});
+export type RetentionResult = z.infer<typeof retentionResult>;
+
+/** An event holds 256 KiB. */
+export const mostNames = 200;
+
+const completed = <Machine extends string, Result extends z.ZodType>(
+  machine: Machine,
+  input: z.ZodType,
+  result: Result,
+) => common.extend({ machine: z.literal(machine), input, result });
+const failed = <Machine extends string>(machine: Machine) =>
+  common.extend({ machine: z.literal(machine), input: z.unknown(), failure });
+
+/** The schema of every event's detail, by detail type. */
+export const eventDetails = {
+  "Backup Completed": completed("backup", backupInput, backupResult),
+  "Backup Failed": failed("backup"),
+  "Restore Completed": completed("restore", restoreInput, restoreResult),
+  "Restore Discarded": completed("restore", restoreInput, discardResult),
+  "Restore Failed": failed("restore"),
+  "Transfer Completed": completed("transfer", transferInput, transferResult),
+  "Transfer Failed": failed("transfer"),
+  "Retention Applied": completed("retention", retentionInput, retentionResult),
+  "Retention Failed": failed("retention"),
+} as const;
+export type DetailType = keyof typeof eventDetails;
+export const detailTypes = Object.keys(eventDetails) as DetailType[];
+
+/** What has to be said of an event; the publisher adds the name of the deployment. */
+export type AnnouncedDetail<Type extends DetailType> = Omit<z.output<(typeof eventDetails)[Type]>, "stack">;

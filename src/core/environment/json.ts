@@ -1,0 +1,113 @@
+import * as z from "zod";
+import { PipelineError } from "../execution/errors.ts";
+import type { Environment, StorageSettings } from "./environment.ts";
+
+const credentials = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("static"),
+    accessKeyId: z.string(),
+    secretAccessKey: z.string(),
+    token: z.string(),
+  }),
+  z.object({ kind: z.literal("iam"), iamEndpoint: z.string(), roleArn: z.string(), externalId: z.string() }),
+]);
+
+const storage = z.object({
+  type: z.enum(["minio", "s3", "aws", "gcp", "ali", "tencent"]),
+  address: z.string(),
+  port: z.number().int(),
+  region: z.string(),
+  useSSL: z.boolean(),
+  caCert: z.string().optional(),
+  bucket: z.string(),
+  rootPath: z.string(),
+  credentials,
+});
+
+const environmentRecord = z.object({
+  name: z.string(),
+  milvus: z.object({
+    address: z.string(),
+    port: z.number().int(),
+    user: z.string(),
+    password: z.string(),
+    tlsMode: z.literal([0, 1, 2]),
+    serverName: z.string(),
+    caCert: z.string(),
+    mtlsCert: z.string(),
+    mtlsKey: z.string(),
+  }),
+  storage,
+  backupStorage: storage,
+  crossStorage: z.boolean(),
+  copyMode: z.enum(["auto", "server-side", "streamed"]).default("auto"),
+  multipartCopyThresholdBytes: z.number().int(),
+  gcPause: z.object({ enable: z.boolean(), address: z.string() }),
+  keepTempFiles: z.boolean(),
+  parallelism: z.object({ copydata: z.number().int(), importJob: z.number().int() }),
+});
+
+/** The JSON that is kept in Secrets Manager: a resolved environment, secrets included. Equal environments give equal text. */
+export function serializeEnvironment(environment: Environment): string {
+  return JSON.stringify(environmentRecord.parse(environment));
+}
+
+/**
+ * Reads what serializeEnvironment wrote; throws InvalidEnvironment where the secret was changed by hand into something else.
+ * The text itself never appears in the error.
+ */
+export function parseStoredEnvironment(text: string, name: string): Environment {
+  const parsed = environmentRecord.safeParse(parseJson(text));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const key = issue === undefined || issue.path.length === 0 ? "the whole record" : issue.path.join(".");
+    throw new PipelineError(
+      "InvalidEnvironment",
+      `the stored environment ${name} is not valid at ${key}: register it again from its backup.yaml`,
+      { details: { environment: name, key } },
+    );
+  }
+  return parsed.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An environment as it may be shown: secrets are replaced by `***`, absent ones stay "". */
+export function redact(environment: Environment): Environment {
+  return {
+    ...environment,
+    milvus: {
+      ...environment.milvus,
+      password: hide(environment.milvus.password),
+      mtlsKey: hide(environment.milvus.mtlsKey),
+    },
+    storage: redactStorage(environment.storage),
+    backupStorage: redactStorage(environment.backupStorage),
+  };
+}
+
+function redactStorage(settings: StorageSettings): StorageSettings {
+  if (settings.credentials.kind === "iam") {
+    return { ...settings, credentials: { ...settings.credentials, externalId: hide(settings.credentials.externalId) } };
+  }
+  const { accessKeyId, secretAccessKey, token } = settings.credentials;
+  return {
+    ...settings,
+    credentials: {
+      kind: "static",
+      accessKeyId: accessKeyId.length > 4 ? `***${accessKeyId.slice(-4)}` : hide(accessKeyId),
+      secretAccessKey: hide(secretAccessKey),
+      token: hide(token),
+    },
+  };
+}
+
+function hide(secret: string): string {
+  return secret === "" ? "" : "***";
+}

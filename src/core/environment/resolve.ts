@@ -1,0 +1,279 @@
+import type { Environment, MilvusSettings, StorageCredentials, StorageSettings } from "./environment.ts";
+import type { GivenValues, KnownKey } from "./keys.ts";
+import { sameStore } from "./storage-identity.ts";
+
+/** milvus-backup's default access key and secret key. */
+const defaultKey = "minioadmin";
+const googleAddress = "storage.googleapis.com";
+const mebibyte = 2 ** 20;
+
+type StorageType = StorageSettings["type"];
+
+/** Every spelling of a storage type that milvus-backup takes and this pipeline can talk to. */
+const storageTypes: Readonly<Record<string, StorageType>> = {
+  minio: "minio",
+  s3: "s3",
+  aws: "aws",
+  gcp: "gcp",
+  ali: "ali",
+  aliyun: "ali",
+  alibaba: "ali",
+  alicloud: "ali",
+  tc: "tencent",
+  tencent: "tencent",
+};
+
+interface Given {
+  readonly values: GivenValues;
+  readonly readFile: ((path: string) => string) | undefined;
+}
+
+/** Fills in milvus-backup 0.5.16's defaults; backup keys that are not given inherit from the primary ones. */
+export function resolveEnvironment(name: string, given: Given): Environment {
+  const { values } = given;
+  const storage = primaryStorage(given);
+  const backups = backupStorage(given, storage);
+  const thresholdMiB = values.get("minio.multipartCopyThresholdMiB") ?? 0;
+  return {
+    name,
+    milvus: milvusSettings(given),
+    storage,
+    backupStorage: backups,
+    ...copying(values, storage, backups),
+    multipartCopyThresholdBytes: (thresholdMiB > 0 ? thresholdMiB : 500) * mebibyte,
+    gcPause: {
+      enable: values.get("backup.gcPause.enable") ?? true,
+      address: values.get("backup.gcPause.address") ?? "http://localhost:9091",
+    },
+    keepTempFiles: values.get("backup.keepTempFiles") ?? false,
+    parallelism: {
+      copydata: values.get("backup.parallelism.copydata") ?? 128,
+      importJob: values.get("backup.parallelism.importJob") ?? 768,
+    },
+  };
+}
+
+function milvusSettings(given: Given): MilvusSettings {
+  const { values } = given;
+  const asked = values.get("milvus.tlsMode") ?? 0;
+  const mtlsCert = asked === 2 ? certificate(given, "milvus.mtlsCertPath") : "";
+  const mtlsKey = asked === 2 ? certificate(given, "milvus.mtlsKeyPath") : "";
+  if ((mtlsCert === "") !== (mtlsKey === "")) {
+    const missing = mtlsCert === "" ? "milvus.mtlsCertPath" : "milvus.mtlsKeyPath";
+    throw values.error(missing, "is missing: a client's certificate and its key are given together");
+  }
+  return {
+    address: values.get("milvus.address") ?? "localhost",
+    port: values.get("milvus.port") ?? 19530,
+    user: values.get("milvus.user") ?? "",
+    password: values.get("milvus.password") ?? "",
+    // as milvus-backup: mutual TLS without a client's certificate is one-way TLS
+    tlsMode: asked === 2 && mtlsCert === "" ? 1 : asked,
+    serverName: values.get("milvus.serverName") ?? "",
+    caCert: asked === 0 ? "" : certificate(given, "milvus.caCertPath"),
+    mtlsCert,
+    mtlsKey,
+  };
+}
+
+type CertificateKey = Extract<KnownKey, `${string}CertPath` | `${string}KeyPath`>;
+
+/** The PEM text of the file that a key names; "" where it names none. */
+function certificate({ values, readFile }: Given, key: CertificateKey): string {
+  const path = values.get(key) ?? "";
+  if (path === "") return "";
+  if (readFile === undefined) throw values.error(key, "names a file, which cannot be read here");
+  try {
+    return readFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw values.error(key, `names a file that cannot be read: ${reason}`);
+  }
+}
+
+function primaryStorage(given: Given): StorageSettings {
+  const { values } = given;
+  const typeKey = firstGiven(values, ["storage.storageType", "minio.storageType", "minio.cloudProvider"]);
+  const type = storageType(values, typeKey, "minio");
+  const endpoint = primaryEndpoint(values, type);
+  const keysGiven = isGiven(values, "minio.accessKeyID") || isGiven(values, "minio.secretAccessKey");
+  const accessKeyId = values.get("minio.accessKeyID") ?? defaultKey;
+  const secretAccessKey = values.get("minio.secretAccessKey") ?? defaultKey;
+  const roleArn = values.get("minio.roleArn") ?? "";
+  const useIAM = values.get("minio.useIAM") ?? false;
+  const noKeys = accessKeyId === "" && secretAccessKey === "";
+  if (roleArn !== "" && keysGiven && !noKeys && !useIAM) {
+    throw values.error("minio.roleArn", "is used with useIAM: true, or without accessKeyID and secretAccessKey");
+  }
+  const iam = useIAM || noKeys || roleArn !== "";
+  return {
+    type,
+    ...endpoint,
+    ...authority(certificate(given, "minio.caCertPath")),
+    region: values.get("minio.region") ?? "",
+    bucket: bucketName(values, "minio.bucketName", values.get("minio.bucketName") ?? "a-bucket"),
+    rootPath: trimSlashes(values.get("minio.rootPath") ?? "files"),
+    credentials: iam
+      ? iamCredentials(values, type, typeKey, {
+          iamEndpoint: values.get("minio.iamEndpoint") ?? "",
+          roleArn,
+          externalId: values.get("minio.externalId") ?? "",
+        })
+      : staticCredentials(values, type, {
+          keys: ["minio.accessKeyID", "minio.secretAccessKey", "minio.token"],
+          accessKeyId,
+          secretAccessKey,
+          token: values.get("minio.token") ?? "",
+        }),
+  };
+}
+
+function copying(values: GivenValues, storage: StorageSettings, backups: StorageSettings) {
+  const crossStorage = values.get("minio.crossStorage") ?? false;
+  const copyMode = values.get("minio.copyMode") ?? "auto";
+  if (copyMode === "server-side" && crossStorage) {
+    throw values.error(
+      "minio.copyMode",
+      "is server-side, while crossStorage: true says never to copy so: remove one of the two",
+    );
+  }
+  if (copyMode === "server-side" && !sameStore(storage, backups)) {
+    const [from, to] = [storage, backups].map(({ address, port }) => `${address}:${port}`);
+    throw values.error(
+      "minio.copyMode",
+      `is server-side, but Milvus's bucket (${from}) and the backups (${to}) are in different object stores, and a store copies ` +
+        "from its own buckets only: use auto or streamed",
+    );
+  }
+  return { crossStorage, copyMode };
+}
+
+function backupStorage(given: Given, primary: StorageSettings): StorageSettings {
+  const { values } = given;
+  const typeKey = firstGiven(values, ["storage.backupStorageType", "minio.backupStorageType"]);
+  const type = storageType(values, typeKey, primary.type);
+  const inherited = type === "gcp" && primary.type !== "gcp" ? googleEndpoint : primary;
+  const rootPath = values.get("minio.backupRootPath") ?? (primary.rootPath || "backup");
+  return {
+    type,
+    address: values.get("minio.backupAddress") || inherited.address,
+    port: values.get("minio.backupPort") ?? inherited.port,
+    useSSL: values.get("minio.backupUseSSL") ?? inherited.useSSL,
+    ...authority(
+      isGiven(values, "minio.backupCaCertPath") ? certificate(given, "minio.backupCaCertPath") : primary.caCert,
+    ),
+    region: values.get("minio.backupRegion") ?? primary.region,
+    bucket: bucketName(values, "minio.backupBucketName", values.get("minio.backupBucketName") ?? primary.bucket),
+    rootPath: trimSlashes(rootPath),
+    credentials: backupCredentials(values, type, typeKey, primary.credentials),
+  };
+}
+
+function backupCredentials(
+  values: GivenValues,
+  type: StorageType,
+  typeKey: KnownKey,
+  primary: StorageCredentials,
+): StorageCredentials {
+  const own = primary.kind === "static" ? primary : { accessKeyId: "", secretAccessKey: "", token: "" };
+  const primaryRole = primary.kind === "iam" ? primary : { iamEndpoint: "", roleArn: "", externalId: "" };
+  const keysGiven = isGiven(values, "minio.backupAccessKeyID") || isGiven(values, "minio.backupSecretAccessKey");
+  const accessKeyId = values.get("minio.backupAccessKeyID") ?? own.accessKeyId;
+  const secretAccessKey = values.get("minio.backupSecretAccessKey") ?? own.secretAccessKey;
+  const useIAM = values.get("minio.backupUseIAM") ?? values.get("minio.useIAM") ?? false;
+  const ownRole = values.get("minio.backupRoleArn") ?? "";
+  const noKeys = accessKeyId === "" && secretAccessKey === "";
+  if (ownRole !== "" && keysGiven && !noKeys && !useIAM) {
+    const problem = "is used with backupUseIAM: true, or without backupAccessKeyID and backupSecretAccessKey";
+    throw values.error("minio.backupRoleArn", problem);
+  }
+  if (useIAM || noKeys || (ownRole !== "" && !keysGiven)) {
+    return iamCredentials(values, type, typeKey, {
+      iamEndpoint: values.get("minio.backupIamEndpoint") ?? primaryRole.iamEndpoint,
+      roleArn: values.get("minio.backupRoleArn") ?? primaryRole.roleArn,
+      externalId: values.get("minio.backupExternalId") ?? primaryRole.externalId,
+    });
+  }
+  return staticCredentials(values, type, {
+    keys: ["minio.backupAccessKeyID", "minio.backupSecretAccessKey", "minio.backupToken"],
+    accessKeyId,
+    secretAccessKey,
+    // a session token belongs to its keys: other keys do not inherit it
+    token: values.get("minio.backupToken") ?? (keysGiven ? "" : own.token),
+  });
+}
+
+type Endpoint = Pick<StorageSettings, "address" | "port" | "useSSL">;
+const googleEndpoint: Endpoint = { address: googleAddress, port: 443, useSSL: true };
+
+/** milvus-backup's defaults; Google's own where a gcp store names no address. */
+function primaryEndpoint(values: GivenValues, type: StorageType): Endpoint {
+  const address = values.get("minio.address") ?? "";
+  const defaults =
+    type === "gcp" && address === "" ? googleEndpoint : { address: "localhost", port: 9000, useSSL: false };
+  return {
+    address: address || defaults.address,
+    port: values.get("minio.port") ?? defaults.port,
+    useSSL: values.get("minio.useSSL") ?? defaults.useSSL,
+  };
+}
+
+function storageType(values: GivenValues, key: KnownKey, fallback: StorageType): StorageType {
+  const written = values.get(key);
+  if (written === undefined) return fallback;
+  const type = storageTypes[String(written).toLowerCase()];
+  if (type !== undefined) return type;
+  const supported = "minio, s3, aws, gcp (with HMAC keys), ali (aliyun, alibaba, alicloud), tencent (tc)";
+  throw values.error(key, `is ${JSON.stringify(written)}, which is not supported; supported are ${supported}`);
+}
+
+function iamCredentials(
+  values: GivenValues,
+  type: StorageType,
+  typeKey: KnownKey,
+  role: { iamEndpoint: string; roleArn: string; externalId: string },
+): StorageCredentials {
+  if (type === "gcp" || type === "ali" || type === "tencent") {
+    throw values.error(typeKey, `is ${type}, which needs access keys: roles (useIAM) work with minio, s3 and aws`);
+  }
+  return { kind: "iam", ...role };
+}
+
+function staticCredentials(
+  values: GivenValues,
+  type: StorageType,
+  given: {
+    keys: readonly [accessKey: KnownKey, secretKey: KnownKey, token: KnownKey];
+    accessKeyId: string;
+    secretAccessKey: string;
+    token: string;
+  },
+): StorageCredentials {
+  const { keys, accessKeyId, secretAccessKey, token } = given;
+  if (accessKeyId === "") throw values.error(keys[0], "is empty while the secret key is not");
+  if (secretAccessKey === "") throw values.error(keys[1], "is empty while the access key is not");
+  if (type === "gcp" && token !== "")
+    throw values.error(keys[2], "does not work with gcp: use HMAC keys without a token");
+  return { kind: "static", accessKeyId, secretAccessKey, token };
+}
+
+function bucketName(values: GivenValues, key: KnownKey, name: string): string {
+  if (name === "") throw values.error(key, "is empty: name a bucket");
+  return name;
+}
+
+function authority(caCert: string | undefined): Pick<StorageSettings, "caCert"> {
+  return caCert === undefined || caCert === "" ? {} : { caCert };
+}
+
+function firstGiven<const K extends readonly [KnownKey, ...KnownKey[]]>(values: GivenValues, keys: K): K[number] {
+  return keys.find((key) => isGiven(values, key)) ?? keys[keys.length > 1 ? 1 : 0] ?? keys[0];
+}
+
+function isGiven(values: GivenValues, key: KnownKey): boolean {
+  return values.get(key) !== undefined;
+}
+
+function trimSlashes(path: string): string {
+  return path.replace(/^\/+|\/+$/g, "");
+}

@@ -1,0 +1,192 @@
+import { createHash } from "node:crypto";
+import * as z from "zod";
+import type { CopiedLog } from "../execution/copy-plan.ts";
+import { PipelineError } from "../execution/errors.ts";
+
+/**
+ * Our list of everything in a backup with sizes and checksums, beside the files of the milvus-backup format: one index
+ * (`manifest` in layout.ts) and, for each collection, parts of at most `manifestPartObjects` objects as JSON Lines, so
+ * that a backup of 2 million objects is written and read piece by piece. The index holds the SHA-256 of every part and of the
+ * meta files: with its own checksum one knows that nothing was changed since.
+ */
+export const manifestObject = z.object({
+  /** Relative to the backup's root: `binlogs/insert_log/...`. */
+  key: z.string().min(1),
+  /** Bytes. */
+  size: z.number().int().min(0),
+  /** The backup store's ETag when it was written; another store may give another one. */
+  etag: z.string(),
+  /** `<algorithm>:<value>` of the content, where it is known. */
+  checksum: z.string().optional(),
+});
+export type ManifestObject = z.infer<typeof manifestObject>;
+
+const manifestFile = z.object({
+  /** Relative to the backup's root. */
+  key: z.string().min(1),
+  /** Bytes of the file itself. */
+  size: z.number().int().min(0),
+  /** Hex. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type ManifestFile = z.infer<typeof manifestFile>;
+
+/** Which schedule made a backup; retention deletes by nothing else. */
+export const madeBySchedule = z.object({
+  /** As pipeline.yaml names it. */
+  name: z.string().min(1),
+  environment: z.string().min(1),
+  /** ARN of the state machine that made it: two deployments may have a schedule of the same name. */
+  stateMachine: z.string().min(1),
+});
+export type MadeBySchedule = z.infer<typeof madeBySchedule>;
+
+const manifestPart = manifestFile.extend({
+  collectionId: z.string(),
+  /** How many objects it lists, and their bytes together. */
+  objects: z.number().int().min(0),
+  bytes: z.number().int().min(0),
+});
+export type ManifestPart = z.infer<typeof manifestPart>;
+
+export const manifestIndex = z.object({
+  version: z.literal(1),
+  backupName: z.string(),
+  backupId: z.string(),
+  /** ISO 8601. */
+  created: z.string(),
+  pipelineVersion: z.string(),
+  /** Absent in a backup that no schedule made. */
+  schedule: madeBySchedule.optional(),
+  objects: z.number().int().min(0),
+  bytes: z.number().int().min(0),
+  /** The five meta files of the format. */
+  metas: z.array(manifestFile),
+  parts: z.array(manifestPart),
+});
+export type ManifestIndex = z.infer<typeof manifestIndex>;
+
+/** About 12 MB of JSON Lines. */
+export const manifestPartObjects = 50_000;
+
+/**
+ * Prints the parts of one collection, one after another, so that only one is in memory.
+ * @param root the backup's root, which the keys of the logs begin with
+ * @param keyOf key of a part relative to that root
+ */
+export function* manifestParts(
+  collectionId: string,
+  logs: Iterable<CopiedLog>,
+  root: string,
+  keyOf: (part: number) => string,
+): Generator<{ part: ManifestPart; text: string }> {
+  let objects: ManifestObject[] = [];
+  let number = 0;
+  for (const log of logs) {
+    objects.push(objectOf(log, root));
+    if (objects.length < manifestPartObjects) continue;
+    yield printPart(collectionId, keyOf(number), objects);
+    objects = [];
+    number += 1;
+  }
+  if (objects.length > 0) yield printPart(collectionId, keyOf(number), objects);
+}
+
+/** What the index says about a file that is written whole (a meta file). */
+export function manifestFileOf(key: string, text: string): ManifestFile {
+  return { key, size: Buffer.byteLength(text), sha256: sha256(text) };
+}
+
+export function printManifestIndex(index: Omit<ManifestIndex, "version" | "objects" | "bytes">): string {
+  const sum = (pick: (part: ManifestPart) => number) => index.parts.reduce((total, part) => total + pick(part), 0);
+  const whole: ManifestIndex = {
+    version: 1,
+    ...index,
+    objects: sum((part) => part.objects),
+    bytes: sum((part) => part.bytes),
+  };
+  return `${JSON.stringify(whole, null, 2)}\n`;
+}
+
+/** Throws CorruptBackup where the text is no manifest of this version. */
+export function parseManifestIndex(text: string, key: string): ManifestIndex {
+  const parsed = manifestIndex.safeParse(jsonOrUndefined(text));
+  if (parsed.success) return parsed.data;
+  throw corrupt(`${key} is no manifest of version 1: ${z.prettifyError(parsed.error)}`, key);
+}
+
+/** Reads one part; throws CorruptBackup where it is not the text that the index was written for. */
+export function parseManifestPart(text: string, part: ManifestPart): ManifestObject[] {
+  verifyManifestFile(text, part);
+  const objects = text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line, index) => {
+      const parsed = manifestObject.safeParse(jsonOrUndefined(line));
+      if (parsed.success) return parsed.data;
+      throw corrupt(`${part.key}: line ${index + 1}: ${z.prettifyError(parsed.error)}`, part.key);
+    });
+  if (objects.length !== part.objects) {
+    throw corrupt(`${part.key} lists ${objects.length} objects, the manifest says ${part.objects}`, part.key);
+  }
+  return objects;
+}
+
+/** Throws CorruptBackup where a file's text is not the one the manifest was written for. */
+export function verifyManifestFile(text: string, file: ManifestFile): void {
+  if (sha256(text) !== file.sha256) {
+    throw corrupt(
+      `${file.key} is not what the manifest says: its SHA-256 differs, it was changed or cut off`,
+      file.key,
+    );
+  }
+}
+
+/**
+ * Compares what the manifest lists with what lies there (keys relative to the backup's root); answers one sentence for each
+ * object that is missing, differs or is not in the manifest.
+ */
+export function compareWithManifest(
+  listed: Iterable<ManifestObject>,
+  found: Iterable<{ readonly key: string; readonly size: number }>,
+): string[] {
+  const sizes = new Map<string, number>();
+  for (const object of found) sizes.set(object.key, object.size);
+  const problems: string[] = [];
+  for (const object of listed) {
+    const size = sizes.get(object.key);
+    if (size === undefined) problems.push(`${object.key} is missing`);
+    else if (size !== object.size) problems.push(`${object.key} has ${size} bytes, the manifest says ${object.size}`);
+    sizes.delete(object.key);
+  }
+  for (const key of sizes.keys()) problems.push(`${key} is not in the manifest`);
+  return problems;
+}
+
+function objectOf(log: CopiedLog, root: string): ManifestObject {
+  if (!log.key.startsWith(root)) throw new RangeError(`${log.key} does not lie below ${root}`);
+  const { size, etag, checksum } = log;
+  return { key: log.key.slice(root.length), size, etag, ...(checksum !== undefined && { checksum }) };
+}
+
+function printPart(collectionId: string, key: string, objects: readonly ManifestObject[]) {
+  const text = `${objects.map((object) => JSON.stringify(object)).join("\n")}\n`;
+  const bytes = objects.reduce((sum, object) => sum + object.size, 0);
+  return { text, part: { ...manifestFileOf(key, text), collectionId, objects: objects.length, bytes } };
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function corrupt(message: string, file: string): PipelineError {
+  return new PipelineError("CorruptBackup", message, { details: { file } });
+}

@@ -1,0 +1,88 @@
+import { PipelineError } from "../execution/errors.ts";
+
+/** What a backup name may hold: it becomes a part of keys, of execution names and of command lines. */
+const backupNamePattern = /^[A-Za-z0-9_.-]{1,100}$/;
+
+/** Throws InvalidInput where a backup name has other characters, is too long, or would step out of its directory. */
+export function checkBackupName(name: string): string {
+  if (!backupNamePattern.test(name) || /^\.+$/.test(name)) {
+    throw new PipelineError(
+      "InvalidInput",
+      `backupName ${JSON.stringify(name)} is not valid: use 1 to 100 characters of [A-Za-z0-9_.-], not only dots`,
+      { details: { key: "backupName" } },
+    );
+  }
+  return name;
+}
+
+/** Milvus's own rule for names of collections, aliases, partitions and databases: a letter or `_` first, 255 characters at most. */
+const milvusNamePattern = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+
+/**
+ * Throws InvalidInput where Milvus would not take `name` as the name of a `what` (`collection`, `database`).
+ * @param key what of the input the name was made from, where that is not `what` itself
+ */
+export function checkMilvusName(what: string, name: string, key?: string): string {
+  if (!milvusNamePattern.test(name)) {
+    throw new PipelineError(
+      "InvalidInput",
+      `${key === undefined ? "" : `${key}: `}${what} name ${JSON.stringify(name)} is not valid in Milvus: a letter or _ first, then letters, digits and _, 255 characters at most`,
+      { details: { key: key ?? what } },
+    );
+  }
+  return name;
+}
+
+/** The name Milvus gives the database that is used where none is named. */
+export const defaultDatabase = "default";
+
+/** `default.coll`: one spelling for a collection everywhere (messages, renames, plans). */
+export function qualifiedName(name: { database: string; collection: string }): string {
+  return `${name.database || defaultDatabase}.${name.collection}`;
+}
+
+/** Reads `coll` (database `default`) or `db.coll`. */
+export function parseQualifiedName(text: string): { database: string; collection: string } {
+  const dot = text.indexOf(".");
+  return dot < 0
+    ? { database: defaultDatabase, collection: text }
+    : { database: text.slice(0, dot) || defaultDatabase, collection: text.slice(dot + 1) };
+}
+
+/** The collections an execution is about: `coll` (database `default`), `db.coll` or `db.*`. */
+export interface CollectionSelector {
+  readonly database: string;
+  /** `*` stands for every collection of the database. */
+  readonly collection: string;
+}
+
+/** Reads one selector; throws InvalidInput with the accepted forms. */
+export function parseCollectionSelector(text: string): CollectionSelector {
+  const { database, collection } = parseQualifiedName(text);
+  const valid =
+    milvusNamePattern.test(database) &&
+    (milvusNamePattern.test(collection) || (collection === "*" && text.includes(".")));
+  if (!valid) {
+    throw new PipelineError(
+      "InvalidInput",
+      `collections: ${JSON.stringify(text)} is not valid: use coll (database default), db.coll or db.*`,
+      { details: { key: "collections" } },
+    );
+  }
+  return { database, collection };
+}
+
+/** Whether a collection is selected; no selectors select all. */
+export function isSelected(
+  selectors: readonly CollectionSelector[],
+  name: { database: string; collection: string },
+): boolean {
+  return (
+    selectors.length === 0 ||
+    selectors.some(
+      (selector) =>
+        selector.database === (name.database || defaultDatabase) &&
+        (selector.collection === "*" || selector.collection === name.collection),
+    )
+  );
+}

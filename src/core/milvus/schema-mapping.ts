@@ -1,0 +1,233 @@
+import { defaultValueOf } from "../format/default-value.ts";
+import {
+  type CollectionBackup,
+  type CollectionSchema,
+  collectionSchema,
+  type FieldSchema,
+  type FunctionSchema,
+  fieldSchema,
+  functionSchema,
+  type IndexInfo,
+  indexInfo,
+  structArrayField,
+} from "../format/meta.ts";
+import { firstUserFieldId, isVector } from "./data-types.ts";
+import type {
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  FieldDescription,
+  FunctionDescription,
+  IndexDescription,
+  KeyValue,
+  SchemaDescription,
+} from "./descriptions.ts";
+
+/** A schema as Milvus describes it, as the backup holds it. */
+export function toCollectionSchema(schema: SchemaDescription): CollectionSchema {
+  return collectionSchema.create({
+    name: schema.name,
+    description: schema.description,
+    fields: schema.fields.map(toFieldSchema),
+    enable_dynamic_field: schema.enableDynamicField,
+    properties: [...schema.properties],
+    functions: schema.functions.map(toFunctionSchema),
+    struct_array_fields: schema.structArrayFields.map((field) =>
+      structArrayField.create({
+        fieldID: BigInt(field.fieldId),
+        name: field.name,
+        description: field.description,
+        fields: field.fields.map(toFieldSchema),
+      }),
+    ),
+  });
+}
+
+/** An index as Milvus describes it, as the backup holds it. */
+export function toIndexInfo(index: IndexDescription): IndexInfo {
+  return indexInfo.create({
+    field_name: index.fieldName,
+    index_name: index.indexName,
+    index_type: index.params.index_type ?? "",
+    params: { ...index.params },
+    index_id: BigInt(index.id),
+  });
+}
+
+/**
+ * What creates the collection of a backup again, so that its field IDs are those of the binlogs: Milvus gives IDs in the order
+ * of the fields and puts the dynamic field behind them, so fields above the dynamic one are added afterwards. A default value
+ * that the backup holds damaged is left out (see `damagedDefaults`).
+ * @throws CorruptBackup where a default value cannot be read
+ */
+export function toCreateRequest(collection: CollectionBackup, target: CollectionName): CreateCollectionRequest {
+  const { schema } = collection;
+  const { created, added } = splitFields(schema);
+  const hasPartitionKey = schema.fields.some((field) => field.is_partition_key);
+  return {
+    name: target,
+    schema: {
+      name: target.collection,
+      description: schema.description,
+      enableDynamicField: schema.enable_dynamic_field,
+      fields: created.map(toFieldDescription),
+      properties: schema.properties,
+      functions: schema.functions.map(toFunctionDescription),
+      structArrayFields: schema.struct_array_fields.map((field) => ({
+        fieldId: field.fieldID.toString(),
+        name: field.name,
+        description: field.description,
+        fields: field.fields.map(toFieldDescription),
+      })),
+    },
+    shards: collection.shards_num,
+    consistencyLevel: collection.consistency_level,
+    properties: unionOfProperties(schema.properties, collection.properties),
+    ...(hasPartitionKey && { partitionCount: collection.partition_backups.length }),
+    addedFields: added.map(toFieldDescription),
+  };
+}
+
+/** What creates the indexes of a collection again, in their order in the backup. */
+export function toCreateIndexRequests(collection: CollectionBackup): CreateIndexRequest[] {
+  const vectorFields = new Set(
+    collection.schema.fields.filter((field) => isVector(field.data_type)).map((field) => field.name),
+  );
+  return collection.index_infos.map((index) => {
+    const indexType = index.params.index_type ?? index.index_type;
+    const keepsName = vectorFields.has(index.field_name) || !hasSpecialCharacters(index.index_name);
+    return {
+      fieldName: index.field_name,
+      indexName: keepsName ? index.index_name : "",
+      params: { ...index.params, ...(indexType !== "" && { index_type: renamedTypes[indexType] ?? indexType }) },
+    };
+  });
+}
+
+/** Milvus 2.2 answers a name that CreateIndex of 2.3 and later does not take. */
+const renamedTypes: Readonly<Record<string, string>> = { "marisa-trie": "Trie" };
+
+/** Milvus 2.5 names indexes of JSON paths (`/a/b`) as CreateIndex would not take them; without a name it gives the same one. */
+function hasSpecialCharacters(name: string): boolean {
+  return !/^(?:[A-Za-z_][A-Za-z0-9_]*)?$/.test(name.trim());
+}
+
+/**
+ * The ID of the dynamic field, which Milvus does not describe: that of the field marked `is_dynamic` where the backup has it,
+ * otherwise the first gap in the IDs of the user's fields, otherwise the one behind the last. undefined without dynamic field.
+ */
+export function dynamicFieldId(schema: CollectionSchema): bigint | undefined {
+  if (!schema.enable_dynamic_field) return undefined;
+  const marked = schema.fields.find((field) => field.is_dynamic);
+  return marked ? marked.fieldID : firstGap(schema.fields.map((field) => field.fieldID));
+}
+
+/** User fields in the order of their IDs: those CreateCollection makes, and those that were added to the collection later. */
+export function splitFields(schema: CollectionSchema): { created: FieldSchema[]; added: FieldSchema[] } {
+  const fields = schema.fields.filter((field) => !field.is_dynamic).sort((a, b) => byValue(a.fieldID, b.fieldID));
+  // without a dynamic field, struct arrays take the IDs behind the created fields
+  const gap =
+    dynamicFieldId(schema) ??
+    (schema.struct_array_fields.length > 0 ? firstGap(fields.map((field) => field.fieldID)) : undefined);
+  if (gap === undefined) return { created: fields, added: [] };
+  return {
+    created: fields.filter((field) => field.fieldID < gap),
+    added: fields.filter((field) => field.fieldID >= gap),
+  };
+}
+
+/** One sentence for each default value that was lost when the backup was written and cannot be restored. */
+export function damagedDefaults(schema: CollectionSchema): string[] {
+  return schema.fields
+    .filter((field) => defaultValueOf(field) === undefined)
+    .map(
+      (field) =>
+        `field ${field.name}: its default value was damaged when the backup was written (default_value_proto) and is not restored`,
+    );
+}
+
+function firstGap(ids: readonly bigint[]): bigint {
+  const userIds = ids.filter((id) => id >= firstUserFieldId).sort(byValue);
+  let gap = userIds[0] ?? firstUserFieldId;
+  for (const id of userIds) {
+    if (id !== gap) break;
+    gap += 1n;
+  }
+  return gap;
+}
+
+function byValue(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Both kinds of properties of a collection, the later ones winning over earlier ones with the same key. */
+function unionOfProperties(...lists: readonly (readonly KeyValue[])[]): KeyValue[] {
+  const union = new Map(lists.flat().map(({ key, value }) => [key, value]));
+  return [...union].map(([key, value]) => ({ key, value }));
+}
+
+function toFieldSchema(field: FieldDescription): FieldSchema {
+  return fieldSchema.create({
+    fieldID: BigInt(field.fieldId),
+    name: field.name,
+    is_primary_key: field.isPrimaryKey,
+    description: field.description,
+    data_type: field.dataType,
+    type_params: [...field.typeParams],
+    index_params: [...field.indexParams],
+    autoID: field.autoId,
+    element_type: field.elementType,
+    is_dynamic: field.isDynamic,
+    is_partition_key: field.isPartitionKey,
+    nullable: field.nullable,
+    is_function_output: field.isFunctionOutput,
+    default_value_base64: field.defaultValueBase64,
+  });
+}
+
+function toFieldDescription(field: FieldSchema): FieldDescription {
+  return {
+    fieldId: field.fieldID.toString(),
+    name: field.name,
+    description: field.description,
+    dataType: field.data_type,
+    elementType: field.element_type,
+    isPrimaryKey: field.is_primary_key,
+    autoId: field.autoID,
+    isPartitionKey: field.is_partition_key,
+    isDynamic: field.is_dynamic,
+    nullable: field.nullable,
+    isFunctionOutput: field.is_function_output,
+    defaultValueBase64: defaultValueOf(field) ?? "",
+    typeParams: field.type_params,
+    indexParams: field.index_params,
+  };
+}
+
+function toFunctionSchema(fn: FunctionDescription): FunctionSchema {
+  return functionSchema.create({
+    name: fn.name,
+    id: BigInt(fn.id),
+    description: fn.description,
+    type: fn.type,
+    input_field_names: [...fn.inputFieldNames],
+    input_field_ids: fn.inputFieldIds.map(BigInt),
+    output_field_names: [...fn.outputFieldNames],
+    output_field_ids: fn.outputFieldIds.map(BigInt),
+    params: [...fn.params],
+  });
+}
+
+function toFunctionDescription(fn: FunctionSchema): FunctionDescription {
+  return {
+    id: fn.id.toString(),
+    name: fn.name,
+    description: fn.description,
+    type: fn.type,
+    inputFieldNames: fn.input_field_names,
+    inputFieldIds: fn.input_field_ids.map(String),
+    outputFieldNames: fn.output_field_names,
+    outputFieldIds: fn.output_field_ids.map(String),
+    params: fn.params,
+  };
+}

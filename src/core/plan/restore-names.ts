@@ -1,0 +1,111 @@
+import { shortHash } from "../execution/deterministic-id.ts";
+import { PipelineError } from "../execution/errors.ts";
+import { shortList } from "../execution/short-list.ts";
+import type { CollectionName } from "../milvus/descriptions.ts";
+import {
+  checkMilvusName,
+  isSelected,
+  parseCollectionSelector,
+  parseQualifiedName,
+  qualifiedName,
+} from "../milvus/names.ts";
+
+/** Which collection of the backup becomes which collection of the target. */
+export interface RestoreName {
+  readonly source: CollectionName;
+  readonly target: CollectionName;
+}
+
+/**
+ * Selects and names what a restore makes: `collections` picks from the backup, `renames` (`coll` or `db.coll`, to the same forms)
+ * names single ones, `suffix` is appended to all others.
+ * Throws InvalidInput where a rename names nothing selected, a name is not valid in Milvus, or two collections get one name.
+ */
+export function nameRestoredCollections(
+  inBackup: readonly CollectionName[],
+  input: {
+    collections?: readonly string[] | undefined;
+    suffix?: string | undefined;
+    renames?: Readonly<Record<string, string>> | undefined;
+  },
+): RestoreName[] {
+  const selectors = (input.collections ?? []).map(parseCollectionSelector);
+  const selected = inBackup.filter((name) => isSelected(selectors, name));
+  const renames = new Map<string, string>();
+  for (const [name, to] of Object.entries(input.renames ?? {})) {
+    const from = qualifiedName(parseQualifiedName(name));
+    if (renames.has(from)) throw invalidRename(`${from} is named twice`);
+    renames.set(from, to);
+    if (!selected.some((name) => qualifiedName(name) === from)) {
+      throw invalidRename(
+        `${from} is not among the collections to restore (${shortList(selected.map(qualifiedName)) || "none"})`,
+      );
+    }
+  }
+  const named = selected.map((source) => ({ source, target: targetOf(source, renames, input.suffix ?? "") }));
+  checkDistinct(named);
+  return named;
+}
+
+function targetOf(source: CollectionName, renames: ReadonlyMap<string, string>, suffix: string): CollectionName {
+  const rename = renames.get(qualifiedName(source));
+  // A rename without a database stays in the database the collection comes from.
+  const target =
+    rename === undefined
+      ? { database: source.database, collection: source.collection + suffix }
+      : rename.includes(".")
+        ? parseQualifiedName(rename)
+        : { database: source.database, collection: rename };
+  const key = rename === undefined ? "suffix" : "renames";
+  checkMilvusName("database", target.database, key);
+  checkMilvusName("collection", target.collection, key);
+  return target;
+}
+
+function invalidRename(problem: string): PipelineError {
+  return new PipelineError("InvalidInput", `renames: ${problem}`, { details: { key: "renames" } });
+}
+
+function checkDistinct(named: readonly RestoreName[]): void {
+  const seen = new Map<string, string>();
+  for (const { source, target } of named) {
+    const earlier = seen.get(qualifiedName(target));
+    if (earlier !== undefined) {
+      throw invalidRename(
+        `${earlier} and ${qualifiedName(source)} would both become ${qualifiedName(target)}; name one of them there`,
+      );
+    }
+    seen.set(qualifiedName(target), qualifiedName(source));
+  }
+}
+
+/**
+ * What identifies a restore across executions: the same backup into the same names of the same Milvus. Working names, staging
+ * keys and import records are made from it, so that the same command goes on where a failed one stopped.
+ */
+export function restoreIdOf(
+  milvusAddress: string,
+  backupId: string,
+  backupName: string,
+  names: readonly RestoreName[],
+) {
+  const pairs = names.map(({ source, target }) => `${qualifiedName(source)}>${qualifiedName(target)}`).sort();
+  return shortHash("restore", milvusAddress, backupId, backupName, ...pairs);
+}
+
+const longestMilvusName = 255;
+
+/**
+ * The name a collection has until it is complete: `coll_bak_restoring_0123456789ab`. Two long names that begin alike still get two
+ * working names.
+ */
+export function workingName(target: CollectionName, restoreId: string): CollectionName {
+  const ending = `_restoring_${restoreId}`;
+  const whole = target.collection + ending;
+  if (whole.length <= longestMilvusName) return { database: target.database, collection: whole };
+  const distinct = `_${shortHash(target.collection)}${ending}`;
+  return {
+    database: target.database,
+    collection: target.collection.slice(0, longestMilvusName - distinct.length) + distinct,
+  };
+}

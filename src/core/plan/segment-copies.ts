@@ -1,0 +1,76 @@
+import type { CopyPrefix, CopySegment } from "../execution/copy-plan.ts";
+import type { BackupLayout, BackupSegmentPath } from "../format/layout.ts";
+import type { SegmentBackup } from "../format/meta.ts";
+
+/** A segment to copy with the bytes its meta says it has; batches are cut by these. */
+export interface SizedSegment {
+  readonly segment: CopySegment;
+  readonly bytes: number;
+}
+
+/**
+ * The copy of one segment out of a backup, with what its meta says must be found there.
+ * @param to where its logs go; without a destination (`""`) they are only verified
+ */
+export function copyOutOfBackup(
+  segment: SegmentBackup,
+  backup: BackupLayout,
+  to: { readonly insert: string; readonly delta: string },
+): SizedSegment {
+  const path = segmentPath(segment);
+  return {
+    segment: {
+      collectionId: path.collectionId,
+      partitionId: path.partitionId,
+      segmentId: path.segmentId,
+      rows: segment.num_of_rows.toString(),
+      isL0: segment.is_l0,
+      prefixes: [
+        ...(segment.is_l0 ? [] : [insertPrefix(segment, backup.insertLogs(path), to.insert)]),
+        ...(hasDeletes(segment) ? [deltaPrefix(segment, backup.deltaLogs(path), to.delta)] : []),
+      ],
+    },
+    bytes: Number(segment.size),
+  };
+}
+
+/** Where a segment lies in its backup. */
+export function segmentPath(segment: SegmentBackup): BackupSegmentPath {
+  return {
+    collectionId: segment.collection_id.toString(),
+    partitionId: segment.partition_id.toString(),
+    groupId: segment.group_id.toString(),
+    segmentId: segment.segment_id.toString(),
+  };
+}
+
+export function insertLogCount(segment: SegmentBackup): number {
+  return segment.binlogs.reduce((sum, { binlogs }) => sum + binlogs.length, 0);
+}
+
+export function deltaLogCount(segment: SegmentBackup): number {
+  return segment.deltalogs.reduce((sum, { binlogs }) => sum + binlogs.length, 0);
+}
+
+export function hasDeletes(segment: SegmentBackup): boolean {
+  return deltaLogCount(segment) > 0;
+}
+
+function insertPrefix(segment: SegmentBackup, from: string, to: string): CopyPrefix {
+  const expect = segment.binlogs.flatMap(({ fieldID, binlogs }) =>
+    binlogs.map((log) => ({ path: `${fieldID}/${logName(log)}`, size: Number(log.log_size) })),
+  );
+  return { kind: "insert", from, to, expect };
+}
+
+function deltaPrefix(segment: SegmentBackup, from: string, to: string): CopyPrefix {
+  const expect = segment.deltalogs.flatMap(({ binlogs }) =>
+    binlogs.map((log) => ({ path: logName(log), size: Number(log.log_size) })),
+  );
+  return { kind: "delta", from, to, expect };
+}
+
+/** The last part of a log's key; older backups leave the ID out of the record. */
+function logName(log: { log_path: string; log_id: bigint }): string {
+  return log.log_path === "" ? log.log_id.toString() : log.log_path.slice(log.log_path.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,68 @@
+import type { CopyReceipt } from "../../core/execution/copy-plan.ts";
+import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
+import { type BackupLayout, metaFileNames } from "../../core/format/layout.ts";
+import { type ManifestPart, manifestFileOf, manifestParts, printManifestIndex } from "../../core/format/manifest.ts";
+import type { MetaFiles } from "../../core/format/meta-files.ts";
+import type { BackupPlan } from "../../core/plan/backup.ts";
+import type { ObjectStore } from "../../ports/object-store.ts";
+
+/** Parts are up to 12 MB each: only so many are in memory at once. */
+const partConcurrency = 4;
+
+/**
+ * Writes the checksummed list of everything in a backup, its metas included: the parts first, the index last.
+ * @param created ISO 8601
+ */
+export async function writeManifest(
+  store: ObjectStore,
+  layout: BackupLayout,
+  plan: BackupPlan,
+  receipts: readonly CopyReceipt[],
+  metas: MetaFiles,
+  created: string,
+): Promise<void> {
+  const relative = (key: string) => key.slice(layout.root.length);
+  const printed = printParts(layout, plan, receipts);
+  const parts: ManifestPart[] = [];
+  // The writers share one generator: a part is printed when a writer is free for it.
+  const writer = async () => {
+    for (const { position, part, text } of printed) {
+      await store.putText(layout.root + part.key, text, { contentType: "application/jsonl" });
+      parts[position] = part;
+    }
+  };
+  await Promise.all(Array.from({ length: partConcurrency }, writer));
+  const index = printManifestIndex({
+    backupName: plan.backupName,
+    backupId: plan.backupId,
+    created: new Date(created).toISOString(),
+    pipelineVersion,
+    ...(plan.schedule && { schedule: plan.schedule }),
+    metas: metaFileNames.map((name) => manifestFileOf(relative(layout.meta[name]), metas[name])),
+    parts,
+  });
+  await store.putText(layout.manifest, index, { contentType: "application/json" });
+}
+
+function* printParts(
+  layout: BackupLayout,
+  plan: BackupPlan,
+  receipts: readonly CopyReceipt[],
+): Generator<{ position: number; part: ManifestPart; text: string }> {
+  const segments = Map.groupBy(
+    receipts.flatMap((receipt) => receipt.segments),
+    ({ collectionId }) => collectionId,
+  );
+  let position = 0;
+  for (const { description } of plan.collections) {
+    const logs = (segments.get(description.id) ?? []).flatMap(({ insertLogs, deltaLogs }) => [
+      ...insertLogs,
+      ...deltaLogs,
+    ]);
+    const keyOf = (part: number) => layout.manifestPart(description.id, part).slice(layout.root.length);
+    for (const printed of manifestParts(description.id, logs, layout.root, keyOf)) {
+      yield { position, ...printed };
+      position += 1;
+    }
+  }
+}

@@ -1,0 +1,250 @@
+import pLimit, { type LimitFunction } from "p-limit";
+import {
+  type CopiedLog,
+  type CopyBatch,
+  type CopyPrefix,
+  type CopyReceipt,
+  type CopySegment,
+  copyBatch,
+  copyReceipt,
+  type SegmentReceipt,
+} from "../../core/execution/copy-plan.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { CopySegmentsRequest, CopySegmentsResult } from "../../core/execution/messages.ts";
+import type { CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { cancelWatch } from "./cancel-watch.ts";
+import { findProblem, type ListedPrefix, relativePath, selectObjects } from "./check-segment.ts";
+import { listPrefixes } from "./list-prefixes.ts";
+
+/** Small objects are bound by the time of a request, large ones by the store's throughput: more at once makes those slower. */
+const smallObjectBytes = 8 * 2 ** 20;
+const smallObjectsInFlight = 32;
+const largeObjectsInFlight = 8;
+/** Enough to keep the objects' slots filled, few enough that a cancel mark is seen soon. */
+const segmentsInFlight = 16;
+
+/**
+ * Copies (or only verifies) the segments of one batch and leaves a receipt. Safe to run again: what lies at the destination already is
+ * skipped, and a batch whose receipt says `copied` is not looked at again. Transient faults of the stores are thrown, for the
+ * machine to retry; what the sources look like is the outcome.
+ * @returns `copied` only where every segment is; `source-changed` where at least one has another outcome (the receipt says which)
+ */
+export async function copySegments(
+  request: CopySegmentsRequest,
+  context: Pick<StepContext, "work" | "openStore" | "clock" | "log">,
+): Promise<CopySegmentsResult> {
+  const batch = await readBatch(request.batchKey, context.work);
+  const { receiptKey } = batch;
+  if ((await readOutcome(receiptKey, context.work)) === "copied") return { outcome: "copied", receiptKey };
+
+  const source = await context.openStore(batch.source);
+  const destination = await context.openStore(batch.destination);
+  const [listed, present] = await Promise.all([
+    listPrefixes(source, prefixesOf(batch, "from")),
+    listPrefixes(destination, prefixesOf(batch, "to")),
+  ]);
+  const copier = new BatchCopier(batch, { source, destination, listed, present });
+
+  const isCancelled = cancelWatch(context, batch.cancelKey);
+  const limit = pLimit(segmentsInFlight);
+  let stopped = false;
+  const settled = await Promise.allSettled(
+    batch.segments.map((segment) =>
+      limit(async () => {
+        if (stopped || (await isCancelled())) return undefined;
+        try {
+          return await copier.segment(segment, () => stopped);
+        } catch (error) {
+          stopped = true;
+          throw error;
+        }
+      }),
+    ),
+  );
+  // every copy has come to its end before a fault is thrown: none goes on behind the next attempt's back
+  const fault = settled.find((result) => result.status === "rejected");
+  if (fault !== undefined) throw fault.reason;
+  const segments = settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+
+  const receipt = copier.receipt(segments);
+  await context.work.putText(receiptKey, JSON.stringify(copyReceipt.parse(receipt)), {
+    contentType: "application/json",
+  });
+  context.log.info("batch done", {
+    batch: batch.batch,
+    outcome: receipt.outcome,
+    segments: segments.length,
+    objects: receipt.objects,
+    bytes: receipt.bytes,
+    skippedObjects: receipt.skippedObjects,
+  });
+  return { outcome: receipt.outcome, receiptKey };
+}
+
+/** What the stores hold for the prefixes of a batch, before anything is copied. */
+interface BatchStores {
+  readonly source: ObjectStore;
+  readonly destination: ObjectStore;
+  readonly listed: ReadonlyMap<string, readonly ObjectSummary[]>;
+  readonly present: ReadonlyMap<string, readonly ObjectSummary[]>;
+}
+
+/** The copies of one batch; they share the slots of objects in flight. */
+class BatchCopier {
+  readonly #small: LimitFunction = pLimit(smallObjectsInFlight);
+  readonly #large: LimitFunction = pLimit(largeObjectsInFlight);
+  readonly #batch: CopyBatch;
+  readonly #stores: BatchStores;
+  readonly #existing: ReadonlyMap<string, ObjectSummary>;
+  /** Every key that some segment of the batch is to have at the destination. */
+  readonly #targets: ReadonlySet<string>;
+  #skipped = 0;
+
+  constructor(batch: CopyBatch, stores: BatchStores) {
+    this.#batch = batch;
+    this.#stores = stores;
+    this.#existing = new Map([...stores.present.values()].flat().map((object) => [object.key, object]));
+    this.#targets = new Set(
+      batch.segments
+        .flatMap(({ prefixes }) => prefixes)
+        .filter(isCopied)
+        .flatMap((prefix) => this.#select(prefix).objects.map(({ key }) => targetKey(prefix, key))),
+    );
+  }
+
+  async segment(segment: CopySegment, isStopped: () => boolean): Promise<SegmentReceipt> {
+    const { collectionId, partitionId, segmentId } = segment;
+    const listed = segment.prefixes.map((prefix) => this.#select(prefix));
+    const problem = findProblem(segment, listed, this.#batch);
+    if (problem !== undefined) {
+      return { collectionId, partitionId, segmentId, ...problem, insertLogs: [], deltaLogs: [] };
+    }
+    try {
+      const copies = await Promise.all(listed.map((entry) => this.#prefix(entry, isStopped)));
+      const logsOf = (kind: CopyPrefix["kind"]) =>
+        copies.flatMap((logs, index) => (listed[index]?.prefix.kind === kind ? logs : []));
+      await this.#deleteLeftovers(segment);
+      return {
+        collectionId,
+        partitionId,
+        segmentId,
+        outcome: "copied",
+        insertLogs: logsOf("insert"),
+        deltaLogs: logsOf("delta"),
+      };
+    } catch (error) {
+      if (!(error instanceof PipelineError) || error.name !== "ObjectNotFound") throw error;
+      const problem = `segment ${segmentId}: ${error.message}`;
+      return {
+        collectionId,
+        partitionId,
+        segmentId,
+        outcome: "source-changed",
+        problem,
+        insertLogs: [],
+        deltaLogs: [],
+      };
+    }
+  }
+
+  receipt(segments: readonly SegmentReceipt[]): CopyReceipt {
+    const logs = segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]);
+    const allCopied = segments.every(({ outcome }) => outcome === "copied");
+    const cancelled = segments.length < this.#batch.segments.length;
+    return {
+      batch: this.#batch.batch,
+      outcome: cancelled ? "cancelled" : allCopied ? "copied" : "source-changed",
+      objects: logs.length,
+      bytes: logs.reduce((sum, { size }) => sum + size, 0),
+      skippedObjects: this.#skipped,
+      segments: [...segments],
+    };
+  }
+
+  #select(prefix: CopyPrefix): ListedPrefix {
+    return selectObjects(prefix, this.#stores.listed.get(prefix.from) ?? []);
+  }
+
+  async #prefix({ prefix, objects }: ListedPrefix, isStopped: () => boolean): Promise<CopiedLog[]> {
+    const { destination } = this.#stores;
+    if (!isCopied(prefix)) {
+      return objects.map(({ key, size, etag }) => ({ from: key, key, size, etag }));
+    }
+    let failed = false;
+    const settled = await Promise.allSettled(
+      objects.map((object) =>
+        (object.size < smallObjectBytes ? this.#small : this.#large)(async () => {
+          if (failed || isStopped()) return undefined;
+          try {
+            return await this.#object(destination, object, targetKey(prefix, object.key));
+          } catch (error) {
+            failed = true;
+            throw error;
+          }
+        }),
+      ),
+    );
+    const fault = settled.find((result) => result.status === "rejected");
+    if (fault !== undefined) throw fault.reason;
+    return settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+  }
+
+  async #object(destination: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedLog> {
+    const existing = this.#existing.get(key) ?? null;
+    const copied: CopiedObject = await destination.copyFrom(this.#stores.source, object, key, { existing });
+    if (copied.skipped) this.#skipped += 1;
+    const { size, etag, checksum } = copied;
+    return { from: object.key, key, size, etag, ...(checksum === undefined ? {} : { checksum }) };
+  }
+
+  /** Removes what an earlier attempt left below the segment's prefixes and nothing in this batch is to have there. */
+  async #deleteLeftovers(segment: CopySegment): Promise<void> {
+    const { destination, present } = this.#stores;
+    const leftovers = segment.prefixes
+      .filter(isCopied)
+      .flatMap(({ to }) => present.get(to) ?? [])
+      .map(({ key }) => key)
+      .filter((key) => !this.#targets.has(key));
+    if (leftovers.length > 0) await destination.deleteKeys(leftovers);
+  }
+}
+
+function targetKey(prefix: CopyPrefix, sourceKey: string): string {
+  return prefix.to + relativePath(prefix, sourceKey);
+}
+
+/** A prefix without a destination is only verified where it lies. */
+function isCopied(prefix: CopyPrefix): boolean {
+  return prefix.to !== "";
+}
+
+function prefixesOf(batch: CopyBatch, side: "from" | "to"): string[] {
+  return batch.segments.flatMap(({ prefixes }) => prefixes.map((prefix) => prefix[side])).filter((key) => key !== "");
+}
+
+async function readBatch(key: string, work: ObjectStore): Promise<CopyBatch> {
+  const parsed = copyBatch.safeParse(JSON.parse(await work.getText(key)));
+  const [issue] = parsed.error?.issues ?? [];
+  const problem = parsed.success ? findUnsafePrefix(parsed.data) : `${issue?.path.join(".")}: ${issue?.message}`;
+  if (parsed.success && problem === undefined) return parsed.data;
+  throw new PipelineError("InvalidInput", `${key} in ${work.label} is not a batch of segments: ${problem}`, {
+    details: { key },
+  });
+}
+
+/** What is left over below `to` is deleted: a prefix that is no directory of a segment would reach its neighbours. */
+function findUnsafePrefix({ segments }: CopyBatch): string | undefined {
+  const isDirectory = (prefix: string) => /[^/]\/$/.test(prefix);
+  const unsafe = segments
+    .flatMap(({ prefixes }) => prefixes)
+    .find((prefix) => !isDirectory(prefix.from) || (isCopied(prefix) && !isDirectory(prefix.to)));
+  return (
+    unsafe && `${JSON.stringify(unsafe.from)} and ${JSON.stringify(unsafe.to)} must each be a directory and end in /`
+  );
+}
+
+async function readOutcome(receiptKey: string, work: ObjectStore): Promise<CopyReceipt["outcome"] | undefined> {
+  if ((await work.head(receiptKey)) === undefined) return undefined;
+  return copyReceipt.safeParse(JSON.parse(await work.getText(receiptKey))).data?.outcome;
+}

@@ -1,0 +1,35 @@
+import type { RetentionInput, RetentionResult } from "../../core/deployment/events.ts";
+import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
+import type { EventPublisher } from "../../ports/event-publisher.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { pruneBackups } from "./prune-backups.ts";
+
+export interface ApplyRetentionRequest {
+  readonly input: RetentionInput;
+  /** ARN of the execution that made the backup which it follows. */
+  readonly execution: string;
+  /** When that started, ISO 8601. */
+  readonly startTime: string;
+}
+
+/** Prunes the backups of a schedule after one of them is complete, and announces what was done or why it failed. Throws what pruning does. */
+export async function applyRetention(
+  request: ApplyRetentionRequest,
+  context: Pick<StepContext, "environments" | "openStore" | "clock" | "log"> & { events: EventPublisher },
+): Promise<RetentionResult> {
+  const { input, execution, startTime } = request;
+  const about = { machine: "retention", execution, startTime, input } as const;
+  const result = await pruneBackups({ input, stateMachine: stateMachineOf(execution) }, context).catch(
+    async (error: unknown) => {
+      const [name, message] = error instanceof Error ? [error.name, error.message] : ["Error", String(error)];
+      const Cause = JSON.stringify({ errorType: name, errorMessage: `${name}: ${message}` });
+      // What it failed with counts more than that nobody could be told: an alarm watches the function's errors too.
+      await context.events
+        .publish("Retention Failed", { ...about, failure: { Error: name, Cause } })
+        .catch(() => context.log.warn("the failure of retention could not be announced"));
+      throw error;
+    },
+  );
+  await context.events.publish("Retention Applied", { ...about, result });
+  return result;
+}

@@ -1,0 +1,251 @@
+import pLimit from "p-limit";
+import type { Environment } from "../../core/environment/environment.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type {
+  ExecutionRef,
+  FinishRestoreResult,
+  RestoredCollection,
+  RestoreStepRequest,
+} from "../../core/execution/messages.ts";
+import { boundedResult } from "../../core/execution/restore-result.ts";
+import { workLayout } from "../../core/execution/work-layout.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
+import { type CollectionRecord, type ImportRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import type { Milvus } from "../../ports/milvus.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { releaseLease } from "../shared/lease.ts";
+import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+
+/** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
+const pollMilliseconds = 200;
+const closeWatchMilliseconds = 15_000;
+const longestWaitSeconds = 30;
+
+const collectionConcurrency = 8;
+
+/**
+ * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now),
+ * sets free aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
+ * Throws RowCountMismatch before anything gets its target name, and what Milvus throws.
+ */
+export async function finishRestore(request: RestoreStepRequest, context: StepContext): Promise<FinishRestoreResult> {
+  const { execution, input, attempt } = request;
+  const layout = workLayout("restore", execution.name);
+  const [plan, environment, done] = await Promise.all([
+    readWorkJson<RestorePlan>(context, layout.plan),
+    context.environments.get(input.environment),
+    readWorkJsonIfThere<FinishRestoreResult>(context, layout.result),
+  ]);
+  // An earlier run of this step ended while it cleaned up: the records it would need may be gone.
+  if (done) return finished(done, { plan, environment, execution }, context);
+
+  const milvus = await context.connectMilvus(environment);
+  const records = restoreWorkLayout(plan.restoreId);
+  const made = await readWorkJson<CollectionRecord[]>(context, records.collections);
+  const imports = (await readWorkJsonIfThere<ImportRecord[]>(context, records.imports)) ?? [];
+  const warnings = [...plan.warnings];
+  const finisher = new RestoreFinisher(milvus, made, imports);
+  for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
+  for (const collection of plan.collections) await finisher.giveTargetName(collection, plan.dropExisting);
+  // From here on Release says that the collections are in place.
+  await writeWorkJson(context, layout.progress, { phase: "loading" });
+  for (const collection of plan.collections) warnings.push(...(await finisher.createAliases(collection)));
+  if (attempt === 0) for (const collection of plan.collections) await finisher.startLoading(collection);
+
+  if (!(await waitForLoad(plan, finisher, context))) {
+    const waitSeconds = Math.min(longestWaitSeconds, 2 ** attempt);
+    return { outcome: "loading", backupName: plan.backupName, collections: [], warnings: [], waitSeconds };
+  }
+  const limit = pLimit(collectionConcurrency);
+  const collections = await Promise.all(
+    plan.collections.map((collection) => limit(() => finisher.describe(collection))),
+  );
+  const result = { outcome: "restored", backupName: plan.backupName, collections, warnings, waitSeconds: 0 } as const;
+  await writeWorkJson(context, layout.result, result);
+  return finished(result, { plan, environment, execution }, context);
+}
+
+async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context: StepContext): Promise<boolean> {
+  const deadline = context.clock.now().getTime() + closeWatchMilliseconds;
+  const limit = pLimit(collectionConcurrency);
+  let loading = plan.collections;
+  for (;;) {
+    const states = await Promise.all(loading.map((collection) => limit(() => finisher.isLoaded(collection))));
+    loading = loading.filter((_, index) => !states[index]);
+    if (loading.length === 0) return true;
+    if (context.clock.now().getTime() >= deadline) return false;
+    await context.clock.sleep(pollMilliseconds);
+  }
+}
+
+async function finished(
+  result: FinishRestoreResult,
+  { plan, environment, execution }: { plan: RestorePlan; environment: Environment; execution: ExecutionRef },
+  context: StepContext,
+): Promise<FinishRestoreResult> {
+  await cleanUp(plan, environment, context, execution.id);
+  return boundedResult(result, workLayout("restore", execution.name).result);
+}
+
+async function cleanUp(
+  plan: RestorePlan,
+  environment: Environment,
+  context: StepContext,
+  executionArn: string,
+): Promise<void> {
+  if (!environment.keepTempFiles) {
+    const store = await context.openStore({ environment: environment.name, side: "milvus" });
+    await store.deletePrefix(plan.stagingPrefix);
+  }
+  await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
+  await releaseLease(context, "restore", plan.leaseSubject, executionArn);
+}
+
+/** What is left to do for each collection; every part finds out by itself what an earlier run did already. */
+class RestoreFinisher {
+  readonly #milvus: Milvus;
+  readonly #made: readonly CollectionRecord[];
+  readonly #imports: ReadonlyMap<string, ImportRecord>;
+
+  constructor(milvus: Milvus, made: readonly CollectionRecord[], imports: readonly ImportRecord[]) {
+    this.#milvus = milvus;
+    this.#made = made;
+    this.#imports = new Map(imports.map((record) => [importKey(record.collectionId, record.task), record]));
+  }
+
+  /**
+   * Milvus must have imported exactly the rows of the backup, or with deletes no more than those, and hold what it imported.
+   * What stands under its target name was counted before it got it, and may have got rows since.
+   * @returns a warning where a collection that was there before (`skipCreate`) has got rows from elsewhere meanwhile
+   */
+  async checkRows(collection: PlannedRestore, first: boolean): Promise<string[]> {
+    const inPlace = isInPlace(collection);
+    if (inPlace ? !first : await this.#isRenamed(collection)) return [];
+    const record = this.#recordOf(collection);
+    const counted = (await this.#milvus.rowCount(collection.working)) - BigInt(record.rowsBefore);
+    const imported = sum(
+      collection.imports
+        .filter(({ kind }) => kind === "segments")
+        .map(({ task }) => this.#imports.get(importKey(record.id, task))?.rows ?? "0"),
+    );
+    const problem = rowsProblem(collection, imported, counted);
+    if (!problem) return [];
+    const message = `${qualifiedName(collection.target)}: ${problem.message}`;
+    if (problem.others && !collection.create) return [`${message}: others wrote into it meanwhile`];
+    throw new PipelineError(
+      "RowCountMismatch",
+      message + (inPlace ? "" : `. ${qualifiedName(collection.working)} does not get its target name`),
+    );
+  }
+
+  /** The commit of a restore: from here on the collection stands under its target name. */
+  async giveTargetName(collection: PlannedRestore, dropExisting: boolean): Promise<void> {
+    const { working, target } = collection;
+    if (isInPlace(collection) || (await this.#isRenamed(collection))) return;
+    if (dropExisting && (await this.#milvus.hasCollection(target))) await this.#milvus.dropCollection(target);
+    await this.#milvus.renameCollection(working, target.collection);
+  }
+
+  /** Sets aliases that are free; answers a warning for each that points elsewhere. */
+  async createAliases({ target, aliases }: PlannedRestore): Promise<string[]> {
+    const warnings: string[] = [];
+    const own = new Set((await this.#milvus.describeCollection(target)).aliases);
+    for (const alias of aliases.filter((candidate) => !own.has(candidate))) {
+      const holder = await this.#milvus.describeAlias(target.database, alias);
+      const notSet = `alias ${alias} of ${qualifiedName(target)} was not set`;
+      if (holder !== undefined) {
+        warnings.push(`${notSet}: it points to ${holder}. Move it with alterAlias if it should point here`);
+      } else if (await this.#milvus.hasCollection({ database: target.database, collection: alias })) {
+        warnings.push(`${notSet}: a collection has that name`);
+      } else await this.#milvus.createAlias(target, alias);
+    }
+    return warnings;
+  }
+
+  async startLoading({ target, load }: PlannedRestore): Promise<void> {
+    if (load === "none") return;
+    await this.#milvus.load(target, load === "all" ? undefined : load.partitions);
+  }
+
+  async isLoaded({ target, load }: PlannedRestore): Promise<boolean> {
+    if (load === "none") return true;
+    if (load === "all") return (await this.#milvus.loadingProgress(target)) >= 100;
+    const progress = await Promise.all(
+      load.partitions.map((partition) => this.#milvus.loadingProgress(target, partition)),
+    );
+    return progress.every((percent) => percent >= 100);
+  }
+
+  async describe(collection: PlannedRestore): Promise<RestoredCollection> {
+    const { source, target } = collection;
+    return {
+      from: qualifiedName(source),
+      to: qualifiedName(target),
+      id: this.#recordOf(collection).id,
+      rows: (await this.#milvus.rowCount(target)).toString(),
+      // As it is: a collection that was there before may be loaded without us.
+      loaded: (await this.#milvus.loadingProgress(target)) >= 100,
+    };
+  }
+
+  #recordOf(collection: PlannedRestore): CollectionRecord {
+    const record = recordOf(this.#made, collection);
+    if (!record) throw new Error(`no record of the collection made for ${qualifiedName(collection.target)}`);
+    return record;
+  }
+
+  /** By ID: where somebody dropped the working collection, what has the target name is another one. */
+  async #isRenamed(collection: PlannedRestore): Promise<boolean> {
+    const { working, target } = collection;
+    if (await this.#milvus.hasCollection(working)) return false;
+    const { id } = this.#recordOf(collection);
+    if ((await this.#milvus.hasCollection(target)) && (await this.#milvus.describeCollection(target)).id === id)
+      return true;
+    throw new PipelineError(
+      "MilvusFailed",
+      `${qualifiedName(working)} (for ${qualifiedName(target)}) is gone from Milvus at ${this.#milvus.address}: somebody dropped it. Start the same restore again, which makes it anew`,
+    );
+  }
+}
+
+/** Whether it never had another name: `skipCreate`, and Milvus before 2.2.9. */
+function isInPlace({ working, target }: PlannedRestore): boolean {
+  return qualifiedName(working) === qualifiedName(target);
+}
+
+/**
+ * What is wrong with the rows of a collection.
+ * @param imported rows the imports of its segments reported, net of deletes
+ * @param counted rows Milvus counts now, without those it had before
+ */
+function rowsProblem(
+  collection: PlannedRestore,
+  imported: bigint,
+  counted: bigint,
+): { message: string; others: boolean } | undefined {
+  const data = collection.imports.filter(({ kind }) => kind === "segments");
+  const inBackup = sum(data.map(({ rows }) => rows));
+  const hasDeletes = data.some((planned) => planned.hasDeletes);
+  const importedAll = hasDeletes ? imported <= inBackup : imported === inBackup;
+  // Compaction takes away rows that an L0 segment deletes, and rows past their time to live.
+  const shrinks = collection.imports.some(({ kind }) => kind === "l0") || expires(collection);
+  const holdsAll = shrinks ? counted <= imported : counted === imported;
+  if (importedAll && holdsAll) return undefined;
+  return {
+    message: `the backup holds ${inBackup} rows${hasDeletes ? " (some deleted)" : ""}, its imports reported ${imported}, and Milvus counts ${counted}`,
+    others: importedAll,
+  };
+}
+
+function expires({ create }: PlannedRestore): boolean {
+  return create?.properties.some(({ key, value }) => key === "collection.ttl.seconds" && Number(value) > 0) ?? false;
+}
+
+function importKey(collectionId: string, task: number): string {
+  return `${collectionId} ${task}`;
+}
+
+function sum(values: readonly string[]): bigint {
+  return values.reduce((total, value) => total + BigInt(value), 0n);
+}

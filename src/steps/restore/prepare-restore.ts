@@ -1,0 +1,270 @@
+import type { Environment } from "../../core/environment/environment.ts";
+import { sameBucket } from "../../core/environment/storage-identity.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { shortList } from "../../core/execution/short-list.ts";
+import { workLayout } from "../../core/execution/work-layout.ts";
+import { backupLayout, stagingLayout } from "../../core/format/layout.ts";
+import type { BackupInfo } from "../../core/format/meta.ts";
+import { defaultDatabase, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
+import { sameSchema, unsupportedBy } from "../../core/milvus/schema-checks.ts";
+import { toCollectionSchema } from "../../core/milvus/schema-mapping.ts";
+import { features, restorableInto } from "../../core/milvus/version.ts";
+import { planDatabases, plannedWorkingName, planRestore, type RestorePlan } from "../../core/plan/restore.ts";
+import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
+import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import type { Milvus } from "../../ports/milvus.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { getBackup } from "../catalog/get-backup.ts";
+import { writeHeld } from "../shared/held.ts";
+import { acquireLease } from "../shared/lease.ts";
+import { checkEverySelectorFinds, listDatabases } from "../shared/select-collections.ts";
+import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+import { discardRestore } from "./discard-restore.ts";
+
+/**
+ * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
+ * what to stage, and writes plan and batches into the work bucket.
+ * Throws InvalidInput, BackupNotFound, CorruptBackup, CollectionNotFound, TargetExists, SchemaMismatch, UnsupportedByTarget,
+ * AlreadyRunning and what environments, stores and Milvus throw.
+ */
+export async function prepareRestore(request: RestoreStepRequest, context: StepContext): Promise<PrepareRestoreResult> {
+  const { execution, input } = request;
+  checkOptions(input);
+  const [environment, from] = await Promise.all([
+    context.environments.get(input.environment),
+    context.environments.get(input.from ?? input.environment),
+  ]);
+  const [backupStore, milvusStore, milvus] = await Promise.all([
+    context.openStore({ environment: from.name, side: "backup" }),
+    context.openStore({ environment: environment.name, side: "milvus" }),
+    context.connectMilvus(environment),
+  ]);
+  // no more than the backup itself: a grant in another account may reach no further
+  const { root } = backupLayout(from.backupStorage.rootPath, input.backupName);
+  await Promise.all([backupStore.checkAccess(root), milvusStore.checkAccess()]);
+
+  const { backup, warnings } = await getBackup(backupStore, from.backupStorage.rootPath, input.backupName);
+  const names = nameCollections(backup, input, backupStore.label);
+  const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
+  const leaseSubject = `${milvus.address} ${restoreId}`;
+  const version = await milvus.version();
+  if (!input.discard) {
+    const made = await readWorkJsonIfThere<CollectionRecord[]>(context, restoreWorkLayout(restoreId).collections);
+    await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
+  }
+  const layout = workLayout("restore", execution.name);
+  await writeHeld(context, layout, { leaseSubject });
+  await acquireLease(context, "restore", leaseSubject, execution.id);
+
+  const plan = planWhole(backup, names, { restoreId, leaseSubject, version, environment, from, input, warnings });
+  await writeWorkJson(context, layout.plan, plan.plan);
+  const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
+    source: { environment: from.name, side: "backup" },
+    destination: { environment: environment.name, side: "milvus" },
+    checkLogCounts: false,
+  });
+  const result = { backupName: input.backupName, collections: names.length, ...copies };
+  if (input.discard) {
+    await discardRestore(plan.plan, milvus, milvusStore, context, execution.id);
+    return { outcome: "discarded", ...result };
+  }
+  context.log.info("restore planned", { restoreId, imports: plan.plan.totals.imports, ...result });
+  return { outcome: "planned", ...result };
+}
+
+function checkOptions(input: RestoreInput): void {
+  if (input.dropExisting && input.skipCreate) {
+    throw new PipelineError(
+      "InvalidInput",
+      "dropExisting and skipCreate exclude each other: one replaces the target collection, the other imports into it",
+      { details: { key: "skipCreate" } },
+    );
+  }
+  if (input.metadataOnly && input.skipCreate) {
+    throw new PipelineError(
+      "InvalidInput",
+      "metadataOnly and skipCreate exclude each other: together they leave nothing to restore",
+      { details: { key: "metadataOnly" } },
+    );
+  }
+}
+
+function nameCollections(backup: BackupInfo, input: RestoreInput, where: string): RestoreName[] {
+  const inBackup = backup.collection_backups.map(({ db_name, collection_name }) => ({
+    database: db_name || defaultDatabase,
+    collection: collection_name,
+  }));
+  const selectors = (input.collections ?? []).map(parseCollectionSelector);
+  checkEverySelectorFinds(selectors, inBackup, `in backup ${input.backupName} (${where})`);
+  return nameRestoredCollections(inBackup, input);
+}
+
+interface TargetCheck {
+  readonly restoreId: string;
+  readonly version: string;
+  readonly backup: BackupInfo;
+  readonly names: readonly RestoreName[];
+  readonly input: RestoreInput;
+  readonly made: readonly CollectionRecord[];
+}
+
+/** Everything about the target that speaks against the restore, before anything is made there. */
+async function checkTarget(milvus: Milvus, check: TargetCheck): Promise<void> {
+  const { version, backup, names, input } = check;
+  const tooNew = restorableInto(backup.milvus_version, version);
+  if (tooNew) throw new PipelineError("UnsupportedByTarget", tooNew);
+  const unsupported = names.flatMap(({ source, target }) =>
+    unsupportedBy(version, collectionOf(backup, source), target).map((what) => `${qualifiedName(source)}: ${what}`),
+  );
+  if (unsupported.length > 0) {
+    throw new PipelineError(
+      "UnsupportedByTarget",
+      `Milvus ${version} at ${milvus.address} does not know: ${shortList(unsupported, { separator: "; " })}`,
+    );
+  }
+
+  const databases = new Set(await listDatabases(milvus, version));
+  const existing: string[] = [];
+  for (const { source, target } of names) {
+    const exists = databases.has(target.database) && (await milvus.hasCollection(target));
+    if (exists) await checkNoAlias(milvus, target);
+    if (exists && !(await isOurs(milvus, target, check))) existing.push(qualifiedName(target));
+    if (input.skipCreate) await checkSameSchema(milvus, backup, source, target, exists);
+  }
+  if (existing.length === 0 || input.skipCreate) return;
+  const exist = `${shortList(existing)} exist${existing.length === 1 ? "s" : ""} already in Milvus at ${milvus.address}`;
+  if (!input.dropExisting) {
+    throw new PipelineError(
+      "TargetExists",
+      `${exist}: choose a suffix (-s) or a rename (-r), or replace with dropExisting (--drop-existing)`,
+      { details: { key: "suffix" } },
+    );
+  }
+  if (!features(version).rename) {
+    throw new PipelineError(
+      "UnsupportedByTarget",
+      `${exist}: Milvus ${version} cannot rename collections, so dropExisting could not keep the old one until the new one is complete. Drop it yourself, or choose a suffix`,
+      { details: { key: "dropExisting" } },
+    );
+  }
+}
+
+/** Milvus answers for an alias as for its collection, and neither drops a collection by its alias nor gives another its name. */
+async function checkNoAlias(milvus: Milvus, target: RestoreName["target"]): Promise<void> {
+  const holder = await milvus.describeAlias(target.database, target.collection);
+  if (holder === undefined || holder === target.collection) return;
+  throw new PipelineError(
+    "TargetExists",
+    `${qualifiedName(target)} is an alias of collection ${holder} in Milvus at ${milvus.address}: choose another name with a suffix (-s) or a rename (-r), or drop the alias`,
+    { details: { key: "suffix" } },
+  );
+}
+
+/** Whether a failed run of this very restore made the collection, and got as far as its target name. */
+async function isOurs(
+  milvus: Milvus,
+  target: RestoreName["target"],
+  { made, restoreId, version, input }: TargetCheck,
+): Promise<boolean> {
+  const options = { skipCreate: input.skipCreate ?? false };
+  const record = recordOf(made, { target, working: plannedWorkingName(target, { restoreId, version, options }) });
+  return record !== undefined && (await milvus.describeCollection(target)).id === record.id;
+}
+
+async function checkSameSchema(
+  milvus: Milvus,
+  backup: BackupInfo,
+  source: RestoreName["source"],
+  target: RestoreName["target"],
+  exists: boolean,
+): Promise<void> {
+  if (!exists) {
+    throw new PipelineError(
+      "CollectionNotFound",
+      `skipCreate: there is no collection ${qualifiedName(target)} in Milvus at ${milvus.address} to import into`,
+      { details: { key: "skipCreate" } },
+    );
+  }
+  const { schema } = await milvus.describeCollection(target);
+  const differences = sameSchema(collectionOf(backup, source).schema, toCollectionSchema(schema));
+  if (differences.length > 0) {
+    throw new PipelineError(
+      "SchemaMismatch",
+      `skipCreate: ${qualifiedName(target)} has another schema than the backup's ${qualifiedName(source)}: ${shortList(differences, { separator: "; " })}`,
+      { details: { key: "skipCreate" } },
+    );
+  }
+}
+
+function collectionOf(backup: BackupInfo, name: RestoreName["source"]) {
+  const found = backup.collection_backups.find(
+    ({ db_name, collection_name }) =>
+      (db_name || defaultDatabase) === name.database && collection_name === name.collection,
+  );
+  if (!found) throw new Error(`${qualifiedName(name)} was selected but is not in the backup`);
+  return found;
+}
+
+function planWhole(
+  backup: BackupInfo,
+  names: readonly RestoreName[],
+  context: {
+    restoreId: string;
+    leaseSubject: string;
+    version: string;
+    environment: Environment;
+    from: Environment;
+    input: RestoreInput;
+    warnings: readonly string[];
+  },
+): { plan: RestorePlan; segments: ReturnType<typeof planRestore>["segments"][number][] } {
+  const { restoreId, environment, from, input } = context;
+  const staging = stagingLayout(restoreId);
+  const segments: ReturnType<typeof planRestore>["segments"][number][] = [];
+  const collections: RestorePlan["collections"][number][] = [];
+  const warnings = [...context.warnings];
+  let firstTask = 0;
+  for (const name of names) {
+    const planned = planRestore(collectionOf(backup, name.source), name, {
+      restoreId,
+      version: context.version,
+      backup: backupLayout(from.backupStorage.rootPath, input.backupName),
+      staging,
+      inPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
+      firstTask,
+      options: {
+        skipCreate: input.skipCreate ?? false,
+        metadataOnly: input.metadataOnly ?? false,
+        indexes: input.indexes ?? true,
+        load: input.load ?? true,
+      },
+    });
+    collections.push(planned.restore);
+    for (const segment of planned.segments) segments.push(segment);
+    warnings.push(...planned.warnings);
+    firstTask += planned.restore.imports.length;
+  }
+  const imports = collections.flatMap((collection) => collection.imports);
+  return {
+    segments,
+    plan: {
+      restoreId,
+      leaseSubject: context.leaseSubject,
+      backupName: input.backupName,
+      backupId: backup.id,
+      dropExisting: input.dropExisting ?? false,
+      databases: planDatabases(backup, names),
+      collections,
+      stagingPrefix: staging.root,
+      warnings,
+      totals: {
+        collections: collections.length,
+        segments: segments.length,
+        bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+        rows: imports.reduce((sum, { rows }) => sum + BigInt(rows), 0n).toString(),
+        imports: imports.length,
+      },
+    },
+  };
+}

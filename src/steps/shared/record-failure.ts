@@ -1,0 +1,17 @@
+import type { CaughtFailure } from "../../core/execution/messages.ts";
+import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { writeWorkJson } from "./work-files.ts";
+
+/** Asks copies that are still running to stop, and keeps why the execution failed where its other files are. */
+export async function recordFailure(
+  context: StepContext,
+  layout: ReturnType<typeof workLayout>,
+  failure: CaughtFailure,
+): Promise<void> {
+  await Promise.all([
+    context.work.putText(layout.cancel, "the execution failed\n"),
+    writeWorkJson(context, layout.failure, { error: failure.Error, cause: failure.Cause, at: context.clock.now() }),
+  ]);
+  context.log.warn("execution failed", { error: failure.Error });
+}

@@ -1,0 +1,128 @@
+import type { Environment } from "../../core/environment/environment.ts";
+import { sameBucket } from "../../core/environment/storage-identity.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { workLayout } from "../../core/execution/work-layout.ts";
+import { type BackupLayout, backupLayout } from "../../core/format/layout.ts";
+import { manifestFileOf } from "../../core/format/manifest.ts";
+import type { BackupInfo } from "../../core/format/meta.ts";
+import { parseFullMeta } from "../../core/format/meta-files.ts";
+import { checkBackupName } from "../../core/milvus/names.ts";
+import { planTransfer, type TransferPlan } from "../../core/plan/transfer.ts";
+import type { ObjectStore } from "../../ports/object-store.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { readMeta } from "../catalog/get-backup.ts";
+import { backupLeaseSubject } from "../shared/backup-lease.ts";
+import { writeHeld } from "../shared/held.ts";
+import { acquireLease } from "../shared/lease.ts";
+import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+
+/**
+ * First step of a transfer: reads the backup's commit record, checks both stores, and writes the plan and the copy batches. Where
+ * the destination holds this very backup already, its objects are only verified, and what is missing is copied again.
+ * Throws InvalidInput, BackupNotFound, CorruptBackup, BackupExists, AlreadyRunning and what environments and stores throw.
+ */
+export async function prepareTransfer(
+  request: TransferStepRequest,
+  context: StepContext,
+): Promise<PrepareTransferResult> {
+  const { execution, input } = request;
+  const backupName = checkBackupName(input.backupName);
+  const [from, to] = await Promise.all([context.environments.get(input.from), context.environments.get(input.to)]);
+  checkDistinct(from, to);
+  const fromLayout = backupLayout(from.backupStorage.rootPath, backupName);
+  const toLayout = backupLayout(to.backupStorage.rootPath, backupName);
+  const [source, destination] = await Promise.all([
+    openBackupStore(context, from, fromLayout),
+    openBackupStore(context, to, toLayout),
+  ]);
+  const { backup, text, warnings } = await readCommitted(source, fromLayout, backupName);
+  const alreadyThere = await holdsBackup(destination, toLayout, backupName, text);
+  const layout = workLayout("transfer", execution.name);
+  const leaseSubject = backupLeaseSubject(destination, to, backupName);
+  await writeHeld(context, layout, { leaseSubject });
+  await acquireLease(context, "backup", leaseSubject, execution.id);
+
+  const segments = planTransfer(backup, fromLayout, toLayout);
+  const plan: TransferPlan = {
+    backupName,
+    fullMetaSha256: manifestFileOf(fromLayout.meta.full_meta, text).sha256,
+    alreadyThere,
+    warnings,
+    totals: {
+      collections: backup.collection_backups.length,
+      segments: segments.length,
+      bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+    },
+  };
+  await writeWorkJson(context, layout.plan, plan);
+  const copies = await writeCopyBatches(context, layout, 0, segments, {
+    source: { environment: from.name, side: "backup" },
+    destination: { environment: to.name, side: "backup" },
+    checkLogCounts: false,
+  });
+  const outcome = alreadyThere ? "already-there" : "planned";
+  context.log.info("transfer planned", { backupName, outcome, from: source.label, to: destination.label, ...copies });
+  return { outcome, backupName, collections: plan.totals.collections, ...copies };
+}
+
+function checkDistinct(from: Environment, to: Environment): void {
+  const onePlace =
+    sameBucket(from.backupStorage, to.backupStorage) && from.backupStorage.rootPath === to.backupStorage.rootPath;
+  if (!onePlace) return;
+  const { bucket, rootPath } = to.backupStorage;
+  throw new PipelineError(
+    "InvalidInput",
+    `environments ${from.name} and ${to.name} keep their backups in one place (${bucket}/${rootPath}): there is nothing to transfer, ${to.name} can restore the backup as it lies there`,
+    { details: { key: "to" } },
+  );
+}
+
+/** Asks for no more than the backup itself: a grant in another account may reach no further. */
+async function openBackupStore(
+  context: StepContext,
+  { name }: Environment,
+  layout: BackupLayout,
+): Promise<ObjectStore> {
+  const store = await context.openStore({ environment: name, side: "backup" });
+  await store.checkAccess(layout.root);
+  return store;
+}
+
+/** Only `full_meta.json` says that a backup is whole: without it nothing is transferred. */
+async function readCommitted(
+  source: ObjectStore,
+  layout: BackupLayout,
+  backupName: string,
+): Promise<{ backup: BackupInfo; text: string; warnings: readonly string[] }> {
+  const text = await readMeta(source, layout.meta.full_meta);
+  if (text !== undefined) {
+    const { value, warnings } = parseFullMeta(text);
+    return { backup: value, text, warnings };
+  }
+  const leftovers = (await source.listDirectories(layout.root)).length > 0;
+  const hint = leftovers
+    ? "what lies there has no full_meta.json: it is being written, or its writing failed; create it again first"
+    : "milvus-backup list shows what is there";
+  throw new PipelineError(
+    "BackupNotFound",
+    `there is no backup ${backupName} in ${source.label} under ${layout.root} (${hint})`,
+    { details: { backupName } },
+  );
+}
+
+/** Throws BackupExists where the destination holds another backup of that name. */
+async function holdsBackup(
+  destination: ObjectStore,
+  layout: BackupLayout,
+  backupName: string,
+  text: string,
+): Promise<boolean> {
+  const present = await readMeta(destination, layout.meta.full_meta);
+  if (present === undefined || present === text) return present !== undefined;
+  throw new PipelineError(
+    "BackupExists",
+    `another backup ${backupName}, with other content, exists in ${destination.label} under ${layout.root}; delete it there first, or create the backup under another name`,
+    { details: { key: "backupName" } },
+  );
+}

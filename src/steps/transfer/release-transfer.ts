@@ -1,0 +1,33 @@
+import { releasedFailure } from "../../core/execution/failure.ts";
+import type { CaughtFailure, ReleaseResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { workLayout } from "../../core/execution/work-layout.ts";
+import type { TransferPlan } from "../../core/plan/transfer.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { readHeld } from "../shared/held.ts";
+import { releaseLease } from "../shared/lease.ts";
+import { recordFailure } from "../shared/record-failure.ts";
+import { readWorkJsonIfThere } from "../shared/work-files.ts";
+
+/**
+ * What every failed transfer ends in: stops copies still running, gives the name at the destination free and records why. What was
+ * copied stays, without `full_meta.json`: it is no backup, and the same command goes on from there.
+ */
+export async function releaseTransfer(
+  request: TransferStepRequest & { failure: CaughtFailure },
+  context: StepContext,
+): Promise<ReleaseResult> {
+  const { execution, input, failure } = request;
+  const layout = workLayout("transfer", execution.name);
+  await recordFailure(context, layout, failure);
+  const held = await readHeld(context, layout);
+  if (!held) return releasedFailure(failure, "");
+
+  await releaseLease(context, "backup", held.leaseSubject, execution.id);
+  const plan = await readWorkJsonIfThere<TransferPlan>(context, layout.plan);
+  return releasedFailure(
+    failure,
+    !plan || plan.alreadyThere || plan.totals.segments === 0
+      ? ""
+      : `segments already copied to ${input.to} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup --environment ${input.to} delete -n ${plan.backupName} --incomplete" removes them`,
+  );
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parsePipelineYaml } from "../../../../src/core/deployment/yaml.ts";
+
+const parse = (text: string) => parsePipelineYaml(text, "pipeline.yaml");
+
+/** What parsing fails with: one line for each problem. */
+function problemsOf(text: string): string[] {
+  try {
+    parse(text);
+  } catch (error) {
+    expect(error).toMatchObject({ name: "InvalidInput" });
+    return error instanceof Error ? error.message.split("\n") : [];
+  }
+  return [];
+}
+
+const schedule = (lines: string) => `environments: { prod: , dr: }
+schedules:
+  - name: nightly
+    environment: prod
+    expression: rate(1 day)
+${lines}`;
+
+describe("parsePipelineYaml", () => {
+  it("reads the example", () => {
+    const example = parse(readFileSync(new URL("../../../../examples/pipeline.yaml", import.meta.url), "utf8"));
+
+    expect(example.schedules).toMatchObject([
+      { name: "nightly", timeZone: "Europe/Berlin", enabled: true, alarmAfter: 26 * 3600 },
+      { name: "hourly", timeZone: "UTC", keep: { last: 24 } },
+    ]);
+    expect(example.restoreTriggers.map(({ name, account, backups }) => [name, account, backups])).toEqual([
+      ["standby", undefined, "nightly_*"],
+      ["partner", "444455556666", "*"],
+    ]);
+  });
+
+  it.each(["", "# nothing yet\n", "environments:\n  prod:\n"])("takes %j: everything is optional", (text) => {
+    expect(parse(text)).toMatchObject({ schedules: [], restoreTriggers: [] });
+  });
+
+  it("names an unknown key with file, line and the accepted keys, wherever it stands", () => {
+    expect(problemsOf(schedule("    keep: { last: 1 }\n    colections: [a]\nalarm: {}\n"))).toEqual([
+      "pipeline.yaml:7: schedules[0].colections is not a known key; accepted: name, environment, expression, timeZone, collections, strategy, enabled, keep, alarmAfter",
+      "pipeline.yaml:8: alarm is not a known key; accepted: stack, retentionDays, environments, schedules, restoreTriggers, network, workBucketKeyArn, alarms",
+    ]);
+    expect(problemsOf("environments:\n  prod:\n    bucket: b\n")).toEqual([
+      "pipeline.yaml:3: environments.prod.bucket is not a known key; accepted: description, dataBuckets, roleArns, kmsKeyArns",
+    ]);
+  });
+
+  it.each([
+    ["    keep: { last: 0 }", /^pipeline.yaml:6: schedules\[0\].keep.last: .*>=1/],
+    ["    keep: { daily: -3 }", /^pipeline.yaml:6: schedules\[0\].keep.daily: /],
+    ["    keep: { weekly: 1.5 }", /^pipeline.yaml:6: schedules\[0\].keep.weekly: expected int/],
+    ["    keep: {}", /^pipeline.yaml:6: schedules\[0\].keep: must name at least one of last, daily, weekly, monthly/],
+    ["    timeZone: Mars/Base", /^pipeline.yaml:6: schedules\[0\].timeZone: "Mars\/Base" is no time zone/],
+    ["    alarmAfter: soon", /^pipeline.yaml:6: schedules\[0\].alarmAfter: "soon" is no time from 1m to 7d/],
+    ["    alarmAfter: 8d", /alarmAfter: "8d" is no time/],
+    ["    alarmAfter: 1501m", /alarmAfter: "1501m" is more than a day: use whole hours/],
+    ["    alarmAfter: 26h", /^pipeline.yaml:6: schedules\[0\].alarmAfter: needs the section alarms/],
+    ["    collections: [a-b]", /^pipeline.yaml:6: schedules\[0\].collections\[0\]: .*"a-b" is not valid/],
+    ["    strategy: fast", /^pipeline.yaml:6: schedules\[0\].strategy: /],
+  ])("refuses %j of a schedule", (line, message) => {
+    expect(problemsOf(schedule(`${line}\n`))).toEqual([expect.stringMatching(message)]);
+  });
+
+  it("refuses two schedules, or two triggers, of one name", () => {
+    const second = "  - { name: nightly, environment: dr, expression: rate(2 days) }\n";
+    const trigger = "  - { name: standby, bucket: backups, environment: dr }\n";
+
+    expect(problemsOf(schedule(second))).toEqual([
+      "pipeline.yaml:6: schedules[1].name: nightly is there twice (as schedules[0] too)",
+    ]);
+    expect(problemsOf(`environments: { dr: }\nrestoreTriggers:\n${trigger}${trigger}`)).toEqual([
+      "pipeline.yaml:4: restoreTriggers[1].name: standby is there twice (as restoreTriggers[0] too)",
+    ]);
+  });
+
+  it("refuses environments that are not declared, and names those that are", () => {
+    const text = `environments: { dr: }
+restoreTriggers:
+  - name: standby
+    bucket: backups
+    environment: d
+    from: prod
+`;
+
+    expect(problemsOf(text)).toEqual([
+      "pipeline.yaml:5: restoreTriggers[0].environment: names d, which is not under environments; declared are: dr",
+      "pipeline.yaml:6: restoreTriggers[0].from: names prod, which is not under environments; declared are: dr",
+    ]);
+  });
+
+  it("refuses a trigger that both replaces a collection and imports into it", () => {
+    const trigger = "{ name: t, bucket: backups, environment: dr, dropExisting: true, skipCreate: true }";
+
+    expect(problemsOf(`environments: { dr: }\nrestoreTriggers: [${trigger}]\n`)).toEqual([
+      expect.stringContaining("restoreTriggers[0].skipCreate: excludes dropExisting"),
+    ]);
+  });
+
+  it.each([
+    ["network: { vpcId: vpc-1, subnetIds: [subnet-0a1b2c3d] }", "network.vpcId: is no ID that begins with vpc-"],
+    ["network: { vpcId: vpc-0a1b2c3d, subnetIds: [] }", "network.subnetIds: "],
+    ["workBucketKeyArn: alias/key", "workBucketKeyArn: is no ARN of kms"],
+    ["alarms: { emails: [nobody] }", "alarms.emails[0]: is no e-mail address"],
+    ["environments: { 'a/b': }", "environments.a/b: "],
+    ["- a", "expected object"],
+    ["environments: {", "is not valid YAML: "],
+    ["stack: a\nstack: b", "is not valid YAML: "],
+  ])("refuses %j with its line", (text, message) => {
+    expect(problemsOf(text)).toEqual([expect.stringMatching(/^pipeline\.yaml:\d+: /)]);
+    expect(problemsOf(text)[0]).toContain(message);
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import type { Environment } from "../../../../src/core/environment/environment.ts";
+import { parseStoredEnvironment, redact, serializeEnvironment } from "../../../../src/core/environment/json.ts";
+import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
+
+function environment(): Environment {
+  const yaml = [
+    "milvus:",
+    "  user: root",
+    "  password: milvus-secret",
+    "  tlsMode: 2",
+    "  caCertPath: ca",
+    "  mtlsCertPath: cert",
+    "  mtlsKeyPath: key-secret",
+    "minio:",
+    "  accessKeyID: AKIAEXAMPLE1",
+    "  secretAccessKey: store-secret",
+    "  token: token-secret",
+    "  backupRoleArn: arn:aws:iam::111122223333:role/backups",
+    "  backupExternalId: external-secret",
+  ].join("\n");
+  return parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml", readFile: (path) => `PEM ${path}` });
+}
+
+describe("the stored environment", () => {
+  test("comes back as it was", () => {
+    expect(parseStoredEnvironment(serializeEnvironment(environment()), "prod")).toEqual(environment());
+  });
+
+  test("is the same text however the keys are ordered", () => {
+    const { name, ...rest } = environment();
+    expect(serializeEnvironment({ ...rest, name })).toBe(serializeEnvironment(environment()));
+  });
+
+  test("one that was changed by hand is refused with the key, without its content", () => {
+    const text = serializeEnvironment(environment()).replace('"port":19530', '"port":"store-secret"');
+
+    expect(() => parseStoredEnvironment(text, "prod")).toThrowError(
+      expect.objectContaining({
+        name: "InvalidEnvironment",
+        message: expect.stringMatching(/^(?!.*store-secret).*prod is not valid at milvus\.port/),
+      }),
+    );
+  });
+
+  test("one that is no JSON is refused", () => {
+    expect(() => parseStoredEnvironment("AKIA store-secret", "prod")).toThrowError(
+      expect.objectContaining({ name: "InvalidEnvironment", message: expect.not.stringContaining("secret") }),
+    );
+  });
+});
+
+describe("showing an environment", () => {
+  test("hides every secret, and says which key is used by its end", () => {
+    const shown = redact(environment());
+
+    expect(JSON.stringify(shown)).not.toMatch(/-secret/);
+    expect(shown.storage.credentials).toEqual({
+      kind: "static",
+      accessKeyId: "***PLE1",
+      secretAccessKey: "***",
+      token: "***",
+    });
+    expect(shown.milvus).toMatchObject({ user: "root", password: "***", mtlsKey: "***", caCert: "PEM ca" });
+    expect(shown.backupStorage.credentials).toMatchObject({ roleArn: "arn:aws:iam::111122223333:role/backups" });
+  });
+
+  test("leaves what is empty empty", () => {
+    const shown = redact(parseEnvironment("", { name: "prod", fileName: "backup.yaml" }));
+
+    expect(shown.milvus.password).toBe("");
+    expect(shown.storage.credentials).toMatchObject({ token: "" });
+  });
+});

@@ -1,0 +1,11 @@
+import { expect, test } from "vitest";
+import { parseWorkJson } from "../../../../src/core/execution/work-json.ts";
+
+test("a file that is cut off is named", () => {
+  expect(() => parseWorkJson('{"a":', "executions/backup/x/plan.json")).toThrow(
+    expect.objectContaining({
+      name: "StoreFailed",
+      message: expect.stringContaining("executions/backup/x/plan.json in the work bucket is not valid JSON"),
+    }),
+  );
+});

@@ -1,0 +1,128 @@
+import { describe, expect, it } from "vitest";
+import type { CopiedLog } from "../../../../src/core/execution/copy-plan.ts";
+import {
+  compareWithManifest,
+  manifestFileOf,
+  manifestPartObjects,
+  manifestParts,
+  parseManifestIndex,
+  parseManifestPart,
+  printManifestIndex,
+  verifyManifestFile,
+} from "../../../../src/core/format/manifest.ts";
+
+const root = "backup/b/";
+const log = (id: number, size = 10): CopiedLog => ({
+  from: `files/insert_log/1/2/3/100/${id}`,
+  key: `${root}binlogs/insert_log/1/2/3/3/100/${id}`,
+  size,
+  etag: `e${id}`,
+});
+const keyOf = (part: number) => `manifest/1-${part}.jsonl`;
+const corrupt = (pattern: RegExp) =>
+  expect.objectContaining({ name: "CorruptBackup", message: expect.stringMatching(pattern) });
+
+describe("manifestParts", () => {
+  it("lists objects relative to the backup, with their checksums, and reads back", () => {
+    // act
+    const [only, ...others] = manifestParts("1", [log(5), { ...log(6, 20), checksum: "md5:9e10" }], root, keyOf);
+
+    // assess
+    expect(others).toEqual([]);
+    expect(only?.part).toMatchObject({ collectionId: "1", key: "manifest/1-0.jsonl", objects: 2, bytes: 30 });
+    expect(only && parseManifestPart(only.text, only.part)).toEqual([
+      { key: "binlogs/insert_log/1/2/3/3/100/5", size: 10, etag: "e5" },
+      { key: "binlogs/insert_log/1/2/3/3/100/6", size: 20, etag: "e6", checksum: "md5:9e10" },
+    ]);
+  });
+
+  it("splits a large collection so that no file grows beyond its limit", () => {
+    // prepare
+    function* logs() {
+      for (let id = 0; id < manifestPartObjects + 1; id += 1) yield log(id);
+    }
+
+    // act
+    const parts = [...manifestParts("1", logs(), root, keyOf)];
+
+    // assess
+    expect(parts.map(({ part }) => [part.key, part.objects])).toEqual([
+      ["manifest/1-0.jsonl", manifestPartObjects],
+      ["manifest/1-1.jsonl", 1],
+    ]);
+  });
+
+  it("gives the same text for the same logs", () => {
+    const print = () => [...manifestParts("1", [log(5), log(6)], root, keyOf)];
+    expect(print()).toEqual(print());
+  });
+
+  it("has no part for a collection without data", () => {
+    expect([...manifestParts("1", [], root, keyOf)]).toEqual([]);
+  });
+});
+
+describe("the index", () => {
+  const parts = [...manifestParts("1", [log(5), log(6, 20)], root, keyOf)];
+  const printed = printManifestIndex({
+    backupName: "b",
+    backupId: "id",
+    created: "2026-11-21T11:03:07.000Z",
+    pipelineVersion: "0.1.0",
+    metas: [manifestFileOf("meta/full_meta.json", '{"name":"b"}')],
+    parts: parts.map(({ part }) => part),
+  });
+
+  it("adds up its parts and reads back", () => {
+    expect(parseManifestIndex(printed, "m.json")).toMatchObject({
+      version: 1,
+      objects: 2,
+      bytes: 30,
+      parts: [{ objects: 2 }],
+    });
+  });
+
+  it.each([
+    ["cut off", printed.slice(0, 100)],
+    ["of another version", printed.replace('"version": 1', '"version": 2')],
+    ["something else", "[]"],
+  ])("is refused where it is %s", (_what, text) => {
+    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1: /));
+  });
+
+  it("finds a part or meta that was changed", () => {
+    const index = parseManifestIndex(printed, "m.json");
+    const [part] = index.parts;
+    const [meta] = index.metas;
+    const text = parts[0]?.text ?? "";
+    expect(() => part && parseManifestPart(text.replace('"size":10', '"size":11'), part)).toThrow(
+      corrupt(/1-0\.jsonl.*SHA-256/),
+    );
+    expect(() => meta && verifyManifestFile('{"name":"c"}', meta)).toThrow(corrupt(/full_meta\.json.*SHA-256/));
+    expect(() => meta && verifyManifestFile('{"name":"b"}', meta)).not.toThrow();
+  });
+});
+
+describe("compareWithManifest", () => {
+  const listed = [
+    { key: "binlogs/a", size: 1, etag: "" },
+    { key: "binlogs/b", size: 2, etag: "" },
+  ];
+
+  it("finds nothing where all is as listed", () => {
+    expect(compareWithManifest(listed, listed)).toEqual([]);
+  });
+
+  it("names what is missing, what differs and what does not belong", () => {
+    expect(
+      compareWithManifest(listed, [
+        { key: "binlogs/b", size: 3 },
+        { key: "binlogs/c", size: 1 },
+      ]),
+    ).toEqual([
+      "binlogs/a is missing",
+      "binlogs/b has 3 bytes, the manifest says 2",
+      "binlogs/c is not in the manifest",
+    ]);
+  });
+});

@@ -1,0 +1,160 @@
+import { describe, expect, test } from "vitest";
+import type { CopiedLog, SegmentReceipt } from "../../../../src/core/execution/copy-plan.ts";
+import { segmentsOf } from "../../../../src/core/format/meta.ts";
+import { levelFiles, parseFullMeta } from "../../../../src/core/format/meta-files.ts";
+import type { BackupPlan, PlannedSegment } from "../../../../src/core/plan/backup.ts";
+import { buildBackupInfo } from "../../../../src/core/plan/backup-records.ts";
+import { collectionDescription } from "../../../support/collection-description.ts";
+import { goldenFiles } from "../../../support/golden-backup.ts";
+
+const id = "470615367219551002";
+const partition = "470615367219551003";
+
+function planned(segmentId: string, rest: Partial<PlannedSegment> = {}): PlannedSegment {
+  return {
+    id: segmentId,
+    partitionId: partition,
+    rows: "10",
+    isL0: false,
+    storageVersion: "0",
+    virtualChannel: "",
+    ...rest,
+  };
+}
+
+function plan(segments: readonly PlannedSegment[]): BackupPlan {
+  return {
+    backupName: "nightly",
+    backupId: "11111111-2222-8333-8444-555555555555",
+    attempt: 0,
+    milvusVersion: "v2.3.5",
+    databases: [{ name: "default", id: "0", properties: [] }],
+    collections: [
+      {
+        description: collectionDescription("coll", { id, databaseId: "0" }),
+        partitions: [{ id: partition, name: "_default", loadState: "Loaded" }],
+        indexes: [],
+        loadState: "Loaded",
+        flushed: { segmentIds: [], channelTimestamp: "0", sealTime: 1700553600, channelCheckpoints: {} },
+        segments,
+      },
+    ],
+    warnings: [],
+    totals: { collections: 1, segments: segments.length, rows: "10" },
+  };
+}
+
+function copied(key: string, size: number): CopiedLog {
+  return { from: `files/${key}`, key: `backup/nightly/binlogs/${key}`, size, etag: "e" };
+}
+
+function receipt(segmentId: string, rest: Partial<SegmentReceipt> = {}): SegmentReceipt {
+  const logs = ["0", "1", "100", "101"].map((field) =>
+    copied(`insert_log/${id}/${partition}/${segmentId}/${field}/9`, 100),
+  );
+  return {
+    collectionId: id,
+    partitionId: partition,
+    segmentId,
+    outcome: "copied",
+    insertLogs: logs,
+    deltaLogs: [],
+    ...rest,
+  };
+}
+
+describe("buildBackupInfo", () => {
+  test("adds up sizes from the logs to the whole backup, keeps 64-bit IDs and gives each segment its own group", () => {
+    const backup = buildBackupInfo(plan([planned("470615367219551010")]), [receipt("470615367219551010")]);
+
+    const [collection] = backup.collection_backups;
+    const [segment] = collection?.partition_backups[0]?.segment_backups ?? [];
+    expect([backup.size, collection?.size, collection?.partition_backups[0]?.size, segment?.size]).toEqual([
+      400n,
+      400n,
+      400n,
+      400n,
+    ]);
+    expect(segment).toMatchObject({ segment_id: 470615367219551010n, group_id: 470615367219551010n, num_of_rows: 10n });
+    expect(segment?.binlogs.map(({ fieldID }) => fieldID)).toEqual([0n, 1n, 100n, 101n]);
+    expect(segment?.binlogs[0]?.binlogs[0]?.log_path).toBe(
+      `files/insert_log/${id}/${partition}/470615367219551010/0/9`,
+    );
+  });
+
+  test("orders logs by field and ID, in whatever order they were copied", () => {
+    const log = (field: string, name: string) => copied(`insert_log/${id}/${partition}/7/${field}/${name}`, 1);
+    const logs = [log("101", "9"), log("100", "10"), log("0", "1"), log("100", "9")];
+
+    const of = (insertLogs: CopiedLog[]) => buildBackupInfo(plan([planned("7")]), [receipt("7", { insertLogs })]);
+
+    const [segment] = segmentsOf(of(logs).collection_backups[0] ?? expect.fail());
+    expect(segment?.binlogs.map(({ fieldID, binlogs }) => [fieldID, binlogs.map(({ log_id }) => log_id)])).toEqual([
+      [0n, [1n]],
+      [100n, [9n, 10n]],
+      [101n, [9n]],
+    ]);
+    expect(levelFiles(of([...logs].reverse()))).toEqual(levelFiles(of(logs)));
+  });
+
+  test("L0 segments of all partitions stand beside the partitions, without a group", () => {
+    const l0 = planned("8", { partitionId: "-1", isL0: true, rows: "0" });
+    const deltaLogs = [copied(`delta_log/${id}/-1/8/5`, 50)];
+
+    const backup = buildBackupInfo(plan([planned("7"), l0]), [
+      receipt("7"),
+      receipt("8", { partitionId: "-1", insertLogs: [], deltaLogs }),
+    ]);
+
+    const [collection] = backup.collection_backups;
+    expect(collection?.l0_segments).toMatchObject([
+      { segment_id: 8n, partition_id: -1n, group_id: 0n, is_l0: true, size: 50n },
+    ]);
+    expect(collection?.size).toBe(450n);
+    expect(levelFiles(backup).segment_meta).not.toContain('"segment_id":8');
+  });
+
+  test("a segment without receipt is never put into a backup", () => {
+    expect(() => buildBackupInfo(plan([planned("7"), planned("8")]), [receipt("7")])).toThrow(
+      expect.objectContaining({ name: "CopyMismatch", message: expect.stringContaining("segment 8") }),
+    );
+  });
+
+  test("a copied file that is no log is never put into a backup", () => {
+    const insertLogs = [copied(`insert_log/${id}/${partition}/7/100/tmp.part`, 1)];
+
+    expect(() => buildBackupInfo(plan([planned("7")]), [receipt("7", { insertLogs })])).toThrow(
+      /tmp\.part was copied as a log/,
+    );
+  });
+
+  test("has the keys of the real backup that milvus-backup wrote, in every record", () => {
+    const ours = JSON.parse(levelFiles(buildBackupInfo(plan([planned("7")]), [receipt("7")])).full_meta);
+    const theirs = JSON.parse(goldenFiles.full_meta);
+    const known = keysByRecord(theirs);
+
+    for (const [record, keys] of keysByRecord(ours))
+      expect([...(known.get(record) ?? [])]).toEqual(expect.arrayContaining([...keys]));
+    expect(parseFullMeta(JSON.stringify(ours)).warnings).toEqual([]);
+  });
+
+  test("writes a segment without deletes as milvus-backup does", () => {
+    const { full_meta } = levelFiles(buildBackupInfo(plan([planned("7")]), [receipt("7")]));
+
+    expect(full_meta).toContain('"deltalogs":[{}]');
+  });
+});
+
+/** The keys of each kind of record, by where it stands. */
+function keysByRecord(value: unknown, path = "", found = new Map<string, Set<string>>()): Map<string, Set<string>> {
+  if (Array.isArray(value)) for (const item of value) keysByRecord(item, `${path}[]`, found);
+  else if (typeof value === "object" && value !== null) {
+    const keys = found.get(path) ?? new Set();
+    for (const [key, inner] of Object.entries(value)) {
+      keys.add(key);
+      keysByRecord(inner, `${path}.${key}`, found);
+    }
+    found.set(path, keys);
+  }
+  return found;
+}

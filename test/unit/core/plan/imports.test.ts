@@ -1,0 +1,195 @@
+import { describe, expect, test } from "vitest";
+import { backupLayout, stagingLayout } from "../../../../src/core/format/layout.ts";
+import type { CollectionBackup } from "../../../../src/core/format/meta.ts";
+import { features } from "../../../../src/core/milvus/version.ts";
+import { planImports } from "../../../../src/core/plan/imports.ts";
+import { collectionRecord, segmentRecord } from "../../../support/segment-records.ts";
+
+const backup = backupLayout("backup", "nightly");
+const staging = stagingLayout("0123456789ab");
+const inBackup = "backup/nightly/binlogs";
+const staged = "milvus-backup-staging/0123456789ab";
+const gibibyte = 2 ** 30;
+
+function plan(collection: CollectionBackup, options: { version?: string; inPlace?: boolean; firstTask?: number } = {}) {
+  const { version = "2.3.5", inPlace = false, firstTask = 0 } = options;
+  return planImports({ collection, backup, staging, features: features(version), inPlace, firstTask });
+}
+
+/** Whether what is planned for the segments copies something, or only verifies it where it lies. */
+function copies({ segments }: ReturnType<typeof plan>): boolean {
+  return segments.some(({ segment }) => segment.prefixes.some(({ to }) => to !== ""));
+}
+
+function numbered(count: number, options: Parameters<typeof segmentRecord>[1] = {}) {
+  return Array.from({ length: count }, (_, index) => segmentRecord(301 + index, options));
+}
+
+describe("Milvus 2.2 and 2.3, one task after another", () => {
+  test("stages small segments of another bucket side by side for one task", () => {
+    const planned = plan(collectionRecord([segmentRecord(301), segmentRecord(302, { deletes: true })]), {
+      firstTask: 7,
+    });
+
+    expect(planned.imports).toEqual([
+      {
+        task: 7,
+        phase: 0,
+        partition: "_default",
+        kind: "segments",
+        storageVersion: "0",
+        files: [{ insert: `${staged}/t7/insert_log/100/200/`, delta: `${staged}/t7/delta_log/100/200/` }],
+        rows: "200",
+        hasDeletes: true,
+        bytes: 6000,
+      },
+    ]);
+    const [first, second] = planned.segments.map(({ segment }) => segment.prefixes);
+    expect(first).toMatchObject([
+      { kind: "insert", from: `${inBackup}/insert_log/100/200/301/301/`, to: `${staged}/t7/insert_log/100/200/301/` },
+    ]);
+    expect(second?.map(({ to }) => to)).toEqual([
+      `${staged}/t7/insert_log/100/200/302/`,
+      `${staged}/t7/delta_log/100/200/302/`,
+    ]);
+  });
+
+  test("stages many small segments of the same bucket, since each task takes seconds", () => {
+    const planned = plan(collectionRecord(numbered(80)), { inPlace: true });
+
+    expect(planned.imports).toHaveLength(1);
+    expect(copies(planned)).toBe(true);
+  });
+
+  test.each([
+    ["one segment", numbered(1)],
+    ["large segments", numbered(8, { bytes: gibibyte })],
+  ])("reads %s of the same bucket in place, verified first", (_, segments) => {
+    const planned = plan(collectionRecord(segments), { inPlace: true });
+
+    expect(copies(planned)).toBe(false);
+    expect(planned.segments).toHaveLength(segments.length);
+    expect(planned.imports.map(({ files }) => files)).toEqual(
+      segments.map(({ segment_id }) => [{ insert: `${inBackup}/insert_log/100/200/${segment_id}/`, delta: "" }]),
+    );
+  });
+
+  test("a merged task has at most 2 GiB, and a larger segment is a task of its own", () => {
+    const planned = plan(
+      collectionRecord([...numbered(5, { bytes: 0.75 * gibibyte }), segmentRecord(400, { bytes: 3 * gibibyte })]),
+    );
+
+    expect(planned.imports.map(({ bytes }) => bytes / gibibyte)).toEqual([1.5, 1.5, 0.75, 3]);
+  });
+
+  test("segments that share a group (v0.4) are read once where they lie, and counted each", () => {
+    const shared = [segmentRecord(301, { group: 7, bytes: gibibyte }), segmentRecord(302, { group: 7, deletes: true })];
+
+    const planned = plan(collectionRecord(shared), { inPlace: true });
+
+    expect(planned.imports).toMatchObject([
+      {
+        files: [{ insert: `${inBackup}/insert_log/100/200/7/`, delta: `${inBackup}/delta_log/100/200/7/` }],
+        rows: "200",
+        hasDeletes: true,
+      },
+    ]);
+    expect(planned.segments.map(({ segment }) => segment.prefixes[0]?.from)).toEqual([
+      `${inBackup}/insert_log/100/200/7/301/`,
+      `${inBackup}/insert_log/100/200/7/302/`,
+    ]);
+  });
+
+  test("without groups, the partition's directory is read once", () => {
+    const planned = plan(collectionRecord(numbered(2, { group: 0, bytes: gibibyte })), { inPlace: true });
+
+    expect(planned.imports.map(({ files }) => files)).toEqual([
+      [{ insert: `${inBackup}/insert_log/100/200/`, delta: "" }],
+    ]);
+    expect(planned.segments[0]?.segment.prefixes[0]?.from).toBe(`${inBackup}/insert_log/100/200/301/`);
+  });
+});
+
+describe("Milvus 2.4 and newer, jobs of many pairs", () => {
+  const version = "2.4.0";
+
+  test("a job has at most 256 pairs", () => {
+    const planned = plan(collectionRecord(numbered(600)), { version, inPlace: true });
+
+    expect(planned.imports.map(({ files }) => files.length)).toEqual([256, 256, 88]);
+    expect(copies(planned)).toBe(false);
+  });
+
+  test.each([7, 0])("staged segments of one group (%i) count as pairs each", (group) => {
+    const planned = plan(collectionRecord(numbered(600, { group })), { version });
+
+    expect(planned.imports.map(({ files }) => files.length)).toEqual([256, 256, 88]);
+    const targets = planned.segments.flatMap(({ segment }) => segment.prefixes.map(({ to }) => to));
+    expect(new Set(targets).size).toBe(600);
+  });
+
+  test("each storage version has jobs of its own", () => {
+    const planned = plan(collectionRecord([...numbered(2), segmentRecord(400, { storageVersion: 2 })]), {
+      version: "2.6.0",
+    });
+
+    expect(planned.imports.map(({ storageVersion, files }) => [storageVersion, files.length])).toEqual([
+      ["0", 2],
+      ["2", 1],
+    ]);
+  });
+
+  test("deletes in L0 segments follow the data: those of a partition, then those of all", () => {
+    const collection = collectionRecord(
+      [...numbered(2), segmentRecord(401, { isL0: true }), segmentRecord(402, { isL0: true })],
+      {
+        l0_segments: [segmentRecord(500, { isL0: true, partition: -1n, group: 0 })],
+      },
+    );
+
+    const planned = plan(collection, { version, inPlace: true });
+
+    expect(
+      planned.imports.map(({ phase, kind, partition, files, rows }) => ({ phase, kind, partition, files, rows })),
+    ).toMatchObject([
+      { phase: 0, kind: "segments", partition: "_default", rows: "200" },
+      {
+        phase: 1,
+        kind: "l0",
+        partition: "_default",
+        files: [{ insert: "", delta: `${inBackup}/delta_log/100/200/401/` }],
+        rows: "0",
+      },
+      {
+        phase: 1,
+        kind: "l0",
+        partition: "_default",
+        files: [{ insert: "", delta: `${inBackup}/delta_log/100/200/402/` }],
+      },
+      { phase: 2, kind: "l0", partition: "", files: [{ insert: "", delta: `${inBackup}/delta_log/100/-1/500/` }] },
+    ]);
+    expect(planned.imports.map(({ task }) => task)).toEqual([0, 1, 2, 3]);
+  });
+
+  test("from 2.6.5 on one job takes many L0 segments", () => {
+    const l0 = Array.from({ length: 3 }, (_, index) => segmentRecord(401 + index, { isL0: true }));
+
+    expect(plan(collectionRecord(l0), { version: "2.6.4" }).imports).toHaveLength(3);
+    expect(plan(collectionRecord(l0), { version: "2.6.5" }).imports).toHaveLength(1);
+  });
+});
+
+test("rows without logs are kept, so that the check of what lies in the backup finds them", () => {
+  const damaged = { ...segmentRecord(301), binlogs: [] };
+
+  const planned = plan(collectionRecord([damaged]));
+
+  expect(planned.segments[0]?.segment).toMatchObject({ rows: "100", prefixes: [{ kind: "insert", expect: [] }] });
+});
+
+test("a segment without rows and logs needs neither import nor copy", () => {
+  expect(plan(collectionRecord([{ ...segmentRecord(301, { rows: 0 }), binlogs: [] }]))).toEqual({
+    imports: [],
+    segments: [],
+  });
+});

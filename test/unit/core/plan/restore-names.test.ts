@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { checkMilvusName } from "../../../../src/core/milvus/names.ts";
+import { nameRestoredCollections, restoreIdOf, workingName } from "../../../../src/core/plan/restore-names.ts";
+
+const coll = { database: "default", collection: "coll" };
+const carts = { database: "shop", collection: "carts" };
+const inBackup = [coll, carts];
+
+describe("nameRestoredCollections", () => {
+  test("appends the suffix to everything that is not renamed", () => {
+    const named = nameRestoredCollections(inBackup, { suffix: "_bak", renames: { "shop.carts": "baskets" } });
+
+    expect(named).toEqual([
+      { source: coll, target: { database: "default", collection: "coll_bak" } },
+      { source: carts, target: { database: "shop", collection: "baskets" } },
+    ]);
+  });
+
+  test("renames across databases and selects", () => {
+    expect(nameRestoredCollections(inBackup, { collections: ["coll"], renames: { coll: "shop.coll2" } })).toEqual([
+      { source: coll, target: { database: "shop", collection: "coll2" } },
+    ]);
+  });
+
+  test.each([
+    [
+      "a rename of what is not selected",
+      { collections: ["coll"], renames: { "shop.carts": "x" } },
+      "renames: shop.carts is not among",
+    ],
+    [
+      "two renames of one collection",
+      { renames: { coll: "x", "default.coll": "y" } },
+      "renames: default.coll is named twice",
+    ],
+    [
+      "two collections with one name",
+      { renames: { "shop.carts": "default.coll" } },
+      "renames: default.coll and shop.carts would both become",
+    ],
+    ["a suffix that Milvus does not take", { suffix: "-bak" }, 'suffix: collection name "coll-bak"'],
+    ["a rename that Milvus does not take", { renames: { coll: "shop.2nd" } }, 'renames: collection name "2nd"'],
+    [
+      "a rename into a database without a valid name",
+      { renames: { coll: "my-shop.c" } },
+      'renames: database name "my-shop"',
+    ],
+  ])("refuses %s, naming the key", (_, input, message) => {
+    expect(() => nameRestoredCollections(inBackup, input)).toThrow(
+      expect.objectContaining({ name: "InvalidInput", message: expect.stringContaining(message) }),
+    );
+  });
+
+  test("a message about a thousand collections stays short", () => {
+    const many = Array.from({ length: 1000 }, (_, index) => ({ database: "default", collection: `c${index}` }));
+
+    expect(() => nameRestoredCollections(many, { renames: { other: "x" } })).toThrow(/default\.c9, and 990 more/);
+  });
+});
+
+describe("restoreIdOf", () => {
+  const names = nameRestoredCollections(inBackup, { suffix: "_bak" });
+  const id = restoreIdOf("a:19530", "uuid", "nightly", names);
+
+  test("is the same for the same names in whatever order, and another for anything else", () => {
+    expect(restoreIdOf("a:19530", "uuid", "nightly", [...names].reverse())).toBe(id);
+    const others = [
+      restoreIdOf("b:19530", "uuid", "nightly", names),
+      restoreIdOf("a:19530", "uuid2", "nightly", names),
+      restoreIdOf("a:19530", "uuid", "nightly", names.slice(1)),
+      restoreIdOf("a:19530", "uuid", "nightly", nameRestoredCollections(inBackup, { suffix: "_2" })),
+    ];
+    expect(new Set([id, ...others]).size).toBe(5);
+  });
+});
+
+describe("workingName", () => {
+  const working = (collection: string) => workingName({ database: "shop", collection }, "0123456789ab");
+
+  test("says what it is for", () => {
+    expect(working("coll_bak")).toEqual({ database: "shop", collection: "coll_bak_restoring_0123456789ab" });
+  });
+
+  test("is valid, and another one for each of two names that begin alike, however long they are", () => {
+    const [a, b] = [working(`${"n".repeat(254)}a`).collection, working(`${"n".repeat(254)}b`).collection];
+
+    expect(a).not.toBe(b);
+    for (const name of [a, b]) expect(checkMilvusName("collection", name)).toHaveLength(255);
+  });
+});

@@ -1,0 +1,93 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { backupLayout } from "../../../../src/core/format/layout.ts";
+import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runBackup } from "../../../support/run-machines.ts";
+import { seedShop } from "../../../support/seed-shop.ts";
+
+const input = { environment: "prod", backupName: "nightly" };
+const first = executionOf("first");
+const second = executionOf("second");
+
+/** All that a backup leaves: its files with their bytes, and what it holds. */
+function outcome(world: PipelineWorld) {
+  const bucket = world.bucket("bucket-b");
+  return {
+    files: Object.fromEntries(bucket.keys().map((key) => [key, bucket.read(key)])),
+    leases: world.work.keys("leases/"),
+    pauses: world.milvus("prod").openPauses,
+    flushes: world.milvus("prod").calls.filter((call) => call.startsWith("flush ")).length,
+  };
+}
+
+function seededWorld(): PipelineWorld {
+  const world = new PipelineWorld({
+    prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup", milvus: { version: "2.4.0" } },
+  });
+  seedShop(world);
+  return world;
+}
+
+/** A pause whose answer is lost, which could not be written down, or not ended, ends by itself: nobody knows its ticket. */
+function mayLosePause(call = ""): boolean {
+  return /GarbageCollection|held\.json/.test(call);
+}
+
+let undisturbed: ReturnType<typeof outcome>;
+let calls: readonly string[];
+
+beforeEach(async () => {
+  const world = seededWorld();
+  const faults = new FaultInjector();
+  await runBackup(world.context(faults), input, second);
+  undisturbed = outcome(world);
+  calls = faults.calls;
+});
+
+test("an undisturbed backup writes its commit record last and gives back what it held", () => {
+  const { meta, root } = backupLayout("backup", "nightly");
+  const writes = calls.filter((call) => /^bucket-b\.(putText|copyFrom|delete)/.test(call));
+
+  expect(writes.at(-1)).toContain(meta.full_meta);
+  expect(Object.keys(undisturbed.files).every((key) => key.startsWith(root))).toBe(true);
+  expect(undisturbed.leases).toEqual([]);
+  expect(undisturbed.pauses).toEqual([]);
+});
+
+describe.each<FaultMoment>(["before", "after"])("a fault %s any call", (moment) => {
+  test("is survived by running the step again, with the same backup byte for byte", async () => {
+    for (let at = 0; at < calls.length; at += 1) {
+      const world = seededWorld();
+      const faults = new FaultInjector(at, moment);
+
+      await runBackup(world.context(faults), input, second, { retries: 1 });
+
+      const { flushes, pauses, ...left } = outcome(world);
+      expect(left, `${moment} ${faults.calls[at]}`).toEqual({ files: undisturbed.files, leases: [] });
+      expect(flushes, `${moment} ${faults.calls[at]}`).toBeLessThanOrEqual(undisturbed.flushes + 2);
+      if (!mayLosePause(calls[at])) expect(pauses, `${moment} ${faults.calls[at]}`).toEqual([]);
+    }
+  });
+
+  test("leaves nothing held and no backup, and the same command in a new execution makes it whole", async () => {
+    for (let at = 0; at < calls.length; at += 1) {
+      const world = seededWorld();
+      const faults = new FaultInjector(at, moment);
+      const context = world.context(faults);
+      const what = `${moment} ${calls[at]}`;
+
+      const failed = await runBackup(context, input, first).then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      const committed = world.bucket("bucket-b").read(backupLayout("backup", "nightly").meta.full_meta) !== undefined;
+      expect(world.work.keys("leases/"), what).toEqual([]);
+      if (!failed || committed) continue;
+      await runBackup(context, input, second);
+
+      const { flushes: _, pauses, ...left } = outcome(world);
+      expect(left, what).toEqual({ files: undisturbed.files, leases: [] });
+      if (!mayLosePause(calls[at])) expect(pauses, what).toEqual([]);
+    }
+  });
+});

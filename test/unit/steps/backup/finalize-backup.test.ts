@@ -1,0 +1,212 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import { backupLayout } from "../../../../src/core/format/layout.ts";
+import { parseManifestIndex, parseManifestPart } from "../../../../src/core/format/manifest.ts";
+import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
+import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runBackup } from "../../../support/run-machines.ts";
+import { books, compactBooks, seedShop } from "../../../support/seed-shop.ts";
+
+const execution = executionOf("nightly-1");
+const input = { environment: "prod", backupName: "nightly", collections: ["books"] };
+const layout = backupLayout("backup", "nightly");
+
+let world: PipelineWorld;
+
+beforeEach(() => {
+  world = new PipelineWorld();
+  seedShop(world);
+});
+
+function segmentsInMeta(): string[] {
+  const { value } = parseFullMeta(world.bucket("bucket-b").read(layout.meta.full_meta) ?? "");
+  return value.collection_backups.flatMap(({ partition_backups }) =>
+    partition_backups.flatMap(({ segment_backups }) => segment_backups.map(({ segment_id }) => segment_id.toString())),
+  );
+}
+
+describe("compaction under a backup", () => {
+  test("gives one consistent set: nothing of the replaced segments stays, and nothing is flushed again", async () => {
+    const steps: string[] = [];
+    const result = await runBackup(world.context(), input, execution, {
+      after: (step, attempt) => {
+        steps.push(`${step} ${attempt}`);
+        if (steps.join() === "prepare 0") compactBooks(world);
+      },
+    });
+
+    expect(result).toMatchObject({ outcome: "backed-up", segments: 2, objects: 8 });
+    expect(steps.filter((step) => step.startsWith("finalize"))).toEqual(["finalize 0", "finalize 1"]);
+    expect(segmentsInMeta()).toEqual(["470000000000000310", "470000000000000311"]);
+    const logs = world.bucket("bucket-b").keys(layout.binlogs);
+    expect(logs).toHaveLength(8);
+    expect(logs.filter((key) => books.segments.some((id) => key.includes(`/${id}/`)))).toEqual([]);
+    expect(world.milvus("prod").calls.filter((call) => call.startsWith("flush "))).toHaveLength(1);
+  });
+
+  test("removes what the first attempt had copied already", async () => {
+    let copied = 0;
+    await runBackup(world.context(), input, execution, {
+      after: (step, attempt) => {
+        if (step !== "copy" || attempt > 0) return;
+        copied = world.bucket("bucket-b").keys(layout.binlogs).length;
+        // one segment is found gone by a later look: here by its receipt
+        compactBooks(world);
+        const key = workLayout("backup", execution.name).receipt("0-000000");
+        const receipt = JSON.parse(world.work.read(key) ?? "null");
+        receipt.outcome = "source-changed";
+        receipt.segments[0] = { ...receipt.segments[0], outcome: "source-changed", insertLogs: [], deltaLogs: [] };
+        world.work.seed(key, JSON.stringify(receipt));
+      },
+    });
+
+    expect(copied).toBe(13);
+    expect(world.bucket("bucket-b").keys(layout.binlogs)).toHaveLength(8);
+    expect(segmentsInMeta()).toEqual(["470000000000000310", "470000000000000311"]);
+  });
+
+  test("that never ends fails by name, with the lease given back and no commit record", async () => {
+    let generation = 0;
+    const endless = runBackup(world.context(), input, execution, {
+      after: (step) => {
+        if (step !== "prepare") return;
+        world.collectSegment("prod", books.id, `${9000 + generation}`);
+        for (const id of books.segments) world.collectSegment("prod", books.id, id);
+        generation += 1;
+        const id = `${9000 + generation}`;
+        const segment = { collectionId: books.id, partitionId: books.novels, id, rows: 5n };
+        world.seedSegment("prod", segment);
+        world
+          .milvus("prod")
+          .setSegments({ database: "default", collection: "books" }, [
+            { ...segment, state: "Flushed", isL0: false, storageVersion: "0" },
+          ]);
+      },
+    });
+
+    await expect(endless).rejects.toMatchObject({
+      name: "InconsistentSegments",
+      message: expect.stringMatching(
+        /after 10 attempts: segment \d+ of collection .*What is left: segments already copied/,
+      ),
+    });
+    expect(world.work.keys("leases/")).toEqual([]);
+    expect(world.bucket("bucket-b").read(layout.meta.full_meta)).toBeUndefined();
+  });
+});
+
+describe("orphaned logs", () => {
+  const orphan = `files/insert_log/${books.id}/${books.novels}/${books.segments[1]}/100/999`;
+
+  test("are looked at again, and are no matter where Milvus has removed them meanwhile", async () => {
+    world.bucket("bucket-a").seed(orphan, "left by a failed flush");
+
+    await runBackup(world.context(), input, execution, {
+      after: (step) => {
+        if (step === "finalize") world.bucket("bucket-a").remove(orphan);
+      },
+    });
+
+    expect(
+      world
+        .bucket("bucket-b")
+        .keys(layout.binlogs)
+        .filter((key) => key.endsWith("/999")),
+    ).toEqual([]);
+  });
+
+  test.each([
+    [
+      "one log too many of a field",
+      () => world.bucket("bucket-a").seed(orphan, "x"),
+      "do not have the same number of logs",
+    ],
+    [
+      "no log of a field at all",
+      () => {
+        for (const key of world.bucket("bucket-a").keys(orphan.replace("/999", "/")))
+          world.bucket("bucket-a").remove(key);
+      },
+      "it has no logs of field 100",
+    ],
+  ])("%s: reported by segment after four attempts, and never in a backup", async (_, damage, problem) => {
+    damage();
+    const failed = runBackup(world.context(), input, execution);
+
+    await expect(failed).rejects.toMatchObject({
+      name: "InconsistentSegments",
+      message: expect.stringContaining(`after 4 attempts: segment ${books.segments[1]} of collection ${books.id}`),
+    });
+    await expect(failed).rejects.toThrow(problem);
+    expect(world.bucket("bucket-b").keys(layout.metas)).toEqual([]);
+  });
+});
+
+describe("the commit", () => {
+  test("lists every log with its size and checksum in the manifest", async () => {
+    await runBackup(world.context(), input, execution);
+
+    const bucket = world.bucket("bucket-b");
+    const index = parseManifestIndex(bucket.read(layout.manifest) ?? "", layout.manifest);
+    const listed = index.parts.flatMap((part) => parseManifestPart(bucket.read(layout.root + part.key) ?? "", part));
+    expect(listed.map(({ key }) => layout.root + key).sort()).toEqual(bucket.keys(layout.binlogs));
+    expect(listed.every(({ checksum }) => checksum?.startsWith("md5:"))).toBe(true);
+    expect(index.created).toBe(execution.startTime);
+  });
+
+  test("a backup that somebody else committed under the name meanwhile is not touched", async () => {
+    const theirs = {
+      [layout.meta.full_meta]: '{"name":"nightly"}',
+      [`${layout.binlogs}insert_log/1/2/3/3/100/4`]: "their log",
+      [layout.meta.segment_meta]: "{}",
+    };
+    const failed = runBackup(world.context(), input, execution, {
+      after: (step) => {
+        if (step !== "copy") return;
+        for (const [key, body] of Object.entries(theirs)) world.bucket("bucket-b").seed(key, body);
+      },
+    });
+
+    await expect(failed).rejects.toMatchObject({ name: "BackupExists" });
+    for (const [key, body] of Object.entries(theirs)) expect(world.bucket("bucket-b").read(key)).toBe(body);
+  });
+
+  test("run again after the commit, changes nothing and answers the same", async () => {
+    const context = world.context();
+    const result = await runBackup(context, input, execution);
+    const before = world
+      .bucket("bucket-b")
+      .keys()
+      .map((key) => world.bucket("bucket-b").read(key));
+    await world.memory.clock.sleep(60_000);
+
+    const again = await finalizeBackup({ execution, input, attempt: 0 }, context);
+
+    expect(again).toEqual(result);
+    expect(
+      world
+        .bucket("bucket-b")
+        .keys()
+        .map((key) => world.bucket("bucket-b").read(key)),
+    ).toEqual(before);
+  });
+
+  test("a batch without receipt is never taken for copied", async () => {
+    const failed = runBackup(world.context(), input, execution, {
+      after: (step) => {
+        if (step === "copy") world.work.remove(workLayout("backup", execution.name).receipt("0-000000"));
+      },
+    });
+
+    await expect(failed).rejects.toMatchObject({ name: "CopyMismatch", message: expect.stringContaining("0-000000") });
+  });
+
+  test("an empty selection of rows is a whole backup all the same", async () => {
+    const result = await runBackup(world.context(), { ...input, collections: ["shop.carts"] }, execution);
+
+    expect(result).toMatchObject({ outcome: "backed-up", collections: 1, segments: 0, objects: 0, bytes: 0 });
+    const { value } = parseFullMeta(world.bucket("bucket-b").read(layout.meta.full_meta) ?? "");
+    expect(value.collection_backups[0]).toMatchObject({ db_name: "shop", collection_name: "carts" });
+  });
+});

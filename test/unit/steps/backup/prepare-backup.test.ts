@@ -1,0 +1,324 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { type CopyBatch, copyBatch } from "../../../../src/core/execution/copy-plan.ts";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import { batchName, workLayout } from "../../../../src/core/execution/work-layout.ts";
+import type { BackupPlan } from "../../../../src/core/plan/backup.ts";
+import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
+import { releaseBackup } from "../../../../src/steps/backup/release-backup.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runBackup } from "../../../support/run-machines.ts";
+import { books, seedShop } from "../../../support/seed-shop.ts";
+
+const execution = executionOf("nightly-1");
+const layout = workLayout("backup", execution.name);
+const input = { environment: "prod", backupName: "nightly" };
+const request = { execution, input, attempt: 0 };
+const name = { database: "default", collection: "books" };
+
+let world: PipelineWorld;
+
+beforeEach(() => {
+  world = new PipelineWorld();
+  seedShop(world);
+});
+
+function plan(): BackupPlan {
+  return JSON.parse(world.work.read(layout.plan) ?? "null");
+}
+
+function batch(index = 0, attempt = 0): CopyBatch {
+  return copyBatch.parse(JSON.parse(world.work.read(layout.batch(batchName(attempt, index))) ?? "null"));
+}
+
+describe("a plan", () => {
+  test("holds what Milvus says of each collection after the flush", async () => {
+    const result = await prepareBackup(request, world.context());
+
+    expect(result).toMatchObject({
+      outcome: "planned",
+      backupName: "nightly",
+      collections: 2,
+      segments: 3,
+      batches: 1,
+    });
+    const [planned, carts] = plan().collections;
+    expect(planned?.segments.map(({ id }) => id)).toEqual(books.segments);
+    expect(planned).toMatchObject({
+      loadState: "Loaded",
+      partitions: [{ loadState: "NotLoad" }, { loadState: "Loaded" }],
+      indexes: [{ indexName: "vec_idx" }],
+      description: { aliases: ["library"] },
+    });
+    expect(carts).toMatchObject({ loadState: "NotLoad", segments: [] });
+    expect(plan().totals).toEqual({ collections: 2, segments: 3, rows: "35" });
+  });
+
+  test("copies each segment to a group of its own and expects logs of every field", async () => {
+    await prepareBackup(request, world.context());
+
+    const [segment] = batch().segments;
+    expect(segment).toEqual({
+      collectionId: books.id,
+      partitionId: books.defaultPartition,
+      segmentId: books.segments[0],
+      rows: "10",
+      isL0: false,
+      fieldIds: ["0", "1", "100", "101"],
+      prefixes: [
+        {
+          kind: "insert",
+          from: `files/insert_log/${books.id}/${books.defaultPartition}/${books.segments[0]}/`,
+          to: `backup/nightly/binlogs/insert_log/${books.id}/${books.defaultPartition}/${books.segments[0]}/${books.segments[0]}/`,
+        },
+        {
+          kind: "delta",
+          from: `files/delta_log/${books.id}/${books.defaultPartition}/${books.segments[0]}/`,
+          to: `backup/nightly/binlogs/delta_log/${books.id}/${books.defaultPartition}/${books.segments[0]}/${books.segments[0]}/`,
+        },
+      ],
+    });
+  });
+
+  test("leaves out segments of a partition that was dropped meanwhile", async () => {
+    const orphan = {
+      id: "9",
+      collectionId: books.id,
+      partitionId: "8",
+      rows: 5n,
+      state: "Flushed",
+      isL0: false,
+      storageVersion: "0",
+    } as const;
+    world.milvus("prod").setSegments(name, [orphan]);
+
+    await prepareBackup(request, world.context());
+
+    expect(plan().collections[0]?.segments.map(({ id }) => id)).toEqual([books.segments[2]]);
+  });
+
+  test("takes what is sealed, without a flush, under skip_flush", async () => {
+    await prepareBackup({ ...request, input: { ...input, strategy: "skip_flush" } }, world.context());
+
+    expect(plan().collections[0]?.segments.map(({ id }) => id)).toEqual(books.segments.slice(0, 2));
+    expect(world.milvus("prod").calls.filter((call) => call.startsWith("flush"))).toEqual([]);
+  });
+
+  test("holds no segments, flushes and pauses nothing under meta_only", async () => {
+    await prepareBackup({ ...request, input: { ...input, strategy: "meta_only" } }, world.context());
+
+    expect(plan()).toMatchObject({ totals: { collections: 2, segments: 0 } });
+    expect(world.milvus("prod").calls.join()).not.toMatch(/flush|listSegments|pause/);
+  });
+
+  test("is about the selected collections only, and their databases", async () => {
+    await prepareBackup({ ...request, input: { ...input, collections: ["shop.*"] } }, world.context());
+
+    expect(plan().collections.map(({ description }) => description.name.collection)).toEqual(["carts"]);
+    expect(plan().databases.map((database) => database.name)).toEqual(["shop"]);
+  });
+
+  test("takes a segment's exact logs from a Milvus that tells them", async () => {
+    world = new PipelineWorld({
+      prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup", milvus: { version: "2.5.8" } },
+    });
+    seedShop(world);
+    const path = { collectionId: books.id, partitionId: books.novels };
+    const logs = {
+      segmentId: "7",
+      virtualChannel: "ch_0",
+      insertLogs: [
+        { fieldId: "0", logIds: ["1"] },
+        { fieldId: "100", logIds: ["2", "3"] },
+      ],
+      deltaLogs: [{ fieldId: "0", logIds: ["4"] }],
+    };
+    world
+      .milvus("prod")
+      .setSegments(name, [{ ...path, id: "7", rows: 5n, state: "Flushed", isL0: false, storageVersion: "0", logs }]);
+
+    await prepareBackup(request, world.context());
+
+    expect(plan().collections[0]?.segments[0]?.virtualChannel).toBe("ch_0");
+    const [segment] = batch().segments;
+    expect(segment?.prefixes.map(({ only }) => only)).toEqual([["0/1", "100/2", "100/3"], ["4"]]);
+    expect(segment?.fieldIds).toBeUndefined();
+  });
+
+  test("copies an L0 segment's delta logs only", async () => {
+    const l0 = {
+      id: "7",
+      collectionId: books.id,
+      partitionId: "-1",
+      rows: 0n,
+      state: "Flushed",
+      isL0: true,
+      storageVersion: "0",
+    } as const;
+    world.milvus("prod").setSegments(name, [l0]);
+
+    await prepareBackup(request, world.context());
+
+    expect(batch().segments[0]?.prefixes).toEqual([
+      {
+        kind: "delta",
+        from: `files/delta_log/${books.id}/-1/7/`,
+        to: `backup/nightly/binlogs/delta_log/${books.id}/-1/7/`,
+      },
+    ]);
+  });
+});
+
+describe("a later attempt", () => {
+  test("does not flush again, and flushes a collection that was made again under its name since", async () => {
+    const context = world.context();
+    await prepareBackup(request, context);
+    const flushes = () => world.milvus("prod").calls.filter((call) => call.startsWith("flush "));
+    const before = flushes().length;
+
+    await prepareBackup({ ...request, attempt: 1 }, context);
+    expect(flushes()).toHaveLength(before);
+
+    const { description } = plan().collections[1] ?? expect.fail();
+    await world.milvus("prod").dropCollection(description.name);
+    world.milvus("prod").addCollection({ ...description, id: "470000000000000999" });
+    await prepareBackup({ ...request, attempt: 2 }, context);
+    expect(flushes().slice(before)).toEqual(["flush shop.carts"]);
+  });
+});
+
+describe("garbage collection", () => {
+  beforeEach(() => {
+    world = new PipelineWorld({
+      prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup", milvus: { version: "2.4.0" } },
+    });
+    seedShop(world);
+  });
+
+  test("is paused once, however often the step runs", async () => {
+    const context = world.context();
+    await prepareBackup(request, context);
+    await prepareBackup(request, context);
+    await prepareBackup({ ...request, attempt: 1 }, context);
+
+    expect(world.milvus("prod").openPauses).toHaveLength(1);
+  });
+
+  test("that cannot be paused is a warning, not a failure", async () => {
+    world.milvus("prod").fail("pauseGarbageCollection", new PipelineError("MilvusUnreachable", "no one listens"));
+
+    await prepareBackup(request, world.context());
+
+    expect(plan().warnings).toEqual([expect.stringContaining("backup.gcPause.address")]);
+  });
+
+  test("goes on, and the name is free, where the step failed before it had a plan", async () => {
+    const context = world.context();
+    world.milvus("prod").fail("listSegments", new PipelineError("MilvusFailed", "no such channel"));
+
+    await expect(prepareBackup(request, context)).rejects.toThrow("no such channel");
+    expect(world.milvus("prod").openPauses).toHaveLength(1);
+    const released = await releaseBackup(
+      { ...request, failure: { Error: "MilvusFailed", Cause: "no such channel" } },
+      context,
+    );
+
+    expect(world.milvus("prod").openPauses).toEqual([]);
+    expect(world.work.keys("leases/")).toEqual([]);
+    expect(released.left).toBe("");
+  });
+});
+
+describe("bad input", () => {
+  test.each([
+    ["an environment that is not registered", { environment: "staging" }, "UnknownEnvironment", "staging"],
+    ["a name with other characters", { backupName: "my backup" }, "InvalidInput", "backupName"],
+    ["a selector that is none", { collections: ["a.b.c"] }, "InvalidInput", "collections"],
+    [
+      "a collection that does not exist",
+      { collections: ["books", "novels"] },
+      "CollectionNotFound",
+      "there is no collection default.novels",
+    ],
+    ["a database that does not exist", { collections: ["pub.*"] }, "CollectionNotFound", "pub.*"],
+  ])("%s fails before anything is held or written", async (_, wrong, error, message) => {
+    const failed = prepareBackup({ ...request, input: { ...input, ...wrong } }, world.context());
+
+    await expect(failed).rejects.toMatchObject({ name: error, message: expect.stringContaining(message) });
+    expect(world.work.keys()).toEqual([]);
+    expect(world.bucket("bucket-b").keys()).toEqual([]);
+    expect(world.milvus("prod").calls.join()).not.toContain("flush");
+  });
+
+  test("a name that exists is refused, and what lies there stays as it is", async () => {
+    await runBackup(world.context(), input);
+    const before = world.bucket("bucket-b").keys();
+
+    await expect(prepareBackup({ ...request, execution: executionOf("again") }, world.context())).rejects.toMatchObject(
+      {
+        name: "BackupExists",
+        message: expect.stringContaining("backup nightly exists already"),
+      },
+    );
+    expect(world.bucket("bucket-b").keys()).toEqual(before);
+  });
+
+  test("a name that another execution is writing is refused, and given free by its release only", async () => {
+    const context = world.context();
+    await prepareBackup(request, context);
+    world.memory.running.add(execution.id);
+    const other = { ...request, execution: executionOf("other") };
+
+    await expect(prepareBackup(other, context)).rejects.toMatchObject({
+      name: "AlreadyRunning",
+      message: expect.stringContaining(execution.name),
+    });
+    await releaseBackup({ ...other, failure: { Error: "AlreadyRunning", Cause: "" } }, context);
+    await expect(prepareBackup(other, context)).rejects.toMatchObject({ name: "AlreadyRunning" });
+
+    await releaseBackup({ ...request, failure: { Error: "States.Timeout", Cause: "" } }, context);
+    await expect(prepareBackup(other, context)).resolves.toMatchObject({ outcome: "planned" });
+  });
+
+  test("an execution that gets the name just after another one finished it does not write over it", async () => {
+    const context = world.context();
+    const key = "backup/nightly/meta/full_meta.json";
+    let looks = 0;
+    const openStore: typeof context.openStore = async (ref) => {
+      const store = await context.openStore(ref);
+      if (ref.side !== "backup") return store;
+      const head: typeof store.head = async (asked) => {
+        if (asked === key) looks += 1;
+        if (asked === key && looks === 2) world.bucket("bucket-b").seed(key, "{}");
+        return store.head(asked);
+      };
+      return new Proxy(store, {
+        get: (target, property) => (property === "head" ? head : Reflect.get(target, property)),
+      });
+    };
+
+    await expect(prepareBackup(request, { ...context, openStore })).rejects.toMatchObject({ name: "BackupExists" });
+  });
+});
+
+test("no secret of an environment reaches a file, a log or a result", async () => {
+  const secret = "s3cr3t-and-nothing-else";
+  const environment = world.environment("prod");
+  const credentials = { kind: "static", accessKeyId: "key", secretAccessKey: secret, token: secret } as const;
+  const storage = { ...environment.storage, credentials };
+  const context = {
+    ...world.context(),
+    environments: {
+      get: async () => ({
+        ...environment,
+        storage,
+        backupStorage: { ...environment.backupStorage, credentials },
+        milvus: { ...environment.milvus, password: secret },
+      }),
+    },
+  };
+
+  const result = await runBackup(context, input);
+
+  const written = [world.work, world.bucket("bucket-b")].flatMap((store) => store.keys().map((key) => store.read(key)));
+  expect(JSON.stringify([result, written, world.memory.logged])).not.toContain(secret);
+});

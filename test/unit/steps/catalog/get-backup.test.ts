@@ -1,0 +1,47 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { backupLayout } from "../../../../src/core/format/layout.ts";
+import { getBackup } from "../../../../src/steps/catalog/get-backup.ts";
+import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
+import { seedBackup } from "../../../support/seed-backup.ts";
+
+let store: MemoryObjectStore;
+
+beforeEach(() => {
+  store = new MemoryObjectStore("bucket-b");
+});
+
+describe("getBackup", () => {
+  test("reads the full meta", async () => {
+    seedBackup(store, "golden");
+
+    const { backup, complete, warnings } = await getBackup(store, "backup", "golden");
+
+    expect(complete).toBe(true);
+    expect(warnings).toEqual([]);
+    expect(backup.collection_backups[0]?.collection_id).toBe(470615367219551002n);
+  });
+
+  test("rebuilds it from the level files with a warning", async () => {
+    seedBackup(store, "golden", { without: ["full_meta"] });
+
+    const { backup, complete, warnings } = await getBackup(store, "backup", "golden");
+
+    expect(complete).toBe(false);
+    expect(warnings.join()).toContain("full_meta.json is missing");
+    expect(backup.collection_backups).toHaveLength(4);
+  });
+
+  test("never falls back where the full meta is corrupt", async () => {
+    seedBackup(store, "golden");
+    store.seed(backupLayout("backup", "golden").meta.full_meta, "{");
+
+    await expect(getBackup(store, "backup", "golden")).rejects.toMatchObject({ name: "CorruptBackup" });
+  });
+
+  test.each([
+    ["golden", "BackupNotFound"],
+    ["../golden", "InvalidInput"],
+  ])("%s is refused with %s", async (name, error) => {
+    await expect(getBackup(store, "backup", name)).rejects.toMatchObject({ name: error });
+  });
+});

@@ -1,0 +1,309 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import type { PlannedImport } from "../../../../src/core/plan/imports.ts";
+import type { PlannedRestore, RestorePlan } from "../../../../src/core/plan/restore.ts";
+import {
+  type CollectionRecord,
+  fingerprintOf,
+  type ImportRecord,
+  restoreWorkLayout,
+} from "../../../../src/core/plan/restore-work.ts";
+import type { ImportTask, Milvus } from "../../../../src/ports/milvus.ts";
+import { importSegments } from "../../../../src/steps/restore/import-segments.ts";
+import { collectionDescription } from "../../../support/collection-description.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf } from "../../../support/run-machines.ts";
+
+const execution = executionOf("restore-1");
+const layout = workLayout("restore", execution.name);
+const records = restoreWorkLayout("r1");
+const working = { database: "default", collection: "coll_restoring_r1" };
+const request = { execution, input: { environment: "dr", backupName: "nightly" }, attempt: 0 };
+
+let world: PipelineWorld;
+/** What Milvus lists, and what was submitted to it. */
+let listed: ImportTask[];
+let submitted: number[];
+
+beforeEach(() => {
+  world = new PipelineWorld({
+    dr: { milvusAt: "b/files", backupAt: "b/backup", settings: { parallelism: { copydata: 8, importJob: 2 } } },
+  });
+  world.milvus("dr").addCollection(collectionDescription(working.collection, { id: "5" }));
+  listed = [];
+  submitted = [];
+});
+
+function planned(task: number, rest: Partial<PlannedImport> = {}): PlannedImport {
+  return {
+    task,
+    phase: 0,
+    partition: "_default",
+    kind: "segments",
+    storageVersion: "0",
+    files: [{ insert: `stage/t${task}/insert_log/1/2/`, delta: "" }],
+    rows: "10",
+    hasDeletes: false,
+    bytes: 1,
+    ...rest,
+  };
+}
+
+function task(of: PlannedImport, rest: Partial<ImportTask> = {}): ImportTask {
+  const { partition, files } = of;
+  return {
+    id: `job${of.task}`,
+    state: "completed",
+    progress: 100,
+    rows: 10n,
+    failedReason: "",
+    partition,
+    files,
+    ...rest,
+  };
+}
+
+function record(of: PlannedImport, rest: Partial<ImportRecord> = {}): ImportRecord {
+  return {
+    collectionId: "5",
+    task: of.task,
+    planned: fingerprintOf(of),
+    id: `job${of.task}`,
+    state: "submitted",
+    rows: "0",
+    ...rest,
+  };
+}
+
+function seed(
+  imports: readonly PlannedImport[],
+  earlier: readonly ImportRecord[] = [],
+  made: Partial<CollectionRecord> = {},
+): void {
+  const restore = { target: { database: "default", collection: "coll" }, working, imports } as Partial<PlannedRestore>;
+  const plan = { restoreId: "r1", collections: [restore] } as {
+    restoreId: string;
+    collections: Partial<PlannedRestore>[];
+  };
+  const whole: Pick<RestorePlan, "restoreId"> = plan;
+  const collection = {
+    target: "default.coll",
+    working: "default.coll_restoring_r1",
+    id: "5",
+    rowsBefore: "0",
+    importsBefore: [],
+    ...made,
+  };
+  world.work.seed(layout.plan, JSON.stringify(whole));
+  world.work.seed(records.collections, JSON.stringify([collection]));
+  if (earlier.length > 0) world.work.seed(records.imports, JSON.stringify(earlier));
+}
+
+/** One turn of the step; every submitted import is listed as `state` from the next look on. */
+function run(state: ImportTask["state"] = "completed", attempt = 0) {
+  const memory = world.milvus("dr");
+  const milvus: Pick<Milvus, "address" | "listImports" | "submitImport"> = {
+    address: memory.address,
+    listImports: async () => [...listed],
+    submitImport: async ({ partition, files }) => {
+      const number = Number(/\/t(\d+)\//.exec(files[0]?.insert || files[0]?.delta || "")?.[1]);
+      submitted.push(number);
+      listed.push(task(planned(number, { partition, files }), { id: `new${number}`, state }));
+      return `new${number}`;
+    },
+  };
+  const context = world.context();
+  const connectMilvus = async () =>
+    new Proxy(memory, { get: (target, key) => Reflect.get(key in milvus ? milvus : target, key) });
+  return importSegments({ ...request, attempt }, { ...context, connectMilvus });
+}
+
+function recorded(): ImportRecord[] {
+  return JSON.parse(world.work.read(records.imports) ?? "[]");
+}
+
+describe("an import is submitted once", () => {
+  test("and not at all where it is recorded as complete: nobody is asked", async () => {
+    const one = planned(0);
+    seed([one], [record(one, { state: "completed", rows: "10" })]);
+
+    await expect(run()).resolves.toMatchObject({ outcome: "imported", imports: 1, completed: 1, progress: 100 });
+    expect(submitted).toEqual([]);
+  });
+
+  test("where a run submitted it and could not record it: it is adopted by its files", async () => {
+    const one = planned(0);
+    seed([one]);
+    listed = [task(one)];
+
+    await run();
+
+    expect(submitted).toEqual([]);
+    expect(recorded()).toMatchObject([{ task: 0, id: "job0", state: "completed", rows: "10" }]);
+  });
+
+  test("also where Milvus tells neither partition nor which delta directory belongs to which (2.4+)", async () => {
+    const files = [
+      { insert: "stage/t0/insert_log/1/2/3/", delta: "stage/t0/delta_log/1/2/3/" },
+      { insert: "stage/t0/insert_log/1/2/4/", delta: "" },
+    ];
+    const one = planned(0, { files });
+    seed([one]);
+    listed = [
+      task(one, {
+        partition: "",
+        files: [
+          { insert: "stage/t0/insert_log/1/2/4", delta: "" },
+          { insert: "stage/t0/insert_log/1/2/3", delta: "" },
+        ],
+      }),
+    ];
+
+    await run();
+
+    expect(submitted).toEqual([]);
+  });
+
+  test("and waits while Milvus has not told the files of a job that it may be", async () => {
+    const one = planned(0);
+    seed([one]);
+    listed = [task(one, { state: "pending", files: [], partition: "" })];
+
+    await expect(run("completed", 5)).resolves.toMatchObject({ outcome: "imports-pending", completed: 0 });
+    expect(submitted).toEqual([]);
+  });
+
+  test.each<[string, Partial<ImportTask>]>([
+    ["of another partition", { partition: "other" }],
+    ["of other files", { files: [{ insert: "stage/t9/", delta: "" }] }],
+    ["that failed", { state: "failed" }],
+  ])("where Milvus lists one %s: that is not it", async (_, rest) => {
+    const one = planned(0);
+    seed([one]);
+    listed = [task(one, { id: "other", ...rest })];
+
+    await run();
+
+    expect(submitted).toEqual([0]);
+  });
+
+  test("whatever looked the same before the restore began (skipCreate) was another restore's", async () => {
+    const one = planned(0);
+    seed([one], [], { importsBefore: ["job0"] });
+    listed = [task(one)];
+
+    await run();
+
+    expect(submitted).toEqual([0]);
+  });
+
+  test("per collection: what went into one that was dropped since is submitted again", async () => {
+    const one = planned(0);
+    seed([one], [record(one, { collectionId: "4", state: "completed", rows: "10" })]);
+
+    await run();
+
+    expect(submitted).toEqual([0]);
+    expect(recorded().map(({ collectionId, id }) => [collectionId, id])).toEqual([
+      ["4", "job0"],
+      ["5", "new0"],
+    ]);
+  });
+});
+
+describe("an import that cannot go on", () => {
+  test("fails with Milvus's reason, and is submitted anew by the next run", async () => {
+    const [one, two] = [planned(0), planned(1, { partition: "novels" })];
+    seed([one, two], [record(one), record(two)]);
+    listed = [task(one), task(two, { state: "failed", failedReason: "disk quota exceeded" })];
+
+    await expect(run()).rejects.toMatchObject({
+      name: "ImportFailed",
+      message: "Milvus could not import into default.coll (partition novels): disk quota exceeded",
+    });
+    expect(recorded()).toMatchObject([{ task: 0, state: "completed" }]);
+
+    await expect(run()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    expect(submitted).toEqual([1]);
+  });
+
+  test("and that Milvus has forgotten fails: nobody can tell whether its rows arrived", async () => {
+    const one = planned(0);
+    seed([one], [record(one)]);
+
+    await expect(run()).rejects.toMatchObject({
+      name: "ImportFailed",
+      message: expect.stringContaining("no longer knows import job0"),
+    });
+    expect(submitted).toEqual([]);
+  });
+
+  test("was planned otherwise by an earlier run: nothing is mixed", async () => {
+    const one = planned(0);
+    seed([one], [record(one, { planned: "another", state: "completed" })]);
+
+    await expect(run()).rejects.toMatchObject({
+      name: "InvalidInput",
+      message: expect.stringContaining("restore --discard"),
+    });
+    expect(submitted).toEqual([]);
+  });
+});
+
+describe("the loop", () => {
+  test("keeps at most the environment's number of imports in flight", async () => {
+    seed([planned(0), planned(1), planned(2)]);
+
+    await expect(run("importing", 5)).resolves.toMatchObject({ outcome: "imports-pending", imports: 3, completed: 0 });
+    expect(submitted).toEqual([0, 1]);
+  });
+
+  test("starts deletes only when all data is there", async () => {
+    const l0 = { kind: "l0", rows: "0" } as const;
+    const delta = (number: number) => [{ insert: "", delta: `stage/t${number}/delta_log/1/2/` }];
+    seed([
+      planned(0),
+      planned(1, { ...l0, phase: 1, files: delta(1) }),
+      planned(2, { ...l0, phase: 2, partition: "", files: delta(2) }),
+    ]);
+
+    await run("importing", 5);
+    expect(submitted).toEqual([0]);
+
+    listed = listed.map((one) => ({ ...one, state: "completed" }));
+    await run("completed", 5);
+    expect(submitted).toEqual([0, 1]);
+    await run("completed", 5);
+    expect(submitted).toEqual([0, 1, 2]);
+    await expect(run("completed", 5)).resolves.toMatchObject({ outcome: "imported", completed: 3 });
+  });
+
+  test("asks the machine to wait longer the longer it takes", async () => {
+    const one = planned(0);
+    seed([one], [record(one)]);
+    listed = [task(one, { state: "importing", progress: 40 })];
+
+    const waits: number[] = [];
+    for (const attempt of [0, 2, 3, 4, 20]) {
+      const result = await run("importing", attempt);
+      expect(result).toMatchObject({ outcome: "imports-pending", progress: 40 });
+      waits.push(result.waitSeconds);
+    }
+    expect(waits).toEqual([1, 1, 2, 4, 30]);
+  });
+
+  test("shows how far it is in the work bucket", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one), record(two)]);
+    listed = [task(one), task(two, { state: "importing", progress: 50 })];
+
+    await run("importing", 5);
+
+    expect(JSON.parse(world.work.read(layout.progress) ?? "null")).toEqual({
+      phase: "importing",
+      imports: 2,
+      completed: 1,
+      progress: 75,
+    });
+  });
+});

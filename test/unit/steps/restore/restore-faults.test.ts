@@ -1,0 +1,138 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
+import type { CollectionName } from "../../../../src/ports/milvus.ts";
+import { collectionDescription } from "../../../support/collection-description.ts";
+import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
+import { seedShop } from "../../../support/seed-shop.ts";
+
+const first = executionOf("first");
+const second = executionOf("second");
+const target: CollectionName = { database: "default", collection: "books_bak" };
+const carts: CollectionName = { database: "shop", collection: "carts_bak" };
+
+/** A world with a backup of both collections in it, which `dr` is going to restore. */
+async function backedUp(before?: (world: PipelineWorld) => void): Promise<PipelineWorld> {
+  const world = new PipelineWorld();
+  seedShop(world);
+  await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
+  before?.(world);
+  return world;
+}
+
+/** All that a restore leaves, without the IDs that Milvus makes up. */
+async function outcome(world: PipelineWorld) {
+  const milvus = world.milvus("dr");
+  const of = async (name: CollectionName) => {
+    const { aliases, properties, schema, shards, consistencyLevel } = await milvus.describeCollection(name);
+    const partitions = (await milvus.listPartitions(name)).map((partition) => partition.name);
+    const indexes = (await milvus.listIndexes(name)).map(({ id: _, ...index }) => index);
+    const loaded = await Promise.all(partitions.map((partition) => milvus.loadingProgress(name, partition)));
+    const rows = await milvus.rowCount(name);
+    const imports = milvus.submittedImports(name).map(({ partition, files, kind }) => ({ partition, files, kind }));
+    return { aliases, properties, schema, shards, consistencyLevel, partitions, indexes, loaded, rows, imports };
+  };
+  return {
+    books: await of(target),
+    carts: await of(carts),
+    collections: [...(await milvus.listCollections("default")), ...(await milvus.listCollections("shop"))].sort(),
+    staged: world.bucket("bucket-b").keys("milvus-backup-staging/"),
+    records: world.work.keys("restores/"),
+    leases: world.work.keys("leases/"),
+  };
+}
+
+const input: RestoreInput = { environment: "dr", backupName: "nightly", suffix: "_bak" };
+const dropping: RestoreInput = { ...input, dropExisting: true };
+
+/** An older collection under the target's name, with an alias that the backup's collection has as well. */
+function seedOlder(world: PipelineWorld): void {
+  const { id } = collectionDescription("books_bak");
+  world.milvus("dr").addCollection(collectionDescription("books_bak", { id: `${id}9`, aliases: ["library"] }), {
+    segments: [
+      {
+        id: "1",
+        collectionId: `${id}9`,
+        partitionId: "0",
+        rows: 7n,
+        state: "Flushed",
+        isL0: false,
+        storageVersion: "0",
+      },
+    ],
+  });
+}
+
+describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWorld) => void }>([
+  { what: "a restore under new names", request: input },
+  { what: "a restore that replaces a collection", request: dropping, before: seedOlder },
+])("$what", ({ request, before }) => {
+  let undisturbed: Awaited<ReturnType<typeof outcome>>;
+  let calls: readonly string[];
+
+  beforeEach(async () => {
+    const world = await backedUp(before);
+    const faults = new FaultInjector();
+    await runRestore(world.context(faults), request, second);
+    undisturbed = await outcome(world);
+    calls = faults.calls;
+  });
+
+  test("undisturbed, brings back rows, partitions, index, alias and what was loaded, and leaves nothing behind", () => {
+    expect(undisturbed.books).toMatchObject({
+      rows: 32n,
+      aliases: ["library"],
+      partitions: ["_default", "novels"],
+      loaded: [0, 100],
+    });
+    expect(undisturbed.books.indexes).toHaveLength(1);
+    expect(undisturbed.carts.rows).toBe(0n);
+    expect(undisturbed).toMatchObject({
+      collections: ["books_bak", "carts_bak"],
+      staged: [],
+      records: [],
+      leases: [],
+    });
+  });
+
+  describe.each<FaultMoment>(["before", "after"])("with a fault %s any call", (moment) => {
+    test("ends the same when the step runs again", async () => {
+      for (let at = 0; at < calls.length; at += 1) {
+        const world = await backedUp(before);
+        const faults = new FaultInjector(at, moment);
+
+        await runRestore(world.context(faults), request, second, { retries: 1 });
+
+        expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
+      }
+    });
+
+    test("never shows half a collection, and the same restore in a new execution ends the same", async () => {
+      for (let at = 0; at < calls.length; at += 1) {
+        const world = await backedUp(before);
+        const context = world.context(new FaultInjector(at, moment));
+        const what = `${moment} ${calls[at]}`;
+
+        const failed = await runRestore(context, request, first).then(
+          () => false,
+          () => true,
+        );
+        expect(world.work.keys("leases/"), what).toEqual([]);
+        const rows = await world
+          .milvus("dr")
+          .rowCount(target)
+          .catch(() => undefined);
+        expect(before ? [7n, 32n, undefined] : [32n, undefined], what).toContain(rows);
+        if (!failed || world.work.keys("restores/").length === 0) {
+          // it failed before anything was made (nothing is left), or when all was done
+          expect(world.bucket("bucket-b").keys("milvus-backup-staging/"), what).toEqual([]);
+          if (!failed || rows === 32n) continue;
+        }
+        await runRestore(context, request, second);
+
+        expect(await outcome(world), what).toEqual(undisturbed);
+      }
+    });
+  });
+});

@@ -1,0 +1,206 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import { finalizeTransfer } from "../../../../src/steps/transfer/finalize-transfer.ts";
+import { prepareTransfer } from "../../../../src/steps/transfer/prepare-transfer.ts";
+import {
+  contentOf,
+  copyBatches,
+  damage,
+  seedManifest,
+  type TransferWorld,
+  transfer,
+  transferRequest,
+  transferWorld,
+} from "../../../support/transfer-world.ts";
+
+let world: TransferWorld;
+
+beforeEach(() => {
+  world = transferWorld();
+});
+
+/** Everything but the last step. */
+async function copied(execution = "first"): Promise<void> {
+  await prepareTransfer(transferRequest(execution), world.context);
+  await copyBatches(world, execution);
+}
+
+function finalize(execution = "first") {
+  return finalizeTransfer(transferRequest(execution), world.context);
+}
+
+function copies(): string[] {
+  return world.destination.calls.filter((call) => call.startsWith("copyFrom"));
+}
+
+async function expectSameContent(): Promise<void> {
+  const [there, here] = [
+    await contentOf(world.destination, world.to.root),
+    await contentOf(world.source, world.from.root),
+  ];
+  expect(there).toEqual(here);
+}
+
+/** One log of the backup. */
+function anyLog(): string {
+  const [key] = world.source.keys(world.from.binlogs);
+  if (key === undefined) throw new Error("the golden backup has no logs");
+  return key;
+}
+
+describe("a whole transfer", () => {
+  test("leaves the same backup at the destination, byte for byte, manifest and report included", async () => {
+    await seedManifest(world.source, world.from);
+    world.source.seed(world.from.report, "took 2 s");
+
+    const { finalized } = await transfer(world, "first");
+
+    await expectSameContent();
+    const logs = world.source.keys(world.from.binlogs);
+    expect(finalized).toMatchObject({
+      outcome: "transferred",
+      backupName: "my_backup",
+      collections: 4,
+      segments: 12,
+      objects: logs.length,
+      skippedObjects: 0,
+    });
+  });
+
+  test("commits last: until then there is no backup at the destination", async () => {
+    await copied();
+    expect(world.destination.keys(world.to.metas)).toEqual([]);
+
+    await finalize();
+
+    const writes = world.destination.calls.filter((call) => /^(copyFrom|putText)/.test(call));
+    expect(writes.at(-1)).toBe(`putText ${world.to.meta.full_meta}`);
+    expect(writes.filter((call) => call.includes("full_meta"))).toHaveLength(1);
+    expect(world.work.keys("leases/")).toEqual([]);
+  });
+
+  test("goes on where it failed: what lies there is not copied again", async () => {
+    const broken = anyLog();
+    world.destination.failOn(
+      (call) => call === `copyFrom ${broken}`,
+      () => new PipelineError("StoreFailed", "full"),
+    );
+    await prepareTransfer(transferRequest("first"), world.context);
+    await expect(copyBatches(world, "first")).rejects.toMatchObject({ name: "StoreFailed" });
+    const before = world.destination.keys().length;
+
+    const { finalized } = await transfer(world, "second");
+
+    expect(before).toBeGreaterThan(0);
+    expect(finalized).toMatchObject({ outcome: "transferred", skippedObjects: before });
+    await expectSameContent();
+  });
+
+  test("of a backup that is there already copies nothing, but what is missing or differs there", async () => {
+    const { finalized } = await transfer(world, "first");
+    const [one, other, ...rest] = world.destination.keys(world.to.binlogs);
+    world.destination.remove(one ?? "");
+    await damage(world.destination, other ?? "");
+
+    const { finalized: again } = await transfer(world, "second");
+
+    expect(again).toEqual({ ...finalized, outcome: "already-there", skippedObjects: rest.length });
+    await expectSameContent();
+  });
+
+  test("removes what another attempt left among the logs, as old readers import whole directories", async () => {
+    const stray = `${world.to.binlogs}insert_log/470615367219551002/470615367219551003/7/7/100/1`;
+    world.destination.seed(stray, "stray");
+    world.destination.seed("copies/backup/my_backup_2/binlogs/insert_log/1/2/3/3/100/1", "a neighbour's");
+
+    await transfer(world, "first");
+
+    expect(world.destination.read(stray)).toBeUndefined();
+    expect(world.destination.read("copies/backup/my_backup_2/binlogs/insert_log/1/2/3/3/100/1")).toBe("a neighbour's");
+  });
+
+  test("a last step that runs twice finds its own work", async () => {
+    await copied();
+    const first = await finalize();
+
+    expect(await finalize()).toEqual(first);
+  });
+});
+
+describe("nothing is committed", () => {
+  async function refused(name: string, message: RegExp): Promise<void> {
+    await expect(finalize()).rejects.toMatchObject({ name, message: expect.stringMatching(message) });
+    expect(world.destination.read(world.to.meta.full_meta)).toBeUndefined();
+  }
+
+  test("where the source lacks a log that its meta names", async () => {
+    const log = anyLog();
+    world.source.remove(log);
+    await copied();
+
+    await refused(
+      "CorruptBackup",
+      /my_backup does not hold what its meta says in 1 segments: segment \d+: .*is missing/,
+    );
+  });
+
+  test("where a log of the source has another size", async () => {
+    world.source.seed(anyLog(), "cut off");
+    await copied();
+
+    await refused("CorruptBackup", /has 7 bytes instead of \d+/);
+  });
+
+  test("where a log of the source was damaged since it was backed up", async () => {
+    await seedManifest(world.source, world.from);
+    const log = anyLog();
+    await damage(world.source, log);
+    await copied();
+
+    await refused(
+      "CorruptBackup",
+      new RegExp(`1 objects .*not what was backed up: ${log.slice(world.from.root.length)}`),
+    );
+  });
+
+  test("where the metas are not those of the manifest", async () => {
+    await seedManifest(world.source, world.from);
+    world.source.seed(world.from.meta.full_meta, `${world.source.read(world.from.meta.full_meta)} `);
+    await copied();
+
+    await refused("CorruptBackup", /full_meta\.json .*changed since/);
+  });
+
+  test.each([
+    ["deleted", () => world.source.remove(world.from.meta.full_meta)],
+    ["replaced", () => world.source.seed(world.from.meta.full_meta, '{"name":"my_backup"}')],
+  ])("where the source was %s meanwhile", async (what, change) => {
+    await copied();
+    change();
+
+    await refused("CopyMismatch", new RegExp(`was ${what} while it was transferred`));
+  });
+
+  test("where a batch left no receipt", async () => {
+    await prepareTransfer(transferRequest("first"), world.context);
+
+    await refused("CopyMismatch", /left no receipt/);
+  });
+
+  test("where a batch was cancelled", async () => {
+    await prepareTransfer(transferRequest("first"), world.context);
+    world.work.seed("executions/transfer/first/cancelled", "");
+    await copyBatches(world, "first");
+
+    await refused("CopyMismatch", /not copied to their end \(cancelled\)/);
+    expect(copies()).toEqual([]);
+  });
+
+  test("over a backup that somebody else wrote there meanwhile", async () => {
+    await copied();
+    world.destination.seed(world.to.meta.full_meta, '{"name":"my_backup"}');
+
+    await expect(finalize()).rejects.toMatchObject({ name: "BackupExists" });
+    expect(world.destination.read(world.to.meta.full_meta)).toBe('{"name":"my_backup"}');
+  });
+});
