@@ -34,9 +34,9 @@ const stepRooms = {
   shared: [],
   catalog: ["shared"],
   copy: ["shared"],
-  backup: ["shared", "catalog"],
-  restore: ["shared", "catalog"],
-  transfer: ["shared", "catalog"],
+  backup: ["shared"],
+  restore: ["shared"],
+  transfer: ["shared"],
   events: ["shared", "catalog"],
 };
 

@@ -5,8 +5,8 @@ import {
   segmentsOf,
 } from "../../src/core/format/meta.ts";
 import { qualifiedName } from "../../src/core/milvus/names.ts";
-import type { FoundBackup } from "../../src/steps/catalog/get-backup.ts";
 import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
+import type { FoundBackup } from "../../src/steps/shared/stored-backup.ts";
 import { formatBytes, formatCount, formatTime } from "./format.ts";
 import { formatPairs, formatTable } from "./table.ts";
 

@@ -1,8 +1,8 @@
 import { connectMilvus } from "../../src/adapters/milvus/index.ts";
-import type { StepContext } from "../../src/ports/step-context.ts";
+import type { MilvusContext } from "../../src/ports/step-context.ts";
 import { storeContext } from "./store-context.ts";
 
 /** The adapters of a function that also talks to Milvus. */
-export function milvusContext(): StepContext {
+export function milvusContext(): MilvusContext {
   return { ...storeContext(), connectMilvus: (environment) => connectMilvus(environment) };
 }

@@ -19,11 +19,11 @@ type StepRequest = { execution: z.infer<typeof executionRef> };
  * The handler of a function that runs a machine's Release step: finds out why a map failed, then calls the step. An execution
  * whose input is not valid holds nothing: its failure is answered as it is.
  */
-export function releaseHandler<Request extends StepRequest>(
+export function releaseHandler<Request extends StepRequest, Context extends StepContext>(
   machine: Parameters<typeof workLayout>[0],
   schema: z.ZodType<Request>,
-  step: Step<Request & { failure: CaughtFailure }, ReleaseResult>,
-  context: StepContext,
+  step: Step<Request & { failure: CaughtFailure }, ReleaseResult, Context>,
+  context: Context,
 ) {
   return observedHandler<ReleaseResult>(async (event) => {
     const { failure: caught } = parseRequest(z.object({ failure: caughtFailure }), event);

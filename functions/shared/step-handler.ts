@@ -9,16 +9,19 @@ import { parseRequest } from "./parse-request.ts";
 import { reportErrors } from "./report-error.ts";
 
 /** A step of a state machine, as `src/steps` has it. */
-export type Step<Request, Result> = (request: Request, context: StepContext) => Promise<Result>;
+export type Step<Request, Result, Context extends StepContext> = (
+  request: Request,
+  context: Context,
+) => Promise<Result>;
 
 /**
  * The handler of a function that runs one step: parses the event with `schema`, calls the step, counts its result.
  * Throws InvalidInput, and what the step throws, as a StepFailure. The event is never logged.
  */
-export function stepHandler<Schema extends z.ZodType, Result extends object>(
+export function stepHandler<Schema extends z.ZodType, Result extends object, Context extends StepContext>(
   schema: Schema,
-  step: Step<z.output<Schema>, Result>,
-  context: StepContext,
+  step: Step<z.output<Schema>, Result, Context>,
+  context: Context,
 ) {
   return observedHandler(async (event) => step(parseRequest(schema, event), context));
 }

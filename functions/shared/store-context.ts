@@ -24,9 +24,6 @@ export function storeContext(): StepContext {
     work: openWorkStore(variable("WORK_BUCKET")),
     environments,
     openStore: storeOpener(environments),
-    connectMilvus: async () => {
-      throw new Error("this function is bundled without the Milvus client: import milvusContext in its handler");
-    },
     executions: stepFunctionsExecutions(),
     clock: systemClock,
     log: {

@@ -19,6 +19,9 @@ export interface ObjectStore {
   /** The whole object as text; throws ObjectNotFound. For small objects (metas, plans, receipts). */
   getText(key: string): Promise<string>;
 
+  /** The same; undefined where the object does not exist. */
+  getTextIfPresent(key: string): Promise<string | undefined>;
+
   /**
    * Writes a small object. Answers false and writes nothing where the key exists already (with `ifAbsent`), or where it does
    * not hold the version with this ETag any more (with `ifMatch`).

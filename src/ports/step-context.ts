@@ -4,18 +4,25 @@ import type { Clock } from "./clock.ts";
 import type { Milvus } from "./milvus.ts";
 import type { ObjectStore } from "./object-store.ts";
 
-/** What every step gets from outside; wired in one place (`functions/shared`), by hand in tests. */
+/** What every step gets from outside; wired in one place (`functions/shared`), by hand in tests. No Milvus: most steps move objects. */
 export interface StepContext {
   /** The pipeline's own work bucket: plans, batches, receipts, leases. */
   readonly work: ObjectStore;
   readonly environments: EnvironmentRegistry;
   /** Opens a bucket of an environment; connections are reused within an invocation and between warm ones. */
   openStore(ref: StoreRef): Promise<ObjectStore>;
-  /** Connects to an environment's Milvus; throws MilvusUnreachable or MilvusUnauthenticated with the address. */
-  connectMilvus(environment: Environment): Promise<Milvus>;
   readonly executions: Executions;
   readonly clock: Clock;
   readonly log: StepLog;
+}
+
+/** What a step gets that talks to Milvus too. */
+export interface MilvusContext extends StepContext {
+  /**
+   * Connects to an environment's Milvus.
+   * @throws MilvusUnreachable or MilvusUnauthenticated with the address
+   */
+  connectMilvus(environment: Environment): Promise<Milvus>;
 }
 
 export interface EnvironmentRegistry {

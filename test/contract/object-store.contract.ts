@@ -73,6 +73,13 @@ export function objectStoreContract(
       });
     });
 
+    test("reads a text only where there is one when asked to", async () => {
+      await source.store.putText("maybe", "here");
+
+      expect(await source.store.getTextIfPresent("maybe")).toBe("here");
+      expect(await source.store.getTextIfPresent("maybe/not")).toBeUndefined();
+    });
+
     test("writes only where nothing lies when asked to", async () => {
       expect(await source.store.putText("lease", "first", { ifAbsent: true })).toBe(true);
       expect(await source.store.putText("lease", "second", { ifAbsent: true })).toBe(false);

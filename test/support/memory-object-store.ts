@@ -77,6 +77,11 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#require(key).toString();
   }
 
+  async getTextIfPresent(key: string): Promise<string | undefined> {
+    this.#record(`getText ${key}`);
+    return this.#objects.get(key)?.toString();
+  }
+
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
     this.#record(`putText ${key}`);
     const present = this.#objects.get(key);

@@ -1,7 +1,7 @@
 import type { Environment } from "../../src/core/environment/environment.ts";
 import type { StoreRef } from "../../src/core/execution/copy-plan.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
-import type { StepContext } from "../../src/ports/step-context.ts";
+import type { MilvusContext } from "../../src/ports/step-context.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { memoryContext } from "./memory-context.ts";
 import { MemoryMilvus, type MemoryMilvusOptions } from "./memory-milvus.ts";
@@ -93,7 +93,7 @@ export class PipelineWorld {
   }
 
   /** What steps get, with every call counted (and one failing, where the injector says so). */
-  context(faults = new FaultInjector()): StepContext {
+  context(faults = new FaultInjector()): MilvusContext {
     const { clock, executions, log } = this.memory;
     return {
       work: faults.wrap("work", this.work),

@@ -10,7 +10,7 @@ import type {
   ReleaseResult,
   RestoreInput,
 } from "../../src/core/execution/messages.ts";
-import type { StepContext } from "../../src/ports/step-context.ts";
+import type { MilvusContext } from "../../src/ports/step-context.ts";
 import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
 import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../src/steps/backup/release-backup.ts";
@@ -38,7 +38,7 @@ export interface RunOptions {
 
 /** The state machine `backup`, in process; a failure is released and thrown, as the machine does it. */
 export async function runBackup(
-  context: StepContext,
+  context: MilvusContext,
   input: BackupInput,
   execution = executionOf("backup-1"),
   options: RunOptions = {},
@@ -59,7 +59,7 @@ export async function runBackup(
 
 /** The state machine `restore`, in process. */
 export async function runRestore(
-  context: StepContext,
+  context: MilvusContext,
   input: RestoreInput,
   execution = executionOf("restore-1"),
   options: RunOptions = {},
@@ -98,7 +98,7 @@ export class ExecutionFailed extends Error {
 }
 
 async function copyAll(
-  context: StepContext,
+  context: MilvusContext,
   { itemsKey, batches }: PreparedCopies,
   execution: ExecutionRef,
   attempt: number,

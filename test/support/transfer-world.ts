@@ -29,9 +29,6 @@ export function transferWorld() {
         return found;
       },
     },
-    connectMilvus: async () => {
-      throw new Error("a transfer needs no Milvus");
-    },
   };
   const source = memory.store({ environment: "a", side: "backup" });
   const destination = memory.store({ environment: "b", side: "backup" });

@@ -23,12 +23,19 @@ export function hidesMd5(response: { ServerSideEncryption?: string; SSECustomerA
 
 /** undefined where the object does not exist. */
 export async function headObject(bucket: S3Bucket, key: string): Promise<HeadObjectCommandOutput | undefined> {
-  try {
-    return await tellingMissing(bucket, key, () =>
+  return ifPresent(() =>
+    tellingMissing(bucket, key, () =>
       bucket.request("s3:GetObject", key, () =>
         bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key, ChecksumMode: "ENABLED" })),
       ),
-    );
+    ),
+  );
+}
+
+/** What a read answers; undefined where the object does not exist. */
+export async function ifPresent<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
   } catch (error) {
     if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
     throw error;

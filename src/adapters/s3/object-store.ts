@@ -18,7 +18,7 @@ import type {
 } from "../../ports/object-store.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
-import { headObject, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
+import { headObject, ifPresent, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
 import { copyStreamed } from "./streamed-copy.ts";
 
@@ -90,6 +90,10 @@ export class S3ObjectStore implements ObjectStore {
         return (await found.Body?.transformToString("utf-8")) ?? "";
       }),
     );
+  }
+
+  async getTextIfPresent(key: string): Promise<string | undefined> {
+    return ifPresent(() => this.getText(key));
   }
 
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {

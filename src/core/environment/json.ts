@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { PipelineError } from "../execution/errors.ts";
+import { jsonOrUndefined } from "../execution/work-json.ts";
 import type { Environment, StorageSettings } from "./environment.ts";
 
 const credentials = z.discriminatedUnion("kind", [
@@ -57,7 +58,7 @@ export function serializeEnvironment(environment: Environment): string {
  * The text itself never appears in the error.
  */
 export function parseStoredEnvironment(text: string, name: string): Environment {
-  const parsed = environmentRecord.safeParse(parseJson(text));
+  const parsed = environmentRecord.safeParse(jsonOrUndefined(text));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const key = issue === undefined || issue.path.length === 0 ? "the whole record" : issue.path.join(".");
@@ -68,14 +69,6 @@ export function parseStoredEnvironment(text: string, name: string): Environment 
     );
   }
   return parsed.data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** An environment as it may be shown: secrets are replaced by `***`, absent ones stay "". */

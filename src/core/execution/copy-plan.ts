@@ -22,6 +22,11 @@ export const copyPrefix = z.object({
 });
 export type CopyPrefix = z.infer<typeof copyPrefix>;
 
+/** Whether the objects of a prefix are to be copied; otherwise they are only verified where they lie. */
+export function isCopied(prefix: Pick<CopyPrefix, "to">): boolean {
+  return prefix.to !== "";
+}
+
 export const copySegment = z.object({
   /** Decimal 64-bit IDs. */
   collectionId: z.string(),

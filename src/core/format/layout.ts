@@ -81,6 +81,8 @@ export function milvusLayout(rootPath: string) {
   };
 }
 
+export type MilvusLayout = ReturnType<typeof milvusLayout>;
+
 /**
  * Where a restore puts the segments it imports, in the target's Milvus bucket but outside of Milvus's root path, so that
  * Milvus's garbage collection leaves it alone.

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import type { CopiedLog } from "../execution/copy-plan.ts";
 import { PipelineError } from "../execution/errors.ts";
+import { jsonOrUndefined } from "../execution/work-json.ts";
 
 /**
  * Our list of everything in a backup with sizes and checksums, beside the files of the milvus-backup format: one index
@@ -177,14 +178,6 @@ function printPart(collectionId: string, key: string, objects: readonly Manifest
 
 function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
-}
-
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function corrupt(message: string, file: string): PipelineError {

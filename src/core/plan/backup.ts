@@ -1,3 +1,5 @@
+import type { CopyPrefix } from "../execution/copy-plan.ts";
+import type { BackupLayout, MilvusLayout } from "../format/layout.ts";
 import type { MadeBySchedule } from "../format/manifest.ts";
 import type { LoadState } from "../format/meta.ts";
 import type {
@@ -9,10 +11,12 @@ import type {
   PartitionDescription,
   SchemaDescription,
   SegmentDescription,
+  SegmentLogs,
   SegmentState,
 } from "../milvus/descriptions.ts";
 import { dynamicFieldId, toCollectionSchema } from "../milvus/schema-mapping.ts";
 import { isAtLeast } from "../milvus/version.ts";
+import type { SizedSegment } from "./segment-copies.ts";
 
 /** Everything Prepare Backup learned from Milvus; a file in the work bucket that Finalize Backup turns into the metas. */
 export interface BackupPlan {
@@ -110,4 +114,47 @@ export function estimateRowBytes(fields: readonly FieldDescription[]): number {
     }
     return sum + (fixedWidths[field.dataType] ?? variableWidthGuess);
   }, systemFields);
+}
+
+/**
+ * The copies of a collection's segments out of Milvus's bucket.
+ * @param logs the exact logs of segments, where Milvus names them (2.5.8+): of the others, what lies there is copied
+ */
+export function planSegmentCopies(
+  collection: PlannedCollection,
+  logs: ReadonlyMap<string, SegmentLogs>,
+  { from, to, version }: { from: MilvusLayout; to: BackupLayout; version: string },
+): SizedSegment[] {
+  const collectionId = collection.description.id;
+  const rowBytes = estimateRowBytes(collection.description.schema.fields);
+  const fieldIds = expectedFieldIds(version, collection.description.schema);
+  return collection.segments.map((segment) => {
+    const path = { collectionId, partitionId: segment.partitionId, segmentId: segment.id };
+    const exact = logs.get(segment.id);
+    const insert: CopyPrefix = {
+      kind: "insert",
+      from: from.insertLogs(path),
+      to: to.insertLogs({ ...path, groupId: segment.id }),
+      ...(exact && {
+        only: exact.insertLogs.flatMap(({ fieldId, logIds }) => logIds.map((logId) => `${fieldId}/${logId}`)),
+      }),
+    };
+    const delta: CopyPrefix = {
+      kind: "delta",
+      from: from.deltaLogs(path),
+      to: to.deltaLogs({ ...path, groupId: segment.id }),
+      ...(exact && { only: exact.deltaLogs.flatMap(({ logIds }) => [...logIds]) }),
+    };
+    return {
+      segment: {
+        ...path,
+        rows: segment.rows,
+        isL0: segment.isL0,
+        // Where Milvus names a segment's exact logs, there is nothing to guess.
+        ...(fieldIds && !exact && !segment.isL0 && { fieldIds }),
+        prefixes: segment.isL0 ? [delta] : [insert, delta],
+      },
+      bytes: Number(segment.rows) * rowBytes,
+    };
+  });
 }

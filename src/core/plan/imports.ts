@@ -47,7 +47,7 @@ interface PlanContext {
   readonly staging: StagingLayout;
   readonly features: Features;
   /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
-  readonly inPlace: boolean;
+  readonly readsInPlace: boolean;
   /** Number of this collection's first import within the restore; staging directories are named after these numbers. */
   readonly firstTask: number;
 }
@@ -105,7 +105,7 @@ class ImportPlanBuilder {
   /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time. */
   #addTasks(partition: PartitionBackup, storageVersion: string, groups: readonly Group[]): void {
     const merged = chunkByBytes(groups, mergedTaskBytes);
-    if (this.#context.inPlace && !worthStaging(groups, merged.length)) {
+    if (this.#context.readsInPlace && !worthStaging(groups, merged.length)) {
       for (const group of groups) this.#addImport(partition, storageVersion, [group], undefined);
       return;
     }
@@ -115,9 +115,9 @@ class ImportPlanBuilder {
   /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
   #addJobs(partition: PartitionBackup, storageVersion: string, groups: readonly Group[]): void {
     // In place a pair is a group; a staged pair is one segment.
-    const pairs = this.#context.inPlace ? groups : groups.flatMap(singleSegments);
+    const pairs = this.#context.readsInPlace ? groups : groups.flatMap(singleSegments);
     for (const chunk of chunksOf(pairs, this.#context.features.pairsPerJob)) {
-      this.#addImport(partition, storageVersion, chunk, this.#context.inPlace ? undefined : "pairs");
+      this.#addImport(partition, storageVersion, chunk, this.#context.readsInPlace ? undefined : "pairs");
     }
   }
 
@@ -160,7 +160,7 @@ class ImportPlanBuilder {
           kind: "l0",
           storageVersion,
           files: chunk.map((segment) =>
-            this.#context.inPlace ? this.#readL0InPlace(segment) : this.#stagePair(task, segment),
+            this.#context.readsInPlace ? this.#readL0InPlace(segment) : this.#stagePair(task, segment),
           ),
           rows: "0",
           hasDeletes: true,

@@ -1,11 +1,18 @@
-import type { BackupLayout, StagingLayout } from "../format/layout.ts";
+import type { RestoreInput } from "../execution/messages.ts";
+import { type BackupLayout, type StagingLayout, stagingLayout } from "../format/layout.ts";
 import type { BackupInfo, CollectionBackup } from "../format/meta.ts";
-import type { CollectionName, CreateCollectionRequest, CreateIndexRequest } from "../milvus/descriptions.ts";
-import { defaultDatabase } from "../milvus/names.ts";
+import type {
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  IndexDescription,
+} from "../milvus/descriptions.ts";
+import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
+import type { SizedSegment } from "./segment-copies.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
 export interface RestorePlan {
@@ -58,11 +65,87 @@ export interface RestoreOptions {
   readonly load: boolean;
 }
 
+/** Plans a whole restore: what is made of each collection, and every segment to stage, or to verify where it lies. */
+export function planRestore(
+  backup: BackupInfo,
+  names: readonly RestoreName[],
+  context: {
+    readonly restoreId: string;
+    readonly leaseSubject: string;
+    /** Of the target Milvus. */
+    readonly version: string;
+    readonly backup: BackupLayout;
+    /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
+    readonly readsInPlace: boolean;
+    readonly input: RestoreInput;
+    readonly warnings: readonly string[];
+  },
+): { plan: RestorePlan; segments: readonly SizedSegment[] } {
+  const { restoreId, input } = context;
+  const staging = stagingLayout(restoreId);
+  const segments: SizedSegment[] = [];
+  const collections: PlannedRestore[] = [];
+  const warnings = [...context.warnings];
+  let firstTask = 0;
+  for (const name of names) {
+    const planned = planCollection(collectionOf(backup, name.source), name, {
+      restoreId,
+      version: context.version,
+      backup: context.backup,
+      staging,
+      readsInPlace: context.readsInPlace,
+      firstTask,
+      options: {
+        skipCreate: input.skipCreate ?? false,
+        metadataOnly: input.metadataOnly ?? false,
+        indexes: input.indexes ?? true,
+        load: input.load ?? true,
+      },
+    });
+    collections.push(planned.restore);
+    for (const segment of planned.segments) segments.push(segment);
+    warnings.push(...planned.warnings);
+    firstTask += planned.restore.imports.length;
+  }
+  const imports = collections.flatMap((collection) => collection.imports);
+  return {
+    segments,
+    plan: {
+      restoreId,
+      leaseSubject: context.leaseSubject,
+      backupName: input.backupName,
+      backupId: backup.id,
+      dropExisting: input.dropExisting ?? false,
+      databases: planDatabases(backup, names),
+      collections,
+      stagingPrefix: staging.root,
+      warnings,
+      totals: {
+        collections: collections.length,
+        segments: segments.length,
+        bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+        rows: imports.reduce((sum, { rows }) => sum + BigInt(rows), 0n).toString(),
+        imports: imports.length,
+      },
+    },
+  };
+}
+
+/** The record of a collection that was selected from this very backup. */
+export function collectionOf(backup: BackupInfo, name: CollectionName): CollectionBackup {
+  const found = backup.collection_backups.find(
+    ({ db_name, collection_name }) =>
+      (db_name || defaultDatabase) === name.database && collection_name === name.collection,
+  );
+  if (!found) throw new Error(`${qualifiedName(name)} was selected but is not in the backup`);
+  return found;
+}
+
 /**
  * Plans one collection.
  * @param context.firstTask number of its first import within the restore
  */
-export function planRestore(
+export function planCollection(
   collection: CollectionBackup,
   name: RestoreName,
   context: {
@@ -70,7 +153,7 @@ export function planRestore(
     readonly version: string;
     readonly backup: BackupLayout;
     readonly staging: StagingLayout;
-    readonly inPlace: boolean;
+    readonly readsInPlace: boolean;
     readonly firstTask: number;
     readonly options: RestoreOptions;
   },
@@ -85,7 +168,7 @@ export function planRestore(
         backup: context.backup,
         staging: context.staging,
         features: target,
-        inPlace: context.inPlace,
+        readsInPlace: context.readsInPlace,
         firstTask: context.firstTask,
       });
   const usesPartitionKey = collection.schema.fields.some(({ is_partition_key }) => is_partition_key);
@@ -120,6 +203,14 @@ export function plannedWorkingName(
   return renamed ? workingName(target, context.restoreId) : target;
 }
 
+/**
+ * Whether a collection is restored under another name until it is complete. Otherwise it goes straight into its target: `skipCreate`,
+ * and Milvus before 2.2.9.
+ */
+export function hasWorkingName({ working, target }: Pick<PlannedRestore, "working" | "target">): boolean {
+  return qualifiedName(working) !== qualifiedName(target);
+}
+
 /** The databases the targets need, with what the backup says of them; `default` is always there. */
 export function planDatabases(backup: BackupInfo, names: readonly RestoreName[]): PlannedDatabase[] {
   const needed = new Map<string, string>();
@@ -139,4 +230,11 @@ function loadOf(collection: CollectionBackup): PlannedRestore["load"] {
   const all = partitions.length === collection.partition_backups.length || partitions.length === 0;
   if (!wasLoaded(collection.load_state)) return "none";
   return all ? "all" : { partitions: partitions.map(({ partition_name }) => partition_name) };
+}
+
+/** Whether an index is there already. One field can have several (of JSON paths), and Milvus names those created without a name. */
+export function isIndexOf(existing: IndexDescription, wanted: CreateIndexRequest): boolean {
+  if (existing.fieldName !== wanted.fieldName) return false;
+  if (wanted.indexName !== "") return existing.indexName === wanted.indexName;
+  return Object.entries(wanted.params).every(([key, value]) => existing.params[key] === value);
 }

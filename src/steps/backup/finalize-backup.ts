@@ -1,18 +1,16 @@
-import type { Environment } from "../../core/environment/environment.ts";
 import { type CopyReceipt, type SegmentReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
+import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { backupLayout } from "../../core/format/layout.ts";
 import { levelFiles } from "../../core/format/meta-files.ts";
 import type { BackupPlan } from "../../core/plan/backup.ts";
 import { buildBackupInfo } from "../../core/plan/backup-records.ts";
-import type { ObjectStore } from "../../ports/object-store.ts";
-import type { StepContext } from "../../ports/step-context.ts";
-import { readMeta } from "../catalog/get-backup.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
 import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
+import { StoredBackup } from "../shared/stored-backup.ts";
 import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 import { writeManifest } from "./write-manifest.ts";
@@ -30,7 +28,10 @@ const settleMilliseconds = 5_000;
  * Throws InconsistentSegments (segments by name) where fresh lists did not help, CopyMismatch where a receipt is missing,
  * BackupExists where somebody else wrote a backup of that name meanwhile.
  */
-export async function finalizeBackup(request: BackupStepRequest, context: StepContext): Promise<FinalizeBackupResult> {
+export async function finalizeBackup(
+  request: BackupStepRequest,
+  context: MilvusContext,
+): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
   const [plan, environment, receipts, store] = await Promise.all([
@@ -55,7 +56,8 @@ export async function finalizeBackup(request: BackupStepRequest, context: StepCo
     return { outcome: "source-changed", ...totals };
   }
 
-  await commit({ plan, receipts, environment, created: execution.startTime }, store, context);
+  const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
+  await commit(stored, { plan, receipts, created: execution.startTime }, context);
   const held = await readHeld(context, layout);
   if (held) {
     await resumeGarbageCollection(held, environment, context);
@@ -66,48 +68,25 @@ export async function finalizeBackup(request: BackupStepRequest, context: StepCo
 
 /** Data is there; then the level metas and the manifest; `full_meta.json` last. */
 async function commit(
-  {
-    plan,
-    receipts,
-    environment,
-    created,
-  }: { plan: BackupPlan; receipts: readonly CopyReceipt[]; environment: Environment; created: string },
-  store: ObjectStore,
-  context: StepContext,
+  stored: StoredBackup,
+  { plan, receipts, created }: { plan: BackupPlan; receipts: readonly CopyReceipt[]; created: string },
+  context: MilvusContext,
 ): Promise<void> {
-  const layout = backupLayout(environment.backupStorage.rootPath, plan.backupName);
   const backup = buildBackupInfo(
     plan,
     receipts.flatMap(({ segments }) => segments),
   );
   const files = levelFiles(backup);
-  const present = await readMeta(store, layout.meta.full_meta);
+  const present = await stored.commitRecord();
   // Written last, by an earlier run of this step: everything else is there.
   if (present === files.full_meta) return;
-  if (present !== undefined) throw writtenByOthers(plan.backupName, store);
+  if (present !== undefined) throw stored.writtenByOthers();
   const copied = receipts.flatMap(({ segments }) =>
     segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs].map(({ key }) => key)),
   );
-  await removeStrayCopies(store, layout, plan, new Set(copied), context);
-  await Promise.all([
-    store.putText(layout.meta.backup_meta, files.backup_meta),
-    store.putText(layout.meta.collection_meta, files.collection_meta),
-    store.putText(layout.meta.partition_meta, files.partition_meta),
-    store.putText(layout.meta.segment_meta, files.segment_meta),
-    writeManifest(store, layout, plan, receipts, files, created),
-  ]);
-  const written = await store.putText(layout.meta.full_meta, files.full_meta, { ifAbsent: true });
-  if (!written && (await store.getText(layout.meta.full_meta)) !== files.full_meta) {
-    throw writtenByOthers(plan.backupName, store);
-  }
-}
-
-function writtenByOthers(backupName: string, store: ObjectStore): PipelineError {
-  return new PipelineError(
-    "BackupExists",
-    `somebody else wrote backup ${backupName} in ${store.label} while this one was copied; choose another name`,
-    { details: { key: "backupName" } },
-  );
+  await removeStrayCopies(stored, new Set(copied), context);
+  await Promise.all([stored.writeLevelMetas(files), writeManifest(stored, plan, receipts, files, created)]);
+  await stored.commit(files.full_meta);
 }
 
 function checkAttempts(unsettled: readonly SegmentReceipt[], attempt: number): void {
@@ -119,10 +98,9 @@ function checkAttempts(unsettled: readonly SegmentReceipt[], attempt: number): v
         ? unsettled
         : [];
   if (gaveUp.length === 0) return;
-  const shown = gaveUp.slice(0, 10).map(describeSegment).join("; ");
   throw new PipelineError(
     "InconsistentSegments",
-    `${gaveUp.length} segments cannot be backed up after ${attempt + 1} attempts: ${shown}${gaveUp.length > 10 ? "; ..." : ""}. ` +
+    `${gaveUp.length} segments cannot be backed up after ${attempt + 1} attempts: ${shortList(gaveUp.map(describeSegment), { separator: "; " })}. ` +
       "Compact the collection in Milvus (it rewrites such segments), or try again when compaction has settled",
   );
 }

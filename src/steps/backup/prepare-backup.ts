@@ -1,24 +1,23 @@
 import pLimit from "p-limit";
 import type { Environment } from "../../core/environment/environment.ts";
-import type { CopyPrefix, CopySegment } from "../../core/execution/copy-plan.ts";
 import { uuidOf } from "../../core/execution/deterministic-id.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, PrepareBackupResult } from "../../core/execution/messages.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { backupLayout, milvusLayout } from "../../core/format/layout.ts";
-import type { GarbageCollectionPause, SegmentLogs } from "../../core/milvus/descriptions.ts";
+import { milvusLayout } from "../../core/format/layout.ts";
+import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import { parseCollectionSelector } from "../../core/milvus/names.ts";
 import { features } from "../../core/milvus/version.ts";
-import { type BackupPlan, estimateRowBytes, expectedFieldIds, type PlannedCollection } from "../../core/plan/backup.ts";
+import { type BackupPlan, type PlannedCollection, planSegmentCopies } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import type { StepContext } from "../../ports/step-context.ts";
-import { backupLeaseSubject } from "../shared/backup-lease.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
+import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJson, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { CollectionPlanner } from "./collection-planner.ts";
 
@@ -35,7 +34,7 @@ const garbageCollectionPauseSeconds = 4 * 3600;
  * row that was sealed, so a fresh list is as complete as the first one was.
  * Throws InvalidInput, BackupExists, CollectionNotFound, AlreadyRunning and what environments, stores and Milvus throw.
  */
-export async function prepareBackup(request: BackupStepRequest, context: StepContext): Promise<PrepareBackupResult> {
+export async function prepareBackup(request: BackupStepRequest, context: MilvusContext): Promise<PrepareBackupResult> {
   const { execution, input, attempt } = request;
   const backupName = backupNameOf(input, execution.startTime);
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
@@ -46,7 +45,8 @@ export async function prepareBackup(request: BackupStepRequest, context: StepCon
     openChecked(context, input.environment, "milvus"),
     context.connectMilvus(environment),
   ]);
-  await checkNewBackup(backupStore, environment, backupName);
+  const stored = new StoredBackup(backupStore, environment.backupStorage, backupName);
+  await checkNewBackup(stored);
 
   const version = await milvus.version();
   const databases = await listDatabases(milvus, version);
@@ -54,12 +54,12 @@ export async function prepareBackup(request: BackupStepRequest, context: StepCon
 
   const layout = workLayout("backup", execution.name);
   let held: Held = (await readHeld(context, layout)) ?? {
-    leaseSubject: backupLeaseSubject(backupStore, environment, backupName),
+    leaseSubject: stored.leaseSubject,
   };
   await writeHeld(context, layout, held);
   await acquireLease(context, "backup", held.leaseSubject, execution.id);
   // Again, now that nobody else writes it: the execution that held the name may just have finished.
-  await checkNewBackup(backupStore, environment, backupName);
+  await checkNewBackup(stored);
   const earlier = attempt > 0 ? await readWorkJson<BackupPlan>(context, layout.plan) : undefined;
 
   const metadataOnly = input.strategy === "meta_only";
@@ -81,7 +81,11 @@ export async function prepareBackup(request: BackupStepRequest, context: StepCon
   const collections = planned.map(({ collection }) => collection);
 
   const segments = planned.flatMap(({ collection, logs }) =>
-    sizedCopySegments(collection, logs, { environment, backupName, version }),
+    planSegmentCopies(collection, logs, {
+      from: milvusLayout(environment.storage.rootPath),
+      to: stored.layout,
+      version,
+    }),
   );
   const plan: BackupPlan = {
     backupName,
@@ -117,18 +121,21 @@ export async function prepareBackup(request: BackupStepRequest, context: StepCon
   return { outcome: "planned", backupName, collections: collections.length, attempt, ...copies };
 }
 
-async function openChecked(context: StepContext, environment: string, side: "milvus" | "backup"): Promise<ObjectStore> {
+async function openChecked(
+  context: MilvusContext,
+  environment: string,
+  side: "milvus" | "backup",
+): Promise<ObjectStore> {
   const store = await context.openStore({ environment, side });
   await store.checkAccess();
   return store;
 }
 
-async function checkNewBackup(store: ObjectStore, environment: Environment, backupName: string): Promise<void> {
-  const layout = backupLayout(environment.backupStorage.rootPath, backupName);
-  if (await store.head(layout.meta.full_meta)) {
+async function checkNewBackup(stored: StoredBackup): Promise<void> {
+  if (await stored.committed()) {
     throw new PipelineError(
       "BackupExists",
-      `backup ${backupName} exists already in ${store.label} under ${layout.root}; choose another name or delete it first`,
+      `backup ${stored.name} exists already in ${stored.place}; choose another name or delete it first`,
       { details: { key: "backupName" } },
     );
   }
@@ -137,7 +144,7 @@ async function checkNewBackup(store: ObjectStore, environment: Environment, back
 async function pauseGarbageCollection(
   milvus: Milvus,
   environment: Environment,
-  context: StepContext,
+  context: MilvusContext,
   warnings: string[],
 ): Promise<GarbageCollectionPause | undefined> {
   if (!environment.gcPause.enable) return undefined;
@@ -165,45 +172,4 @@ async function describeDatabases(
   return Promise.all(
     databases.filter((database) => all || used.has(database)).map((database) => milvus.describeDatabase(database)),
   );
-}
-
-function sizedCopySegments(
-  collection: PlannedCollection,
-  logs: ReadonlyMap<string, SegmentLogs>,
-  { environment, backupName, version }: { environment: Environment; backupName: string; version: string },
-): { segment: CopySegment; bytes: number }[] {
-  const from = milvusLayout(environment.storage.rootPath);
-  const to = backupLayout(environment.backupStorage.rootPath, backupName);
-  const collectionId = collection.description.id;
-  const rowBytes = estimateRowBytes(collection.description.schema.fields);
-  const fieldIds = expectedFieldIds(version, collection.description.schema);
-  return collection.segments.map((segment) => {
-    const path = { collectionId, partitionId: segment.partitionId, segmentId: segment.id };
-    const exact = logs.get(segment.id);
-    const insert: CopyPrefix = {
-      kind: "insert",
-      from: from.insertLogs(path),
-      to: to.insertLogs({ ...path, groupId: segment.id }),
-      ...(exact && {
-        only: exact.insertLogs.flatMap(({ fieldId, logIds }) => logIds.map((logId) => `${fieldId}/${logId}`)),
-      }),
-    };
-    const delta: CopyPrefix = {
-      kind: "delta",
-      from: from.deltaLogs(path),
-      to: to.deltaLogs({ ...path, groupId: segment.id }),
-      ...(exact && { only: exact.deltaLogs.flatMap(({ logIds }) => [...logIds]) }),
-    };
-    return {
-      segment: {
-        ...path,
-        rows: segment.rows,
-        isL0: segment.isL0,
-        // Where Milvus names a segment's exact logs, there is nothing to guess.
-        ...(fieldIds && !exact && !segment.isL0 && { fieldIds }),
-        prefixes: segment.isL0 ? [delta] : [insert, delta],
-      },
-      bytes: Number(segment.rows) * rowBytes,
-    };
-  });
 }

@@ -3,7 +3,7 @@ import type { BackupStepRequest, CaughtFailure, ReleaseResult } from "../../core
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupPlan } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
-import type { StepContext } from "../../ports/step-context.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
 import { recordFailure } from "../shared/record-failure.ts";
@@ -16,7 +16,7 @@ import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
  */
 export async function releaseBackup(
   request: BackupStepRequest & { failure: CaughtFailure },
-  context: StepContext,
+  context: MilvusContext,
 ): Promise<ReleaseResult> {
   const { execution, input, failure } = request;
   const layout = workLayout("backup", execution.name);

@@ -1,5 +1,5 @@
 import type { Environment } from "../../core/environment/environment.ts";
-import type { StepContext } from "../../ports/step-context.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import type { Held } from "../shared/held.ts";
 
 /**
@@ -9,7 +9,7 @@ import type { Held } from "../shared/held.ts";
 export async function resumeGarbageCollection(
   held: Pick<Held, "garbageCollectionPause">,
   environment: Environment,
-  context: StepContext,
+  context: MilvusContext,
 ): Promise<boolean> {
   if (!held.garbageCollectionPause) return true;
   try {

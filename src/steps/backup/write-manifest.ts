@@ -4,7 +4,7 @@ import { type BackupLayout, metaFileNames } from "../../core/format/layout.ts";
 import { type ManifestPart, manifestFileOf, manifestParts, printManifestIndex } from "../../core/format/manifest.ts";
 import type { MetaFiles } from "../../core/format/meta-files.ts";
 import type { BackupPlan } from "../../core/plan/backup.ts";
-import type { ObjectStore } from "../../ports/object-store.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
 
 /** Parts are up to 12 MB each: only so many are in memory at once. */
 const partConcurrency = 4;
@@ -14,8 +14,7 @@ const partConcurrency = 4;
  * @param created ISO 8601
  */
 export async function writeManifest(
-  store: ObjectStore,
-  layout: BackupLayout,
+  { store, layout }: StoredBackup,
   plan: BackupPlan,
   receipts: readonly CopyReceipt[],
   metas: MetaFiles,

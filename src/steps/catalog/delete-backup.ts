@@ -1,7 +1,6 @@
-import { PipelineError } from "../../core/execution/errors.ts";
-import { backupLayout } from "../../core/format/layout.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { StoredBackup } from "../shared/stored-backup.ts";
 
 export interface DeleteOptions {
   /** Also deletes what a backup without `full_meta.json` left behind; its caller knows that nobody is writing it. */
@@ -19,32 +18,24 @@ export async function deleteBackup(
   name: string,
   options: DeleteOptions = {},
 ): Promise<{ objects: number }> {
-  const layout = backupLayout(rootPath, name);
-  const { complete } = await checkDeletable(store, rootPath, name, options);
-  await store.deleteKeys([layout.meta.full_meta]);
-  const rest = await store.deletePrefix(layout.root);
-  return { objects: rest + (complete ? 1 : 0) };
+  await checkDeletable(store, rootPath, name, options);
+  return new StoredBackup(store, { rootPath }, name).remove();
 }
 
-/** Throws where there is nothing that deleteBackup would delete: InvalidInput or BackupNotFound. */
+/** @throws InvalidInput or BackupNotFound where there is nothing that deleteBackup would delete */
 export async function checkDeletable(
   store: ObjectStore,
   rootPath: string,
   name: string,
   options: DeleteOptions = {},
-): Promise<{ complete: boolean }> {
-  const layout = backupLayout(rootPath, checkBackupName(name));
-  if ((await store.head(layout.meta.full_meta)) !== undefined) return { complete: true };
-  const leftovers = (await store.listDirectories(layout.root)).length > 0;
-  if (leftovers && options.incomplete) return { complete: false };
-  const hint = leftovers
-    ? "what lies there has no full_meta.json: it is being written or its writing failed; delete it with --incomplete"
-    : "milvus-backup list shows what is there";
-  throw new PipelineError(
-    "BackupNotFound",
-    `there is no backup ${name} in ${store.label} under ${layout.root} (${hint})`,
-    {
-      details: { backupName: name },
-    },
+): Promise<void> {
+  const stored = new StoredBackup(store, { rootPath }, checkBackupName(name));
+  if ((await stored.committed()) !== undefined) return;
+  const leftovers = await stored.hasLeftovers();
+  if (leftovers && options.incomplete) return;
+  throw stored.notFound(
+    leftovers
+      ? "what lies there has no full_meta.json: it is being written or its writing failed; delete it with --incomplete"
+      : "milvus-backup list shows what is there",
   );
 }

@@ -1,11 +1,9 @@
 import pLimit from "p-limit";
 import { PipelineError } from "../../core/execution/errors.ts";
-import { backupLayout, backupsRoot } from "../../core/format/layout.ts";
-import { type BackupInfo, backupInfo, collectionLevelInfo } from "../../core/format/meta.ts";
-import { parseFile } from "../../core/format/meta-codec.ts";
-import { parseFullMeta } from "../../core/format/meta-files.ts";
+import type { BackupInfo } from "../../core/format/meta.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { type BriefBackup, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 
 /** One line of a list of backups. */
 export interface BackupSummary {
@@ -40,24 +38,23 @@ export async function listBackups(
   rootPath: string,
   options: { incomplete?: boolean } = {},
 ): Promise<BackupSummary[]> {
-  const root = backupsRoot(rootPath);
-  const names = (await store.listDirectories(root)).map((directory) => directory.slice(root.length, -1));
   const limit = pLimit(concurrency);
-  const summaries = await Promise.all(names.map((name) => limit(() => summarize(store, rootPath, name))));
+  const stored = await storedBackups(store, { rootPath });
+  const summaries = await Promise.all(stored.map((backup) => limit(() => summarize(backup))));
   return summaries
     .filter((summary) => summary !== undefined)
     .filter((summary) => options.incomplete || summary.state !== "incomplete");
 }
 
 /** undefined for a directory that is no backup. */
-async function summarize(store: ObjectStore, rootPath: string, name: string): Promise<BackupSummary | undefined> {
-  const layout = backupLayout(rootPath, name);
+async function summarize(stored: StoredBackup): Promise<BackupSummary | undefined> {
+  const { name } = stored;
   const unknown = { name, collections: [], size: 0n, milvusVersion: "" };
-  if ((await store.head(layout.meta.full_meta)) === undefined) {
-    return (await looksLikeBackup(store, layout)) ? { ...unknown, state: "incomplete" } : undefined;
+  if ((await stored.committed()) === undefined) {
+    return (await stored.looksLikeBackup()) ? { ...unknown, state: "incomplete" } : undefined;
   }
   try {
-    return { name, state: "complete", ...describe(await readBrief(store, layout)) };
+    return { name, state: "complete", ...describe(await stored.readBrief()) };
   } catch (error) {
     if (error instanceof PipelineError && error.name === "CorruptBackup") {
       return { ...unknown, state: "corrupt", problem: error.message };
@@ -66,29 +63,7 @@ async function summarize(store: ObjectStore, rootPath: string, name: string): Pr
   }
 }
 
-/** A root path may be shared with other things: only a directory with metas or binlogs is what a backup left. */
-async function looksLikeBackup(store: ObjectStore, layout: ReturnType<typeof backupLayout>): Promise<boolean> {
-  const below = await store.listDirectories(layout.root);
-  return below.includes(layout.metas) || below.includes(layout.binlogs);
-}
-
-type Brief = Pick<BackupInfo, "size" | "milvus_version" | "collection_backups">;
-
-/** Without segments where the level files are there; the whole meta otherwise. */
-async function readBrief(store: ObjectStore, layout: ReturnType<typeof backupLayout>): Promise<Brief> {
-  const [backup, collections] = await Promise.all([
-    textOrAbsent(store, layout.meta.backup_meta),
-    textOrAbsent(store, layout.meta.collection_meta),
-  ]);
-  if (backup === undefined || collections === undefined) {
-    return parseFullMeta(await store.getText(layout.meta.full_meta)).value;
-  }
-  const { size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
-  const { infos } = parseFile(collectionLevelInfo, collections, "collection_meta.json").value;
-  return { size, milvus_version, collection_backups: infos };
-}
-
-function describe(brief: Brief): Pick<BackupSummary, "createdAt" | "collections" | "size" | "milvusVersion"> {
+function describe(brief: BriefBackup): Pick<BackupSummary, "createdAt" | "collections" | "size" | "milvusVersion"> {
   const createdAt = createdAtOf(brief);
   return {
     ...(createdAt && { createdAt }),
@@ -104,13 +79,4 @@ function describe(brief: Brief): Pick<BackupSummary, "createdAt" | "collections"
 export function createdAtOf(backup: Pick<BackupInfo, "collection_backups">): Date | undefined {
   const seconds = Math.max(0, ...backup.collection_backups.map((it) => Number(it.backup_physical_timestamp)));
   return seconds > 0 ? new Date(seconds * 1000) : undefined;
-}
-
-async function textOrAbsent(store: ObjectStore, key: string): Promise<string | undefined> {
-  try {
-    return await store.getText(key);
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import type { CopyPrefix, CopySegment, SegmentReceipt } from "../../core/execution/copy-plan.ts";
+import { shortList } from "../../core/execution/short-list.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 
 /** One prefix of a segment with the objects of it that are to be copied. */
@@ -34,7 +35,7 @@ export function findProblem(
   if (missing.length > 0) {
     return {
       outcome: "source-changed",
-      problem: `segment ${segment.segmentId}: ${firstOf(missing)} not there any more`,
+      problem: `segment ${segment.segmentId}: ${shortList(missing, named)} not there any more`,
     };
   }
   const insert = listed.filter(({ prefix }) => prefix.kind === "insert");
@@ -55,8 +56,8 @@ export function findProblem(
   return undefined;
 }
 
-/** How many differences a message names; the rest is counted. */
-const namedDifferences = 3;
+/** How a message names what differs: many segments may have something to say. */
+const named = { limit: 3, separator: "; " };
 
 function differsFromExpected(prefix: CopyPrefix, objects: readonly ObjectSummary[]): string | undefined {
   if (prefix.expect === undefined) return undefined;
@@ -70,7 +71,7 @@ function differsFromExpected(prefix: CopyPrefix, objects: readonly ObjectSummary
     }),
     ...[...sizes.keys()].filter((path) => !expected.has(path)).map((path) => `${path} is not in the meta`),
   ];
-  return differences.length === 0 ? undefined : `below ${prefix.from}: ${firstOf(differences)}`;
+  return differences.length === 0 ? undefined : `below ${prefix.from}: ${shortList(differences, named)}`;
 }
 
 /** Every field of a segment has the same number of logs, `<field>/<log>` each; orphans of a failed flush break that. */
@@ -97,9 +98,4 @@ function missingFields({ prefix, objects }: ListedPrefix, fieldIds: readonly str
 /** The part of a key below its prefix. */
 export function relativePath(prefix: CopyPrefix, key: string): string {
   return key.slice(prefix.from.length);
-}
-
-function firstOf(texts: readonly string[]): string {
-  const named = texts.slice(0, namedDifferences).join("; ");
-  return texts.length > namedDifferences ? `${named}; and ${texts.length - namedDifferences} more` : named;
 }

@@ -7,6 +7,7 @@ import {
   type CopySegment,
   copyBatch,
   copyReceipt,
+  isCopied,
   type SegmentReceipt,
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
@@ -212,11 +213,6 @@ class BatchCopier {
 
 function targetKey(prefix: CopyPrefix, sourceKey: string): string {
   return prefix.to + relativePath(prefix, sourceKey);
-}
-
-/** A prefix without a destination is only verified where it lies. */
-function isCopied(prefix: CopyPrefix): boolean {
-  return prefix.to !== "";
 }
 
 function prefixesOf(batch: CopyBatch, side: "from" | "to"): string[] {

@@ -2,12 +2,11 @@ import pLimit from "p-limit";
 import { mostNames, type RetentionInput, type RetentionResult } from "../../core/deployment/events.ts";
 import { planRetention, type RetentionPlan, type ScheduledBackup } from "../../core/deployment/retention.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import { backupLayout, backupsRoot } from "../../core/format/layout.ts";
-import { type MadeBySchedule, type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
+import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { deleteBackup } from "../catalog/delete-backup.ts";
-import { readMeta } from "../catalog/get-backup.ts";
+import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 
 const concurrency = 8;
 
@@ -35,12 +34,9 @@ export async function planPruning(
   rootPath: string,
   now: Date,
 ): Promise<PruningPlan> {
-  const root = backupsRoot(rootPath);
-  const names = (await store.listDirectories(root)).map((directory) => directory.slice(root.length, -1));
   const limit = pLimit(concurrency);
-  const found = await Promise.all(
-    names.map((name) => limit(() => scheduledBackup(store, rootPath, name, request.madeBy))),
-  );
+  const stored = await storedBackups(store, { rootPath });
+  const found = await Promise.all(stored.map((backup) => limit(() => scheduledBackup(backup, request.madeBy))));
   const backups = found.filter((backup) => backup !== undefined);
   const plan = planRetention(
     backups.filter(({ committed }) => committed),
@@ -94,20 +90,18 @@ export async function applyPruning(
 
 /** undefined for what this schedule did not make. */
 async function scheduledBackup(
-  store: ObjectStore,
-  rootPath: string,
-  name: string,
+  stored: StoredBackup,
   madeBy: MadeBySchedule,
 ): Promise<(ScheduledBackup & { committed: boolean }) | undefined> {
-  const layout = backupLayout(rootPath, name);
-  const manifest = await manifestOf(store, layout.manifest);
+  const { layout, name } = stored;
+  const manifest = await manifestOf(stored);
   const { schedule } = manifest ?? {};
   const isOurs =
     schedule?.name === madeBy.name &&
     schedule.environment === madeBy.environment &&
     schedule.stateMachine === madeBy.stateMachine;
   if (manifest === undefined || !isOurs || manifest.backupName !== name) return undefined;
-  const committed = await store.head(layout.meta.full_meta);
+  const committed = await stored.committed();
   const expected = manifest.metas.find(({ key }) => layout.root + key === layout.meta.full_meta);
   return {
     name,
@@ -118,11 +112,9 @@ async function scheduledBackup(
 }
 
 /** undefined where there is none, or none that can be read: whose backup it is nobody knows then. */
-async function manifestOf(store: ObjectStore, key: string): Promise<ManifestIndex | undefined> {
-  const text = await readMeta(store, key);
-  if (text === undefined) return undefined;
+async function manifestOf(stored: StoredBackup): Promise<ManifestIndex | undefined> {
   try {
-    return parseManifestIndex(text, key);
+    return await stored.readManifest();
   } catch (error) {
     if (error instanceof PipelineError && error.name === "CorruptBackup") return undefined;
     throw error;

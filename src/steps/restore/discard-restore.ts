@@ -1,5 +1,5 @@
 import { qualifiedName } from "../../core/milvus/names.ts";
-import type { RestorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, type RestorePlan } from "../../core/plan/restore.ts";
 import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { CollectionName, Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
@@ -22,8 +22,9 @@ export async function discardRestore(
   executionArn: string,
 ): Promise<void> {
   const databases = new Set(await milvus.listDatabases());
-  for (const { working, target } of plan.collections) {
-    if (qualifiedName(working) === qualifiedName(target)) {
+  for (const collection of plan.collections) {
+    const { working, target } = collection;
+    if (!hasWorkingName(collection)) {
       context.log.warn("rows that a failed restore imported straight into its target stay there", {
         collection: qualifiedName(target),
       });

@@ -10,10 +10,11 @@ import type {
 import { boundedResult } from "../../core/execution/restore-result.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, type PlannedRestore, type RestorePlan } from "../../core/plan/restore.ts";
 import { type CollectionRecord, type ImportRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import { rowsProblem, sum } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
-import type { StepContext } from "../../ports/step-context.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import { releaseLease } from "../shared/lease.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
@@ -29,7 +30,7 @@ const collectionConcurrency = 8;
  * sets free aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
  * Throws RowCountMismatch before anything gets its target name, and what Milvus throws.
  */
-export async function finishRestore(request: RestoreStepRequest, context: StepContext): Promise<FinishRestoreResult> {
+export async function finishRestore(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment, done] = await Promise.all([
@@ -66,7 +67,7 @@ export async function finishRestore(request: RestoreStepRequest, context: StepCo
   return finished(result, { plan, environment, execution }, context);
 }
 
-async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context: StepContext): Promise<boolean> {
+async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context: MilvusContext): Promise<boolean> {
   const deadline = context.clock.now().getTime() + closeWatchMilliseconds;
   const limit = pLimit(collectionConcurrency);
   let loading = plan.collections;
@@ -82,7 +83,7 @@ async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context
 async function finished(
   result: FinishRestoreResult,
   { plan, environment, execution }: { plan: RestorePlan; environment: Environment; execution: ExecutionRef },
-  context: StepContext,
+  context: MilvusContext,
 ): Promise<FinishRestoreResult> {
   await cleanUp(plan, environment, context, execution.id);
   return boundedResult(result, workLayout("restore", execution.name).result);
@@ -91,7 +92,7 @@ async function finished(
 async function cleanUp(
   plan: RestorePlan,
   environment: Environment,
-  context: StepContext,
+  context: MilvusContext,
   executionArn: string,
 ): Promise<void> {
   if (!environment.keepTempFiles) {
@@ -120,8 +121,8 @@ class RestoreFinisher {
    * @returns a warning where a collection that was there before (`skipCreate`) has got rows from elsewhere meanwhile
    */
   async checkRows(collection: PlannedRestore, first: boolean): Promise<string[]> {
-    const inPlace = isInPlace(collection);
-    if (inPlace ? !first : await this.#isRenamed(collection)) return [];
+    const direct = !hasWorkingName(collection);
+    if (direct ? !first : await this.#isRenamed(collection)) return [];
     const record = this.#recordOf(collection);
     const counted = (await this.#milvus.rowCount(collection.working)) - BigInt(record.rowsBefore);
     const imported = sum(
@@ -135,14 +136,14 @@ class RestoreFinisher {
     if (problem.others && !collection.create) return [`${message}: others wrote into it meanwhile`];
     throw new PipelineError(
       "RowCountMismatch",
-      message + (inPlace ? "" : `. ${qualifiedName(collection.working)} does not get its target name`),
+      message + (direct ? "" : `. ${qualifiedName(collection.working)} does not get its target name`),
     );
   }
 
   /** The commit of a restore: from here on the collection stands under its target name. */
   async giveTargetName(collection: PlannedRestore, dropExisting: boolean): Promise<void> {
     const { working, target } = collection;
-    if (isInPlace(collection) || (await this.#isRenamed(collection))) return;
+    if (!hasWorkingName(collection) || (await this.#isRenamed(collection))) return;
     if (dropExisting && (await this.#milvus.hasCollection(target))) await this.#milvus.dropCollection(target);
     await this.#milvus.renameCollection(working, target.collection);
   }
@@ -209,43 +210,6 @@ class RestoreFinisher {
   }
 }
 
-/** Whether it never had another name: `skipCreate`, and Milvus before 2.2.9. */
-function isInPlace({ working, target }: PlannedRestore): boolean {
-  return qualifiedName(working) === qualifiedName(target);
-}
-
-/**
- * What is wrong with the rows of a collection.
- * @param imported rows the imports of its segments reported, net of deletes
- * @param counted rows Milvus counts now, without those it had before
- */
-function rowsProblem(
-  collection: PlannedRestore,
-  imported: bigint,
-  counted: bigint,
-): { message: string; others: boolean } | undefined {
-  const data = collection.imports.filter(({ kind }) => kind === "segments");
-  const inBackup = sum(data.map(({ rows }) => rows));
-  const hasDeletes = data.some((planned) => planned.hasDeletes);
-  const importedAll = hasDeletes ? imported <= inBackup : imported === inBackup;
-  // Compaction takes away rows that an L0 segment deletes, and rows past their time to live.
-  const shrinks = collection.imports.some(({ kind }) => kind === "l0") || expires(collection);
-  const holdsAll = shrinks ? counted <= imported : counted === imported;
-  if (importedAll && holdsAll) return undefined;
-  return {
-    message: `the backup holds ${inBackup} rows${hasDeletes ? " (some deleted)" : ""}, its imports reported ${imported}, and Milvus counts ${counted}`,
-    others: importedAll,
-  };
-}
-
-function expires({ create }: PlannedRestore): boolean {
-  return create?.properties.some(({ key, value }) => key === "collection.ttl.seconds" && Number(value) > 0) ?? false;
-}
-
 function importKey(collectionId: string, task: number): string {
   return `${collectionId} ${task}`;
-}
-
-function sum(values: readonly string[]): bigint {
-  return values.reduce((total, value) => total + BigInt(value), 0n);
 }

@@ -14,7 +14,7 @@ import {
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
-import type { StepContext } from "../../ports/step-context.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { ImportTasks } from "./import-tasks.ts";
 
@@ -30,7 +30,10 @@ const listConcurrency = 8;
  * most once: what is recorded is not submitted again, and what Milvus lists with the same files is adopted.
  * Throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, and what Milvus throws.
  */
-export async function importSegments(request: RestoreStepRequest, context: StepContext): Promise<ImportSegmentsResult> {
+export async function importSegments(
+  request: RestoreStepRequest,
+  context: MilvusContext,
+): Promise<ImportSegmentsResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment] = await Promise.all([
@@ -66,7 +69,7 @@ interface Import {
 class ImportLoop {
   readonly #plan: RestorePlan;
   readonly #milvus: Milvus;
-  readonly #context: StepContext;
+  readonly #context: MilvusContext;
   readonly #inFlight: number;
   readonly #recordKey: string;
   readonly #imports: readonly Import[];
@@ -76,7 +79,7 @@ class ImportLoop {
   /** Of collections that this plan is not about: a run with other options may go on with them. */
   #others: readonly ImportRecord[] = [];
 
-  constructor(plan: RestorePlan, milvus: Milvus, context: StepContext, options: { inFlight: number }) {
+  constructor(plan: RestorePlan, milvus: Milvus, context: MilvusContext, options: { inFlight: number }) {
     this.#plan = plan;
     this.#milvus = milvus;
     this.#context = context;

@@ -1,24 +1,22 @@
-import type { Environment } from "../../core/environment/environment.ts";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { backupLayout, stagingLayout } from "../../core/format/layout.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
-import { defaultDatabase, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
+import { checkBackupName, defaultDatabase, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
 import { sameSchema, unsupportedBy } from "../../core/milvus/schema-checks.ts";
 import { toCollectionSchema } from "../../core/milvus/schema-mapping.ts";
 import { features, restorableInto } from "../../core/milvus/version.ts";
-import { planDatabases, plannedWorkingName, planRestore, type RestorePlan } from "../../core/plan/restore.ts";
+import { collectionOf, plannedWorkingName, planRestore } from "../../core/plan/restore.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
 import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
-import type { StepContext } from "../../ports/step-context.ts";
-import { getBackup } from "../catalog/get-backup.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
 import { checkEverySelectorFinds, listDatabases } from "../shared/select-collections.ts";
+import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
 
@@ -28,7 +26,10 @@ import { discardRestore } from "./discard-restore.ts";
  * Throws InvalidInput, BackupNotFound, CorruptBackup, CollectionNotFound, TargetExists, SchemaMismatch, UnsupportedByTarget,
  * AlreadyRunning and what environments, stores and Milvus throw.
  */
-export async function prepareRestore(request: RestoreStepRequest, context: StepContext): Promise<PrepareRestoreResult> {
+export async function prepareRestore(
+  request: RestoreStepRequest,
+  context: MilvusContext,
+): Promise<PrepareRestoreResult> {
   const { execution, input } = request;
   checkOptions(input);
   const [environment, from] = await Promise.all([
@@ -40,11 +41,11 @@ export async function prepareRestore(request: RestoreStepRequest, context: StepC
     context.openStore({ environment: environment.name, side: "milvus" }),
     context.connectMilvus(environment),
   ]);
+  const stored = new StoredBackup(backupStore, from.backupStorage, checkBackupName(input.backupName));
   // no more than the backup itself: a grant in another account may reach no further
-  const { root } = backupLayout(from.backupStorage.rootPath, input.backupName);
-  await Promise.all([backupStore.checkAccess(root), milvusStore.checkAccess()]);
+  await Promise.all([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
 
-  const { backup, warnings } = await getBackup(backupStore, from.backupStorage.rootPath, input.backupName);
+  const { backup, warnings } = await stored.readMetas();
   const names = nameCollections(backup, input, backupStore.label);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
@@ -57,7 +58,15 @@ export async function prepareRestore(request: RestoreStepRequest, context: StepC
   await writeHeld(context, layout, { leaseSubject });
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
-  const plan = planWhole(backup, names, { restoreId, leaseSubject, version, environment, from, input, warnings });
+  const plan = planRestore(backup, names, {
+    restoreId,
+    leaseSubject,
+    version,
+    backup: stored.layout,
+    readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
+    input,
+    warnings,
+  });
   await writeWorkJson(context, layout.plan, plan.plan);
   const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
     source: { environment: from.name, side: "backup" },
@@ -195,76 +204,4 @@ async function checkSameSchema(
       { details: { key: "skipCreate" } },
     );
   }
-}
-
-function collectionOf(backup: BackupInfo, name: RestoreName["source"]) {
-  const found = backup.collection_backups.find(
-    ({ db_name, collection_name }) =>
-      (db_name || defaultDatabase) === name.database && collection_name === name.collection,
-  );
-  if (!found) throw new Error(`${qualifiedName(name)} was selected but is not in the backup`);
-  return found;
-}
-
-function planWhole(
-  backup: BackupInfo,
-  names: readonly RestoreName[],
-  context: {
-    restoreId: string;
-    leaseSubject: string;
-    version: string;
-    environment: Environment;
-    from: Environment;
-    input: RestoreInput;
-    warnings: readonly string[];
-  },
-): { plan: RestorePlan; segments: ReturnType<typeof planRestore>["segments"][number][] } {
-  const { restoreId, environment, from, input } = context;
-  const staging = stagingLayout(restoreId);
-  const segments: ReturnType<typeof planRestore>["segments"][number][] = [];
-  const collections: RestorePlan["collections"][number][] = [];
-  const warnings = [...context.warnings];
-  let firstTask = 0;
-  for (const name of names) {
-    const planned = planRestore(collectionOf(backup, name.source), name, {
-      restoreId,
-      version: context.version,
-      backup: backupLayout(from.backupStorage.rootPath, input.backupName),
-      staging,
-      inPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
-      firstTask,
-      options: {
-        skipCreate: input.skipCreate ?? false,
-        metadataOnly: input.metadataOnly ?? false,
-        indexes: input.indexes ?? true,
-        load: input.load ?? true,
-      },
-    });
-    collections.push(planned.restore);
-    for (const segment of planned.segments) segments.push(segment);
-    warnings.push(...planned.warnings);
-    firstTask += planned.restore.imports.length;
-  }
-  const imports = collections.flatMap((collection) => collection.imports);
-  return {
-    segments,
-    plan: {
-      restoreId,
-      leaseSubject: context.leaseSubject,
-      backupName: input.backupName,
-      backupId: backup.id,
-      dropExisting: input.dropExisting ?? false,
-      databases: planDatabases(backup, names),
-      collections,
-      stagingPrefix: staging.root,
-      warnings,
-      totals: {
-        collections: collections.length,
-        segments: segments.length,
-        bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
-        rows: imports.reduce((sum, { rows }) => sum + BigInt(rows), 0n).toString(),
-        imports: imports.length,
-      },
-    },
-  };
 }

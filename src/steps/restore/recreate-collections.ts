@@ -1,11 +1,11 @@
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { CreateCollectionRequest, CreateIndexRequest, IndexDescription } from "../../core/milvus/descriptions.ts";
+import type { CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, isIndexOf, type PlannedRestore, type RestorePlan } from "../../core/plan/restore.ts";
 import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
-import type { StepContext } from "../../ports/step-context.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
@@ -16,7 +16,7 @@ import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work
  */
 export async function recreateCollections(
   request: RestoreStepRequest,
-  context: StepContext,
+  context: MilvusContext,
 ): Promise<RecreateCollectionsResult> {
   const { execution, input } = request;
   const layout = workLayout("restore", execution.name);
@@ -87,13 +87,14 @@ async function recreate(
  */
 async function createAsPlanned(
   milvus: Milvus,
-  { working, target }: PlannedRestore,
+  collection: PlannedRestore,
   create: CreateCollectionRequest,
   done: CollectionRecord | undefined,
 ): Promise<void> {
+  const { working } = collection;
   if (await milvus.hasCollection(working)) {
     const { id, schema } = await milvus.describeCollection(working);
-    if (id === done?.id || qualifiedName(working) === qualifiedName(target)) return;
+    if (id === done?.id || !hasWorkingName(collection)) return;
     const [rows, imports] = await Promise.all([milvus.rowCount(working), milvus.listImports(working)]);
     const fields = schema.fields.filter(({ isDynamic }) => !isDynamic).length;
     // Added fields are added one by one, after the collection is there.
@@ -102,13 +103,6 @@ async function createAsPlanned(
     await milvus.dropCollection(working);
   }
   await milvus.createCollection(create);
-}
-
-/** One field can have several indexes (of JSON paths), and Milvus names those that are created without a name. */
-function isIndexOf(existing: IndexDescription, wanted: CreateIndexRequest): boolean {
-  if (existing.fieldName !== wanted.fieldName) return false;
-  if (wanted.indexName !== "") return existing.indexName === wanted.indexName;
-  return Object.entries(wanted.params).every(([key, value]) => existing.params[key] === value);
 }
 
 /** An earlier run got as far as the rename: the collection stands complete under its target name. */

@@ -3,7 +3,7 @@ import type { CaughtFailure, ReleaseResult, RestoreStepRequest } from "../../cor
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import type { RestorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, type RestorePlan } from "../../core/plan/restore.ts";
 import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
@@ -51,8 +51,8 @@ function whatIsInPlace(plan: RestorePlan): string {
 
 function whatIsLeft(plan: RestorePlan): string {
   const complete = "start the same restore again to go on, or with discard (restore --discard) to remove it";
-  const working = plan.collections.filter(({ working, target }) => qualifiedName(working) !== qualifiedName(target));
-  const direct = plan.collections.filter(({ working, target }) => qualifiedName(working) === qualifiedName(target));
+  const working = plan.collections.filter(hasWorkingName);
+  const direct = plan.collections.filter((collection) => !hasWorkingName(collection));
   return [
     working.length > 0 &&
       `the unfinished ${shortList(working.map((collection) => `${qualifiedName(collection.working)} (for ${qualifiedName(collection.target)})`))} and staged files: ${complete}`,

@@ -1,11 +1,9 @@
 import type { CopyReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { shortList } from "../../core/execution/short-list.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readCopyReceipts } from "./work-files.ts";
-
-/** How many segments a message names; the rest is counted. */
-const namedSegments = 10;
 
 /**
  * The receipts of copies out of a backup, every one of them complete.
@@ -21,13 +19,10 @@ export async function readBackupReceipts(
   const receipts = await readCopyReceipts(context, layout, 0);
   const broken = receipts.flatMap(({ segments }) => segments).filter(({ outcome }) => outcome !== "copied");
   if (broken.length > 0) {
-    const shown = broken
-      .slice(0, namedSegments)
-      .map(({ segmentId, problem, outcome }) => problem ?? `segment ${segmentId}: ${outcome}`)
-      .join("; ");
+    const named = broken.map(({ segmentId, problem, outcome }) => problem ?? `segment ${segmentId}: ${outcome}`);
     throw new PipelineError(
       "CorruptBackup",
-      `backup ${backupName} does not hold what its meta says in ${broken.length} segments: ${shown}${broken.length > namedSegments ? "; ..." : ""}. ${consequence}`,
+      `backup ${backupName} does not hold what its meta says in ${broken.length} segments: ${shortList(named, { separator: "; " })}. ${consequence}`,
     );
   }
   const unfinished = receipts.filter(({ outcome }) => outcome !== "copied");

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { jsonOrUndefined } from "../../core/execution/work-json.ts";
 import { leaseKey } from "../../core/execution/work-layout.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -62,14 +63,10 @@ async function readLease(
 ): Promise<{ etag: string; executionArn: string | undefined } | undefined> {
   const summary = await work.head(key);
   if (summary === undefined) return undefined;
-  try {
-    const parsed = leaseRecord.safeParse(JSON.parse(await work.getText(key)));
-    return { etag: summary.etag, executionArn: parsed.data?.executionArn };
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
-    if (error instanceof SyntaxError) return { etag: summary.etag, executionArn: undefined };
-    throw error;
-  }
+  const text = await work.getTextIfPresent(key);
+  if (text === undefined) return undefined;
+  const parsed = leaseRecord.safeParse(jsonOrUndefined(text));
+  return { etag: summary.etag, executionArn: parsed.data?.executionArn };
 }
 
 function alreadyRunning(kind: LeaseKind, subject: string, holder: string): PipelineError {

@@ -31,7 +31,8 @@ export async function readWorkJson<T>(context: StepContext, key: string): Promis
 
 /** The same; undefined where the file was never written. */
 export async function readWorkJsonIfThere<T>(context: StepContext, key: string): Promise<T | undefined> {
-  return (await context.work.head(key)) ? readWorkJson<T>(context, key) : undefined;
+  const text = await context.work.getTextIfPresent(key);
+  return text === undefined ? undefined : (parseWorkJson(text, key) as T);
 }
 
 /** Writes the batches of an execution and the item file the distributed map reads. */
@@ -76,18 +77,12 @@ export async function readCopyReceipts(
     items.map((_, index) =>
       limit(async () => {
         const key = layout.receipt(batchName(attempt, index));
-        try {
-          return copyReceipt.parse(await readWorkJson(context, key));
-        } catch (error) {
-          if (error instanceof PipelineError && error.name === "ObjectNotFound") {
-            throw new PipelineError(
-              "CopyMismatch",
-              `batch ${batchName(attempt, index)} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
-              { cause: error },
-            );
-          }
-          throw error;
-        }
+        const receipt = await readWorkJsonIfThere(context, key);
+        if (receipt !== undefined) return copyReceipt.parse(receipt);
+        throw new PipelineError(
+          "CopyMismatch",
+          `batch ${batchName(attempt, index)} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
+        );
       }),
     ),
   );

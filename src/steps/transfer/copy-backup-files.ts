@@ -1,6 +1,6 @@
 import pLimit from "p-limit";
-import type { BackupLayout } from "../../core/format/layout.ts";
-import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import type { ObjectSummary } from "../../ports/object-store.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
 
 const fileConcurrency = 8;
 
@@ -8,24 +8,20 @@ const fileConcurrency = 8;
  * Copies what a backup holds beside its logs, byte for byte: the metas but `full_meta.json`, which commits and is its caller's to
  * write, and the manifest and report where it has them.
  */
-export async function copyBackupFiles(
-  source: ObjectStore,
-  from: BackupLayout,
-  destination: ObjectStore,
-  to: BackupLayout,
-): Promise<void> {
+export async function copyBackupFiles(from: StoredBackup, to: StoredBackup): Promise<void> {
+  const { layout } = from;
   const files: ObjectSummary[] = [];
-  for (const prefix of [from.metas, from.manifestParts]) {
-    for await (const object of source.list(prefix)) if (object.key !== from.meta.full_meta) files.push(object);
+  for (const prefix of [layout.metas, layout.manifestParts]) {
+    for await (const object of from.store.list(prefix)) if (object.key !== layout.meta.full_meta) files.push(object);
   }
-  for (const key of [from.manifest, from.report]) {
-    const object = await source.head(key);
+  for (const key of [layout.manifest, layout.report]) {
+    const object = await from.store.head(key);
     if (object !== undefined) files.push(object);
   }
   const limit = pLimit(fileConcurrency);
   await Promise.all(
     files.map((object) =>
-      limit(() => destination.copyFrom(source, object, to.root + object.key.slice(from.root.length))),
+      limit(() => to.store.copyFrom(from.store, object, to.layout.root + object.key.slice(layout.root.length))),
     ),
   );
 }

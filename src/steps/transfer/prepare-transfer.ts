@@ -3,18 +3,15 @@ import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { type BackupLayout, backupLayout } from "../../core/format/layout.ts";
 import { manifestFileOf } from "../../core/format/manifest.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
 import { parseFullMeta } from "../../core/format/meta-files.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import { planTransfer, type TransferPlan } from "../../core/plan/transfer.ts";
-import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { readMeta } from "../catalog/get-backup.ts";
-import { backupLeaseSubject } from "../shared/backup-lease.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { StoredBackup } from "../shared/stored-backup.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 
 /**
@@ -30,23 +27,25 @@ export async function prepareTransfer(
   const backupName = checkBackupName(input.backupName);
   const [from, to] = await Promise.all([context.environments.get(input.from), context.environments.get(input.to)]);
   checkDistinct(from, to);
-  const fromLayout = backupLayout(from.backupStorage.rootPath, backupName);
-  const toLayout = backupLayout(to.backupStorage.rootPath, backupName);
   const [source, destination] = await Promise.all([
-    openBackupStore(context, from, fromLayout),
-    openBackupStore(context, to, toLayout),
+    context.openStore({ environment: from.name, side: "backup" }),
+    context.openStore({ environment: to.name, side: "backup" }),
   ]);
-  const { backup, text, warnings } = await readCommitted(source, fromLayout, backupName);
-  const alreadyThere = await holdsBackup(destination, toLayout, backupName, text);
+  const stored = new StoredBackup(source, from.backupStorage, backupName);
+  const copy = new StoredBackup(destination, to.backupStorage, backupName);
+  // No more than the backup itself: a grant in another account may reach no further.
+  await Promise.all([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
+  const { backup, text, warnings } = await readCommitted(stored);
+  const alreadyThere = await holdsBackup(copy, text);
   const layout = workLayout("transfer", execution.name);
-  const leaseSubject = backupLeaseSubject(destination, to, backupName);
+  const { leaseSubject } = copy;
   await writeHeld(context, layout, { leaseSubject });
   await acquireLease(context, "backup", leaseSubject, execution.id);
 
-  const segments = planTransfer(backup, fromLayout, toLayout);
+  const segments = planTransfer(backup, stored.layout, copy.layout);
   const plan: TransferPlan = {
     backupName,
-    fullMetaSha256: manifestFileOf(fromLayout.meta.full_meta, text).sha256,
+    fullMetaSha256: manifestFileOf(stored.layout.meta.full_meta, text).sha256,
     alreadyThere,
     warnings,
     totals: {
@@ -78,51 +77,29 @@ function checkDistinct(from: Environment, to: Environment): void {
   );
 }
 
-/** Asks for no more than the backup itself: a grant in another account may reach no further. */
-async function openBackupStore(
-  context: StepContext,
-  { name }: Environment,
-  layout: BackupLayout,
-): Promise<ObjectStore> {
-  const store = await context.openStore({ environment: name, side: "backup" });
-  await store.checkAccess(layout.root);
-  return store;
-}
-
 /** Only `full_meta.json` says that a backup is whole: without it nothing is transferred. */
 async function readCommitted(
-  source: ObjectStore,
-  layout: BackupLayout,
-  backupName: string,
+  stored: StoredBackup,
 ): Promise<{ backup: BackupInfo; text: string; warnings: readonly string[] }> {
-  const text = await readMeta(source, layout.meta.full_meta);
+  const text = await stored.commitRecord();
   if (text !== undefined) {
     const { value, warnings } = parseFullMeta(text);
     return { backup: value, text, warnings };
   }
-  const leftovers = (await source.listDirectories(layout.root)).length > 0;
-  const hint = leftovers
-    ? "what lies there has no full_meta.json: it is being written, or its writing failed; create it again first"
-    : "milvus-backup list shows what is there";
-  throw new PipelineError(
-    "BackupNotFound",
-    `there is no backup ${backupName} in ${source.label} under ${layout.root} (${hint})`,
-    { details: { backupName } },
+  throw stored.notFound(
+    (await stored.hasLeftovers())
+      ? "what lies there has no full_meta.json: it is being written, or its writing failed; create it again first"
+      : "milvus-backup list shows what is there",
   );
 }
 
-/** Throws BackupExists where the destination holds another backup of that name. */
-async function holdsBackup(
-  destination: ObjectStore,
-  layout: BackupLayout,
-  backupName: string,
-  text: string,
-): Promise<boolean> {
-  const present = await readMeta(destination, layout.meta.full_meta);
+/** @throws BackupExists where the destination holds another backup of that name */
+async function holdsBackup(copy: StoredBackup, text: string): Promise<boolean> {
+  const present = await copy.commitRecord();
   if (present === undefined || present === text) return present !== undefined;
   throw new PipelineError(
     "BackupExists",
-    `another backup ${backupName}, with other content, exists in ${destination.label} under ${layout.root}; delete it there first, or create the backup under another name`,
+    `another backup ${copy.name}, with other content, exists in ${copy.place}; delete it there first, or create the backup under another name`,
     { details: { key: "backupName" } },
   );
 }

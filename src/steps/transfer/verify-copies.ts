@@ -1,9 +1,8 @@
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { BackupLayout } from "../../core/format/layout.ts";
-import { manifestFileOf, parseManifestIndex, parseManifestPart } from "../../core/format/manifest.ts";
-import type { ObjectStore } from "../../ports/object-store.ts";
-import { readMeta } from "../catalog/get-backup.ts";
+import { shortList } from "../../core/execution/short-list.ts";
+import { manifestFileOf, parseManifestPart } from "../../core/format/manifest.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
 
 const namedObjects = 3;
 
@@ -13,21 +12,16 @@ const namedObjects = 3;
  * at the destination before, and those with a checksum of another kind, are not compared.
  * Throws CorruptBackup, naming objects.
  */
-export async function verifyCopies(
-  source: ObjectStore,
-  layout: BackupLayout,
-  fullMeta: string,
-  logs: readonly CopiedLog[],
-): Promise<void> {
-  const text = await readMeta(source, layout.manifest);
-  if (text === undefined) return;
-  const index = parseManifestIndex(text, layout.manifest);
+export async function verifyCopies(from: StoredBackup, fullMeta: string, logs: readonly CopiedLog[]): Promise<void> {
+  const { store, layout } = from;
+  const index = await from.readManifest();
+  if (index === undefined) return;
   const key = layout.meta.full_meta.slice(layout.root.length);
   const listed = index.metas.find((file) => file.key === key);
   if (listed?.sha256 !== manifestFileOf(key, fullMeta).sha256) {
     throw new PipelineError(
       "CorruptBackup",
-      `${layout.meta.full_meta} in ${source.label} is not the one that ${layout.manifest} was written for: it was changed since`,
+      `${layout.meta.full_meta} in ${store.label} is not the one that ${layout.manifest} was written for: it was changed since`,
       { details: { file: layout.meta.full_meta } },
     );
   }
@@ -35,7 +29,7 @@ export async function verifyCopies(
   const copied = new Map(logs.map((log) => [log.from, log.checksum]));
   const damaged: string[] = [];
   for (const part of index.parts) {
-    for (const object of parseManifestPart(await source.getText(layout.root + part.key), part)) {
+    for (const object of parseManifestPart(await store.getText(layout.root + part.key), part)) {
       const checksum = copied.get(layout.root + object.key);
       if (differ(object.checksum, checksum)) damaged.push(`${object.key} (${checksum} instead of ${object.checksum})`);
     }
@@ -43,7 +37,7 @@ export async function verifyCopies(
   if (damaged.length === 0) return;
   throw new PipelineError(
     "CorruptBackup",
-    `${damaged.length} objects of the backup in ${source.label} under ${layout.root} are not what was backed up: ${damaged.slice(0, namedObjects).join(", ")}${damaged.length > namedObjects ? ", ..." : ""}`,
+    `${damaged.length} objects of the backup in ${from.place} are not what was backed up: ${shortList(damaged, { limit: namedObjects })}`,
   );
 }
 

@@ -11,9 +11,12 @@ const inBackup = "backup/nightly/binlogs";
 const staged = "milvus-backup-staging/0123456789ab";
 const gibibyte = 2 ** 30;
 
-function plan(collection: CollectionBackup, options: { version?: string; inPlace?: boolean; firstTask?: number } = {}) {
-  const { version = "2.3.5", inPlace = false, firstTask = 0 } = options;
-  return planImports({ collection, backup, staging, features: features(version), inPlace, firstTask });
+function plan(
+  collection: CollectionBackup,
+  options: { version?: string; readsInPlace?: boolean; firstTask?: number } = {},
+) {
+  const { version = "2.3.5", readsInPlace = false, firstTask = 0 } = options;
+  return planImports({ collection, backup, staging, features: features(version), readsInPlace, firstTask });
 }
 
 /** Whether what is planned for the segments copies something, or only verifies it where it lies. */
@@ -55,7 +58,7 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
   });
 
   test("stages many small segments of the same bucket, since each task takes seconds", () => {
-    const planned = plan(collectionRecord(numbered(80)), { inPlace: true });
+    const planned = plan(collectionRecord(numbered(80)), { readsInPlace: true });
 
     expect(planned.imports).toHaveLength(1);
     expect(copies(planned)).toBe(true);
@@ -65,7 +68,7 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
     ["one segment", numbered(1)],
     ["large segments", numbered(8, { bytes: gibibyte })],
   ])("reads %s of the same bucket in place, verified first", (_, segments) => {
-    const planned = plan(collectionRecord(segments), { inPlace: true });
+    const planned = plan(collectionRecord(segments), { readsInPlace: true });
 
     expect(copies(planned)).toBe(false);
     expect(planned.segments).toHaveLength(segments.length);
@@ -85,7 +88,7 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
   test("segments that share a group (v0.4) are read once where they lie, and counted each", () => {
     const shared = [segmentRecord(301, { group: 7, bytes: gibibyte }), segmentRecord(302, { group: 7, deletes: true })];
 
-    const planned = plan(collectionRecord(shared), { inPlace: true });
+    const planned = plan(collectionRecord(shared), { readsInPlace: true });
 
     expect(planned.imports).toMatchObject([
       {
@@ -101,7 +104,7 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
   });
 
   test("without groups, the partition's directory is read once", () => {
-    const planned = plan(collectionRecord(numbered(2, { group: 0, bytes: gibibyte })), { inPlace: true });
+    const planned = plan(collectionRecord(numbered(2, { group: 0, bytes: gibibyte })), { readsInPlace: true });
 
     expect(planned.imports.map(({ files }) => files)).toEqual([
       [{ insert: `${inBackup}/insert_log/100/200/`, delta: "" }],
@@ -114,7 +117,7 @@ describe("Milvus 2.4 and newer, jobs of many pairs", () => {
   const version = "2.4.0";
 
   test("a job has at most 256 pairs", () => {
-    const planned = plan(collectionRecord(numbered(600)), { version, inPlace: true });
+    const planned = plan(collectionRecord(numbered(600)), { version, readsInPlace: true });
 
     expect(planned.imports.map(({ files }) => files.length)).toEqual([256, 256, 88]);
     expect(copies(planned)).toBe(false);
@@ -147,7 +150,7 @@ describe("Milvus 2.4 and newer, jobs of many pairs", () => {
       },
     );
 
-    const planned = plan(collection, { version, inPlace: true });
+    const planned = plan(collection, { version, readsInPlace: true });
 
     expect(
       planned.imports.map(({ phase, kind, partition, files, rows }) => ({ phase, kind, partition, files, rows })),

@@ -9,7 +9,7 @@ import {
   indexInfo,
   partitionBackup,
 } from "../../../../src/core/format/meta.ts";
-import { planDatabases, planRestore, type RestoreOptions } from "../../../../src/core/plan/restore.ts";
+import { planCollection, planDatabases, type RestoreOptions } from "../../../../src/core/plan/restore.ts";
 import { collectionRecord, segmentRecord } from "../../../support/segment-records.ts";
 
 const name = {
@@ -18,12 +18,12 @@ const name = {
 };
 
 function plan(collection: CollectionBackup, options: Partial<RestoreOptions> = {}, version = "2.3.5") {
-  return planRestore(collection, name, {
+  return planCollection(collection, name, {
     restoreId: "0123456789ab",
     version,
     backup: backupLayout("backup", "nightly"),
     staging: stagingLayout("0123456789ab"),
-    inPlace: false,
+    readsInPlace: false,
     firstTask: 0,
     options: { skipCreate: false, metadataOnly: false, indexes: true, load: true, ...options },
   });
@@ -38,7 +38,7 @@ const indexed = {
   aliases: ["library"],
 };
 
-describe("planRestore", () => {
+describe("planCollection", () => {
   test("gives a collection a working name until it is complete", () => {
     const { restore } = plan(collectionRecord([segmentRecord(301)], indexed));
 

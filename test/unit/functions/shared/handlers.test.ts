@@ -26,9 +26,6 @@ function stepContext() {
         throw new PipelineError("UnknownEnvironment", name);
       },
     },
-    connectMilvus: async () => {
-      throw new Error("not asked");
-    },
   };
   return { context, work: memory.work };
 }

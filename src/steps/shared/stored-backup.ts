@@ -1,0 +1,163 @@
+import { PipelineError } from "../../core/execution/errors.ts";
+import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
+import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
+import { type BackupInfo, backupInfo, collectionLevelInfo } from "../../core/format/meta.ts";
+import { parseFile } from "../../core/format/meta-codec.ts";
+import { type MetaFiles, parseFullMeta, readBackupMeta } from "../../core/format/meta-files.ts";
+import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+
+/** A backup as its metas tell it. */
+export interface FoundBackup {
+  readonly backup: BackupInfo;
+  /** false: `full_meta.json` is missing, and what is shown was put together from the level files. */
+  readonly complete: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** What a list shows of a backup: its collections without their segments. */
+export type BriefBackup = Pick<BackupInfo, "size" | "milvus_version" | "collection_backups">;
+
+const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
+
+/**
+ * One backup in one store, written, half written or not there at all: the one place that reads its metas, writes its commit record
+ * (`full_meta.json`) and removes what lies under its root.
+ */
+export class StoredBackup {
+  readonly store: ObjectStore;
+  readonly name: string;
+  readonly layout: BackupLayout;
+
+  /** @param place where the backups of an environment lie: its `backupStorage` */
+  constructor(store: ObjectStore, place: { readonly rootPath: string }, name: string) {
+    this.store = store;
+    this.name = name;
+    this.layout = backupLayout(place.rootPath, name);
+  }
+
+  /** For messages: `bucket-b at 127.0.0.1:9000 under backup/my_backup/`. */
+  get place(): string {
+    return `${this.store.label} under ${this.layout.root}`;
+  }
+
+  /** What identifies the backup among executions: where it lies, not which environment names it. */
+  get leaseSubject(): string {
+    return `${this.store.label} ${this.layout.root}`;
+  }
+
+  /** What a listing says of the commit record; undefined for a backup that is not complete. */
+  async committed(): Promise<ObjectSummary | undefined> {
+    return this.store.head(this.layout.meta.full_meta);
+  }
+
+  /** The text of the commit record; undefined for a backup that is not complete. */
+  async commitRecord(): Promise<string | undefined> {
+    return this.store.getTextIfPresent(this.layout.meta.full_meta);
+  }
+
+  /** Whether anything lies below the backup's root. */
+  async hasLeftovers(): Promise<boolean> {
+    return (await this.store.listDirectories(this.layout.root)).length > 0;
+  }
+
+  /** A root path may be shared with other things: only a directory with metas or binlogs is what a backup left. */
+  async looksLikeBackup(): Promise<boolean> {
+    const below = await this.store.listDirectories(this.layout.root);
+    return below.includes(this.layout.metas) || below.includes(this.layout.binlogs);
+  }
+
+  /**
+   * Reads the metas: `full_meta.json`, or without it the four level files with a warning.
+   * @throws BackupNotFound, CorruptBackup, and what the store throws
+   */
+  async readMetas(): Promise<FoundBackup> {
+    const full = await this.commitRecord();
+    if (full !== undefined) return { ...readBackupMeta({ full_meta: full }), complete: true };
+
+    const texts: Partial<Record<MetaFileName, string>> = {};
+    for (const file of levelFileNames) {
+      const text = await this.store.getTextIfPresent(this.layout.meta[file]);
+      if (text !== undefined) texts[file] = text;
+    }
+    if (Object.keys(texts).length === 0) throw this.notFound("milvus-backup list shows what is there");
+    return { ...readBackupMeta(texts), complete: false };
+  }
+
+  /**
+   * Without segments where the level files are there; the whole meta otherwise.
+   * @throws CorruptBackup, and ObjectNotFound for a backup that is not complete
+   */
+  async readBrief(): Promise<BriefBackup> {
+    const { meta } = this.layout;
+    const [backup, collections] = await Promise.all([
+      this.store.getTextIfPresent(meta.backup_meta),
+      this.store.getTextIfPresent(meta.collection_meta),
+    ]);
+    if (backup === undefined || collections === undefined) {
+      return parseFullMeta(await this.store.getText(meta.full_meta)).value;
+    }
+    const { size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
+    const { infos } = parseFile(collectionLevelInfo, collections, "collection_meta.json").value;
+    return { size, milvus_version, collection_backups: infos };
+  }
+
+  /**
+   * The index of our manifest; undefined for a backup without one (another tool's).
+   * @throws CorruptBackup where it cannot be read
+   */
+  async readManifest(): Promise<ManifestIndex | undefined> {
+    const text = await this.store.getTextIfPresent(this.layout.manifest);
+    return text === undefined ? undefined : parseManifestIndex(text, this.layout.manifest);
+  }
+
+  /** Every log that lies there, in key order. */
+  listLogs(): AsyncIterable<ObjectSummary> {
+    return this.store.list(this.layout.binlogs);
+  }
+
+  /** The four metas that are not the commit record; they hold the same records flat. */
+  async writeLevelMetas(files: MetaFiles): Promise<void> {
+    await Promise.all(levelFileNames.map((file) => this.store.putText(this.layout.meta[file], files[file])));
+  }
+
+  /**
+   * Writes `full_meta.json`, the very last object: the backup exists from then on. Does nothing where an earlier run of the same
+   * step has written this very text.
+   * @throws BackupExists where somebody else wrote a backup of that name meanwhile
+   */
+  async commit(fullMeta: string): Promise<void> {
+    const key = this.layout.meta.full_meta;
+    if (await this.store.putText(key, fullMeta, { ifAbsent: true })) return;
+    if ((await this.store.getText(key)) !== fullMeta) throw this.writtenByOthers();
+  }
+
+  /** Deletes everything below the backup's root, the commit record first: no reader takes what is left for a backup. */
+  async remove(): Promise<{ objects: number }> {
+    const complete = (await this.committed()) !== undefined;
+    await this.store.deleteKeys([this.layout.meta.full_meta]);
+    const rest = await this.store.deletePrefix(this.layout.root);
+    return { objects: rest + (complete ? 1 : 0) };
+  }
+
+  /** @param hint what to do, or where to look */
+  notFound(hint: string): PipelineError {
+    return new PipelineError("BackupNotFound", `there is no backup ${this.name} in ${this.place} (${hint})`, {
+      details: { backupName: this.name },
+    });
+  }
+
+  writtenByOthers(): PipelineError {
+    return new PipelineError(
+      "BackupExists",
+      `somebody else wrote backup ${this.name} in ${this.store.label} while this one was copied; choose another name`,
+      { details: { key: "backupName" } },
+    );
+  }
+}
+
+/** The directories below a backup root path, each maybe a backup, by name. */
+export async function storedBackups(store: ObjectStore, place: { readonly rootPath: string }): Promise<StoredBackup[]> {
+  const root = backupsRoot(place.rootPath);
+  const directories = await store.listDirectories(root);
+  return directories.map((directory) => new StoredBackup(store, place, directory.slice(root.length, -1)));
+}
