@@ -39,9 +39,9 @@ export function acknowledgeFunction(
   const work = workBucketName(created, options.workBucket);
   const { partition, account } = names;
   const secret = `arn:${partition}:secretsmanager:${account}:secret:${options.environmentsPrefix}*`;
-  const { kept, removable } = workKeys[spec.machine];
+  const { seen = [], kept, removable } = workKeys[spec.machine];
   for (const keys of kept) acknowledgeWildcard(created.policy, `${work}/${keys}`, reasons.executions);
-  for (const keys of removable) acknowledgeWildcard(created.policy, `${work}/${keys}`, reasons.subjects);
+  for (const keys of [...seen, ...removable]) acknowledgeWildcard(created.policy, `${work}/${keys}`, reasons.subjects);
   acknowledgeWildcard(created.policy, secret, reasons.environments);
   const everywhere = [
     ...(namesEnvironments(spec) ? [reasons.listSecrets] : []),

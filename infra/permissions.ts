@@ -10,23 +10,36 @@ const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
   delete: ["s3:DeleteObject"],
 };
 
-/** Work files of one machine's executions (`any`: of all, `none`: of none), and the machine's leases. */
+/** Work files of one machine's executions (`any`: of all, `none`: of none), its leases and readers' marks. */
 export function workBucketStatements(bucket: IBucket, machine: Owner): PolicyStatement[] {
-  const { kept, removable } = workKeys[machine];
+  const { seen = [], kept, removable } = workKeys[machine];
   const keys = [...kept, ...removable];
-  if (keys.length === 0) return [];
+  if (seen.length + keys.length === 0) return [];
   return [
     new PolicyStatement({
       sid: "ListWorkFiles",
       actions: ["s3:ListBucket"],
       resources: [bucket.bucketArn],
-      conditions: { StringLike: { "s3:prefix": keys } },
+      conditions: { StringLike: { "s3:prefix": [...seen, ...keys] } },
     }),
-    new PolicyStatement({
-      sid: "UseWorkFiles",
-      actions: ["s3:GetObject", "s3:PutObject"],
-      resources: keys.map((key) => bucket.arnForObjects(key)),
-    }),
+    ...(seen.length > 0
+      ? [
+          new PolicyStatement({
+            sid: "SeeWorkFiles",
+            actions: ["s3:GetObject"],
+            resources: seen.map((key) => bucket.arnForObjects(key)),
+          }),
+        ]
+      : []),
+    ...(keys.length > 0
+      ? [
+          new PolicyStatement({
+            sid: "UseWorkFiles",
+            actions: ["s3:GetObject", "s3:PutObject"],
+            resources: keys.map((key) => bucket.arnForObjects(key)),
+          }),
+        ]
+      : []),
     ...(removable.length > 0
       ? [
           new PolicyStatement({
@@ -126,7 +139,7 @@ export function networkStatement(): PolicyStatement {
   });
 }
 
-/** Whether the execution that holds a lease still runs. */
+/** Whether the execution that holds a lease or a claim, or reads a backup, still runs. */
 export function describeExecutionsStatement(scope: Construct, machineNames: readonly string[]): PolicyStatement {
   return new PolicyStatement({
     sid: "LookAtLeaseHolders",

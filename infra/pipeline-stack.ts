@@ -159,7 +159,11 @@ export class PipelineStack extends Stack {
         ...keyStatements("UseDataKeys", dataKeys, spec.dataAccess),
         ...(spec.machine === "none"
           ? []
-          : keyStatements("UseWorkBucketKey", optional(pipeline.workBucketKeyArn), ["read", "write"])),
+          : keyStatements(
+              "UseWorkBucketKey",
+              optional(pipeline.workBucketKeyArn),
+              spec.machine === "retention" ? ["read"] : ["read", "write"],
+            )),
         ...(this.#network ? [networkStatement()] : []),
         ...(extra.statements ?? []),
         ...(spec.first === true ? [describeExecutionsStatement(this, machines.map(this.#machineName, this))] : []),

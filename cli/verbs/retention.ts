@@ -38,18 +38,20 @@ async function retention({ options, arguments: [name = ""], shared, output, cont
       `schedule ${name} has no rules (keep) in ${options.pipeline}: all of its backups are kept`,
     );
   }
-  const [{ planPruning, applyPruning }, { formatTable }, { countOf }] = await Promise.all([
+  const [{ planPruning, applyPruning }, deletions, { formatTable }, { countOf }] = await Promise.all([
     import("../../src/steps/events/prune-backups.ts"),
+    import("../pipeline/deletions.ts"),
     import("../output/table.ts"),
     import("../output/format.ts"),
   ]);
   const pipeline = await context.connections.pipeline(shared.stack);
   const environment = await (await context.connections.environments(pipeline)).get(schedule.environment);
   const store = await context.connections.openStore(environment, "backup");
-  const { rootPath } = environment.backupStorage;
+  const place = environment.backupStorage;
   const madeBy = { name, environment: schedule.environment, stateMachine: pipeline.backupStateMachineArn };
   const input = { keep: schedule.keep, timeZone: schedule.timeZone };
-  const plan = await planPruning({ madeBy, input }, store, rootPath, context.clock.now());
+  const plan = await planPruning({ madeBy, input }, store, place.rootPath, context.clock.now());
+  for (const warning of plan.warnings) output.warn(warning);
 
   const going = [...plan.leftovers, ...plan.remove.map((backup) => backup.name)];
   const table = formatTable(
@@ -75,11 +77,14 @@ async function retention({ options, arguments: [name = ""], shared, output, cont
     }
     if (!/^y(es)?$/i.test(answer.trim())) throw new CliError("Interrupted", "nothing was deleted");
   }
-  const quiet = { info: () => {}, warn: () => {} };
-  const { objects } = await applyPruning(plan, store, rootPath, quiet);
+  const holder = deletions.deletionHolder("retention", context.clock.now());
+  const where = { store, place, madeBy, holder };
+  const deletion = await deletions.deletionContext(context, pipeline);
+  const { removed, objects, warnings } = await applyPruning({ ...plan, warnings: [] }, where, deletion);
+  for (const warning of warnings) output.warn(warning);
   output.result(
     { ...document, deleted: true, objects },
-    `Deleted ${countOf(going.length, "backup")} of schedule ${name}: ${countOf(objects, "object")}`,
+    `Deleted ${countOf(removed, "backup")} of schedule ${name}: ${countOf(objects, "object")}`,
   );
 }
 

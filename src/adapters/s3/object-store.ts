@@ -65,7 +65,12 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async listDirectories(prefix: string): Promise<string[]> {
+    return (await this.listChildren(prefix)).directories;
+  }
+
+  async listChildren(prefix: string): Promise<{ directories: string[]; objects: ObjectSummary[] }> {
     const directories: string[] = [];
+    const objects: ObjectSummary[] = [];
     let ContinuationToken: string | undefined;
     do {
       const request = { Bucket: this.bucket, Prefix: prefix, Delimiter: "/", ContinuationToken };
@@ -73,9 +78,12 @@ export class S3ObjectStore implements ObjectStore {
         this.#s3.client.send(new ListObjectsV2Command(request)),
       );
       for (const { Prefix } of page.CommonPrefixes ?? []) if (Prefix !== undefined) directories.push(Prefix);
+      for (const { Key, Size, ETag } of page.Contents ?? []) {
+        if (Key !== undefined) objects.push({ key: Key, size: Size ?? 0, etag: unquote(ETag) });
+      }
       ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (ContinuationToken !== undefined);
-    return directories;
+    return { directories, objects };
   }
 
   async head(key: string): Promise<ObjectSummary | undefined> {
@@ -107,7 +115,7 @@ export class S3ObjectStore implements ObjectStore {
           // also what a bucket with object lock insists on
           ContentMD5: createHash("md5").update(bytes).digest("base64"),
           ContentType: options.contentType ?? "application/octet-stream",
-          // Google's S3 interface has no conditional writes: harmless for leases, which lie in the pipeline's own work bucket
+          // Google's S3 interface has no conditional writes: what has to be one's own is read back after it is written
           ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
           ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),
         }),
@@ -134,6 +142,15 @@ export class S3ObjectStore implements ObjectStore {
     const existing = options.existing === undefined ? await this.head(key) : options.existing;
     if (existing !== null && existing !== undefined && (await this.#holds(existing, object))) {
       return { key, size: existing.size, etag: existing.etag, skipped: true };
+    }
+    if (existing && options.overwrite === false) {
+      throw new PipelineError(
+        "CopyMismatch",
+        `${key} in ${this.label} is no copy of ${object.key} in ${source.label}`,
+        {
+          details: { key },
+        },
+      );
     }
     if (!this.#mayCopyServerSide(source)) return copyStreamed(source.#s3, object, this.#s3, key);
     const threshold = this.#options.multipartCopyThresholdBytes ?? copyObjectLimitBytes;

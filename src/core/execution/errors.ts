@@ -23,6 +23,9 @@ const errorDefinitions = {
   SchemaMismatch: { kind: "permanent" },
   UnsupportedByTarget: { kind: "permanent" },
   AlreadyRunning: { kind: "permanent" },
+  BackupInUse: { kind: "permanent" },
+  ForeignObjects: { kind: "permanent" },
+  ClaimLost: { kind: "permanent" },
   // what the pipeline talks to
   MilvusUnreachable: { kind: "permanent" },
   MilvusUnauthenticated: { kind: "permanent" },

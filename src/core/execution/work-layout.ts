@@ -36,7 +36,12 @@ export function batchName(attempt: number, index: number): string {
   return `${attempt}-${String(index).padStart(6, "0")}`;
 }
 
-/** Who may work on something that only one execution may work on (a backup name, a restore target). */
-export function leaseKey(kind: "backup" | "restore", subject: string): string {
+/** Who reads a backup: one mark an execution below the prefix of a place. */
+export function readersPrefix(place: string): string {
+  return `readers/${encodeURIComponent(place)}/`;
+}
+
+/** Who may work on something that only one execution may work on (a restore target). */
+export function leaseKey(kind: "restore", subject: string): string {
   return `leases/${kind}/${encodeURIComponent(subject)}.json`;
 }

@@ -1,14 +1,14 @@
 import { type CopyReceipt, type SegmentReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
+import type { BackupStepRequest, ExecutionRef, FinalizeBackupResult } from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { levelFiles } from "../../core/format/meta-files.ts";
 import type { BackupPlan } from "../../core/plan/backup.ts";
 import { buildBackupInfo } from "../../core/plan/backup-records.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { confirmClaim, releaseClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
-import { releaseLease } from "../shared/lease.ts";
 import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
@@ -26,7 +26,7 @@ const settleMilliseconds = 5_000;
  * machine prepares again. Otherwise writes the level metas, the manifest, and `full_meta.json` as the very last object: the
  * backup exists from then on.
  * Throws InconsistentSegments (segments by name) where fresh lists did not help, CopyMismatch where a receipt is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile.
+ * BackupExists where somebody else wrote a backup of that name meanwhile, ClaimLost where somebody else writes it.
  */
 export async function finalizeBackup(
   request: BackupStepRequest,
@@ -57,19 +57,19 @@ export async function finalizeBackup(
   }
 
   const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
-  await commit(stored, { plan, receipts, created: execution.startTime }, context);
+  await commit(stored, { plan, receipts, execution }, context);
   const held = await readHeld(context, layout);
   if (held) {
     await resumeGarbageCollection(held, environment, context);
-    await releaseLease(context, "backup", held.leaseSubject, execution.id);
   }
+  await releaseClaim(stored, execution.id);
   return { outcome: "backed-up", ...totals };
 }
 
 /** Data is there; then the level metas and the manifest; `full_meta.json` last. */
 async function commit(
   stored: StoredBackup,
-  { plan, receipts, created }: { plan: BackupPlan; receipts: readonly CopyReceipt[]; created: string },
+  { plan, receipts, execution }: { plan: BackupPlan; receipts: readonly CopyReceipt[]; execution: ExecutionRef },
   context: MilvusContext,
 ): Promise<void> {
   const backup = buildBackupInfo(
@@ -81,11 +81,14 @@ async function commit(
   // Written last, by an earlier run of this step: everything else is there.
   if (present === files.full_meta) return;
   if (present !== undefined) throw stored.writtenByOthers();
+  const claim = { key: stored.layout.claim, holder: execution.id };
+  await confirmClaim(stored.store, claim, context);
   const copied = receipts.flatMap(({ segments }) =>
     segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs].map(({ key }) => key)),
   );
   await removeStrayCopies(stored, new Set(copied), context);
-  await Promise.all([stored.writeLevelMetas(files), writeManifest(stored, plan, receipts, files, created)]);
+  await Promise.all([stored.writeLevelMetas(files), writeManifest(stored, plan, receipts, files, execution.startTime)]);
+  await confirmClaim(stored.store, claim, context);
   await stored.commit(files.full_meta);
 }
 

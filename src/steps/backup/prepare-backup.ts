@@ -6,6 +6,7 @@ import type { BackupStepRequest, PrepareBackupResult } from "../../core/executio
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { milvusLayout } from "../../core/format/layout.ts";
+import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import { parseCollectionSelector } from "../../core/milvus/names.ts";
 import { features } from "../../core/milvus/version.ts";
@@ -14,11 +15,12 @@ import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { takeClaim } from "../shared/claim.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
-import { acquireLease } from "../shared/lease.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJson, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+import { checkStillThere } from "./check-still-there.ts";
 import { CollectionPlanner } from "./collection-planner.ts";
 
 /** Milvus's proxies answer quickly; more than a few collections at once only queue there. */
@@ -53,11 +55,10 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const names = await selectCollections(milvus, databases, selectors);
 
   const layout = workLayout("backup", execution.name);
-  let held: Held = (await readHeld(context, layout)) ?? {
-    leaseSubject: stored.leaseSubject,
-  };
+  let held: Held = (await readHeld(context, layout)) ?? { claimed: true };
   await writeHeld(context, layout, held);
-  await acquireLease(context, "backup", held.leaseSubject, execution.id);
+  const schedule = scheduleOf(request);
+  await takeClaim(stored, { execution, purpose: "backup", schedule }, context);
   // Again, now that nobody else writes it: the execution that held the name may just have finished.
   await checkNewBackup(stored);
   const earlier = attempt > 0 ? await readWorkJson<BackupPlan>(context, layout.plan) : undefined;
@@ -79,6 +80,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const limit = pLimit(collectionConcurrency);
   const planned = await Promise.all(names.map((name) => limit(() => planner.plan(name))));
   const collections = planned.map(({ collection }) => collection);
+  checkStillThere(earlier, collections);
 
   const segments = planned.flatMap(({ collection, logs }) =>
     planSegmentCopies(collection, logs, {
@@ -95,13 +97,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     databases: await describeDatabases(milvus, collections, databases, selectors.length === 0),
     collections,
     warnings: [...new Set([...(earlier?.warnings ?? []), ...warnings])],
-    ...(input.schedule !== undefined && {
-      schedule: {
-        name: input.schedule,
-        environment: input.environment,
-        stateMachine: stateMachineOf(execution.id),
-      },
-    }),
+    ...(schedule && { schedule }),
     totals: {
       collections: collections.length,
       segments: segments.length,
@@ -116,6 +112,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     source: { environment: input.environment, side: "milvus" },
     destination: { environment: input.environment, side: "backup" },
     checkLogCounts: true,
+    claim: { key: stored.layout.claim, holder: execution.id },
   });
   context.log.info("backup planned", { backupName, source: milvusStore.label, ...copies });
   return { outcome: "planned", backupName, collections: collections.length, attempt, ...copies };
@@ -129,6 +126,12 @@ async function openChecked(
   const store = await context.openStore({ environment, side });
   await store.checkAccess();
   return store;
+}
+
+/** undefined where no schedule started it. */
+function scheduleOf({ execution, input }: BackupStepRequest): MadeBySchedule | undefined {
+  const { schedule: name, environment } = input;
+  return name === undefined ? undefined : { name, environment, stateMachine: stateMachineOf(execution.id) };
 }
 
 async function checkNewBackup(stored: StoredBackup): Promise<void> {

@@ -4,14 +4,15 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupPlan } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { markClaimFailed } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
-import { releaseLease } from "../shared/lease.ts";
 import { recordFailure } from "../shared/record-failure.ts";
+import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 
 /**
- * What every failed backup ends in: stops copies still running, resumes garbage collection, gives the name free and records why.
+ * What every failed backup ends in: stops copies still running, resumes garbage collection, marks its claim as failed and records why.
  * What was copied stays, without `full_meta.json`: it is no backup, and the same command takes it up again.
  */
 export async function releaseBackup(
@@ -24,12 +25,12 @@ export async function releaseBackup(
   const held = await readHeld(context, layout);
   if (!held) return releasedFailure(failure, "");
 
-  if (held.garbageCollectionPause) {
-    await resumeGarbageCollection(held, await context.environments.get(input.environment), context);
-  }
-  await releaseLease(context, "backup", held.leaseSubject, execution.id);
-  const plan = await readWorkJsonIfThere<BackupPlan>(context, layout.plan);
+  const environment = await context.environments.get(input.environment);
+  if (held.garbageCollectionPause) await resumeGarbageCollection(held, environment, context);
   const backupName = backupNameOf(input, execution.startTime);
+  const store = await context.openStore({ environment: input.environment, side: "backup" });
+  await markClaimFailed(new StoredBackup(store, environment.backupStorage, backupName), execution.id, context);
+  const plan = await readWorkJsonIfThere<BackupPlan>(context, layout.plan);
   return releasedFailure(
     failure,
     !plan || plan.totals.segments === 0

@@ -15,11 +15,13 @@ export interface ApplyRetentionRequest {
 /** Prunes the backups of a schedule after one of them is complete, and announces what was done or why it failed. Throws what pruning does. */
 export async function applyRetention(
   request: ApplyRetentionRequest,
-  context: Pick<StepContext, "environments" | "openStore" | "clock" | "log"> & { events: EventPublisher },
+  context: Pick<StepContext, "environments" | "openStore" | "work" | "executions" | "clock" | "log"> & {
+    events: EventPublisher;
+  },
 ): Promise<RetentionResult> {
   const { input, execution, startTime } = request;
   const about = { machine: "retention", execution, startTime, input } as const;
-  const result = await pruneBackups({ input, stateMachine: stateMachineOf(execution) }, context).catch(
+  const result = await pruneBackups({ input, stateMachine: stateMachineOf(execution), execution }, context).catch(
     async (error: unknown) => {
       const [name, message] = error instanceof Error ? [error.name, error.message] : ["Error", String(error)];
       const Cause = JSON.stringify({ errorType: name, errorMessage: `${name}: ${message}` });

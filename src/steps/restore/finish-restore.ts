@@ -15,7 +15,9 @@ import { type CollectionRecord, type ImportRecord, recordOf, restoreWorkLayout }
 import { rowsProblem, sum } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { unmarkReader } from "../shared/readers.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
@@ -85,7 +87,7 @@ async function finished(
   { plan, environment, execution }: { plan: RestorePlan; environment: Environment; execution: ExecutionRef },
   context: MilvusContext,
 ): Promise<FinishRestoreResult> {
-  await cleanUp(plan, environment, context, execution.id);
+  await cleanUp(plan, environment, context, execution);
   return boundedResult(result, workLayout("restore", execution.name).result);
 }
 
@@ -93,14 +95,15 @@ async function cleanUp(
   plan: RestorePlan,
   environment: Environment,
   context: MilvusContext,
-  executionArn: string,
+  execution: ExecutionRef,
 ): Promise<void> {
   if (!environment.keepTempFiles) {
     const store = await context.openStore({ environment: environment.name, side: "milvus" });
     await store.deletePrefix(plan.stagingPrefix);
   }
   await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
-  await releaseLease(context, "restore", plan.leaseSubject, executionArn);
+  await releaseLease(context, "restore", plan.leaseSubject, execution.id);
+  await unmarkReader(context, (await readHeld(context, workLayout("restore", execution.name)))?.readerKey);
 }
 
 /** What is left to do for each collection; every part finds out by itself what an earlier run did already. */

@@ -15,6 +15,7 @@ import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { markReader, readerKeyOf, unmarkReader } from "../shared/readers.ts";
 import { checkEverySelectorFinds, listDatabases } from "../shared/select-collections.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
@@ -23,7 +24,7 @@ import { discardRestore } from "./discard-restore.ts";
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
  * what to stage, and writes plan and batches into the work bucket.
- * Throws InvalidInput, BackupNotFound, CorruptBackup, CollectionNotFound, TargetExists, SchemaMismatch, UnsupportedByTarget,
+ * Throws InvalidInput, BackupNotFound, BackupInUse, CorruptBackup, CollectionNotFound, TargetExists, SchemaMismatch, UnsupportedByTarget,
  * AlreadyRunning and what environments, stores and Milvus throw.
  */
 export async function prepareRestore(
@@ -45,7 +46,7 @@ export async function prepareRestore(
   // no more than the backup itself: a grant in another account may reach no further
   await Promise.all([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
 
-  const { backup, warnings } = await stored.readMetas();
+  const { backup, complete, warnings } = await stored.readMetas();
   const names = nameCollections(backup, input, backupStore.label);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
@@ -55,7 +56,10 @@ export async function prepareRestore(
     await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
   }
   const layout = workLayout("restore", execution.name);
-  await writeHeld(context, layout, { leaseSubject });
+  const readerKey = readerKeyOf(stored, from.backupStorage, "restore", execution);
+  await writeHeld(context, layout, { leaseSubject, readerKey });
+  await markReader(context, stored, readerKey, execution);
+  if (complete && !(await stored.committed())) throw stored.notFound("it was deleted just now");
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
   const plan = planRestore(backup, names, {
@@ -76,6 +80,7 @@ export async function prepareRestore(
   const result = { backupName: input.backupName, collections: names.length, ...copies };
   if (input.discard) {
     await discardRestore(plan.plan, milvus, milvusStore, context, execution.id);
+    await unmarkReader(context, readerKey);
     return { outcome: "discarded", ...result };
   }
   context.log.info("restore planned", { restoreId, imports: plan.plan.totals.imports, ...result });

@@ -8,6 +8,7 @@ import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { unmarkReader } from "../shared/readers.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
@@ -26,7 +27,8 @@ export async function releaseRestore(
   if (!held) return releasedFailure(failure, "");
   const plan = await readWorkJsonIfThere<RestorePlan>(context, layout.plan);
   const left = plan ? await giveUp(plan, request, context) : "";
-  await releaseLease(context, "restore", held.leaseSubject, execution.id);
+  await unmarkReader(context, held.readerKey);
+  if (held.leaseSubject !== undefined) await releaseLease(context, "restore", held.leaseSubject, execution.id);
   return releasedFailure(failure, left);
 }
 

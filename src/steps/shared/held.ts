@@ -10,7 +10,12 @@ type WorkLayout = ReturnType<typeof workLayout>;
  * step may fail between the taking and its plan.
  */
 export interface Held {
-  readonly leaseSubject: string;
+  /** What a restore holds: its target. */
+  readonly leaseSubject?: string;
+  /** true: it may have a claim on the backup that it writes. */
+  readonly claimed?: boolean;
+  /** Key of its mark as a reader of a backup. */
+  readonly readerKey?: string;
   readonly garbageCollectionPause?: GarbageCollectionPause;
 }
 

@@ -5,8 +5,8 @@ import { leaseKey } from "../../core/execution/work-layout.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 
-/** What only one execution may work on at a time: a backup that is written (a transfer writes one too), a restore target. */
-export type LeaseKind = "backup" | "restore";
+/** What only one execution may work on at a time: a restore target. A backup that is written has a claim (claim.ts). */
+export type LeaseKind = "restore";
 
 const leaseRecord = z.object({ executionArn: z.string(), acquiredAt: z.string() });
 
@@ -30,7 +30,7 @@ export async function acquireLease(
     const held = await readLease(context.work, key);
     if (held === undefined) continue;
     if (held.executionArn === executionArn) return;
-    if (held.executionArn !== undefined && (await context.executions.isRunning(held.executionArn))) {
+    if (held.executionArn !== undefined && (await context.executions.state(held.executionArn)) !== "over") {
       throw alreadyRunning(kind, subject, held.executionArn);
     }
     context.log.info("taking over the lease of an execution that is over", { kind, subject, from: held.executionArn });

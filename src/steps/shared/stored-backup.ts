@@ -17,6 +17,9 @@ export interface FoundBackup {
 /** What a list shows of a backup: its collections without their segments. */
 export type BriefBackup = Pick<BackupInfo, "size" | "milvus_version" | "collection_backups">;
 
+/** So many keys are deleted between two looks at who may. */
+const keysPerRemoval = 1_000;
+
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
 
 /**
@@ -40,11 +43,6 @@ export class StoredBackup {
     return `${this.store.label} under ${this.layout.root}`;
   }
 
-  /** What identifies the backup among executions: where it lies, not which environment names it. */
-  get leaseSubject(): string {
-    return `${this.store.label} ${this.layout.root}`;
-  }
-
   /** What a listing says of the commit record; undefined for a backup that is not complete. */
   async committed(): Promise<ObjectSummary | undefined> {
     return this.store.head(this.layout.meta.full_meta);
@@ -55,15 +53,36 @@ export class StoredBackup {
     return this.store.getTextIfPresent(this.layout.meta.full_meta);
   }
 
-  /** Whether anything lies below the backup's root. */
-  async hasLeftovers(): Promise<boolean> {
-    return (await this.store.listDirectories(this.layout.root)).length > 0;
+  /** What lies right below the backup's root beside the claim, relative to it: `meta/`, `milvus-backup-manifest.json`. */
+  async children(): Promise<string[]> {
+    const { root, claim } = this.layout;
+    const { directories, objects } = await this.store.listChildren(root);
+    return (
+      [...directories, ...objects.map(({ key }) => key)]
+        // Some stores and tools keep an empty object in place of a directory.
+        .filter((key) => key !== claim && key !== root)
+        .map((key) => key.slice(root.length))
+    );
   }
 
-  /** A root path may be shared with other things: only a directory with metas or binlogs is what a backup left. */
+  /** Those of them that no backup has: a Milvus's own directories, other backups, somebody's files. */
+  async strangers(): Promise<string[]> {
+    const { root, metas, binlogs, manifestParts, manifest, report } = this.layout;
+    const known = new Set([metas, binlogs, manifestParts, manifest, report].map((key) => key.slice(root.length)));
+    return (await this.children()).filter((child) => !known.has(child));
+  }
+
+  /** Whether anything lies below the backup's root, be it a claim alone. */
+  async hasLeftovers(): Promise<boolean> {
+    const { directories, objects } = await this.store.listChildren(this.layout.root);
+    return directories.length + objects.length > 0;
+  }
+
+  /** A root path may be shared with other things: only a directory with metas, binlogs or a claim is what a backup left. */
   async looksLikeBackup(): Promise<boolean> {
-    const below = await this.store.listDirectories(this.layout.root);
-    return below.includes(this.layout.metas) || below.includes(this.layout.binlogs);
+    const { metas, binlogs, claim } = this.layout;
+    const { directories, objects } = await this.store.listChildren(this.layout.root);
+    return directories.includes(metas) || directories.includes(binlogs) || objects.some(({ key }) => key === claim);
   }
 
   /**
@@ -131,12 +150,34 @@ export class StoredBackup {
     if ((await this.store.getText(key)) !== fullMeta) throw this.writtenByOthers();
   }
 
-  /** Deletes everything below the backup's root, the commit record first: no reader takes what is left for a backup. */
-  async remove(): Promise<{ objects: number }> {
-    const complete = (await this.committed()) !== undefined;
-    await this.store.deleteKeys([this.layout.meta.full_meta]);
-    const rest = await this.store.deletePrefix(this.layout.root);
-    return { objects: rest + (complete ? 1 : 0) };
+  /**
+   * Deletes everything below the backup's root, the commit record first, so that no reader takes what is left for a backup, and the
+   * claim last, so that what is left is known for what it is.
+   * @param confirm throws where it must not go on; asked before each thousand objects
+   * @returns how many objects were deleted, without the claim
+   */
+  async remove(confirm: () => Promise<void>): Promise<{ objects: number }> {
+    const { root, claim, meta } = this.layout;
+    await confirm();
+    let objects = (await this.committed()) === undefined ? 0 : 1;
+    await this.store.deleteKeys([meta.full_meta]);
+    let keys: string[] = [];
+    const flush = async () => {
+      if (keys.length === 0) return;
+      await confirm();
+      await this.store.deleteKeys(keys);
+      objects += keys.length;
+      keys = [];
+    };
+    for await (const { key } of this.store.list(root)) {
+      if (key === claim) continue;
+      keys.push(key);
+      if (keys.length >= keysPerRemoval) await flush();
+    }
+    await flush();
+    await confirm();
+    await this.store.deleteKeys([claim]);
+    return { objects };
   }
 
   /** @param hint what to do, or where to look */

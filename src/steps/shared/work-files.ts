@@ -41,7 +41,7 @@ export async function writeCopyBatches(
   layout: WorkLayout,
   attempt: number,
   segments: readonly { segment: CopySegment; bytes: number }[],
-  common: Pick<CopyBatch, "source" | "destination" | "checkLogCounts">,
+  common: Pick<CopyBatch, "source" | "destination" | "checkLogCounts" | "claim" | "repair">,
 ): Promise<PreparedCopies> {
   const batches = planBatches(segments, ({ bytes }) => bytes, { parallel: parallelBatches });
   const limit = pLimit(workConcurrency);

@@ -6,7 +6,9 @@ import { manifestFileOf } from "../../core/format/manifest.ts";
 import type { TransferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
-import { releaseLease } from "../shared/lease.ts";
+import { confirmClaim, hasClaim, releaseClaim } from "../shared/claim.ts";
+import { readHeld } from "../shared/held.ts";
+import { unmarkReader } from "../shared/readers.ts";
 import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJson } from "../shared/work-files.ts";
@@ -17,7 +19,7 @@ import { verifyCopies } from "./verify-copies.ts";
  * Last step of a transfer: reads the receipts, holds them against the backup's own checksums, then copies its metas and manifest
  * byte for byte, and `full_meta.json` as the very last object: the backup exists at the destination from then on.
  * Throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed or a receipt is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile.
+ * BackupExists where somebody else wrote a backup of that name meanwhile, ClaimLost where somebody else writes it.
  */
 export async function finalizeTransfer(
   request: TransferStepRequest,
@@ -32,12 +34,15 @@ export async function finalizeTransfer(
     context.openStore({ environment: input.from, side: "backup" }),
     context.openStore({ environment: input.to, side: "backup" }),
   ]);
-  const consequence = `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
+  const consequence = plan.alreadyThere
+    ? `What is right in ${destination.label} was left as it is`
+    : `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
   const receipts = await readBackupReceipts(context, layout, plan.backupName, consequence);
   const backup = new StoredBackup(source, from.backupStorage, plan.backupName);
   const copy = new StoredBackup(destination, to.backupStorage, plan.backupName);
-  await commit(plan, receipts, { backup, copy }, context);
-  await releaseLease(context, "backup", copy.leaseSubject, execution.id);
+  await commit(plan, receipts, { backup, copy, holder: execution.id }, context);
+  await releaseClaim(copy, execution.id);
+  await unmarkReader(context, (await readHeld(context, layout))?.readerKey);
   return {
     outcome: plan.alreadyThere ? "already-there" : "transferred",
     backupName: plan.backupName,
@@ -51,16 +56,25 @@ export async function finalizeTransfer(
 async function commit(
   plan: TransferPlan,
   receipts: readonly CopyReceipt[],
-  { backup, copy }: { backup: StoredBackup; copy: StoredBackup },
+  { backup, copy, holder }: { backup: StoredBackup; copy: StoredBackup; holder: string },
   context: StepContext,
 ): Promise<void> {
+  const claim = { key: copy.layout.claim, holder };
+  const present = await copy.commitRecord();
+  const isThisBackup =
+    present !== undefined && manifestFileOf(copy.layout.meta.full_meta, present).sha256 === plan.fullMetaSha256;
+  // An earlier run of this step has given the claim back: everything is done.
+  if (isThisBackup && !(await hasClaim(copy.store, claim))) return;
+  if (present !== undefined && !isThisBackup) throw copy.writtenByOthers();
   const fullMeta = await readUnchanged(plan, backup);
   const logs = receipts.flatMap(({ segments }) =>
     segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]),
   );
   await verifyCopies(backup, fullMeta, logs);
+  await confirmClaim(copy.store, claim, context);
   await removeStrayCopies(copy, new Set(logs.map(({ key }) => key)), context);
-  await copyBackupFiles(backup, copy);
+  await copyBackupFiles(backup, copy, { repair: plan.alreadyThere });
+  await confirmClaim(copy.store, claim, context);
   await copy.commit(fullMeta);
 }
 

@@ -9,15 +9,17 @@ import { parseFullMeta } from "../../core/format/meta-files.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import { planTransfer, type TransferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { takeClaim } from "../shared/claim.ts";
 import { writeHeld } from "../shared/held.ts";
-import { acquireLease } from "../shared/lease.ts";
+import { markReader, readerKeyOf } from "../shared/readers.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+import { expectManifest } from "./expect-manifest.ts";
 
 /**
  * First step of a transfer: reads the backup's commit record, checks both stores, and writes the plan and the copy batches. Where
- * the destination holds this very backup already, its objects are only verified, and what is missing is copied again.
- * Throws InvalidInput, BackupNotFound, CorruptBackup, BackupExists, AlreadyRunning and what environments and stores throw.
+ * the destination holds this very backup already, what is right there is left alone, and what is missing or wrong is copied again.
+ * Throws InvalidInput, BackupNotFound, BackupInUse, CorruptBackup, BackupExists, AlreadyRunning and what environments and stores throw.
  */
 export async function prepareTransfer(
   request: TransferStepRequest,
@@ -36,13 +38,18 @@ export async function prepareTransfer(
   // No more than the backup itself: a grant in another account may reach no further.
   await Promise.all([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
   const { backup, text, warnings } = await readCommitted(stored);
-  const alreadyThere = await holdsBackup(copy, text);
+  await holdsBackup(copy, text);
   const layout = workLayout("transfer", execution.name);
-  const { leaseSubject } = copy;
-  await writeHeld(context, layout, { leaseSubject });
-  await acquireLease(context, "backup", leaseSubject, execution.id);
+  const readerKey = readerKeyOf(stored, from.backupStorage, "transfer", execution);
+  await writeHeld(context, layout, { claimed: true, readerKey });
+  await markReader(context, stored, readerKey, execution);
+  const accepts = () => holdsBackup(copy, text);
+  await takeClaim(copy, { execution, purpose: "transfer", accepts }, context);
+  // Again, now that nobody else writes there.
+  const alreadyThere = await holdsBackup(copy, text);
 
   const segments = planTransfer(backup, stored.layout, copy.layout);
+  if (alreadyThere) await expectManifest(stored, segments);
   const plan: TransferPlan = {
     backupName,
     fullMetaSha256: manifestFileOf(stored.layout.meta.full_meta, text).sha256,
@@ -59,6 +66,8 @@ export async function prepareTransfer(
     source: { environment: from.name, side: "backup" },
     destination: { environment: to.name, side: "backup" },
     checkLogCounts: false,
+    claim: { key: copy.layout.claim, holder: execution.id },
+    ...(alreadyThere && { repair: true }),
   });
   const outcome = alreadyThere ? "already-there" : "planned";
   context.log.info("transfer planned", { backupName, outcome, from: source.label, to: destination.label, ...copies });

@@ -3,13 +3,15 @@ import type { CaughtFailure, ReleaseResult, TransferStepRequest } from "../../co
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { TransferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { markClaimFailed } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
-import { releaseLease } from "../shared/lease.ts";
+import { unmarkReader } from "../shared/readers.ts";
 import { recordFailure } from "../shared/record-failure.ts";
+import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
 /**
- * What every failed transfer ends in: stops copies still running, gives the name at the destination free and records why. What was
+ * What every failed transfer ends in: stops copies still running, marks its claim on the destination as failed and records why. What was
  * copied stays, without `full_meta.json`: it is no backup, and the same command goes on from there.
  */
 export async function releaseTransfer(
@@ -22,7 +24,12 @@ export async function releaseTransfer(
   const held = await readHeld(context, layout);
   if (!held) return releasedFailure(failure, "");
 
-  await releaseLease(context, "backup", held.leaseSubject, execution.id);
+  await unmarkReader(context, held.readerKey);
+  const [{ backupStorage }, store] = await Promise.all([
+    context.environments.get(input.to),
+    context.openStore({ environment: input.to, side: "backup" }),
+  ]);
+  await markClaimFailed(new StoredBackup(store, backupStorage, input.backupName), execution.id, context);
   const plan = await readWorkJsonIfThere<TransferPlan>(context, layout.plan);
   return releasedFailure(
     failure,

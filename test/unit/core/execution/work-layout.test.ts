@@ -24,7 +24,7 @@ describe("work files", () => {
     );
 
     expect(new Set(keys).size).toBe(4);
-    expect(leaseKey("backup", "bucket at host:9000 backup/a/")).not.toContain(" ");
-    expect(leaseKey("backup", "a/b")).not.toBe(leaseKey("backup", "a%2Fb"));
+    expect(leaseKey("restore", "bucket at host:9000 backup/a/")).not.toContain(" ");
+    expect(leaseKey("restore", "a/b")).not.toBe(leaseKey("restore", "a%2Fb"));
   });
 });
