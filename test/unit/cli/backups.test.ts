@@ -173,6 +173,9 @@ describe("delete", () => {
     const refused = await run("delete", "-n", "half", "--yes", "--incomplete");
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("by backup execution one: wait until") });
     expect((await run("list", "--all")).stdout).toMatch(/^half .* incomplete$/m);
+    cli.answer = "n";
+    const asked = await run("delete", "-n", "half", "--incomplete");
+    expect(asked.stderr, "before anybody is asked").toContain("AlreadyRunning");
 
     cli.executions.script = [() => ({ status: "failed" })];
     expect((await run("delete", "-n", "half", "--yes", "--incomplete")).code).toBe(0);

@@ -135,6 +135,28 @@ describe("a backup that is being written", () => {
     expect(store.keys()).toEqual([]);
   });
 
+  test("since just now, after it was asked for, is refused too", async () => {
+    await markClaimFailed(stored(), first.id, context);
+    const second = execution("second");
+    context.running.add(second.id);
+    let looks = 0;
+    const getTextIfPresent = store.getTextIfPresent.bind(store);
+    store.getTextIfPresent = async (key) => {
+      if (key === claim) looks += 1;
+      // The look of the question is over: before the next one, the same command starts again.
+      if (key === claim && looks === 2) {
+        await takeClaim(stored(), { execution: second, purpose: "backup" }, context);
+      }
+      return getTextIfPresent(key);
+    };
+
+    await expect(remove({ incomplete: true })).rejects.toMatchObject({
+      name: "AlreadyRunning",
+      message: expect.stringContaining("execution second"),
+    });
+    expect(deletions()).toEqual([]);
+  });
+
   test("by another deployment is refused until that was silent for two hours", async () => {
     context.unknown.add(first.id);
     await expect(remove({ incomplete: true })).rejects.toMatchObject({ name: "AlreadyRunning" });

@@ -392,6 +392,15 @@ describe("under a claim", () => {
     expect(context.work.read("receipts/0-000000.json")).toBeUndefined();
   });
 
+  test("is held on to by a batch that has nothing to copy, too", async () => {
+    plan([segment("3")], { claim });
+    await expect(copySegments(request, context)).rejects.toMatchObject({ name: "ClaimLost" });
+
+    destination.seed(claim.key, record(claim.holder, "2026-11-21T10:00:00.000Z"));
+    expect(await copySegments(request, context)).toMatchObject({ outcome: "source-changed" });
+    expect(JSON.parse(destination.read(claim.key) ?? "")).toMatchObject({ heartbeatAt: "2026-11-21T11:03:07.000Z" });
+  });
+
   test("that is taken over meanwhile stops within a minute, and leaves no receipt", async () => {
     destination.seed(claim.key, record(claim.holder));
     const ids = Array.from({ length: 40 }, (_, index) => `${100 + index}`);
