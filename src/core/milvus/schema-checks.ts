@@ -1,8 +1,10 @@
 import { defaultValueOf } from "../format/default-value.ts";
 import { type CollectionBackup, type CollectionSchema, type FieldSchema, segmentsOf } from "../format/meta.ts";
+import { type Attributes, fromRecord, type Kind } from "./attributes.ts";
 import { dataTypeName, dataTypeSince, firstUserFieldId } from "./data-types.ts";
 import type { CollectionName } from "./descriptions.ts";
 import { defaultDatabase } from "./names.ts";
+import { fieldAttributes } from "./schema-attributes.ts";
 import { dynamicFieldId, splitFields } from "./schema-mapping.ts";
 import { isAtLeast, releases } from "./version.ts";
 
@@ -104,17 +106,20 @@ function compareFields(what: string, backup: readonly FieldSchema[], target: rea
 
 function traits(field: FieldSchema): Record<string, string> {
   const params = new Map(field.type_params.map(({ key, value }) => [key, value]));
-  return {
-    ID: field.fieldID.toString(),
-    type: dataTypeName(field.data_type),
-    "element type": field.element_type === 0 ? "none" : dataTypeName(field.element_type),
-    "primary key": yesNo(field.is_primary_key),
-    autoID: yesNo(field.autoID),
-    "partition key": yesNo(field.is_partition_key),
-    nullable: yesNo(field.nullable),
-    "function output": yesNo(field.is_function_output),
-    ...Object.fromEntries(sizeParams.map((key) => [key, params.get(key) ?? "none"])),
-  };
+  const description: Readonly<Record<string, unknown>> = fromRecord(fieldAttributes, field);
+  const table: Attributes = fieldAttributes;
+  return Object.fromEntries([
+    ...Object.entries(table).flatMap(([key, { kind, trait }]) =>
+      trait ? [[trait, inWords(kind, description[key])]] : [],
+    ),
+    ...sizeParams.map((key) => [key, params.get(key) ?? "none"]),
+  ]);
+}
+
+function inWords(kind: Kind, value: unknown): string {
+  if (typeof value === "boolean") return yesNo(value);
+  if (kind !== "dataType") return String(value);
+  return value === 0 ? "none" : dataTypeName(Number(value));
 }
 
 function compareStructArrays(backup: CollectionSchema, target: CollectionSchema): string[] {
