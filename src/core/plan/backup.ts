@@ -15,7 +15,7 @@ import type {
   SegmentState,
 } from "../milvus/descriptions.ts";
 import { dynamicFieldId, toCollectionSchema } from "../milvus/schema-mapping.ts";
-import { isAtLeast } from "../milvus/version.ts";
+import { isAtLeast, releases } from "../milvus/version.ts";
 import type { SizedSegment } from "./segment-copies.ts";
 
 /** Everything Prepare Backup learned from Milvus; a file in the work bucket that Finalize Backup turns into the metas. */
@@ -91,7 +91,7 @@ const systemFieldIds: readonly string[] = ["0", "1"];
  * Milvus 2.6 (older segments have no logs of them), and its storage v2 keeps several fields in one log.
  */
 export function expectedFieldIds(version: string, schema: SchemaDescription): string[] | undefined {
-  if (isAtLeast(version, "2.6.0")) return undefined;
+  if (isAtLeast(version, releases.addField)) return undefined;
   // Described or not, the dynamic field has logs.
   const dynamic = dynamicFieldId(toCollectionSchema(schema))?.toString();
   const ids = [...systemFieldIds, ...schema.fields.map(({ fieldId }) => fieldId), ...(dynamic ? [dynamic] : [])];
