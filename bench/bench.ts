@@ -15,7 +15,7 @@ export interface BenchOptions extends WithStackOptions {
 }
 
 /** A backup and a restore of the collection with many segments, through the deployed pipeline. */
-export interface PipelineRuns {
+interface PipelineRuns {
   readonly create: MeasuredRun;
   readonly restore: MeasuredRun;
 }
