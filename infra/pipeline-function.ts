@@ -1,18 +1,13 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { type Policy, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, type CfnFunction, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
+import { Architecture, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
 import { metricsNamespace } from "../src/core/execution/metrics.ts";
 import type { FunctionSpec } from "./functions.ts";
 import { type Grant, grantedPolicy } from "./grants.ts";
-
-/** The subnets and security groups of a function, by ID: nothing is looked up at synthesis. */
-export interface FunctionNetwork {
-  readonly subnetIds: readonly string[];
-  readonly securityGroupIds: readonly string[];
-}
+import type { FunctionNetwork } from "./network.ts";
 
 export interface PipelineFunctionProps {
   readonly spec: FunctionSpec;
@@ -66,14 +61,8 @@ export class PipelineFunction extends Construct {
         POWERTOOLS_METRICS_NAMESPACE: metricsNamespace,
         POWERTOOLS_LOG_LEVEL: "INFO",
       },
+      ...props.network,
     });
-    if (props.network) {
-      const { subnetIds, securityGroupIds } = props.network;
-      (this.function.node.defaultChild as CfnFunction).vpcConfig = {
-        subnetIds: [...subnetIds],
-        securityGroupIds: [...securityGroupIds],
-      };
-    }
     // The first invocation must not come before the permissions.
     this.function.node.addDependency(this.policy);
   }

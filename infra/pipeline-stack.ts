@@ -16,7 +16,7 @@ import {
   startTriggeredRestore,
 } from "./functions.ts";
 import type { Grant } from "./grants.ts";
-import { functionNetwork } from "./network.ts";
+import { type FunctionNetwork, functionNetwork } from "./network.ts";
 import {
   announceGrant,
   assumeRoleGrants,
@@ -27,7 +27,7 @@ import {
   networkGrant,
   workBucketGrants,
 } from "./permissions.ts";
-import { type FunctionNetwork, PipelineFunction } from "./pipeline-function.ts";
+import { PipelineFunction } from "./pipeline-function.ts";
 import { PipelineStateMachine } from "./pipeline-state-machine.ts";
 import { RestoreTriggers } from "./restore-triggers.ts";
 import { Schedules } from "./schedules.ts";
