@@ -2,11 +2,11 @@ import pLimit from "p-limit";
 import * as z from "zod";
 import { copyReceipt } from "../../src/core/execution/copy-plan.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
+import type { Machine } from "../../src/core/execution/machines.ts";
 import { type ProgressRecord, progressRecord } from "../../src/core/execution/messages.ts";
 import { parseWorkJson } from "../../src/core/execution/work-json.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
-import type { Machine } from "./stack.ts";
 
 /** How far an execution is, as its files in the work bucket tell. */
 export interface Progress {

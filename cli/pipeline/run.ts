@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Machine } from "../../src/core/execution/machines.ts";
 import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
 import type { CliContext } from "../context.ts";
 import { DetachedError } from "../errors.ts";
@@ -8,7 +9,7 @@ import { createProgressText } from "../output/progress-text.ts";
 import { executionName } from "./execution-name.ts";
 import { followExecution } from "./follow.ts";
 import { createProgressReader, type Progress } from "./progress.ts";
-import { type Machine, machineArn, type Pipeline } from "./stack.ts";
+import { machineArn, type Pipeline } from "./stack.ts";
 
 /** How a followed execution ended, and what its files said last. */
 export interface FinishedExecution {

@@ -1,6 +1,26 @@
-/** Keys of the pipeline's own work bucket. Everything of one execution lies under `executions/<machine>/<execution name>/`. */
-export function workLayout(machine: "backup" | "restore" | "transfer", execution: string) {
-  const root = `executions/${machine}/${execution}`;
+import type { Machine } from "./machines.ts";
+
+/** What the keys of the pipeline's own work bucket begin with. */
+export const workPrefixes = {
+  executions: "executions/",
+  leases: "leases/",
+  /** What outlives one execution of a restore (core/plan/restore-work.ts). */
+  restores: "restores/",
+} as const;
+
+/** The keys of many executions and subjects at once, as permissions name them. */
+export const workKeyPatterns = {
+  executions: `${workPrefixes.executions}*`,
+  executionsOf: (machine: Machine) => `${workPrefixes.executions}${machine}/*`,
+  /** What the distributed maps of a machine read. */
+  itemsOf: (machine: Machine) => `${workPrefixes.executions}${machine}/*/items-*.json`,
+  leasesOf: (kind: LeaseKind) => `${workPrefixes.leases}${kind}/*`,
+  restores: `${workPrefixes.restores}*`,
+} as const;
+
+/** The files of one execution in the work bucket. */
+export function workLayout(machine: Machine, execution: string) {
+  const root = `${workPrefixes.executions}${machine}/${execution}`;
   return {
     root: `${root}/`,
     plan: `${root}/plan.json`,
@@ -36,7 +56,10 @@ export function batchName(attempt: number, index: number): string {
   return `${attempt}-${String(index).padStart(6, "0")}`;
 }
 
-/** Who may work on something that only one execution may work on (a backup name, a restore target). */
-export function leaseKey(kind: "backup" | "restore", subject: string): string {
-  return `leases/${kind}/${encodeURIComponent(subject)}.json`;
+/** What only one execution may work on at a time: a backup that is written (a transfer writes one too), a restore target. */
+export type LeaseKind = "backup" | "restore";
+
+/** Where it is said which execution works on such a subject. */
+export function leaseKey(kind: LeaseKind, subject: string): string {
+  return `${workPrefixes.leases}${kind}/${encodeURIComponent(subject)}.json`;
 }

@@ -1,11 +1,12 @@
 import { shortHash } from "../execution/deterministic-id.ts";
+import { workPrefixes } from "../execution/work-layout.ts";
 import type { CollectionName } from "../milvus/descriptions.ts";
 import { qualifiedName } from "../milvus/names.ts";
 import type { PlannedImport } from "./imports.ts";
 
 /** Records of a restore that outlive one execution: found again by its restore ID. Keys of the work bucket. */
 export function restoreWorkLayout(restoreId: string) {
-  const root = `restores/${restoreId}`;
+  const root = `${workPrefixes.restores}${restoreId}`;
   return {
     root: `${root}/`,
     /** What was submitted to Milvus, so that nothing is submitted twice: ImportRecord[]. */
