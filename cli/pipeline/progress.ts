@@ -105,16 +105,12 @@ export function createProgressReader(
 const nothing = { segments: 0, objects: 0, bytes: 0 };
 
 /** undefined where the file is not there (yet), or is not what this version writes. */
-async function readJson<T extends z.ZodType>(
-  work: ObjectStore,
-  key: string,
-  schema: T,
-): Promise<z.infer<T> | undefined> {
+async function readJson<T>(work: ObjectStore, key: string, schema: z.ZodType<T>): Promise<T | undefined> {
   try {
-    return schema.safeParse(parseWorkJson(await work.getText(key), key)).data;
+    const text = await work.getTextIfPresent(key);
+    return text === undefined ? undefined : parseWorkJson(text, key, schema);
   } catch (error) {
-    if (error instanceof PipelineError && (error.name === "ObjectNotFound" || error.name === "StoreFailed"))
-      return undefined;
+    if (error instanceof PipelineError && error.name === "StoreFailed") return undefined;
     throw error;
   }
 }

@@ -117,7 +117,8 @@ const preparedCopies = z.object({
 export type PreparedCopies = Readonly<z.infer<typeof preparedCopies>>;
 
 const prepareBackupResult = preparedCopies.extend({
-  outcome: z.literal("planned"),
+  /** `planning`: there is no time left for the other collections; prepare again, which goes on with them. */
+  outcome: z.enum(["planned", "planning"]),
   backupName: z.string(),
   collections: count,
   attempt: count,
@@ -178,7 +179,7 @@ export const restoredCollection = z.object({
 });
 export type RestoredCollection = Readonly<z.infer<typeof restoredCollection>>;
 
-const finishRestoreResult = z.object({
+export const finishRestoreResult = z.object({
   /** `loading`: everything is in place, collections are still loading; ask again. */
   outcome: z.enum(["restored", "loading"]),
   backupName: z.string(),

@@ -26,6 +26,14 @@ export function workLayout(machine: Machine, execution: string) {
     plan: `${root}/plan.json`,
     /** What the execution holds outside of its own files (steps/shared/held.ts). */
     held: `${root}/held.json`,
+    /** Which collections the execution is about, as they were selected when it began. */
+    selected: `${root}/selected.json`,
+    /** What an attempt found out about one of them: with it, a step that starts again goes on behind it. */
+    draft: (attempt: number, index: number) => `${root}/drafts/${attempt}-${index}.json`,
+    /** What is planned for one collection, by its number and the attempt that planned it. */
+    collection: (attempt: number, index: number) => `${root}/collections/${attempt}-${index}.json`,
+    /** Which collections an attempt could not copy as they were planned. */
+    torn: (attempt: number) => `${root}/torn-${attempt}.json`,
     items: (attempt: number) => `${root}/items-${attempt}.json`,
     batch: (batch: string) => `${root}/batches/${batch}.json`,
     receipts: `${root}/receipts/`,

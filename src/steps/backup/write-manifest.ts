@@ -1,9 +1,10 @@
-import type { CopyReceipt } from "../../core/execution/copy-plan.ts";
+import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
 import { type BackupLayout, metaFileNames } from "../../core/format/layout.ts";
 import { type ManifestPart, manifestFileOf, manifestParts, printManifestIndex } from "../../core/format/manifest.ts";
 import type { MetaFiles } from "../../core/format/meta-files.ts";
-import type { BackupPlan } from "../../core/plan/backup.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import type { BackupPlan, PlannedCollection } from "../../core/plan/backup.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
 /** Parts are up to 12 MB each: only so many are in memory at once. */
@@ -16,12 +17,13 @@ const partConcurrency = 4;
 export async function writeManifest(
   { store, layout }: StoredBackup,
   plan: BackupPlan,
-  receipts: readonly CopyReceipt[],
+  collections: readonly PlannedCollection[],
+  receipts: readonly SegmentReceipt[],
   metas: MetaFiles,
   created: string,
 ): Promise<void> {
   const relative = (key: string) => key.slice(layout.root.length);
-  const printed = printParts(layout, plan, receipts);
+  const printed = printParts(layout, collections, receipts);
   const parts: ManifestPart[] = [];
   // The writers share one generator: a part is printed when a writer is free for it.
   const writer = async () => {
@@ -37,6 +39,18 @@ export async function writeManifest(
     created: new Date(created).toISOString(),
     pipelineVersion,
     ...(plan.schedule && { schedule: plan.schedule }),
+    instants: collections.flatMap(({ description, instant, flushed }) =>
+      instant
+        ? [
+            {
+              collectionId: description.id,
+              collection: qualifiedName(description.name),
+              ...instant,
+              laterRows: [...(flushed?.sealedIds ?? [])],
+            },
+          ]
+        : [],
+    ),
     metas: metaFileNames.map((name) => manifestFileOf(relative(layout.meta[name]), metas[name])),
     parts,
   });
@@ -45,15 +59,12 @@ export async function writeManifest(
 
 function* printParts(
   layout: BackupLayout,
-  plan: BackupPlan,
-  receipts: readonly CopyReceipt[],
+  collections: readonly PlannedCollection[],
+  receipts: readonly SegmentReceipt[],
 ): Generator<{ position: number; part: ManifestPart; text: string }> {
-  const segments = Map.groupBy(
-    receipts.flatMap((receipt) => receipt.segments),
-    ({ collectionId }) => collectionId,
-  );
+  const segments = Map.groupBy(receipts, ({ collectionId }) => collectionId);
   let position = 0;
-  for (const { description } of plan.collections) {
+  for (const { description } of collections) {
     const logs = (segments.get(description.id) ?? []).flatMap(({ insertLogs, deltaLogs }) => [
       ...insertLogs,
       ...deltaLogs,

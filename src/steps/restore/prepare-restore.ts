@@ -1,16 +1,18 @@
+import * as z from "zod";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
+import { type Instant, instant } from "../../core/milvus/instant.ts";
 import { checkBackupName, defaultDatabase, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
 import { sameSchema, unsupportedBy } from "../../core/milvus/schema-checks.ts";
 import { toCollectionSchema } from "../../core/milvus/schema-mapping.ts";
 import { features, restorableInto } from "../../core/milvus/version.ts";
 import { collectionOf, plannedWorkingName, planRestore } from "../../core/plan/restore.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
-import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
@@ -47,11 +49,16 @@ export async function prepareRestore(
 
   const { backup, warnings } = await stored.readMetas();
   const names = nameCollections(backup, input, backupStore.label);
+  const { instants, warnings: notCut } = await readInstants(stored, backup, names);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
   const version = await milvus.version();
   if (!input.discard) {
-    const made = await readWorkJsonIfThere<CollectionRecord[]>(context, restoreWorkLayout(restoreId).collections);
+    const made = await readWorkJsonIfThere(
+      context,
+      restoreWorkLayout(restoreId).collections,
+      z.array(collectionRecord),
+    );
     await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
   }
   const layout = workLayout("restore", execution.name);
@@ -65,7 +72,8 @@ export async function prepareRestore(
     backup: stored.layout,
     readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
     input,
-    warnings,
+    instants,
+    warnings: [...warnings, ...notCut],
   });
   await writeWorkJson(context, layout.plan, plan.plan);
   const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
@@ -80,6 +88,43 @@ export async function prepareRestore(
   }
   context.log.info("restore planned", { restoreId, imports: plan.plan.totals.imports, ...result });
   return { outcome: "planned", ...result };
+}
+
+/**
+ * The instants that the collections were cut at, as our manifest has them; what it lacks is restored as it is, with a warning.
+ * @throws CorruptBackup where an instant cannot be read: importing everything in its place would bring back another state
+ */
+async function readInstants(
+  stored: StoredBackup,
+  backup: BackupInfo,
+  names: readonly RestoreName[],
+): Promise<{ instants: Map<string, Instant>; warnings: string[] }> {
+  const manifest = await stored.readManifest();
+  const cut = manifest?.backupId === backup.id ? manifest.instants : [];
+  const instants = new Map(
+    cut.map(({ collectionId, collection, timestamp, time }) => {
+      const parsed = instant.safeParse({ timestamp, time });
+      if (parsed.success) return [collectionId, parsed.data] as const;
+      throw new PipelineError(
+        "CorruptBackup",
+        `${stored.layout.manifest}: the instant of ${collection} cannot be understood: ${z.prettifyError(parsed.error)}. ` +
+          "A newer version of the pipeline may have written it: update this one",
+        { details: { file: stored.layout.manifest } },
+      );
+    }),
+  );
+  const without = names.filter(({ source }) => !instants.has(collectionOf(backup, source).collection_id.toString()));
+  const what = shortList(without.map(({ source }) => qualifiedName(source)));
+  return {
+    instants,
+    warnings:
+      without.length === 0
+        ? []
+        : [
+            `${what}: the backup does not say at which instant it was taken (milvus-backup and skip_flush leave none), so it is restored as it is: ` +
+              "where rows were written or deleted while it was taken, it is not the collection at one instant",
+          ],
+  };
 }
 
 function checkOptions(input: RestoreInput): void {

@@ -1,5 +1,5 @@
+import * as z from "zod";
 import type { workLayout } from "../../core/execution/work-layout.ts";
-import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJsonIfThere, writeWorkJson } from "./work-files.ts";
 
@@ -9,10 +9,11 @@ type WorkLayout = ReturnType<typeof workLayout>;
  * What an execution holds outside of its own files until its last step or Release gives it back. Written before it is taken, as a
  * step may fail between the taking and its plan.
  */
-export interface Held {
-  readonly leaseSubject: string;
-  readonly garbageCollectionPause?: GarbageCollectionPause;
-}
+const heldRecord = z.object({
+  leaseSubject: z.string(),
+  garbageCollectionPause: z.object({ ticket: z.string() }).optional(),
+});
+export type Held = Readonly<z.infer<typeof heldRecord>>;
 
 export async function writeHeld(context: StepContext, layout: WorkLayout, held: Held): Promise<void> {
   await writeWorkJson(context, layout.held, held);
@@ -20,5 +21,5 @@ export async function writeHeld(context: StepContext, layout: WorkLayout, held: 
 
 /** undefined where the execution never came as far as holding anything. */
 export async function readHeld(context: StepContext, layout: WorkLayout): Promise<Held | undefined> {
-  return readWorkJsonIfThere<Held>(context, layout.held);
+  return readWorkJsonIfThere(context, layout.held, heldRecord);
 }

@@ -3,7 +3,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { manifestFileOf } from "../../core/format/manifest.ts";
-import type { TransferPlan } from "../../core/plan/transfer.ts";
+import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
 import { releaseLease } from "../shared/lease.ts";
@@ -26,7 +26,7 @@ export async function finalizeTransfer(
   const { execution, input } = request;
   const layout = workLayout("transfer", execution.name);
   const [plan, from, to, source, destination] = await Promise.all([
-    readWorkJson<TransferPlan>(context, layout.plan),
+    readWorkJson(context, layout.plan, transferPlan),
     context.environments.get(input.from),
     context.environments.get(input.to),
     context.openStore({ environment: input.from, side: "backup" }),

@@ -67,7 +67,7 @@ function record(of: PlannedImport, rest: Partial<ImportRecord> = {}): ImportReco
   return {
     collectionId: "5",
     task: of.task,
-    planned: fingerprintOf(of),
+    planned: fingerprintOf(of, undefined),
     id: `job${of.task}`,
     state: "submitted",
     rows: "0",
@@ -80,12 +80,28 @@ function seed(
   earlier: readonly ImportRecord[] = [],
   made: Partial<CollectionRecord> = {},
 ): void {
-  const restore = { target: { database: "default", collection: "coll" }, working, imports } as Partial<PlannedRestore>;
-  const plan = { restoreId: "r1", collections: [restore] } as {
-    restoreId: string;
-    collections: Partial<PlannedRestore>[];
+  const restore = {
+    source: { database: "default", collection: "coll" },
+    target: { database: "default", collection: "coll" },
+    working,
+    partitions: [],
+    indexes: [],
+    aliases: [],
+    load: "none",
+    imports,
+  } as const satisfies PlannedRestore;
+  const plan: RestorePlan = {
+    restoreId: "r1",
+    backupName: "nightly",
+    backupId: "b1",
+    leaseSubject: "r1",
+    dropExisting: false,
+    databases: [],
+    collections: [restore],
+    stagingPrefix: "milvus-backup-staging/r1/",
+    warnings: [],
+    totals: { collections: 1, segments: 0, bytes: 0, rows: "0", imports: imports.length },
   };
-  const whole: Pick<RestorePlan, "restoreId"> = plan;
   const collection = {
     target: "default.coll",
     working: "default.coll_restoring_r1",
@@ -94,7 +110,7 @@ function seed(
     importsBefore: [],
     ...made,
   };
-  world.work.seed(layout.plan, JSON.stringify(whole));
+  world.work.seed(layout.plan, JSON.stringify(plan));
   world.work.seed(records.collections, JSON.stringify([collection]));
   if (earlier.length > 0) world.work.seed(records.imports, JSON.stringify(earlier));
 }
