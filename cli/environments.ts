@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
 import type { Environment } from "../src/core/environment/environment.ts";
+import { toEnvironmentName } from "../src/core/environment/name.ts";
 import { parseEnvironment } from "../src/core/environment/yaml.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
@@ -10,8 +11,7 @@ import type { Output } from "./output/output.ts";
 
 /** `.local/milvus-a.yaml` gives `milvus-a`: the name under which a file is registered. */
 export function environmentNameOf(file: string): string {
-  const base = basename(file).replace(/\.ya?ml$/i, "");
-  const name = base.replace(/[^A-Za-z0-9_.-]/g, "-").slice(0, 100);
+  const name = toEnvironmentName(basename(file).replace(/\.ya?ml$/i, ""));
   return /^\.*$/.test(name) ? "backup" : name;
 }
 
