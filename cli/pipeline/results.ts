@@ -3,6 +3,20 @@ import { readFailure } from "../../src/core/execution/failure.ts";
 import { machineResults } from "../../src/core/execution/messages.ts";
 import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
 import { ExecutionError } from "../errors.ts";
+import type { Progress } from "./progress.ts";
+
+/** How a followed execution ended, and what its files said last. */
+export interface FinishedExecution {
+  readonly execution: ExecutionDescription;
+  readonly progress: Progress;
+  /** From its start to its end, by Step Functions' own clock. */
+  readonly milliseconds: number;
+}
+
+/** Milliseconds from start to end; 0 while it is running. */
+export function durationOf(execution: Pick<ExecutionDescription, "startedAt" | "stoppedAt">): number {
+  return execution.stoppedAt === undefined ? 0 : execution.stoppedAt.getTime() - execution.startedAt.getTime();
+}
 
 const { backedUp, restored, discarded, transferred } = machineResults;
 

@@ -40,7 +40,7 @@ export const retentionInput = z.strictObject({
 export type RetentionInput = z.infer<typeof retentionInput>;
 
 /** What retention did. Names are cut off at `mostNames`; the counts are whole. */
-export const retentionResult = z.strictObject({
+const retentionResult = z.strictObject({
   kept: z.number().int().min(0),
   removed: z.number().int().min(0),
   /** How many objects were deleted. */

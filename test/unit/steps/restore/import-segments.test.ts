@@ -27,7 +27,7 @@ let submitted: number[];
 
 beforeEach(() => {
   world = new PipelineWorld({
-    dr: { milvusAt: "b/files", backupAt: "b/backup", settings: { parallelism: { copydata: 8, importJob: 2 } } },
+    dr: { milvusAt: "b/files", backupAt: "b/backup", settings: { parallelism: { importJob: 2 } } },
   });
   world.milvus("dr").addCollection(collectionDescription(working.collection, { id: "5" }));
   listed = [];
