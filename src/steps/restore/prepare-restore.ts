@@ -5,7 +5,6 @@ import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
-import { type Instant, instant } from "../../core/milvus/instant.ts";
 import { checkBackupName, defaultDatabase, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
 import { sameSchema, unsupportedBy } from "../../core/milvus/schema-checks.ts";
 import { toCollectionSchema } from "../../core/milvus/schema-mapping.ts";
@@ -18,7 +17,7 @@ import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
 import { checkEverySelectorFinds, listDatabases } from "../shared/select-collections.ts";
-import { StoredBackup } from "../shared/stored-backup.ts";
+import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
 
@@ -49,7 +48,7 @@ export async function prepareRestore(
 
   const { backup, warnings } = await stored.readMetas();
   const names = nameCollections(backup, input, backupStore.label);
-  const { instants, warnings: notCut } = await readInstants(stored, backup, names);
+  const instants = await stored.readInstants(backup.id);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
   const version = await milvus.version();
@@ -73,7 +72,7 @@ export async function prepareRestore(
     readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
     input,
     instants,
-    warnings: [...warnings, ...notCut],
+    warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
   await writeWorkJson(context, layout.plan, plan.plan);
   const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
@@ -90,41 +89,15 @@ export async function prepareRestore(
   return { outcome: "planned", ...result };
 }
 
-/**
- * The instants that the collections were cut at, as our manifest has them; what it lacks is restored as it is, with a warning.
- * @throws CorruptBackup where an instant cannot be read: importing everything in its place would bring back another state
- */
-async function readInstants(
-  stored: StoredBackup,
-  backup: BackupInfo,
-  names: readonly RestoreName[],
-): Promise<{ instants: Map<string, Instant>; warnings: string[] }> {
-  const manifest = await stored.readManifest();
-  const cut = manifest?.backupId === backup.id ? manifest.instants : [];
-  const instants = new Map(
-    cut.map(({ collectionId, collection, timestamp, time }) => {
-      const parsed = instant.safeParse({ timestamp, time });
-      if (parsed.success) return [collectionId, parsed.data] as const;
-      throw new PipelineError(
-        "CorruptBackup",
-        `${stored.layout.manifest}: the instant of ${collection} cannot be understood: ${z.prettifyError(parsed.error)}. ` +
-          "A newer version of the pipeline may have written it: update this one",
-        { details: { file: stored.layout.manifest } },
-      );
-    }),
-  );
+/** What is told of collections whose instant nobody knows: they are restored as they are. */
+function notCut(backup: BackupInfo, names: readonly RestoreName[], instants: Instants): string[] {
   const without = names.filter(({ source }) => !instants.has(collectionOf(backup, source).collection_id.toString()));
-  const what = shortList(without.map(({ source }) => qualifiedName(source)));
-  return {
-    instants,
-    warnings:
-      without.length === 0
-        ? []
-        : [
-            `${what}: the backup does not say at which instant it was taken (milvus-backup and skip_flush leave none), so it is restored as it is: ` +
-              "where rows were written or deleted while it was taken, it is not the collection at one instant",
-          ],
-  };
+  if (without.length === 0) return [];
+  return [
+    `${shortList(without.map(({ source }) => qualifiedName(source)))}: the backup does not say at which instant it was taken (milvus-backup ` +
+      "and skip_flush leave none), so it is restored as it is: where rows were written or deleted while it was taken, it is not the " +
+      "collection at one instant",
+  ];
 }
 
 function checkOptions(input: RestoreInput): void {
