@@ -142,8 +142,8 @@ function recorded(): ImportRecord[] {
 }
 
 describe("an import of a backup that was cut", () => {
-  const instant = { timestamp: "470616978630901767", time: "2026-11-21T11:02:12.139Z" };
-  const refusal = "end_ts is not a valid hybrid timestamp, value=1795264932139";
+  const instant = { timestamp: "470616978630901767", time: "2026-11-21T11:41:41.540Z" };
+  const refusal = "end_ts is not a valid hybrid timestamp, value=1795261301540";
 
   /** A Milvus that takes hybrid timestamps only, and says so when it is asked, or when the job runs. */
   function strictly(refuses: "at once" | "later") {
