@@ -39,7 +39,7 @@ export interface Verdict {
  * Milliseconds. What was acknowledged so long before the instant is in the backup; younger writes may be in it or not: the cut is
  * made at the start of a millisecond of Milvus's clock, which moves in steps.
  */
-const graceMs = 100;
+export const graceMs = 100;
 /** Milliseconds by which Milvus's clock is behind this machine's at most: it moves in steps of so many (2.3.5: measured). */
 const clockStepMs = 50;
 /** A hybrid timestamp counts within a millisecond in its lowest bits. */

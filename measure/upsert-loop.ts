@@ -4,7 +4,7 @@ import pRetry from "p-retry";
 import { z } from "zod";
 import { LocalStackError } from "../local/errors.ts";
 import { answered, dropCollection } from "../local/milvus-client.ts";
-import { atTimestamp } from "./instant-judge.ts";
+import { atTimestamp, graceMs } from "./instant-judge.ts";
 import type { LoadLog, Write } from "./write-log.ts";
 
 export interface UpsertLoop {
@@ -35,7 +35,7 @@ const dimension = 8;
  * and then upserts 100 of them after another 100, each time in a higher version, and flushes every 2 s, until it is stopped or its
  * time is over.
  * @param stop ends it after the write that is under way
- * @param onRunning called once, when every key is there, flushed, and the loop begins
+ * @param onRunning called once, when every key is there, for longer than the judge's grace, and the loop begins
  * @throws LocalStackError where Milvus goes on refusing, or has another clock than this machine
  */
 export async function runUpsertLoop(
@@ -49,6 +49,7 @@ export async function runUpsertLoop(
   await makeCollection(client, collection);
   for (let first = 0; first < loadKeys; first += keysPerFill) await log.upsert(keysFrom(first, keysPerFill));
   await assertSameClock(client, collection);
+  await pause(graceMs, stop); // of a backup that begins now every key is expected
   const failed = new AbortController();
   const end = AbortSignal.any([stop, failed.signal, AbortSignal.timeout(forMs)]);
   onRunning();
