@@ -86,20 +86,23 @@ async function check({ options, shared, output, context }: VerbRun<CheckOptions>
   return ok ? 0 : 1;
 }
 
-/** What will happen to the registration of a file when it is used next. */
+/** How a file stands to what is registered under its name. */
 async function registrationOf(
   environment: Environment,
   pipeline: Pipeline,
   connections: VerbRun<unknown>["context"]["connections"],
 ): Promise<string> {
-  const [{ serializeEnvironment }, registry] = await Promise.all([
-    import("../../src/core/environment/json.ts"),
+  const [{ describeChanges }, registry] = await Promise.all([
+    import("../../src/core/environment/changes.ts"),
     connections.environments(pipeline),
   ]);
   const { name } = environment;
-  if (!(await registry.list()).includes(name)) return `${name} is not registered yet: create and restore do that`;
-  const same = serializeEnvironment(await registry.get(name)) === serializeEnvironment(environment);
-  return same
-    ? `${name} is registered with this content`
-    : `${name} is registered with other content: create and restore replace it`;
+  const compared = await registry.compare(environment);
+  if (compared.registered === "nothing") return `${name} is not registered yet: create and restore do that`;
+  if (compared.registered === "same") return `${name} is registered with this content`;
+  const what = describeChanges(
+    compared.changes,
+    (registered, given) => `registered ${registered}, in the file ${given}`,
+  );
+  return `${name} is registered with other content${what && `: ${what}`}; create and restore want --replace, or --environment ${name}`;
 }

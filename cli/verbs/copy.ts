@@ -1,14 +1,21 @@
 import { type Command, Option } from "commander";
 import type { TransferInput } from "../../src/core/execution/messages.ts";
-import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
+import {
+  checkDistinctNames,
+  chosenEnvironment,
+  type EnvironmentFile,
+  readEnvironmentFile,
+  registerEnvironments,
+} from "../environments.ts";
 import { CliError } from "../errors.ts";
-import { detachOption, nameOption } from "../options.ts";
+import { detachOption, nameOption, replaceOption } from "../options.ts";
 import { examples, type VerbHost, type VerbRun } from "./verb.ts";
 
 interface CopyOptions {
   readonly name: string;
   readonly to?: string;
   readonly toEnvironment?: string;
+  readonly replace?: true;
   readonly detach?: true;
 }
 
@@ -22,6 +29,7 @@ export function addCopy(program: Command, host: VerbHost): void {
     .addOption(nameOption("name of the backup").makeOptionMandatory())
     .addOption(new Option("--to <file>", "the backup.yaml of the environment that gets the backup"))
     .addOption(new Option("--to-environment <name>", "the same, with a registered environment").conflicts("to"))
+    .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",
@@ -52,8 +60,12 @@ async function copy({ options, shared, output, context }: VerbRun<CopyOptions>):
   const pipeline = await context.connections.pipeline(shared.stack);
   const registry = await context.connections.environments(pipeline);
   const to = file ?? (await registry.get(options.toEnvironment ?? ""));
-  if (shared.environment === undefined) await registerEnvironment(registry, from, output);
-  if (file) await registerEnvironment(registry, file, output);
+  const files: EnvironmentFile[] = [];
+  if (shared.environment === undefined) {
+    files.push({ environment: from, file: shared.config, option: "--environment" });
+  }
+  if (file) files.push({ environment: file, file: options.to ?? "", option: "--to-environment" });
+  await registerEnvironments(registry, files, output, { replace: options.replace === true });
   const input: TransferInput = transferInput.parse({ backupName, from: from.name, to: to.name });
   const executionArn = await run.startExecution(context, pipeline, {
     machine: "transfer",

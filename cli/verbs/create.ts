@@ -1,10 +1,11 @@
 import { type Command, Option } from "commander";
 import type { BackupInput } from "../../src/core/execution/messages.ts";
-import { chosenEnvironment, registerEnvironment } from "../environments.ts";
+import { chosenEnvironment, registerEnvironments } from "../environments.ts";
 import {
   addSelectionOptions,
   detachOption,
   nameOption,
+  replaceOption,
   type SelectionOptions,
   selectedCollections,
 } from "../options.ts";
@@ -15,6 +16,7 @@ interface CreateOptions extends SelectionOptions {
   readonly strategy?: string;
   readonly force?: true;
   readonly metadataOnly?: true;
+  readonly replace?: true;
   readonly detach?: true;
 }
 
@@ -43,6 +45,7 @@ export function addCreate(program: Command, host: VerbHost): void {
     .addOption(new Option("-f, --force", "do not flush first (--strategy=skip_flush)").conflicts("metadataOnly"))
     .addOption(new Option("--metadata-only", "schemas and indexes without data (--strategy=meta_only)"))
     .addOption(new Option("--backup-index-extra").hideHelp())
+    .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",
@@ -78,7 +81,9 @@ async function create({ options, shared, output, context }: VerbRun<CreateOption
 
   const pipeline = await context.connections.pipeline(shared.stack);
   if (shared.environment === undefined) {
-    await registerEnvironment(await context.connections.environments(pipeline), environment, output);
+    const registry = await context.connections.environments(pipeline);
+    const given = { environment, file: shared.config, option: "--environment" } as const;
+    await registerEnvironments(registry, [given], output, { replace: options.replace === true });
   }
   const executionArn = await run.startExecution(context, pipeline, {
     machine: "backup",

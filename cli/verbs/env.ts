@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import type { WritableEnvironmentRegistry } from "../../src/adapters/environment-registry.ts";
 import type { Environment, StorageSettings } from "../../src/core/environment/environment.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
-import { readEnvironmentFile } from "../environments.ts";
+import { environmentDiffers, readEnvironmentFile } from "../environments.ts";
+import { replaceOption } from "../options.ts";
 import { examples, type VerbHost, type VerbRun } from "./verb.ts";
 
 /** Adds `env`: the environments that executions, schedules and `--environment` name. */
@@ -13,7 +14,8 @@ export function addEnv(program: Command, host: VerbHost): void {
     .addHelpText(
       "after",
       examples(
-        ["register a file, or replace what is registered", "--config milvus-a.yaml env set prod"],
+        ["register a file", "--config milvus-a.yaml env set prod"],
+        ["replace what is registered", "--config milvus-a.yaml env set prod --replace"],
         ["use it instead of a file", "--environment prod list"],
       ),
     );
@@ -28,6 +30,7 @@ export function addEnv(program: Command, host: VerbHost): void {
     .alias("put")
     .description("register the file of --config under a name")
     .argument("<name>")
+    .addOption(replaceOption())
     .action(host.action(set));
   env.command("rm").description("forget a registered environment").argument("<name>").action(host.action(remove));
 }
@@ -83,9 +86,20 @@ async function show({ arguments: [name = ""], shared, output, context }: VerbRun
   output.result(shown, toJson(shown));
 }
 
-async function set({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
+async function set(run: VerbRun<{ readonly replace?: true }>): Promise<void> {
+  const {
+    arguments: [name = ""],
+    options,
+    shared,
+    output,
+    context,
+  } = run;
   const environment = await readEnvironmentFile(shared.config, { set: shared.set, name });
-  const outcome = await (await openRegistry(context, shared.stack)).put(environment);
+  const registry = await openRegistry(context, shared.stack);
+  const outcome = await registry.put(environment, { replace: options.replace === true });
+  if (outcome === "refused") {
+    throw await environmentDiffers(registry, { environment, file: shared.config, option: "--environment" });
+  }
   const said = {
     created: "is registered",
     updated: "is replaced",

@@ -1,11 +1,18 @@
 import { type Command, Option } from "commander";
 import type { RestoreInput } from "../../src/core/execution/messages.ts";
-import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
+import {
+  checkDistinctNames,
+  chosenEnvironment,
+  type EnvironmentFile,
+  readEnvironmentFile,
+  registerEnvironments,
+} from "../environments.ts";
 import {
   addSelectionOptions,
   detachOption,
   nameOption,
   parseRenames,
+  replaceOption,
   type SelectionOptions,
   selectedCollections,
 } from "../options.ts";
@@ -23,6 +30,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly index: boolean;
   readonly load: boolean;
   readonly discard?: true;
+  readonly replace?: true;
   readonly detach?: true;
 }
 
@@ -50,6 +58,7 @@ export function addRestore(program: Command, host: VerbHost): void {
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))
     .addOption(new Option("--use-v2-restore").hideHelp())
+    .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",
@@ -100,8 +109,10 @@ async function restore({ options, shared, output, context }: VerbRun<RestoreOpti
 
   const pipeline = await context.connections.pipeline(shared.stack);
   const registry = await context.connections.environments(pipeline);
-  if (shared.environment === undefined) await registerEnvironment(registry, environment, output);
-  if (source) await registerEnvironment(registry, source, output);
+  const files: EnvironmentFile[] = [];
+  if (shared.environment === undefined) files.push({ environment, file: shared.config, option: "--environment" });
+  if (source) files.push({ environment: source, file: options.from ?? "", option: "--from-environment" });
+  await registerEnvironments(registry, files, output, { replace: options.replace === true });
   if (options.fromEnvironment !== undefined) await registry.get(options.fromEnvironment);
   const executionArn = await run.startExecution(context, pipeline, {
     machine: "restore",

@@ -1,4 +1,4 @@
-import { type CopyReceipt, type SegmentReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
+import { type CopyReceipt, pinnedStore, type SegmentReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
@@ -9,6 +9,7 @@ import { buildBackupInfo } from "../../core/plan/backup-records.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
@@ -26,7 +27,7 @@ const settleMilliseconds = 5_000;
  * machine prepares again. Otherwise writes the level metas, the manifest, and `full_meta.json` as the very last object: the
  * backup exists from then on.
  * Throws InconsistentSegments (segments by name) where fresh lists did not help, CopyMismatch where a receipt is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile.
+ * BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged.
  */
 export async function finalizeBackup(
   request: BackupStepRequest,
@@ -34,11 +35,11 @@ export async function finalizeBackup(
 ): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
-  const [plan, environment, receipts, store] = await Promise.all([
+  const environment = await pinnedEnvironment(context, layout, input.environment);
+  const [plan, receipts, store] = await Promise.all([
     readWorkJson<BackupPlan>(context, layout.plan),
-    context.environments.get(input.environment),
     readCopyReceipts(context, layout, attempt),
-    context.openStore({ environment: input.environment, side: "backup" }),
+    context.openStore(pinnedStore(environment, "backup")),
   ]);
   const { objects, bytes } = totalsOf(receipts);
   const totals = {
@@ -60,7 +61,7 @@ export async function finalizeBackup(
   await commit(stored, { plan, receipts, created: execution.startTime }, context);
   const held = await readHeld(context, layout);
   if (held) {
-    await resumeGarbageCollection(held, environment, context);
+    await resumeGarbageCollection(held, async () => environment, context);
     await releaseLease(context, "backup", held.leaseSubject, execution.id);
   }
   return { outcome: "backed-up", ...totals };

@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
-import type { Environment } from "../../core/environment/environment.ts";
+import type { Environment, RegisteredEnvironment } from "../../core/environment/environment.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { uuidOf } from "../../core/execution/deterministic-id.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, PrepareBackupResult } from "../../core/execution/messages.ts";
@@ -16,6 +17,7 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJson, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
@@ -32,17 +34,19 @@ const garbageCollectionPauseSeconds = 4 * 3600;
  * and writes the plan and the copy batches into the work bucket. Changes nothing in Milvus but the flush and the GC pause.
  * On a later attempt (segments vanished under the copy) it takes a fresh list without flushing again: compaction keeps every
  * row that was sealed, so a fresh list is as complete as the first one was.
- * Throws InvalidInput, BackupExists, CollectionNotFound, AlreadyRunning and what environments, stores and Milvus throw.
+ * Throws InvalidInput, BackupExists, CollectionNotFound, AlreadyRunning, EnvironmentChanged and what environments, stores and Milvus throw.
  */
 export async function prepareBackup(request: BackupStepRequest, context: MilvusContext): Promise<PrepareBackupResult> {
   const { execution, input, attempt } = request;
   const backupName = backupNameOf(input, execution.startTime);
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
-  const environment = await context.environments.get(input.environment);
+  const layout = workLayout("backup", execution.name);
+  await pinEnvironments(context, layout, [input.environment]);
+  const environment = await pinnedEnvironment(context, layout, input.environment);
 
   const [backupStore, milvusStore, milvus] = await Promise.all([
-    openChecked(context, input.environment, "backup"),
-    openChecked(context, input.environment, "milvus"),
+    openChecked(context, environment, "backup"),
+    openChecked(context, environment, "milvus"),
     context.connectMilvus(environment),
   ]);
   const stored = new StoredBackup(backupStore, environment.backupStorage, backupName);
@@ -52,7 +56,6 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const databases = await listDatabases(milvus, version);
   const names = await selectCollections(milvus, databases, selectors);
 
-  const layout = workLayout("backup", execution.name);
   let held: Held = (await readHeld(context, layout)) ?? {
     leaseSubject: stored.leaseSubject,
   };
@@ -113,8 +116,8 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   };
   await writeWorkJson(context, layout.plan, plan);
   const copies = await writeCopyBatches(context, layout, attempt, segments, {
-    source: { environment: input.environment, side: "milvus" },
-    destination: { environment: input.environment, side: "backup" },
+    source: pinnedStore(environment, "milvus"),
+    destination: pinnedStore(environment, "backup"),
     checkLogCounts: true,
   });
   context.log.info("backup planned", { backupName, source: milvusStore.label, ...copies });
@@ -123,10 +126,10 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
 
 async function openChecked(
   context: MilvusContext,
-  environment: string,
+  environment: RegisteredEnvironment,
   side: "milvus" | "backup",
 ): Promise<ObjectStore> {
-  const store = await context.openStore({ environment, side });
+  const store = await context.openStore(pinnedStore(environment, side));
   await store.checkAccess();
   return store;
 }

@@ -1,5 +1,6 @@
 import pLimit from "p-limit";
-import type { Environment } from "../../core/environment/environment.ts";
+import type { RegisteredEnvironment } from "../../core/environment/environment.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type {
   ExecutionRef,
@@ -16,6 +17,7 @@ import { rowsProblem, sum } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
@@ -28,14 +30,14 @@ const collectionConcurrency = 8;
 /**
  * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now),
  * sets free aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
- * Throws RowCountMismatch before anything gets its target name, and what Milvus throws.
+ * Throws RowCountMismatch before anything gets its target name, EnvironmentChanged, and what Milvus throws.
  */
 export async function finishRestore(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment, done] = await Promise.all([
     readWorkJson<RestorePlan>(context, layout.plan),
-    context.environments.get(input.environment),
+    pinnedEnvironment(context, layout, input.environment),
     readWorkJsonIfThere<FinishRestoreResult>(context, layout.result),
   ]);
   // An earlier run of this step ended while it cleaned up: the records it would need may be gone.
@@ -82,7 +84,7 @@ async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context
 
 async function finished(
   result: FinishRestoreResult,
-  { plan, environment, execution }: { plan: RestorePlan; environment: Environment; execution: ExecutionRef },
+  { plan, environment, execution }: { plan: RestorePlan; environment: RegisteredEnvironment; execution: ExecutionRef },
   context: MilvusContext,
 ): Promise<FinishRestoreResult> {
   await cleanUp(plan, environment, context, execution.id);
@@ -91,12 +93,12 @@ async function finished(
 
 async function cleanUp(
   plan: RestorePlan,
-  environment: Environment,
+  environment: RegisteredEnvironment,
   context: MilvusContext,
   executionArn: string,
 ): Promise<void> {
   if (!environment.keepTempFiles) {
-    const store = await context.openStore({ environment: environment.name, side: "milvus" });
+    const store = await context.openStore(pinnedStore(environment, "milvus"));
     await store.deletePrefix(plan.stagingPrefix);
   }
   await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
