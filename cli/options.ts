@@ -59,6 +59,11 @@ export function nameOption(description: string): Option {
   return new Option("-n, --name <backup>", description);
 }
 
+/** A file never replaces another registration by itself. */
+export function replaceOption(): Option {
+  return new Option("--replace", "replace what is registered with other content under the file's name");
+}
+
 /** Starts an execution and leaves. */
 export function detachOption(): Option {
   return new Option("--detach", "start it, print the ARN of the execution, and leave");

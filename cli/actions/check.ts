@@ -1,5 +1,5 @@
+import { describeChanges } from "../../src/core/environment/changes.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
-import { serializeEnvironment } from "../../src/core/environment/json.ts";
 import type { Connections } from "../context.ts";
 import { chosenEnvironment } from "../environments.ts";
 import type { Pipeline } from "../pipeline/stack.ts";
@@ -78,13 +78,16 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
   return ok ? 0 : 1;
 }
 
-/** What will happen to the registration of a file when it is used next. */
+/** How a file stands to what is registered under its name. */
 async function registrationOf(environment: Environment, pipeline: Pipeline, connections: Connections): Promise<string> {
   const registry = await connections.environments(pipeline);
   const { name } = environment;
-  if (!(await registry.list()).includes(name)) return `${name} is not registered yet: create and restore do that`;
-  const same = serializeEnvironment(await registry.get(name)) === serializeEnvironment(environment);
-  return same
-    ? `${name} is registered with this content`
-    : `${name} is registered with other content: create and restore replace it`;
+  const compared = await registry.compare(environment);
+  if (compared.registered === "nothing") return `${name} is not registered yet: create and restore do that`;
+  if (compared.registered === "same") return `${name} is registered with this content`;
+  const what = describeChanges(
+    compared.changes,
+    (registered, given) => `registered ${registered}, in the file ${given}`,
+  );
+  return `${name} is registered with other content${what && `: ${what}`}; create and restore want --replace, or --environment ${name}`;
 }

@@ -1,6 +1,12 @@
 import { type TransferInput, transferInput } from "../../src/core/execution/messages.ts";
 import { checkBackupName } from "../../src/core/milvus/names.ts";
-import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
+import {
+  checkDistinctNames,
+  chosenEnvironment,
+  type EnvironmentFile,
+  readEnvironmentFile,
+  registerEnvironments,
+} from "../environments.ts";
 import { CliError } from "../errors.ts";
 import { transferSummary } from "../output/transfer-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
@@ -10,6 +16,7 @@ interface CopyOptions {
   readonly name: string;
   readonly to?: string;
   readonly toEnvironment?: string;
+  readonly replace?: true;
   readonly detach?: true;
 }
 
@@ -28,8 +35,12 @@ export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
   const pipeline = await context.connections.pipeline(shared.stack);
   const registry = await context.connections.environments(pipeline);
   const to = file ?? (await registry.get(options.toEnvironment ?? ""));
-  if (shared.environment === undefined) await registerEnvironment(registry, from, output);
-  if (file) await registerEnvironment(registry, file, output);
+  const files: EnvironmentFile[] = [];
+  if (shared.environment === undefined) {
+    files.push({ environment: from, file: shared.config, option: "--environment" });
+  }
+  if (file) files.push({ environment: file, file: options.to ?? "", option: "--to-environment" });
+  await registerEnvironments(registry, files, output, { replace: options.replace === true });
   const input: TransferInput = transferInput.parse({ backupName, from: from.name, to: to.name });
   await runExecution(run, pipeline, {
     machine: "transfer",

@@ -1,7 +1,7 @@
 import { type BackupInput, backupInput } from "../../src/core/execution/messages.ts";
 import { checkBackupName, parseCollectionSelector } from "../../src/core/milvus/names.ts";
 import { defaultBackupName } from "../../src/core/plan/backup-name.ts";
-import { chosenEnvironment, registerEnvironment } from "../environments.ts";
+import { chosenEnvironment, registerEnvironments } from "../environments.ts";
 import { type SelectionOptions, selectedCollections, strategies } from "../options.ts";
 import { backupSummary } from "../output/backup-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
@@ -12,6 +12,7 @@ interface CreateOptions extends SelectionOptions {
   readonly strategy?: string;
   readonly force?: true;
   readonly metadataOnly?: true;
+  readonly replace?: true;
   readonly detach?: true;
 }
 
@@ -32,7 +33,9 @@ export async function create(run: VerbRun<CreateOptions>): Promise<void> {
 
   const pipeline = await context.connections.pipeline(shared.stack);
   if (shared.environment === undefined) {
-    await registerEnvironment(await context.connections.environments(pipeline), environment, output);
+    const registry = await context.connections.environments(pipeline);
+    const given = { environment, file: shared.config, option: "--environment" } as const;
+    await registerEnvironments(registry, [given], output, { replace: options.replace === true });
   }
   await runExecution(run, pipeline, {
     machine: "backup",

@@ -3,7 +3,7 @@ import type { Environment, StorageSettings } from "../../src/core/environment/en
 import { redact } from "../../src/core/environment/json.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { CliContext } from "../context.ts";
-import { readEnvironmentFile } from "../environments.ts";
+import { environmentDiffers, readEnvironmentFile } from "../environments.ts";
 import { toJson } from "../output/output.ts";
 import { formatTable } from "../output/table.ts";
 import type { VerbRun } from "../verbs/verb.ts";
@@ -57,9 +57,20 @@ export async function show({ arguments: [name = ""], shared, output, context }: 
 }
 
 /** Registers the file of --config under a name. */
-export async function set({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
+export async function set(run: VerbRun<{ readonly replace?: true }>): Promise<void> {
+  const {
+    arguments: [name = ""],
+    options,
+    shared,
+    output,
+    context,
+  } = run;
   const environment = readEnvironmentFile(shared.config, { set: shared.set, name });
-  const outcome = await (await openRegistry(context, shared.stack)).put(environment);
+  const registry = await openRegistry(context, shared.stack);
+  const outcome = await registry.put(environment, { replace: options.replace === true });
+  if (outcome === "refused") {
+    throw await environmentDiffers(registry, { environment, file: shared.config, option: "--environment" });
+  }
   const said = {
     created: "is registered",
     updated: "is replaced",

@@ -5,7 +5,13 @@ import {
   parseCollectionSelector,
   parseQualifiedName,
 } from "../../src/core/milvus/names.ts";
-import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
+import {
+  checkDistinctNames,
+  chosenEnvironment,
+  type EnvironmentFile,
+  readEnvironmentFile,
+  registerEnvironments,
+} from "../environments.ts";
 import { parseRenames, type SelectionOptions, selectedCollections } from "../options.ts";
 import { restoreSummary } from "../output/restore-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
@@ -23,6 +29,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly index: boolean;
   readonly load: boolean;
   readonly discard?: true;
+  readonly replace?: true;
   readonly detach?: true;
 }
 
@@ -56,8 +63,10 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
 
   const pipeline = await context.connections.pipeline(shared.stack);
   const registry = await context.connections.environments(pipeline);
-  if (shared.environment === undefined) await registerEnvironment(registry, environment, output);
-  if (source) await registerEnvironment(registry, source, output);
+  const files: EnvironmentFile[] = [];
+  if (shared.environment === undefined) files.push({ environment, file: shared.config, option: "--environment" });
+  if (source) files.push({ environment: source, file: options.from ?? "", option: "--from-environment" });
+  await registerEnvironments(registry, files, output, { replace: options.replace === true });
   if (options.fromEnvironment !== undefined) await registry.get(options.fromEnvironment);
   await runExecution(run, pipeline, {
     machine: "restore",

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { detachOption, nameOption } from "../options.ts";
+import { detachOption, nameOption, replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `copy`: copies a whole backup to where another environment keeps its backups. */
@@ -12,6 +12,7 @@ export function addCopy(program: Command, host: VerbHost): void {
     .addOption(nameOption("name of the backup").makeOptionMandatory())
     .addOption(new Option("--to <file>", "the backup.yaml of the environment that gets the backup"))
     .addOption(new Option("--to-environment <name>", "the same, with a registered environment").conflicts("to"))
+    .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",

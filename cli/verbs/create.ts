@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { addSelectionOptions, detachOption, nameOption, strategies } from "../options.ts";
+import { addSelectionOptions, detachOption, nameOption, replaceOption, strategies } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `create`: backs up collections through the pipeline. */
@@ -17,6 +17,7 @@ export function addCreate(program: Command, host: VerbHost): void {
     .addOption(new Option("-f, --force", "do not flush first (--strategy=skip_flush)").conflicts("metadataOnly"))
     .addOption(new Option("--metadata-only", "schemas and indexes without data (--strategy=meta_only)"))
     .addOption(new Option("--backup-index-extra").hideHelp())
+    .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",

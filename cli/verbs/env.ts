@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `env`: the environments that executions, schedules and `--environment` name. */
@@ -9,7 +10,8 @@ export function addEnv(program: Command, host: VerbHost): void {
     .addHelpText(
       "after",
       examples(
-        ["register a file, or replace what is registered", "--config milvus-a.yaml env set prod"],
+        ["register a file", "--config milvus-a.yaml env set prod"],
+        ["replace what is registered", "--config milvus-a.yaml env set prod --replace"],
         ["use it instead of a file", "--environment prod list"],
       ),
     );
@@ -27,6 +29,7 @@ export function addEnv(program: Command, host: VerbHost): void {
     .alias("put")
     .description("register the file of --config under a name")
     .argument("<name>")
+    .addOption(replaceOption())
     .action(host.action(async () => (await import("../actions/env.ts")).set));
   env
     .command("rm")

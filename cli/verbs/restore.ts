@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { addSelectionOptions, detachOption, nameOption } from "../options.ts";
+import { addSelectionOptions, detachOption, nameOption, replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `restore`: restores collections through the pipeline. */
@@ -26,6 +26,7 @@ export function addRestore(program: Command, host: VerbHost): void {
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))
     .addOption(new Option("--use-v2-restore").hideHelp())
+    .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",

@@ -1,7 +1,7 @@
 import type { Environment } from "../core/environment/environment.ts";
 import type { StoreRef } from "../core/execution/copy-plan.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
-import type { EnvironmentRegistry } from "../ports/step-context.ts";
+import type { EnvironmentRegistry, StepContext } from "../ports/step-context.ts";
 import { connectOwnS3, connectS3, type S3Connection } from "./s3/connection.ts";
 import { S3ObjectStore } from "./s3/object-store.ts";
 
@@ -27,9 +27,13 @@ export function openEnvironmentStore(environment: Environment, side: StoreRef["s
   });
 }
 
-/** How steps open stores: by reference to a registered environment. Throws UnknownEnvironment. */
-export function storeOpener(registry: EnvironmentRegistry): (ref: StoreRef) => Promise<ObjectStore> {
-  return async (ref) => openEnvironmentStore(await registry.get(ref.environment), ref.side);
+/** How steps open stores: by reference to a registered environment. Throws UnknownEnvironment and, for a pinned one, EnvironmentChanged. */
+export function storeOpener(registry: EnvironmentRegistry): StepContext["openStore"] {
+  return async ({ environment: name, side, version }, { earlier = false } = {}) => {
+    const pin = version === undefined ? undefined : { version };
+    const kept = earlier && version !== undefined ? await registry.getVersion(name, version) : undefined;
+    return openEnvironmentStore(kept ?? (await registry.get(name, pin)), side);
+  };
 }
 
 /** The pipeline's own work bucket. */

@@ -4,8 +4,20 @@ import * as z from "zod";
 export const storeRef = z.object({
   environment: z.string(),
   side: z.enum(["milvus", "backup"]),
+  /** The registration that is meant; absent: whatever is registered. */
+  version: z.string().optional(),
 });
 export type StoreRef = z.infer<typeof storeRef>;
+/** What an execution opens: never what somebody registered since it began. */
+export type PinnedStoreRef = StoreRef & { readonly version: string };
+
+/** A bucket of an environment as it was registered when it was read. */
+export function pinnedStore(
+  environment: { readonly name: string; readonly version: string },
+  side: StoreRef["side"],
+): PinnedStoreRef {
+  return { environment: environment.name, side, version: environment.version };
+}
 
 /**
  * One prefix of a segment (its insert logs, or its delta logs), from where to where. Both end in `/`; with `to` empty nothing is

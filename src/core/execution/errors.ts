@@ -16,6 +16,7 @@ const errorDefinitions = {
   InvalidInput: { kind: "permanent" },
   InvalidEnvironment: { kind: "permanent" },
   UnknownEnvironment: { kind: "permanent" },
+  EnvironmentChanged: { kind: "permanent" },
   CollectionNotFound: { kind: "permanent" },
   BackupExists: { kind: "permanent" },
   BackupNotFound: { kind: "permanent" },

@@ -23,6 +23,8 @@ export function workLayout(machine: Machine, execution: string) {
   const root = `${workPrefixes.executions}${machine}/${execution}`;
   return {
     root: `${root}/`,
+    /** The environments it began with (steps/shared/pinned-environments.ts). */
+    environments: `${root}/environments.json`,
     plan: `${root}/plan.json`,
     /** What the execution holds outside of its own files (steps/shared/held.ts). */
     held: `${root}/held.json`,

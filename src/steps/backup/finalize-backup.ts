@@ -1,4 +1,4 @@
-import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
+import { pinnedStore, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
@@ -9,6 +9,7 @@ import { buildBackupInfo } from "../../core/plan/backup-records.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readCopyReceipts, readWorkJson, writeWorkJson } from "../shared/work-files.ts";
@@ -27,7 +28,7 @@ const longestWaitMilliseconds = 60_000;
  * prepares the collections again that lost some. Otherwise writes the level metas, the manifest, and `full_meta.json` as the very last
  * object: the backup exists from then on.
  * @throws InconsistentSegments (segments by name) where fresh cuts did not help, CopyMismatch where a receipt is missing, BackupExists
- *   where somebody else wrote a backup of that name meanwhile
+ *   where somebody else wrote a backup of that name meanwhile, EnvironmentChanged
  */
 export async function finalizeBackup(
   request: BackupStepRequest,
@@ -35,10 +36,10 @@ export async function finalizeBackup(
 ): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
-  const [plan, environment, store] = await Promise.all([
+  const environment = await pinnedEnvironment(context, layout, input.environment);
+  const [plan, store] = await Promise.all([
     readWorkJson(context, layout.plan, backupPlan),
-    context.environments.get(input.environment),
-    context.openStore({ environment: input.environment, side: "backup" }),
+    context.openStore(pinnedStore(environment, "backup")),
   ]);
   const { receipts, collections } = await readCopied(plan, { context, layout, attempt });
   const logs = receipts.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]);
@@ -63,7 +64,7 @@ export async function finalizeBackup(
   await commit(stored, { plan, collections, receipts, created: execution.startTime }, context);
   const held = await readHeld(context, layout);
   if (held) {
-    await resumeGarbageCollection(held, environment, context);
+    await resumeGarbageCollection(held, async () => environment, context);
     await releaseLease(context, "backup", held.leaseSubject, execution.id);
   }
   return { outcome: "backed-up", ...totals };

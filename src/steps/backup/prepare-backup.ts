@@ -1,4 +1,5 @@
-import type { Environment } from "../../core/environment/environment.ts";
+import type { Environment, RegisteredEnvironment } from "../../core/environment/environment.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { uuidOf } from "../../core/execution/deterministic-id.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, PrepareBackupResult } from "../../core/execution/messages.ts";
@@ -31,6 +32,7 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 import { settleAll } from "../shared/settle-all.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
@@ -52,18 +54,20 @@ const planningMilliseconds = 6 * 60_000;
  * What is learned of a collection is kept at once: a step that starts again, or goes on in another invocation (`planning`), flushes none
  * twice. On a later attempt (segments vanished under the copy) the collections whose cut is torn are flushed and listed anew: a fresh
  * list without a fresh flush would lack the rows that compaction took away for deletes after the flush.
- * @throws InvalidInput, BackupExists, CollectionNotFound, AlreadyRunning, InconsistentSegments and what environments, stores and Milvus
+ * @throws InvalidInput, BackupExists, CollectionNotFound, AlreadyRunning, InconsistentSegments, EnvironmentChanged and what environments, stores and Milvus
  *   throw
  */
 export async function prepareBackup(request: BackupStepRequest, context: MilvusContext): Promise<PrepareBackupResult> {
   const { execution, input, attempt } = request;
   const backupName = backupNameOf(input, execution.startTime);
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
-  const environment = await context.environments.get(input.environment);
+  const layout = workLayout("backup", execution.name);
+  await pinEnvironments(context, layout, [input.environment]);
+  const environment = await pinnedEnvironment(context, layout, input.environment);
 
   const [backupStore, milvusStore, milvus] = await Promise.all([
-    openChecked(context, input.environment, "backup"),
-    openChecked(context, input.environment, "milvus"),
+    openChecked(context, environment, "backup"),
+    openChecked(context, environment, "milvus"),
     context.connectMilvus(environment),
   ]);
   const stored = new StoredBackup(backupStore, environment.backupStorage, backupName);
@@ -71,7 +75,6 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
 
   const version = await milvus.version();
   const databases = await listDatabases(milvus, version);
-  const layout = workLayout("backup", execution.name);
   const selected = await select(milvus, databases, selectors, { context, layout });
 
   let held: Held = (await readHeld(context, layout)) ?? { leaseSubject: stored.leaseSubject };
@@ -132,8 +135,8 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   };
   await writeWorkJson(context, layout.plan, plan);
   const copies = await writeCopyBatches(context, layout, attempt, segments, {
-    source: { environment: input.environment, side: "milvus" },
-    destination: { environment: input.environment, side: "backup" },
+    source: pinnedStore(environment, "milvus"),
+    destination: pinnedStore(environment, "backup"),
     checkLogCounts: true,
   });
   context.log.info("backup planned", { backupName, source: milvusStore.label, ...copies });
@@ -297,10 +300,10 @@ function rowsOf({ segments }: PlannedCollection): bigint {
 
 async function openChecked(
   context: MilvusContext,
-  environment: string,
+  environment: RegisteredEnvironment,
   side: "milvus" | "backup",
 ): Promise<ObjectStore> {
-  const store = await context.openStore({ environment, side });
+  const store = await context.openStore(pinnedStore(environment, side));
   await store.checkAccess();
   return store;
 }

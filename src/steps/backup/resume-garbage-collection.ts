@@ -4,15 +4,18 @@ import type { Held } from "../shared/held.ts";
 
 /**
  * Ends the GC pause that Prepare Backup took. Never throws: the pause ends by itself, and a backup is as good with it still on.
+ * @param find the environment it was taken with; undefined where nobody knows its settings any more
  * @returns whether nothing is paused any more
  */
 export async function resumeGarbageCollection(
   held: Pick<Held, "garbageCollectionPause">,
-  environment: Environment,
+  find: () => Promise<Environment | undefined>,
   context: MilvusContext,
 ): Promise<boolean> {
   if (!held.garbageCollectionPause) return true;
   try {
+    const environment = await find();
+    if (environment === undefined) throw new Error("the registration it was paused with is kept no more");
     const milvus = await context.connectMilvus(environment);
     await milvus.resumeGarbageCollection(held.garbageCollectionPause);
     return true;

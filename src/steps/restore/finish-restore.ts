@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import * as z from "zod";
-import type { Environment } from "../../core/environment/environment.ts";
+import type { RegisteredEnvironment } from "../../core/environment/environment.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import {
   type ExecutionRef,
@@ -25,6 +26,7 @@ import { rowsProblem, sum } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
@@ -37,14 +39,14 @@ const collectionConcurrency = 8;
 /**
  * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now),
  * sets free aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
- * Throws RowCountMismatch before anything gets its target name, and what Milvus throws.
+ * Throws RowCountMismatch before anything gets its target name, EnvironmentChanged, and what Milvus throws.
  */
 export async function finishRestore(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment, done] = await Promise.all([
     readWorkJson(context, layout.plan, restorePlan),
-    context.environments.get(input.environment),
+    pinnedEnvironment(context, layout, input.environment),
     readWorkJsonIfThere(context, layout.result, finishRestoreResult),
   ]);
   // An earlier run of this step ended while it cleaned up: the records it would need may be gone.
@@ -91,7 +93,7 @@ async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context
 
 async function finished(
   result: FinishRestoreResult,
-  { plan, environment, execution }: { plan: RestorePlan; environment: Environment; execution: ExecutionRef },
+  { plan, environment, execution }: { plan: RestorePlan; environment: RegisteredEnvironment; execution: ExecutionRef },
   context: MilvusContext,
 ): Promise<FinishRestoreResult> {
   await cleanUp(plan, environment, context, execution.id);
@@ -100,12 +102,12 @@ async function finished(
 
 async function cleanUp(
   plan: RestorePlan,
-  environment: Environment,
+  environment: RegisteredEnvironment,
   context: MilvusContext,
   executionArn: string,
 ): Promise<void> {
   if (!environment.keepTempFiles) {
-    const store = await context.openStore({ environment: environment.name, side: "milvus" });
+    const store = await context.openStore(pinnedStore(environment, "milvus"));
     await store.deletePrefix(plan.stagingPrefix);
   }
   await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);

@@ -19,6 +19,7 @@ import {
 } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { ImportTasks } from "./import-tasks.ts";
 
@@ -32,7 +33,7 @@ const listConcurrency = 8;
 /**
  * One turn of the import loop: submits what may start, looks at what runs, and answers how far it is. An import is submitted at
  * most once: what is recorded is not submitted again, and what Milvus lists with the same files is adopted.
- * Throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, and what Milvus throws.
+ * Throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, EnvironmentChanged, and what Milvus throws.
  */
 export async function importSegments(
   request: RestoreStepRequest,
@@ -42,7 +43,7 @@ export async function importSegments(
   const layout = workLayout("restore", execution.name);
   const [plan, environment] = await Promise.all([
     readWorkJson(context, layout.plan, restorePlan),
-    context.environments.get(input.environment),
+    pinnedEnvironment(context, layout, input.environment),
   ]);
   const loop = new ImportLoop(plan, await context.connectMilvus(environment), context, {
     inFlight: environment.parallelism.importJob,

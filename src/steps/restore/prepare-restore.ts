@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
@@ -16,6 +17,7 @@ import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { checkEverySelectorFinds, listDatabases } from "../shared/select-collections.ts";
 import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
@@ -25,7 +27,7 @@ import { discardRestore } from "./discard-restore.ts";
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
  * what to stage, and writes plan and batches into the work bucket.
  * Throws InvalidInput, BackupNotFound, CorruptBackup, CollectionNotFound, TargetExists, SchemaMismatch, UnsupportedByTarget,
- * AlreadyRunning and what environments, stores and Milvus throw.
+ * AlreadyRunning, EnvironmentChanged and what environments, stores and Milvus throw.
  */
 export async function prepareRestore(
   request: RestoreStepRequest,
@@ -33,13 +35,15 @@ export async function prepareRestore(
 ): Promise<PrepareRestoreResult> {
   const { execution, input } = request;
   checkOptions(input);
+  const layout = workLayout("restore", execution.name);
+  await pinEnvironments(context, layout, [input.environment, input.from ?? input.environment]);
   const [environment, from] = await Promise.all([
-    context.environments.get(input.environment),
-    context.environments.get(input.from ?? input.environment),
+    pinnedEnvironment(context, layout, input.environment),
+    pinnedEnvironment(context, layout, input.from ?? input.environment),
   ]);
   const [backupStore, milvusStore, milvus] = await Promise.all([
-    context.openStore({ environment: from.name, side: "backup" }),
-    context.openStore({ environment: environment.name, side: "milvus" }),
+    context.openStore(pinnedStore(from, "backup")),
+    context.openStore(pinnedStore(environment, "milvus")),
     context.connectMilvus(environment),
   ]);
   const stored = new StoredBackup(backupStore, from.backupStorage, checkBackupName(input.backupName));
@@ -60,7 +64,6 @@ export async function prepareRestore(
     );
     await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
   }
-  const layout = workLayout("restore", execution.name);
   await writeHeld(context, layout, { leaseSubject });
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
@@ -76,8 +79,8 @@ export async function prepareRestore(
   });
   await writeWorkJson(context, layout.plan, plan.plan);
   const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
-    source: { environment: from.name, side: "backup" },
-    destination: { environment: environment.name, side: "milvus" },
+    source: pinnedStore(from, "backup"),
+    destination: pinnedStore(environment, "milvus"),
     checkLogCounts: false,
   });
   const result = { backupName: input.backupName, collections: names.length, ...copies };

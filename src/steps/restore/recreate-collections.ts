@@ -14,12 +14,13 @@ import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } 
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /**
  * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first
  * thing that changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made.
- * Throws CorruptBackup naming what is missing or different, and what Milvus throws.
+ * Throws CorruptBackup naming what is missing or different, EnvironmentChanged, and what Milvus throws.
  */
 export async function recreateCollections(
   request: RestoreStepRequest,
@@ -29,7 +30,7 @@ export async function recreateCollections(
   const layout = workLayout("restore", execution.name);
   const [plan, environment] = await Promise.all([
     readWorkJson(context, layout.plan, restorePlan),
-    context.environments.get(input.environment),
+    pinnedEnvironment(context, layout, input.environment),
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
   await readBackupReceipts(context, layout, plan.backupName, consequence);

@@ -1,3 +1,7 @@
+import type { Environment } from "../../core/environment/environment.ts";
+import { sameBucket } from "../../core/environment/storage-identity.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import { releasedFailure } from "../../core/execution/failure.ts";
 import {
   type CaughtFailure,
@@ -13,6 +17,7 @@ import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { environmentToRelease } from "../shared/pinned-environments.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
@@ -41,12 +46,32 @@ async function giveUp(plan: RestorePlan, request: RestoreStepRequest, context: S
   const made = await context.work.head(restoreWorkLayout(plan.restoreId).collections);
   if (!made) {
     // Milvus was not touched: staged files are all there is, and they are worth nothing by themselves.
-    const store = await context.openStore({ environment: request.input.environment, side: "milvus" });
-    await store.deletePrefix(plan.stagingPrefix);
-    return "";
+    return removeStaged(plan.stagingPrefix, request, context);
   }
   const progress = await readWorkJsonIfThere(context, layout.progress, progressRecord);
   return progress?.phase === "loading" ? whatIsInPlace(plan) : whatIsLeft(plan);
+}
+
+/** Removes staged files from where they were staged, whatever is registered by now; answers what stays where that cannot be. */
+async function removeStaged(
+  prefix: string,
+  { execution, input }: RestoreStepRequest,
+  context: StepContext,
+): Promise<string> {
+  const layout = workLayout("restore", execution.name);
+  const samePlace = (a: Environment, b: Environment) => sameBucket(a.storage, b.storage);
+  try {
+    const environment = await environmentToRelease(context, layout, input.environment, samePlace);
+    if (environment === undefined)
+      return `staged files below ${prefix} in the bucket that ${input.environment} had then`;
+    const store = await context.openStore(pinnedStore(environment, "milvus"), { earlier: true });
+    await store.deletePrefix(prefix);
+    return "";
+  } catch (error) {
+    // A transient fault is worth another run; with keys that were taken back, no run would ever give the target names free.
+    if (!(error instanceof PipelineError) || error.kind === "transient") throw error;
+    return `staged files below ${prefix} in Milvus's bucket, which could not be removed (${error.message})`;
+  }
 }
 
 function whatIsInPlace(plan: RestorePlan): string {

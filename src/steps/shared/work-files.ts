@@ -5,6 +5,7 @@ import {
   type CopyReceipt,
   type CopySegment,
   copyReceipt,
+  type PinnedStoreRef,
   planBatches,
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
@@ -46,7 +47,7 @@ export async function writeCopyBatches(
   layout: WorkLayout,
   attempt: number,
   segments: readonly { segment: CopySegment; bytes: number }[],
-  common: Pick<CopyBatch, "source" | "destination" | "checkLogCounts">,
+  common: { readonly source: PinnedStoreRef; readonly destination: PinnedStoreRef; readonly checkLogCounts: boolean },
 ): Promise<PreparedCopies> {
   const batches = planBatches(segments, ({ bytes }) => bytes, { parallel: parallelBatches });
   const limit = pLimit(workConcurrency);

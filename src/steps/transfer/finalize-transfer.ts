@@ -1,4 +1,4 @@
-import { type CopyReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
+import { type CopyReceipt, pinnedStore, totalsOf } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
@@ -7,6 +7,7 @@ import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJson } from "../shared/work-files.ts";
@@ -17,7 +18,7 @@ import { verifyCopies } from "./verify-copies.ts";
  * Last step of a transfer: reads the receipts, holds them against the backup's own checksums, then copies its metas and manifest
  * byte for byte, and `full_meta.json` as the very last object: the backup exists at the destination from then on.
  * Throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed or a receipt is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile.
+ * BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged.
  */
 export async function finalizeTransfer(
   request: TransferStepRequest,
@@ -25,12 +26,14 @@ export async function finalizeTransfer(
 ): Promise<FinalizeTransferResult> {
   const { execution, input } = request;
   const layout = workLayout("transfer", execution.name);
-  const [plan, from, to, source, destination] = await Promise.all([
+  const [plan, from, to] = await Promise.all([
     readWorkJson(context, layout.plan, transferPlan),
-    context.environments.get(input.from),
-    context.environments.get(input.to),
-    context.openStore({ environment: input.from, side: "backup" }),
-    context.openStore({ environment: input.to, side: "backup" }),
+    pinnedEnvironment(context, layout, input.from),
+    pinnedEnvironment(context, layout, input.to),
+  ]);
+  const [source, destination] = await Promise.all([
+    context.openStore(pinnedStore(from, "backup")),
+    context.openStore(pinnedStore(to, "backup")),
   ]);
   const consequence = `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
   const receipts = await readBackupReceipts(context, layout, plan.backupName, consequence);

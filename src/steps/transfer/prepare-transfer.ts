@@ -1,5 +1,6 @@
 import type { Environment } from "../../core/environment/environment.ts";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
@@ -11,13 +12,14 @@ import { planTransfer, type TransferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 
 /**
  * First step of a transfer: reads the backup's commit record, checks both stores, and writes the plan and the copy batches. Where
  * the destination holds this very backup already, its objects are only verified, and what is missing is copied again.
- * Throws InvalidInput, BackupNotFound, CorruptBackup, BackupExists, AlreadyRunning and what environments and stores throw.
+ * Throws InvalidInput, BackupNotFound, CorruptBackup, BackupExists, AlreadyRunning, EnvironmentChanged and what environments and stores throw.
  */
 export async function prepareTransfer(
   request: TransferStepRequest,
@@ -25,11 +27,16 @@ export async function prepareTransfer(
 ): Promise<PrepareTransferResult> {
   const { execution, input } = request;
   const backupName = checkBackupName(input.backupName);
-  const [from, to] = await Promise.all([context.environments.get(input.from), context.environments.get(input.to)]);
+  const layout = workLayout("transfer", execution.name);
+  await pinEnvironments(context, layout, [input.from, input.to]);
+  const [from, to] = await Promise.all([
+    pinnedEnvironment(context, layout, input.from),
+    pinnedEnvironment(context, layout, input.to),
+  ]);
   checkDistinct(from, to);
   const [source, destination] = await Promise.all([
-    context.openStore({ environment: from.name, side: "backup" }),
-    context.openStore({ environment: to.name, side: "backup" }),
+    context.openStore(pinnedStore(from, "backup")),
+    context.openStore(pinnedStore(to, "backup")),
   ]);
   const stored = new StoredBackup(source, from.backupStorage, backupName);
   const copy = new StoredBackup(destination, to.backupStorage, backupName);
@@ -37,7 +44,6 @@ export async function prepareTransfer(
   await Promise.all([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
   const { backup, text, warnings } = await readCommitted(stored);
   const alreadyThere = await holdsBackup(copy, text);
-  const layout = workLayout("transfer", execution.name);
   const { leaseSubject } = copy;
   await writeHeld(context, layout, { leaseSubject });
   await acquireLease(context, "backup", leaseSubject, execution.id);
@@ -56,8 +62,8 @@ export async function prepareTransfer(
   };
   await writeWorkJson(context, layout.plan, plan);
   const copies = await writeCopyBatches(context, layout, 0, segments, {
-    source: { environment: from.name, side: "backup" },
-    destination: { environment: to.name, side: "backup" },
+    source: pinnedStore(from, "backup"),
+    destination: pinnedStore(to, "backup"),
     checkLogCounts: false,
   });
   const outcome = alreadyThere ? "already-there" : "planned";

@@ -11,6 +11,7 @@ import {
 } from "../../../../src/core/plan/restore-work.ts";
 import type { ImportRequest, ImportTask, Milvus } from "../../../../src/ports/milvus.ts";
 import { importSegments } from "../../../../src/steps/restore/import-segments.ts";
+import { pinEnvironments } from "../../../../src/steps/shared/pinned-environments.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf } from "../../../support/run-machines.ts";
@@ -26,11 +27,12 @@ let world: PipelineWorld;
 let listed: ImportTask[];
 let submitted: number[];
 
-beforeEach(() => {
+beforeEach(async () => {
   world = new PipelineWorld({
     dr: { milvusAt: "b/files", backupAt: "b/backup", settings: { parallelism: { importJob: 2 } } },
   });
   world.milvus("dr").addCollection(collectionDescription(working.collection, { id: "5" }));
+  await pinEnvironments(world.context(), layout, ["dr"]);
   listed = [];
   submitted = [];
 });

@@ -61,7 +61,8 @@ describe("a plan", () => {
       dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup" },
     });
 
-    await expect(prepare()).rejects.toMatchObject({ name: "BackupNotFound" });
+    const elsewhere = { execution: executionOf("restore-2"), input, attempt: 0 };
+    await expect(prepareRestore(elsewhere, world.context())).rejects.toMatchObject({ name: "BackupNotFound" });
     await expect(prepare({ from: "prod" })).resolves.toMatchObject({ outcome: "planned", segments: 3 });
   });
 
@@ -122,7 +123,7 @@ describe("bad input fails before anything is made or held", () => {
     await expect(prepare(wrong)).rejects.toMatchObject({ name, message: expect.stringContaining(message) });
 
     expectUntouched();
-    expect(world.work.keys(layout.root)).toEqual([]);
+    expect(world.work.keys(layout.root).filter((key) => key !== layout.environments)).toEqual([]);
   });
 
   test.each([
