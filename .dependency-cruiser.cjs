@@ -1,6 +1,6 @@
 /** Which folder may import which: `core <- ports <- steps <- functions, cli`; each rule says why it is there. */
 const folder = (name) => `^(?:src/)?${name}/`;
-const ours = "^(?:src|functions|cli|infra|local|bench|test)/";
+const ours = "^(?:src|functions|cli|infra|local|measure|demo|bench|test)/";
 
 /** What a folder may import of this project, besides itself; everything else is forbidden. */
 const only = (name, allowed, comment) => ({
@@ -122,6 +122,21 @@ module.exports = {
       "local",
       ["core"],
       "The local stack stands beside the pipeline: it starts servers and deploys, and must not depend on what it hosts.",
+    ),
+    only(
+      "measure",
+      ["local"],
+      "Measuring times what runs on the local stack, from outside: through the command and AWS, as anyone who uses the pipeline does.",
+    ),
+    only(
+      "demo",
+      ["local", "measure"],
+      "The demo shows what a person has: it types commands and asks Milvus; code of the pipeline in it would show something else.",
+    ),
+    only(
+      "bench",
+      ["local", "measure", "adapters", "core"],
+      "The benchmark measures the command, and beside it the adapter's copies alone; nothing in between, so that a figure says what it is of.",
     ),
     {
       name: "only-tests-import-tests",

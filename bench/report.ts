@@ -1,6 +1,6 @@
 import prettyBytes from "pretty-bytes";
-import { textTable } from "../local/measure/text-table.ts";
-import { seconds, timesTable } from "../local/measure/times-table.ts";
+import { textTable } from "../measure/text-table.ts";
+import { seconds, timesTable } from "../measure/times-table.ts";
 import type { BenchResult } from "./bench.ts";
 import type { CopyRate } from "./copy-rate.ts";
 

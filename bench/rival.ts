@@ -1,6 +1,6 @@
 import { execa } from "execa";
-import { configs } from "../local/measure/milvus-backup.ts";
 import { projectDir } from "../local/paths.ts";
+import { configs } from "../measure/milvus-backup.ts";
 
 /** Names a binary of the Go tool, milvus-backup 0.5. */
 export const rivalVariable = "MILVUS_BACKUP_GO";

@@ -18,7 +18,7 @@ export interface WorldEnvironment {
 }
 
 /** Two environments as in the cross-bucket layout: `prod` backs up into the bucket of `dr`. */
-export const crossBucket = {
+const crossBucket = {
   prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup" },
   dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup" },
 } as const;

@@ -39,7 +39,7 @@ export function executionFiles(machine: "backup" | "restore", executionArn: stri
 }
 
 /** The pipeline's own bucket. */
-export async function workBucket(): Promise<string> {
+async function workBucket(): Promise<string> {
   const { outputs } = await stackInfo();
   const name = outputs.WorkBucketName;
   if (name === undefined) throw new Error("the stack has no output WorkBucketName: is it deployed?");

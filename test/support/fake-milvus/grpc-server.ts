@@ -10,9 +10,9 @@ import { getGRPCService, LOADER_OPTIONS } from "@zilliz/milvus2-sdk-node";
 
 type Message = Record<string, unknown>;
 /** What a call answers; a thrown `{code, details}` becomes a gRPC status. */
-export type GrpcAnswer = (request: Message) => Message;
+type GrpcAnswer = (request: Message) => Message;
 
-export interface GrpcRequest {
+interface GrpcRequest {
   readonly call: string;
   readonly request: Message;
   /** From the metadata. */

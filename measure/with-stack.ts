@@ -1,8 +1,8 @@
 import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
-import { LocalStackError } from "../errors.ts";
-import { connectClient } from "../milvus-client.ts";
-import type { Reporter } from "../reporter.ts";
-import { down, milvusServers, status, up } from "../stack.ts";
+import { LocalStackError } from "../local/errors.ts";
+import { connectClient } from "../local/milvus-client.ts";
+import type { Reporter } from "../local/reporter.ts";
+import { down, milvusServers, status, up } from "../local/stack.ts";
 
 export interface WithStackOptions {
   /** Leaves a stack that was started here running. */

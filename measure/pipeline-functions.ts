@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ListExecutionsCommand, SFNClient } from "@aws-sdk/client-sfn";
 import { z } from "zod";
-import { aws, stackName } from "../aws.ts";
-import { stackOutputs } from "../deploy.ts";
-import { LocalStackError } from "../errors.ts";
+import { aws, stackName } from "../local/aws.ts";
+import { stackOutputs } from "../local/deploy.ts";
+import { LocalStackError } from "../local/errors.ts";
 
 const functionsUrl = `${aws.endpoint}/2015-03-31/functions`;
 const functionList = z.object({ Functions: z.array(z.object({ FunctionName: z.string(), Timeout: z.number() })) });

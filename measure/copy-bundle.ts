@@ -2,9 +2,9 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { z } from "zod";
-import { stackName } from "../aws.ts";
-import { LocalStackError } from "../errors.ts";
-import { localDir } from "../paths.ts";
+import { stackName } from "../local/aws.ts";
+import { LocalStackError } from "../local/errors.ts";
+import { localDir } from "../local/paths.ts";
 
 /** The deployed bundle of the function that copies. */
 export interface CopyBundle {

@@ -1,7 +1,7 @@
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { z } from "zod";
-import { s3Client } from "../aws.ts";
-import { backupPlace } from "../stack.ts";
+import { s3Client } from "../local/aws.ts";
+import { backupPlace } from "../local/stack.ts";
 import { configs, milvusBackup } from "./milvus-backup.ts";
 import { sfnClient } from "./pipeline-functions.ts";
 import { type ExecutionTimes, executionTimes } from "./state-times.ts";

@@ -1,8 +1,8 @@
 import { paginateListObjectsV2 } from "@aws-sdk/client-s3";
 import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
-import { s3Client } from "../aws.ts";
-import { answered } from "../milvus-client.ts";
-import { backupPlace, milvusServers } from "../stack.ts";
+import { s3Client } from "../local/aws.ts";
+import { answered } from "../local/milvus-client.ts";
+import { backupPlace, milvusServers } from "../local/stack.ts";
 import { names } from "./collection.ts";
 
 /** Where files lie, and how many. */

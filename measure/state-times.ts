@@ -7,7 +7,7 @@ import {
   paginateListExecutions,
   type SFNClient,
 } from "@aws-sdk/client-sfn";
-import { LocalStackError } from "../errors.ts";
+import { LocalStackError } from "../local/errors.ts";
 
 /** How long an execution spent in one state, over all visits. */
 export interface StateTime {

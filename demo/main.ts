@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { interruptible, reportFailure } from "../interrupt.ts";
+import { interruptible, reportFailure } from "../local/interrupt.ts";
 import { runDemo } from "./demo.ts";
 
 const signal = interruptible();

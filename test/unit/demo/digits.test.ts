@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Digit, dimension, drawDigit, readDigits } from "../../../../local/demo/digits.ts";
-import { agreementOf, chooseQueries, type Hit, topCount } from "../../../../local/demo/search.ts";
+import { type Digit, dimension, drawDigit, readDigits } from "../../../demo/digits.ts";
+import { agreementOf, chooseQueries, type Hit, topCount } from "../../../demo/search.ts";
 
 const hits = (first: number): Hit[] =>
   Array.from({ length: topCount }, (_, rank) => ({ id: String(first + rank), label: 1, distance: rank }));

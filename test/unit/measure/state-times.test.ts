@@ -1,7 +1,7 @@
 import type { HistoryEvent } from "@aws-sdk/client-sfn";
 import { describe, expect, it } from "vitest";
-import { stateTimesOf } from "../../../../local/measure/state-times.ts";
-import { timesTable } from "../../../../local/measure/times-table.ts";
+import { stateTimesOf } from "../../../measure/state-times.ts";
+import { timesTable } from "../../../measure/times-table.ts";
 
 const began = Date.UTC(2026, 10, 21, 12, 0, 0);
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataType, type MilvusClient } from "@zilliz/milvus2-sdk-node";
-import { LocalStackError } from "../errors.ts";
-import { answered } from "../milvus-client.ts";
+import { LocalStackError } from "../local/errors.ts";
+import { answered } from "../local/milvus-client.ts";
 import { names, partitionOf } from "./collection.ts";
 import { type Digit, dimension } from "./digits.ts";
 import { count } from "./report.ts";

@@ -1,6 +1,6 @@
 import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
+import { dropCollection } from "../local/milvus-client.ts";
 import { deleteBackup } from "../measure/pipeline-run.ts";
-import { dropCollection } from "../milvus-client.ts";
 import { names } from "./collection.ts";
 
 /** Removes what an earlier demo left on a stack that was kept; answers the names of that. */

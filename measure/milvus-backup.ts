@@ -1,7 +1,7 @@
 import { execa } from "execa";
-import { awsEnvironment, stackName } from "../aws.ts";
-import { LocalStackError } from "../errors.ts";
-import { projectDir } from "../paths.ts";
+import { awsEnvironment, stackName } from "../local/aws.ts";
+import { LocalStackError } from "../local/errors.ts";
+import { projectDir } from "../local/paths.ts";
 
 /** The backup.yaml files of the two servers, as one types them in the project's folder. */
 export const configs = { a: ".local/milvus-a.yaml", b: ".local/milvus-b.yaml" } as const;

@@ -1,5 +1,5 @@
 import { ConsistencyLevelEnum, type MilvusClient } from "@zilliz/milvus2-sdk-node";
-import { answered } from "../milvus-client.ts";
+import { answered } from "../local/milvus-client.ts";
 import type { Digit } from "./digits.ts";
 
 export const topCount = 10;

@@ -1,4 +1,7 @@
-import { LocalStackError } from "../errors.ts";
+import { LocalStackError } from "../local/errors.ts";
+import { countRows } from "../local/milvus-client.ts";
+import { formatReport, type Reporter } from "../local/reporter.ts";
+import { stackInfo } from "../local/stack.ts";
 import { measureCopyBundle } from "../measure/copy-bundle.ts";
 import { commandLine, configs, milvusBackup } from "../measure/milvus-backup.ts";
 import { coolFunctions, sfnClient } from "../measure/pipeline-functions.ts";
@@ -6,9 +9,6 @@ import { measureCreate, measureRestore, timesOf } from "../measure/pipeline-run.
 import { type ExecutionTimes, newestExecution } from "../measure/state-times.ts";
 import { seconds } from "../measure/times-table.ts";
 import { type Servers, type WithStackOptions, withStack } from "../measure/with-stack.ts";
-import { countRows } from "../milvus-client.ts";
-import { formatReport, type Reporter } from "../reporter.ts";
-import { stackInfo } from "../stack.ts";
 import { cleanUp, cleanUpWarm } from "./clean.ts";
 import { names } from "./collection.ts";
 import { type Digit, readDigits } from "./digits.ts";
