@@ -7,7 +7,8 @@ type WorkLayout = ReturnType<typeof workLayout>;
 
 /**
  * What an execution holds outside of its own files until its last step or Release gives it back. Written before it is taken, as a
- * step may fail between the taking and its plan.
+ * step may fail between the taking and its plan; and only once all stores and the Milvus of the execution have answered: who finds it
+ * knows that their addresses are right (outlasting.ts).
  */
 export interface Held {
   readonly leaseSubject: string;
