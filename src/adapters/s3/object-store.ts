@@ -6,9 +6,9 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
-import pLimit from "p-limit";
 import type { CopyMode } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type {
   CopiedObject,
   CopyOptions,
@@ -162,12 +162,11 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async deleteKeys(keys: readonly string[]): Promise<void> {
-    const limit = pLimit(parallelDeletes);
     const perRequest = this.#s3.connection.dialect === "gcp" ? 1 : keysPerDelete;
     const groups = Array.from({ length: Math.ceil(keys.length / perRequest) }, (_, index) =>
       keys.slice(index * perRequest, (index + 1) * perRequest),
     );
-    await Promise.all(groups.map((group) => limit(() => this.#deleteGroup(group))));
+    await settleEach(groups, parallelDeletes, (group) => this.#deleteGroup(group));
   }
 
   async checkAccess(prefix: string = this.#options.accessPrefix ?? ""): Promise<void> {

@@ -1,6 +1,7 @@
 import { type CopyReceipt, type SegmentReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { levelFiles } from "../../core/format/meta-files.ts";
@@ -34,7 +35,7 @@ export async function finalizeBackup(
 ): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
-  const [plan, environment, receipts, store] = await Promise.all([
+  const [plan, environment, receipts, store] = await settleAll([
     readWorkJson<BackupPlan>(context, layout.plan),
     context.environments.get(input.environment),
     readCopyReceipts(context, layout, attempt),
@@ -85,7 +86,7 @@ async function commit(
     segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs].map(({ key }) => key)),
   );
   await removeStrayCopies(stored, new Set(copied), context);
-  await Promise.all([stored.writeLevelMetas(files), writeManifest(stored, plan, receipts, files, created)]);
+  await settleAll([stored.writeLevelMetas(files), writeManifest(stored, plan, receipts, files, created)]);
   await stored.commit(files.full_meta);
 }
 

@@ -12,6 +12,7 @@ import {
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopySegmentsRequest, CopySegmentsResult } from "../../core/execution/messages.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import type { CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { cancelWatch } from "./cancel-watch.ts";
@@ -41,32 +42,17 @@ export async function copySegments(
 
   const source = await context.openStore(batch.source);
   const destination = await context.openStore(batch.destination);
-  const [listed, present] = await Promise.all([
+  const [listed, present] = await settleAll([
     listPrefixes(source, prefixesOf(batch, "from")),
     listPrefixes(destination, prefixesOf(batch, "to")),
   ]);
   const copier = new BatchCopier(batch, { source, destination, listed, present });
 
   const isCancelled = cancelWatch(context, batch.cancelKey);
-  const limit = pLimit(segmentsInFlight);
-  let stopped = false;
-  const settled = await Promise.allSettled(
-    batch.segments.map((segment) =>
-      limit(async () => {
-        if (stopped || (await isCancelled())) return undefined;
-        try {
-          return await copier.segment(segment, () => stopped);
-        } catch (error) {
-          stopped = true;
-          throw error;
-        }
-      }),
-    ),
+  const copied = await settleEach(batch.segments, segmentsInFlight, async (segment, isStopped) =>
+    (await isCancelled()) ? undefined : copier.segment(segment, isStopped),
   );
-  // every copy has come to its end before a fault is thrown: none goes on behind the next attempt's back
-  const fault = settled.find((result) => result.status === "rejected");
-  if (fault !== undefined) throw fault.reason;
-  const segments = settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+  const segments = copied.filter((receipt) => receipt !== undefined);
 
   const receipt = copier.receipt(segments);
   await context.work.putText(receiptKey, JSON.stringify(copyReceipt.parse(receipt)), {
@@ -122,7 +108,9 @@ class BatchCopier {
       return { collectionId, partitionId, segmentId, ...problem, insertLogs: [], deltaLogs: [] };
     }
     try {
-      const copies = await Promise.all(listed.map((entry) => this.#prefix(entry, isStopped)));
+      const copies = await settleEach(listed, listed.length, (entry, isFaulty) =>
+        this.#prefix(entry, () => isStopped() || isFaulty()),
+      );
       const logsOf = (kind: CopyPrefix["kind"]) =>
         copies.flatMap((logs, index) => (listed[index]?.prefix.kind === kind ? logs : []));
       await this.#deleteLeftovers(segment);
@@ -172,23 +160,13 @@ class BatchCopier {
     if (!isCopied(prefix)) {
       return objects.map(({ key, size, etag }) => ({ from: key, key, size, etag }));
     }
-    let failed = false;
-    const settled = await Promise.allSettled(
-      objects.map((object) =>
-        (object.size < smallObjectBytes ? this.#small : this.#large)(async () => {
-          if (failed || isStopped()) return undefined;
-          try {
-            return await this.#object(destination, object, targetKey(prefix, object.key));
-          } catch (error) {
-            failed = true;
-            throw error;
-          }
-        }),
+    // all of them at once: they wait for the slots that the batch has
+    const copied = await settleEach(objects, objects.length, (object, isFaulty) =>
+      (object.size < smallObjectBytes ? this.#small : this.#large)(async () =>
+        isFaulty() || isStopped() ? undefined : this.#object(destination, object, targetKey(prefix, object.key)),
       ),
     );
-    const fault = settled.find((result) => result.status === "rejected");
-    if (fault !== undefined) throw fault.reason;
-    return settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+    return copied.filter((log) => log !== undefined);
   }
 
   async #object(destination: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedLog> {

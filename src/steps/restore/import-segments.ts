@@ -1,6 +1,6 @@
-import pLimit from "p-limit";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ImportSegmentsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { ImportTask } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
@@ -36,7 +36,7 @@ export async function importSegments(
 ): Promise<ImportSegmentsResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
-  const [plan, environment] = await Promise.all([
+  const [plan, environment] = await settleAll([
     readWorkJson<RestorePlan>(context, layout.plan),
     context.environments.get(input.environment),
   ]);
@@ -92,7 +92,7 @@ class ImportLoop {
 
   async start(): Promise<void> {
     const { collections } = restoreWorkLayout(this.#plan.restoreId);
-    const [made, records] = await Promise.all([
+    const [made, records] = await settleAll([
       readWorkJson<CollectionRecord[]>(this.#context, collections),
       readWorkJsonIfThere<ImportRecord[]>(this.#context, this.#recordKey),
     ]);
@@ -168,18 +168,12 @@ class ImportLoop {
 
   async #listTasks(open: readonly Import[]): Promise<ReadonlyMap<PlannedRestore, ImportTasks>> {
     const collections = [...new Set(open.map(({ collection }) => collection))];
-    const limit = pLimit(listConcurrency);
-    return new Map(
-      await Promise.all(
-        collections.map((collection) =>
-          limit(async (): Promise<[PlannedRestore, ImportTasks]> => {
-            const before = new Set(this.#made.get(collection)?.importsBefore);
-            const listed = await this.#milvus.listImports(collection.working);
-            return [collection, new ImportTasks(listed.filter((task) => !before.has(task.id)))];
-          }),
-        ),
-      ),
-    );
+    const tasksOf = async (collection: PlannedRestore): Promise<[PlannedRestore, ImportTasks]> => {
+      const before = new Set(this.#made.get(collection)?.importsBefore);
+      const listed = await this.#milvus.listImports(collection.working);
+      return [collection, new ImportTasks(listed.filter((task) => !before.has(task.id)))];
+    };
+    return new Map(await settleEach(collections, listConcurrency, tasksOf));
   }
 
   /** The recorded task; else one with the same files that a run submitted and could not record any more. */

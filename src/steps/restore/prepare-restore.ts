@@ -1,6 +1,7 @@
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
@@ -32,18 +33,18 @@ export async function prepareRestore(
 ): Promise<PrepareRestoreResult> {
   const { execution, input } = request;
   checkOptions(input);
-  const [environment, from] = await Promise.all([
+  const [environment, from] = await settleAll([
     context.environments.get(input.environment),
     context.environments.get(input.from ?? input.environment),
   ]);
-  const [backupStore, milvusStore, milvus] = await Promise.all([
+  const [backupStore, milvusStore, milvus] = await settleAll([
     context.openStore({ environment: from.name, side: "backup" }),
     context.openStore({ environment: environment.name, side: "milvus" }),
     context.connectMilvus(environment),
   ]);
   const stored = new StoredBackup(backupStore, from.backupStorage, checkBackupName(input.backupName));
   // no more than the backup itself: a grant in another account may reach no further
-  await Promise.all([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
+  await settleAll([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
 
   const { backup, warnings } = await stored.readMetas();
   const names = nameCollections(backup, input, backupStore.label);

@@ -1,4 +1,3 @@
-import pLimit from "p-limit";
 import {
   type CopyBatch,
   type CopyReceipt,
@@ -8,6 +7,7 @@ import {
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopyItem, PreparedCopies } from "../../core/execution/messages.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
 import { batchName, type workLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -44,23 +44,18 @@ export async function writeCopyBatches(
   common: Pick<CopyBatch, "source" | "destination" | "checkLogCounts">,
 ): Promise<PreparedCopies> {
   const batches = planBatches(segments, ({ bytes }) => bytes, { parallel: parallelBatches });
-  const limit = pLimit(workConcurrency);
-  const items: CopyItem[] = await Promise.all(
-    batches.map((members, index) =>
-      limit(async () => {
-        const name = batchName(attempt, index);
-        const batch: CopyBatch = {
-          ...common,
-          batch: name,
-          receiptKey: layout.receipt(name),
-          cancelKey: layout.cancel,
-          segments: members.map(({ segment }) => segment),
-        };
-        await writeWorkJson(context, layout.batch(name), batch);
-        return { batchKey: layout.batch(name) };
-      }),
-    ),
-  );
+  const items = await settleEach(batches.entries(), workConcurrency, async ([index, members]): Promise<CopyItem> => {
+    const name = batchName(attempt, index);
+    const batch: CopyBatch = {
+      ...common,
+      batch: name,
+      receiptKey: layout.receipt(name),
+      cancelKey: layout.cancel,
+      segments: members.map(({ segment }) => segment),
+    };
+    await writeWorkJson(context, layout.batch(name), batch);
+    return { batchKey: layout.batch(name) };
+  });
   await writeWorkJson(context, layout.items(attempt), items);
   return { itemsKey: layout.items(attempt), batches: batches.length, segments: segments.length };
 }
@@ -72,18 +67,13 @@ export async function readCopyReceipts(
   attempt: number,
 ): Promise<CopyReceipt[]> {
   const items = await readWorkJson<CopyItem[]>(context, layout.items(attempt));
-  const limit = pLimit(workConcurrency);
-  return Promise.all(
-    items.map((_, index) =>
-      limit(async () => {
-        const key = layout.receipt(batchName(attempt, index));
-        const receipt = await readWorkJsonIfThere(context, key);
-        if (receipt !== undefined) return copyReceipt.parse(receipt);
-        throw new PipelineError(
-          "CopyMismatch",
-          `batch ${batchName(attempt, index)} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
-        );
-      }),
-    ),
-  );
+  return settleEach(items.keys(), workConcurrency, async (index) => {
+    const key = layout.receipt(batchName(attempt, index));
+    const receipt = await readWorkJsonIfThere(context, key);
+    if (receipt !== undefined) return copyReceipt.parse(receipt);
+    throw new PipelineError(
+      "CopyMismatch",
+      `batch ${batchName(attempt, index)} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
+    );
+  });
 }

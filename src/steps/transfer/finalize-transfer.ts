@@ -1,6 +1,7 @@
 import { type CopyReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { manifestFileOf } from "../../core/format/manifest.ts";
 import type { TransferPlan } from "../../core/plan/transfer.ts";
@@ -25,7 +26,7 @@ export async function finalizeTransfer(
 ): Promise<FinalizeTransferResult> {
   const { execution, input } = request;
   const layout = workLayout("transfer", execution.name);
-  const [plan, from, to, source, destination] = await Promise.all([
+  const [plan, from, to, source, destination] = await settleAll([
     readWorkJson<TransferPlan>(context, layout.plan),
     context.environments.get(input.from),
     context.environments.get(input.to),

@@ -2,6 +2,7 @@ import type { Environment } from "../../core/environment/environment.ts";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { manifestFileOf } from "../../core/format/manifest.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
@@ -25,16 +26,16 @@ export async function prepareTransfer(
 ): Promise<PrepareTransferResult> {
   const { execution, input } = request;
   const backupName = checkBackupName(input.backupName);
-  const [from, to] = await Promise.all([context.environments.get(input.from), context.environments.get(input.to)]);
+  const [from, to] = await settleAll([context.environments.get(input.from), context.environments.get(input.to)]);
   checkDistinct(from, to);
-  const [source, destination] = await Promise.all([
+  const [source, destination] = await settleAll([
     context.openStore({ environment: from.name, side: "backup" }),
     context.openStore({ environment: to.name, side: "backup" }),
   ]);
   const stored = new StoredBackup(source, from.backupStorage, backupName);
   const copy = new StoredBackup(destination, to.backupStorage, backupName);
   // No more than the backup itself: a grant in another account may reach no further.
-  await Promise.all([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
+  await settleAll([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
   const { backup, text, warnings } = await readCommitted(stored);
   const alreadyThere = await holdsBackup(copy, text);
   const layout = workLayout("transfer", execution.name);
