@@ -6,6 +6,8 @@ export function workLayout(machine: "backup" | "restore" | "transfer", execution
     plan: `${root}/plan.json`,
     /** What the execution holds outside of its own files (steps/shared/held.ts). */
     held: `${root}/held.json`,
+    /** Renewals of the pause of garbage collection (steps/shared/gc-pause.ts). */
+    pauseRenewals: `${root}/pause-renewals.json`,
     items: (attempt: number) => `${root}/items-${attempt}.json`,
     batch: (batch: string) => `${root}/batches/${batch}.json`,
     receipts: `${root}/receipts/`,
@@ -24,6 +26,11 @@ export function workLayout(machine: "backup" | "restore" | "transfer", execution
 /** Where the copy of a batch says why it failed: in `copyFailures` of the execution that its batch file belongs to. */
 export function copyFailureKey(batchKey: string): string {
   return batchKey.replace("/batches/", "/failures/");
+}
+
+/** The file of an execution that a batch belongs to: of `held` or of `pauseRenewals`. */
+export function besideBatches(batchKey: string, file: "held" | "pause-renewals"): string {
+  return batchKey.replace(/\/batches\/.*$/, `/${file}.json`);
 }
 
 /** Where the copy of a batch leaves its receipt, from where it says why it failed. */

@@ -60,11 +60,12 @@ export async function finalizeBackup(
   const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
   await commit(stored, { plan, receipts, created: execution.startTime }, context);
   const held = await readHeld(context, layout);
+  const warnings = [...plan.warnings];
   if (held) {
-    await resumeGarbageCollection(held, environment, context);
+    warnings.push(...(await resumeGarbageCollection(held, environment, layout, context)));
     await releaseLease(context, "backup", held.leaseSubject, execution.id);
   }
-  return { outcome: "backed-up", ...totals };
+  return { outcome: "backed-up", ...totals, warnings };
 }
 
 /** Data is there; then the level metas and the manifest; `full_meta.json` last. */

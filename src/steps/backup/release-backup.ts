@@ -25,7 +25,7 @@ export async function releaseBackup(
   if (!held) return releasedFailure(failure, "");
 
   if (held.garbageCollectionPause) {
-    await resumeGarbageCollection(held, await context.environments.get(input.environment), context);
+    await resumeGarbageCollection(held, await context.environments.get(input.environment), layout, context);
   }
   await releaseLease(context, "backup", held.leaseSubject, execution.id);
   const plan = await readWorkJsonIfThere<BackupPlan>(context, layout.plan);

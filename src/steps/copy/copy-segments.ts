@@ -13,8 +13,13 @@ import {
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopySegmentsRequest, CopySegmentsResult } from "../../core/execution/messages.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
+import { besideBatches } from "../../core/execution/work-layout.ts";
+import type { GarbageCollection } from "../../ports/garbage-collection.ts";
 import type { CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { renewPause } from "../shared/gc-pause.ts";
+import type { Held } from "../shared/held.ts";
+import { readWorkJsonIfThere } from "../shared/work-files.ts";
 import { cancelWatch } from "./cancel-watch.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "./check-segment.ts";
 import { listPrefixes } from "./list-prefixes.ts";
@@ -26,20 +31,25 @@ const largeObjectsInFlight = 8;
 /** Enough to keep the objects' slots filled, few enough that a cancel mark is seen soon. */
 const segmentsInFlight = 16;
 
+export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "clock" | "log"> {
+  /** The garbage collection of an environment's Milvus; absent where no pause is to be renewed. */
+  readonly garbageCollection?: (environment: string) => Promise<GarbageCollection>;
+}
+
 /**
  * Copies (or only verifies) the segments of one batch and leaves a receipt. Safe to run again: what lies at the destination already is
  * skipped, and a batch whose receipt says `copied` is not looked at again. Transient faults of the stores are thrown, for the
  * machine to retry; what the sources look like is the outcome.
  * @returns `copied` only where every segment is; `source-changed` where at least one has another outcome (the receipt says which)
  */
-export async function copySegments(
-  request: CopySegmentsRequest,
-  context: Pick<StepContext, "work" | "openStore" | "clock" | "log">,
-): Promise<CopySegmentsResult> {
+export async function copySegments(request: CopySegmentsRequest, context: CopyContext): Promise<CopySegmentsResult> {
   const batch = await readBatch(request.batchKey, context.work);
   const { receiptKey } = batch;
   if ((await readOutcome(receiptKey, context.work)) === "copied") return { outcome: "copied", receiptKey };
 
+  const isCancelled = cancelWatch(context, batch.cancelKey);
+  // Release has ended the pause by then
+  if (!(await isCancelled())) await keepPaused(request.batchKey, batch, context);
   const source = await context.openStore(batch.source);
   const destination = await context.openStore(batch.destination);
   const [listed, present] = await settleAll([
@@ -48,7 +58,6 @@ export async function copySegments(
   ]);
   const copier = new BatchCopier(batch, { source, destination, listed, present });
 
-  const isCancelled = cancelWatch(context, batch.cancelKey);
   const copied = await settleEach(batch.segments, segmentsInFlight, async (segment, isStopped) =>
     (await isCancelled()) ? undefined : copier.segment(segment, isStopped),
   );
@@ -67,6 +76,15 @@ export async function copySegments(
     skippedObjects: receipt.skippedObjects,
   });
   return { outcome: receipt.outcome, receiptKey };
+}
+
+/** What copies out of a Milvus's bucket go on with: a pause of its garbage collection that does not end meanwhile. */
+async function keepPaused(batchKey: string, { source }: CopyBatch, context: CopyContext): Promise<void> {
+  const { garbageCollection } = context;
+  if (garbageCollection === undefined || source.side !== "milvus") return;
+  const held = await readWorkJsonIfThere<Held>(context, besideBatches(batchKey, "held"));
+  if (held?.garbageCollectionPause === undefined) return;
+  await renewPause(context, besideBatches(batchKey, "pause-renewals"), () => garbageCollection(source.environment));
 }
 
 /** What the stores hold for the prefixes of a batch, before anything is copied. */

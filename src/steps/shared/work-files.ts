@@ -30,7 +30,7 @@ export async function readWorkJson<T>(context: StepContext, key: string): Promis
 }
 
 /** The same; undefined where the file was never written. */
-export async function readWorkJsonIfThere<T>(context: StepContext, key: string): Promise<T | undefined> {
+export async function readWorkJsonIfThere<T>(context: Pick<StepContext, "work">, key: string): Promise<T | undefined> {
   const text = await context.work.getTextIfPresent(key);
   return text === undefined ? undefined : (parseWorkJson(text, key) as T);
 }
