@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
 import type { Environment } from "../src/core/environment/environment.ts";
+import { toEnvironmentName } from "../src/core/environment/name.ts";
+import { parseEnvironment } from "../src/core/environment/yaml.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
 import type { SharedOptions } from "./options.ts";
@@ -9,8 +11,7 @@ import type { Output } from "./output/output.ts";
 
 /** `.local/milvus-a.yaml` gives `milvus-a`: the name under which a file is registered. */
 export function environmentNameOf(file: string): string {
-  const base = basename(file).replace(/\.ya?ml$/i, "");
-  const name = base.replace(/[^A-Za-z0-9_.-]/g, "-").slice(0, 100);
+  const name = toEnvironmentName(basename(file).replace(/\.ya?ml$/i, ""));
   return /^\.*$/.test(name) ? "backup" : name;
 }
 
@@ -19,13 +20,11 @@ export function environmentNameOf(file: string): string {
  * key.
  * @param name what it is called; by default after the file
  */
-export async function readEnvironmentFile(
+export function readEnvironmentFile(
   file: string,
   options: { set?: readonly string[]; name?: string } = {},
-): Promise<Environment> {
-  const text = readConfig(file);
-  const { parseEnvironment } = await import("../src/core/environment/yaml.ts");
-  return parseEnvironment(text, {
+): Environment {
+  return parseEnvironment(readConfig(file), {
     name: options.name ?? environmentNameOf(file),
     fileName: file,
     readFile: (path) => readFileSync(path, "utf8"),
@@ -71,7 +70,7 @@ export function checkDistinctNames(config: Environment, other: Environment, opti
 }
 
 /** `KEY=VALUE` texts as a record; the last of a key wins. Throws Usage. */
-export function parseOverrides(set: readonly string[]): Record<string, string> {
+function parseOverrides(set: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     set.map((entry) => {
       const equals = entry.indexOf("=");

@@ -6,6 +6,7 @@ import { openWorkStore, storeOpener } from "../../src/adapters/store-opener.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { StepContext, StepLog } from "../../src/ports/step-context.ts";
 import { logger } from "./observability.ts";
+import { variable } from "./variable.ts";
 
 const systemClock: Clock = {
   now: () => new Date(),
@@ -17,7 +18,7 @@ const systemClock: Clock = {
 /**
  * The adapters of a function that talks to object stores only. The Milvus client is half of a bundle's size: only functions that
  * import `milvus-context.ts` have it.
- * Reads WORK_BUCKET and ENVIRONMENTS_PREFIX. Made once a container, so that connections outlive an invocation.
+ * Made once a container, so that connections outlive an invocation.
  */
 export function storeContext(): StepContext {
   const environments = environmentRegistry({ prefix: variable("ENVIRONMENTS_PREFIX") });
@@ -34,11 +35,4 @@ export function storeContext(): StepContext {
     clock: systemClock,
     log,
   };
-}
-
-/** Reads an environment variable that the deployment sets. */
-export function variable(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`the environment variable ${name} is not set`);
-  return value;
 }

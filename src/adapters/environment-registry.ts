@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/client-secrets-manager";
 import type { Environment } from "../core/environment/environment.ts";
 import { parseStoredEnvironment, serializeEnvironment } from "../core/environment/json.ts";
+import { checkEnvironmentName } from "../core/environment/name.ts";
 import { PipelineError } from "../core/execution/errors.ts";
 import type { EnvironmentRegistry } from "../ports/step-context.ts";
 
@@ -24,9 +25,6 @@ export interface WritableEnvironmentRegistry extends EnvironmentRegistry {
 
 /** How long a container reuses what it read: long enough for one invocation's steps, short enough to see a rotated key. */
 const defaultCacheMilliseconds = 5_000;
-
-/** An environment's name becomes a part of a secret's name, of keys and of command lines. */
-const environmentName = /^[A-Za-z0-9_.-]{1,100}$/;
 
 /**
  * Environments in Secrets Manager, one secret each: `<prefix><name>`.
@@ -114,16 +112,4 @@ export function environmentRegistry(options: {
       await client.send(new DeleteSecretCommand({ SecretId: prefix + name, ForceDeleteWithoutRecovery: true }));
     },
   };
-}
-
-/** Throws InvalidInput where a name cannot be an environment's. */
-export function checkEnvironmentName(name: string): string {
-  if (!environmentName.test(name)) {
-    throw new PipelineError(
-      "InvalidInput",
-      `environment ${JSON.stringify(name)} is not a valid name: use 1 to 100 characters of [A-Za-z0-9_.-]`,
-      { details: { key: "environment" } },
-    );
-  }
-  return name;
 }

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import validate from "asl-validator";
 import { describe, expect, it } from "vitest";
-import { functionSpecs, type Machine, machines, pascalCase } from "../../infra/functions.ts";
+import { functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { definitionOf } from "../../infra/pipeline-state-machine.ts";
 import { outageErrorNames, transientErrorNames } from "../../src/core/execution/errors.ts";
+import { type Machine, machines } from "../../src/core/execution/machines.ts";
 
 interface Retrier {
   readonly ErrorEquals: readonly string[];

@@ -119,7 +119,10 @@ export class PipelineWorld {
     this.#environments.set(name, { ...base, name, storage: at(milvusAt), backupStorage: at(backupAt), ...settings });
     const { bucket } = at(milvusAt);
     const rowsOf = (directory: string) => this.#rowsBelow(this.bucket(bucket), directory);
-    this.#servers.set(name, new MemoryMilvus({ address: `${name}.test:19530`, rowsOf, ...milvus }));
+    this.#servers.set(
+      name,
+      new MemoryMilvus({ address: `${name}.test:19530`, rowsOf, now: this.memory.clock.now, ...milvus }),
+    );
   }
 
   #rowsBelow(bucket: MemoryObjectStore, directory: string): bigint {

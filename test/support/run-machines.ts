@@ -50,6 +50,10 @@ export async function runBackup(
       for (let attempt = 0; ; attempt += 1) {
         const request = { execution, input, attempt };
         const prepared = await step("prepare", attempt, options, () => prepareBackup(request, context));
+        if (prepared.outcome === "planning") {
+          attempt -= 1;
+          continue;
+        }
         await copyAll(context, prepared, execution, attempt, options);
         const result = await step("finalize", attempt, options, () => finalizeBackup(request, context));
         if (result.outcome === "backed-up") return result;

@@ -100,6 +100,7 @@ export async function seedManifest(store: MemoryObjectStore, layout: BackupLayou
     backupId: "id",
     created: "2026-11-21T11:03:07Z",
     pipelineVersion: "0.0.0",
+    instants: [],
     metas: names.map((name) => manifestFileOf(relative(layout.meta[name]), store.read(layout.meta[name]) ?? "")),
     parts: parts.map(({ part }) => part),
   });

@@ -56,6 +56,8 @@ export async function flush(client: GrpcClient, name: CollectionName, timeoutMs:
   }
   return {
     segmentIds: [...new Set([...(answer.flush_coll_segIDs[collection]?.data ?? []), ...sealedNow])],
+    sealedIds: [...sealedNow],
+    timestamp: request.flush_ts,
     channelTimestamp: latestTimestamp(answer.channel_cps),
     sealTime: Number(answer.coll_seal_times[collection] ?? 0),
     channelCheckpoints: Object.fromEntries(

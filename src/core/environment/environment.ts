@@ -21,7 +21,7 @@ export interface Environment {
   readonly gcPause: { readonly enable: boolean; readonly address: string };
   /** true: staging files are kept after a restore, to debug. */
   readonly keepTempFiles: boolean;
-  readonly parallelism: { readonly copydata: number; readonly importJob: number };
+  readonly parallelism: { readonly importJob: number };
 }
 
 export type CopyMode = "auto" | "server-side" | "streamed";

@@ -48,7 +48,6 @@ export function resolveEnvironment(name: string, given: Given): Environment {
     },
     keepTempFiles: values.get("backup.keepTempFiles") ?? false,
     parallelism: {
-      copydata: values.get("backup.parallelism.copydata") ?? 128,
       importJob: values.get("backup.parallelism.importJob") ?? 768,
     },
   };

@@ -1,4 +1,4 @@
-import { LosslessNumber, parse, stringify } from "lossless-json";
+import { LosslessNumber, parse } from "lossless-json";
 import { PipelineError } from "../execution/errors.ts";
 
 /**
@@ -14,13 +14,6 @@ export function parseJson(text: string, file: string): unknown {
   } catch (cause) {
     throw syntaxProblem(text, file, cause);
   }
-}
-
-/** Prints a value as compact JSON, bigints and LosslessNumbers as bare numbers; `undefined` properties are left out. */
-export function printJson(value: unknown): string {
-  const text = stringify(value);
-  if (text === undefined) throw new TypeError(`${typeof value} has no JSON form`);
-  return text;
 }
 
 /** What JSON.parse tells a reviver about a primitive since Node 21. */

@@ -64,8 +64,15 @@ export interface IndexDescription {
 }
 
 export interface FlushedCollection {
-  /** All sealed segments of the collection at the flush. */
+  /**
+   * All sealed segments of the collection at the flush: with what L0 segments hold, everything up to `timestamp`. Without the L0
+   * segments, which no server names here.
+   */
   readonly segmentIds: readonly Id[];
+  /** Those of them that this very flush sealed: they may hold rows from after `timestamp`. */
+  readonly sealedIds: readonly Id[];
+  /** Hybrid, decimal: everything up to it is in sealed segments and their delta logs (`coll_flush_ts`); "0" where the server does not tell. */
+  readonly timestamp: Id;
   /** The latest hybrid timestamp of the channel checkpoints, decimal; "0" where there are none (2.3). */
   readonly channelTimestamp: Id;
   /** Unix seconds; 0 where the server does not tell. */
@@ -132,6 +139,16 @@ export interface ImportRequest {
   readonly kind: "segments" | "l0";
   /** Above "0" for storage v2 (2.6+). */
   readonly storageVersion: Id;
+  /** Rows and deletes after it are left out; everything is imported where absent. */
+  readonly end?: ImportEnd;
+}
+
+/** How `end_ts` of an import is told: servers up to 2.3 and early ones of 2.4 take milliseconds, later ones a hybrid timestamp. */
+export interface ImportEnd {
+  /** Hybrid, decimal. */
+  readonly timestamp: Id;
+  /** Milliseconds where absent: a server that wants the other says so, one that does not would filter nothing, or everything. */
+  readonly unit?: "hybrid";
 }
 
 /** Keys in the target's bucket, each ending in `/`; `delta` is "" where there is none, `insert` is "" for L0 imports. */

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import type { RestoreInput } from "../execution/messages.ts";
 import { type BackupLayout, type StagingLayout, stagingLayout } from "../format/layout.ts";
 import type { BackupInfo, CollectionBackup } from "../format/meta.ts";
@@ -7,6 +8,7 @@ import type {
   CreateIndexRequest,
   IndexDescription,
 } from "../milvus/descriptions.ts";
+import type { Instant } from "../milvus/instant.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
@@ -15,26 +17,35 @@ import { type RestoreName, workingName } from "./restore-names.ts";
 import type { SizedSegment } from "./segment-copies.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
-export interface RestorePlan {
-  readonly restoreId: string;
-  readonly backupName: string;
-  readonly backupId: string;
+export const restorePlan = z.object({
+  restoreId: z.string(),
+  backupName: z.string(),
+  backupId: z.string(),
   /** What identifies the restored names among executions. */
-  readonly leaseSubject: string;
-  readonly dropExisting: boolean;
-  readonly databases: readonly PlannedDatabase[];
-  readonly collections: readonly PlannedRestore[];
+  leaseSubject: z.string(),
+  dropExisting: z.boolean(),
+  databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
+  collections: z
+    .array(
+      z.custom<PlannedRestore>((value) => isRecord(value) && isRecord(value.target) && Array.isArray(value.imports)),
+    )
+    .readonly(),
   /** Below this prefix of the target's Milvus bucket lies what is staged; deleted at the end. */
-  readonly stagingPrefix: string;
-  readonly warnings: readonly string[];
+  stagingPrefix: z.string(),
+  warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
-  readonly totals: {
-    readonly collections: number;
-    readonly segments: number;
-    readonly bytes: number;
-    readonly rows: string;
-    readonly imports: number;
-  };
+  totals: z.object({
+    collections: z.number(),
+    segments: z.number(),
+    bytes: z.number(),
+    rows: z.string(),
+    imports: z.number(),
+  }),
+});
+export type RestorePlan = Readonly<z.infer<typeof restorePlan>>;
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 export interface PlannedDatabase {
@@ -56,6 +67,8 @@ export interface PlannedRestore {
   /** What to load at the end: everything, some partitions, or nothing. */
   readonly load: "all" | "none" | { readonly partitions: readonly string[] };
   readonly imports: readonly PlannedImport[];
+  /** The instant the backup was cut at: what came after it is not imported. Absent where nobody knows it. */
+  readonly instant?: Instant;
 }
 
 export interface RestoreOptions {
@@ -78,6 +91,8 @@ export function planRestore(
     /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
     readonly readsInPlace: boolean;
     readonly input: RestoreInput;
+    /** By collection ID. */
+    readonly instants: ReadonlyMap<string, Instant>;
     readonly warnings: readonly string[];
   },
 ): { plan: RestorePlan; segments: readonly SizedSegment[] } {
@@ -102,7 +117,9 @@ export function planRestore(
         load: input.load ?? true,
       },
     });
-    collections.push(planned.restore);
+    const collectionId = collectionOf(backup, name.source).collection_id.toString();
+    const cut = context.instants.get(collectionId);
+    collections.push({ ...planned.restore, ...(cut && { instant: cut }) });
     for (const segment of planned.segments) segments.push(segment);
     warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;

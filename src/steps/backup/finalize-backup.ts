@@ -1,33 +1,34 @@
-import { type CopyReceipt, type SegmentReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
+import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { levelFiles } from "../../core/format/meta-files.ts";
-import type { BackupPlan } from "../../core/plan/backup.ts";
+import { type BackupPlan, backupPlan, type PlannedCollection, plannedCollection } from "../../core/plan/backup.ts";
 import { buildBackupInfo } from "../../core/plan/backup-records.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
 import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
-import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
+import { readCopyReceipts, readWorkJson, writeWorkJson } from "../shared/work-files.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 import { writeManifest } from "./write-manifest.ts";
 
-/** How often a backup takes a fresh list before it gives up, by what is wrong. */
+/** How often a backup takes a fresh cut before it gives up, by what is wrong. */
 const attemptsAllowed = { "source-changed": 10, "inconsistent-logs": 4 } as const;
 
-/** Gives a flush or compaction under way the time to commit its logs, before the segment is looked at again. */
-const settleMilliseconds = 5_000;
+/** Gives a flush or compaction under way the time to end before the collection is cut anew: doubled each time. */
+const firstWaitMilliseconds = 2_000;
+const longestWaitMilliseconds = 60_000;
 
 /**
- * Last step of a backup. Reads the receipts; where segments vanished (compaction, GC) it answers `source-changed` and the
- * machine prepares again. Otherwise writes the level metas, the manifest, and `full_meta.json` as the very last object: the
- * backup exists from then on.
- * Throws InconsistentSegments (segments by name) where fresh lists did not help, CopyMismatch where a receipt is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile.
+ * Last step of a backup. Reads the receipts; where segments vanished (compaction, GC) it answers `source-changed`, and the machine
+ * prepares the collections again that lost some. Otherwise writes the level metas, the manifest, and `full_meta.json` as the very last
+ * object: the backup exists from then on.
+ * @throws InconsistentSegments (segments by name) where fresh cuts did not help, CopyMismatch where a receipt is missing, BackupExists
+ *   where somebody else wrote a backup of that name meanwhile
  */
 export async function finalizeBackup(
   request: BackupStepRequest,
@@ -35,30 +36,32 @@ export async function finalizeBackup(
 ): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
-  const [plan, environment, receipts, store] = await settleAll([
-    readWorkJson<BackupPlan>(context, layout.plan),
+  const [plan, environment, store] = await settleAll([
+    readWorkJson(context, layout.plan, backupPlan),
     context.environments.get(input.environment),
-    readCopyReceipts(context, layout, attempt),
     context.openStore({ environment: input.environment, side: "backup" }),
   ]);
-  const { objects, bytes } = totalsOf(receipts);
+  const { receipts, collections } = await readCopied(plan, { context, layout, attempt });
+  const logs = receipts.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]);
   const totals = {
     backupName: plan.backupName,
     collections: plan.collections.length,
     segments: plan.totals.segments,
-    objects,
-    bytes,
+    objects: logs.length,
+    bytes: logs.reduce((sum, { size }) => sum + size, 0),
     warnings: plan.warnings,
   };
-  const unsettled = receipts.flatMap(({ segments }) => segments).filter(({ outcome }) => outcome !== "copied");
+  const unsettled = receipts.filter(({ outcome }) => outcome !== "copied");
   if (unsettled.length > 0) {
     checkAttempts(unsettled, attempt);
-    await context.clock.sleep(settleMilliseconds);
+    const collectionIds = [...new Set(unsettled.map(({ collectionId }) => collectionId))];
+    await writeWorkJson(context, layout.torn(attempt), { collectionIds });
+    await context.clock.sleep(Math.min(longestWaitMilliseconds, firstWaitMilliseconds * 2 ** attempt));
     return { outcome: "source-changed", ...totals };
   }
 
   const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
-  await commit(stored, { plan, receipts, created: execution.startTime }, context);
+  await commit(stored, { plan, collections, receipts, created: execution.startTime }, context);
   const held = await readHeld(context, layout);
   const warnings = [...plan.warnings];
   if (held) {
@@ -68,26 +71,51 @@ export async function finalizeBackup(
   return { outcome: "backed-up", ...totals, warnings };
 }
 
+/** What the plan names and the copies left: of each collection, the receipts of the attempt that planned it. */
+async function readCopied(
+  plan: BackupPlan,
+  { context, layout, attempt }: { context: MilvusContext; layout: ReturnType<typeof workLayout>; attempt: number },
+): Promise<{ receipts: SegmentReceipt[]; collections: PlannedCollection[] }> {
+  const plannedIn = new Map(plan.collections.map((entry) => [entry.id, entry.attempt]));
+  const attempts = new Set([attempt, ...plannedIn.values()]);
+  const receipts: SegmentReceipt[] = [];
+  for (const one of attempts) {
+    for (const { segments } of await readCopyReceipts(context, layout, one)) {
+      for (const segment of segments) if (plannedIn.get(segment.collectionId) === one) receipts.push(segment);
+    }
+  }
+  const collections: PlannedCollection[] = [];
+  for (const entry of plan.collections) {
+    collections.push(await readWorkJson(context, layout.collection(entry.attempt, entry.index), plannedCollection));
+  }
+  return { receipts, collections };
+}
+
 /** Data is there; then the level metas and the manifest; `full_meta.json` last. */
 async function commit(
   stored: StoredBackup,
-  { plan, receipts, created }: { plan: BackupPlan; receipts: readonly CopyReceipt[]; created: string },
+  {
+    plan,
+    collections,
+    receipts,
+    created,
+  }: {
+    plan: BackupPlan;
+    collections: readonly PlannedCollection[];
+    receipts: readonly SegmentReceipt[];
+    created: string;
+  },
   context: MilvusContext,
 ): Promise<void> {
-  const backup = buildBackupInfo(
-    plan,
-    receipts.flatMap(({ segments }) => segments),
-  );
+  const backup = buildBackupInfo(plan, collections, receipts);
   const files = levelFiles(backup);
   const present = await stored.commitRecord();
   // Written last, by an earlier run of this step: everything else is there.
   if (present === files.full_meta) return;
   if (present !== undefined) throw stored.writtenByOthers();
-  const copied = receipts.flatMap(({ segments }) =>
-    segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs].map(({ key }) => key)),
-  );
+  const copied = receipts.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs].map(({ key }) => key));
   await removeStrayCopies(stored, new Set(copied), context);
-  await settleAll([stored.writeLevelMetas(files), writeManifest(stored, plan, receipts, files, created)]);
+  await settleAll([stored.writeLevelMetas(files), writeManifest(stored, plan, collections, receipts, files, created)]);
   await stored.commit(files.full_meta);
 }
 

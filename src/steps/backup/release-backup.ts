@@ -1,7 +1,7 @@
 import { releasedFailure } from "../../core/execution/failure.ts";
 import type { BackupStepRequest, CaughtFailure, ReleaseResult } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { BackupPlan } from "../../core/plan/backup.ts";
+import { backupPlan } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
@@ -28,7 +28,7 @@ export async function releaseBackup(
     await resumeGarbageCollection(held, await context.environments.get(input.environment), layout, context);
   }
   await releaseLease(context, "backup", held.leaseSubject, execution.id);
-  const plan = await readWorkJsonIfThere<BackupPlan>(context, layout.plan);
+  const plan = await readWorkJsonIfThere(context, layout.plan, backupPlan);
   const backupName = backupNameOf(input, execution.startTime);
   return releasedFailure(
     failure,

@@ -13,13 +13,12 @@ import {
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopySegmentsRequest, CopySegmentsResult } from "../../core/execution/messages.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
-import { besideBatches } from "../../core/execution/work-layout.ts";
+import { heldOfBatch } from "../../core/execution/work-layout.ts";
 import type { GarbageCollection } from "../../ports/garbage-collection.ts";
 import type { CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { renewPause } from "../shared/gc-pause.ts";
-import type { Held } from "../shared/held.ts";
-import { readWorkJsonIfThere } from "../shared/work-files.ts";
+import { readHeld } from "../shared/held.ts";
 import { cancelWatch } from "./cancel-watch.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "./check-segment.ts";
 import { listPrefixes } from "./list-prefixes.ts";
@@ -82,9 +81,10 @@ export async function copySegments(request: CopySegmentsRequest, context: CopyCo
 async function keepPaused(batchKey: string, { source }: CopyBatch, context: CopyContext): Promise<void> {
   const { garbageCollection } = context;
   if (garbageCollection === undefined || source.side !== "milvus") return;
-  const held = await readWorkJsonIfThere<Held>(context, besideBatches(batchKey, "held"));
+  const files = heldOfBatch(batchKey);
+  const held = await readHeld(context, files);
   if (held?.garbageCollectionPause === undefined) return;
-  await renewPause(context, besideBatches(batchKey, "pause-renewals"), () => garbageCollection(source.environment));
+  await renewPause(context, files.pauseRenewals, () => garbageCollection(source.environment));
 }
 
 /** What the stores hold for the prefixes of a batch, before anything is copied. */

@@ -1,17 +1,26 @@
+import * as z from "zod";
 import type { Environment } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type {
-  ExecutionRef,
-  FinishRestoreResult,
-  RestoredCollection,
-  RestoreStepRequest,
+import {
+  type ExecutionRef,
+  type FinishRestoreResult,
+  finishRestoreResult,
+  type RestoredCollection,
+  type RestoreStepRequest,
 } from "../../core/execution/messages.ts";
 import { boundedResult } from "../../core/execution/restore-result.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, type PlannedRestore, type RestorePlan } from "../../core/plan/restore.ts";
-import { type CollectionRecord, type ImportRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import { hasWorkingName, type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
+import {
+  type CollectionRecord,
+  collectionRecord,
+  type ImportRecord,
+  importRecord,
+  recordOf,
+  restoreWorkLayout,
+} from "../../core/plan/restore-work.ts";
 import { rowsProblem, sum } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
@@ -36,17 +45,17 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment, done] = await settleAll([
-    readWorkJson<RestorePlan>(context, layout.plan),
+    readWorkJson(context, layout.plan, restorePlan),
     context.environments.get(input.environment),
-    readWorkJsonIfThere<FinishRestoreResult>(context, layout.result),
+    readWorkJsonIfThere(context, layout.result, finishRestoreResult),
   ]);
   // An earlier run of this step ended while it cleaned up: the records it would need may be gone.
   if (done) return finished(done, { plan, environment, execution }, context);
 
   const milvus = await context.connectMilvus(environment);
   const records = restoreWorkLayout(plan.restoreId);
-  const made = await readWorkJson<CollectionRecord[]>(context, records.collections);
-  const imports = (await readWorkJsonIfThere<ImportRecord[]>(context, records.imports)) ?? [];
+  const made = await readWorkJson(context, records.collections, z.array(collectionRecord));
+  const imports = (await readWorkJsonIfThere(context, records.imports, z.array(importRecord))) ?? [];
   const warnings = [...plan.warnings];
   const finisher = new RestoreFinisher(milvus, made, imports);
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));

@@ -1,15 +1,19 @@
+import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ImportSegmentsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { ImportTask } from "../../core/milvus/descriptions.ts";
+import type { ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
+import { type Instant, wantsHybridTimestamp } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { PlannedImport } from "../../core/plan/imports.ts";
-import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
+import { type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
 import {
   type CollectionRecord,
+  collectionRecord,
   fingerprintOf,
   type ImportRecord,
+  importRecord,
   recordOf,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
@@ -37,7 +41,7 @@ export async function importSegments(
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment] = await settleAll([
-    readWorkJson<RestorePlan>(context, layout.plan),
+    readWorkJson(context, layout.plan, restorePlan),
     context.environments.get(input.environment),
   ]);
   const loop = new ImportLoop(plan, await context.connectMilvus(environment), context, {
@@ -78,6 +82,8 @@ class ImportLoop {
   readonly #records = new Map<number, ImportRecord>();
   /** Of collections that this plan is not about: a run with other options may go on with them. */
   #others: readonly ImportRecord[] = [];
+  /** Whether the server takes the end of an import as a hybrid timestamp only. */
+  #wantsHybrid = false;
 
   constructor(plan: RestorePlan, milvus: Milvus, context: MilvusContext, options: { inFlight: number }) {
     this.#plan = plan;
@@ -93,8 +99,8 @@ class ImportLoop {
   async start(): Promise<void> {
     const { collections } = restoreWorkLayout(this.#plan.restoreId);
     const [made, records] = await settleAll([
-      readWorkJson<CollectionRecord[]>(this.#context, collections),
-      readWorkJsonIfThere<ImportRecord[]>(this.#context, this.#recordKey),
+      readWorkJson(this.#context, collections, z.array(collectionRecord)),
+      readWorkJsonIfThere(this.#context, this.#recordKey, z.array(importRecord)),
     ]);
     for (const collection of this.#plan.collections) {
       const record = recordOf(made, collection);
@@ -115,6 +121,12 @@ class ImportLoop {
     for (const item of open) {
       const task = this.#find(item, tasks);
       if (!task) continue;
+      if (task.state === "failed" && !this.#wantsHybrid && wantsHybridTimestamp(task.failedReason)) {
+        // Read only when the job ran: from now on this server gets what it wants.
+        this.#wantsHybrid = true;
+        changed = this.#records.delete(item.planned.task) || changed;
+        continue;
+      }
       if (task.state === "failed") {
         // Forgotten, so that the same restore started again submits it anew.
         changed = this.#records.delete(item.planned.task) || changed;
@@ -152,7 +164,7 @@ class ImportLoop {
       if (
         !item ||
         this.#made.get(item.collection)?.id !== record.collectionId ||
-        fingerprintOf(item.planned) !== record.planned
+        fingerprintOf(item.planned, item.collection.instant) !== record.planned
       ) {
         throw new PipelineError(
           "InvalidInput",
@@ -203,7 +215,12 @@ class ImportLoop {
 
   #set({ collection, planned }: Import, task: Pick<ImportRecord, "id" | "state" | "rows">): void {
     const collectionId = this.#made.get(collection)?.id ?? "";
-    this.#records.set(planned.task, { collectionId, task: planned.task, planned: fingerprintOf(planned), ...task });
+    this.#records.set(planned.task, {
+      collectionId,
+      task: planned.task,
+      planned: fingerprintOf(planned, collection.instant),
+      ...task,
+    });
   }
 
   #isComplete(planned: PlannedImport): boolean {
@@ -224,11 +241,25 @@ class ImportLoop {
 
   async #submit(item: Import): Promise<void> {
     const { partition, files, kind, storageVersion } = item.planned;
-    const name = item.collection.working;
-    const id = await this.#milvus.submitImport({ name, partition, files, kind, storageVersion });
+    const { working: name, instant } = item.collection;
+    const request = { name, partition, files, kind, storageVersion };
+    const id = instant ? await this.#submitUpTo(request, instant) : await this.#milvus.submitImport(request);
     this.#set(item, { id, state: "submitted", rows: "0" });
     // At once: what is submitted and not recorded is only found again by its files.
     await this.#writeRecords();
+  }
+
+  /** Milliseconds first: a server that wants the other says so, and filters nothing before it has. */
+  async #submitUpTo(request: ImportRequest, { timestamp }: Instant): Promise<string> {
+    const hybrid = { ...request, end: { timestamp, unit: "hybrid" } } as const;
+    if (this.#wantsHybrid) return this.#milvus.submitImport(hybrid);
+    try {
+      return await this.#milvus.submitImport({ ...request, end: { timestamp } });
+    } catch (error) {
+      if (!(error instanceof PipelineError) || !wantsHybridTimestamp(error.message)) throw error;
+      this.#wantsHybrid = true;
+      return this.#milvus.submitImport(hybrid);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
@@ -11,13 +12,13 @@ import { toCollectionSchema } from "../../core/milvus/schema-mapping.ts";
 import { features, restorableInto } from "../../core/milvus/version.ts";
 import { collectionOf, plannedWorkingName, planRestore } from "../../core/plan/restore.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
-import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
 import { checkEverySelectorFinds, listDatabases } from "../shared/select-collections.ts";
-import { StoredBackup } from "../shared/stored-backup.ts";
+import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
 
@@ -48,11 +49,16 @@ export async function prepareRestore(
 
   const { backup, warnings } = await stored.readMetas();
   const names = nameCollections(backup, input, backupStore.label);
+  const instants = await stored.readInstants(backup.id);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
   const version = await milvus.version();
   if (!input.discard) {
-    const made = await readWorkJsonIfThere<CollectionRecord[]>(context, restoreWorkLayout(restoreId).collections);
+    const made = await readWorkJsonIfThere(
+      context,
+      restoreWorkLayout(restoreId).collections,
+      z.array(collectionRecord),
+    );
     await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
   }
   const layout = workLayout("restore", execution.name);
@@ -66,7 +72,8 @@ export async function prepareRestore(
     backup: stored.layout,
     readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
     input,
-    warnings,
+    instants,
+    warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
   await writeWorkJson(context, layout.plan, plan.plan);
   const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
@@ -81,6 +88,17 @@ export async function prepareRestore(
   }
   context.log.info("restore planned", { restoreId, imports: plan.plan.totals.imports, ...result });
   return { outcome: "planned", ...result };
+}
+
+/** What is told of collections whose instant nobody knows: they are restored as they are. */
+function notCut(backup: BackupInfo, names: readonly RestoreName[], instants: Instants): string[] {
+  const without = names.filter(({ source }) => !instants.has(collectionOf(backup, source).collection_id.toString()));
+  if (without.length === 0) return [];
+  return [
+    `${shortList(without.map(({ source }) => qualifiedName(source)))}: the backup does not say at which instant it was taken (milvus-backup ` +
+      "and skip_flush leave none), so it is restored as it is: where rows were written or deleted while it was taken, it is not the " +
+      "collection at one instant",
+  ];
 }
 
 function checkOptions(input: RestoreInput): void {

@@ -1,10 +1,17 @@
+import * as z from "zod";
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, isIndexOf, type PlannedRestore, type RestorePlan } from "../../core/plan/restore.ts";
-import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import {
+  hasWorkingName,
+  isIndexOf,
+  type PlannedRestore,
+  type RestorePlan,
+  restorePlan,
+} from "../../core/plan/restore.ts";
+import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
@@ -22,7 +29,7 @@ export async function recreateCollections(
   const { execution, input } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment] = await settleAll([
-    readWorkJson<RestorePlan>(context, layout.plan),
+    readWorkJson(context, layout.plan, restorePlan),
     context.environments.get(input.environment),
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
@@ -30,7 +37,7 @@ export async function recreateCollections(
 
   const milvus = await context.connectMilvus(environment);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;
-  const earlier = await readWorkJsonIfThere<CollectionRecord[]>(context, recordKey);
+  const earlier = await readWorkJsonIfThere(context, recordKey, z.array(collectionRecord));
   // Its presence tells Release that the target may have been changed.
   if (!earlier) await writeWorkJson(context, recordKey, []);
   await createDatabases(plan, milvus);

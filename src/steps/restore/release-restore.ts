@@ -1,9 +1,14 @@
 import { releasedFailure } from "../../core/execution/failure.ts";
-import type { CaughtFailure, ReleaseResult, RestoreStepRequest } from "../../core/execution/messages.ts";
+import {
+  type CaughtFailure,
+  progressRecord,
+  type ReleaseResult,
+  type RestoreStepRequest,
+} from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, type RestorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
 import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
@@ -24,7 +29,7 @@ export async function releaseRestore(
   await recordFailure(context, layout, failure);
   const held = await readHeld(context, layout);
   if (!held) return releasedFailure(failure, "");
-  const plan = await readWorkJsonIfThere<RestorePlan>(context, layout.plan);
+  const plan = await readWorkJsonIfThere(context, layout.plan, restorePlan);
   const left = plan ? await giveUp(plan, request, context) : "";
   await releaseLease(context, "restore", held.leaseSubject, execution.id);
   return releasedFailure(failure, left);
@@ -40,7 +45,7 @@ async function giveUp(plan: RestorePlan, request: RestoreStepRequest, context: S
     await store.deletePrefix(plan.stagingPrefix);
     return "";
   }
-  const progress = await readWorkJsonIfThere<{ phase: string }>(context, layout.progress);
+  const progress = await readWorkJsonIfThere(context, layout.progress, progressRecord);
   return progress?.phase === "loading" ? whatIsInPlace(plan) : whatIsLeft(plan);
 }
 

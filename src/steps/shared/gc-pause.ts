@@ -29,6 +29,12 @@ export async function readRenewals(context: Pick<StepContext, "work">, key: stri
   return renewals.safeParse(jsonOrUndefined(text ?? "")).data ?? { renewedAt: "", pauses: [] };
 }
 
+/** Says that a pause was taken just now: renewals count from there. */
+export async function noteFirstPause(context: Pick<StepContext, "work" | "clock">, key: string): Promise<void> {
+  const first: PauseRenewals = { renewedAt: context.clock.now().toISOString(), pauses: [] };
+  await context.work.putText(key, JSON.stringify(first), { contentType: "application/json" });
+}
+
 /**
  * Renews the pause of garbage collection where that is due. Whoever works for the backup calls it when they begin, many at once: one of
  * them does it, by a conditional write. So the pause lasts as long as somebody copies, and no longer than an hour after.

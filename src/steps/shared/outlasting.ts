@@ -1,4 +1,5 @@
 import { type ErrorName, PipelineError } from "../../core/execution/errors.ts";
+import type { Machine } from "../../core/execution/machines.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "./held.ts";
@@ -20,7 +21,7 @@ const passingNames: Readonly<Partial<Record<ErrorName, ErrorName>>> = {
  * does not answer restarts: the same fault under a name that is retried.
  */
 export function outlasting<Request extends FirstStepRequest, Result, Context extends StepContext>(
-  machine: Parameters<typeof workLayout>[0],
+  machine: Machine,
   prepare: (request: Request, context: Context) => Promise<Result>,
 ): (request: Request, context: Context) => Promise<Result> {
   return async (request, context) => {
@@ -39,7 +40,7 @@ export function outlasting<Request extends FirstStepRequest, Result, Context ext
 }
 
 async function hasAnswered(
-  machine: Parameters<typeof workLayout>[0],
+  machine: Machine,
   { execution, attempt }: FirstStepRequest,
   context: StepContext,
 ): Promise<boolean> {

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
@@ -5,6 +6,7 @@ import { type ManifestIndex, parseManifestIndex } from "../../core/format/manife
 import { type BackupInfo, backupInfo, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
 import { type MetaFiles, parseFullMeta, readBackupMeta } from "../../core/format/meta-files.ts";
+import { type Instant, instant } from "../../core/milvus/instant.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 
 /** A backup as its metas tell it. */
@@ -15,8 +17,11 @@ export interface FoundBackup {
   readonly warnings: readonly string[];
 }
 
+/** The instant of every collection that was cut, by its ID. */
+export type Instants = ReadonlyMap<string, Instant>;
+
 /** What a list shows of a backup: its collections without their segments. */
-export type BriefBackup = Pick<BackupInfo, "size" | "milvus_version" | "collection_backups">;
+export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version" | "collection_backups">;
 
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
 
@@ -97,9 +102,9 @@ export class StoredBackup {
     if (backup === undefined || collections === undefined) {
       return parseFullMeta(await this.store.getText(meta.full_meta)).value;
     }
-    const { size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
+    const { id, size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
     const { infos } = parseFile(collectionLevelInfo, collections, "collection_meta.json").value;
-    return { size, milvus_version, collection_backups: infos };
+    return { id, size, milvus_version, collection_backups: infos };
   }
 
   /**
@@ -109,6 +114,28 @@ export class StoredBackup {
   async readManifest(): Promise<ManifestIndex | undefined> {
     const text = await this.store.getTextIfPresent(this.layout.manifest);
     return text === undefined ? undefined : parseManifestIndex(text, this.layout.manifest);
+  }
+
+  /**
+   * The instants that the collections of a backup were cut at, as our manifest has them; empty for a backup without (another tool's).
+   * @param backupId of the backup as its metas tell it: a manifest that somebody left beside another backup says nothing of it
+   * @throws CorruptBackup where one cannot be understood: importing everything in its place would bring back another state
+   */
+  async readInstants(backupId: string): Promise<Instants> {
+    const manifest = await this.readManifest();
+    if (manifest?.backupId !== backupId) return new Map();
+    return new Map(
+      manifest.instants.map(({ collectionId, collection, timestamp, time }) => {
+        const parsed = instant.safeParse({ timestamp, time });
+        if (parsed.success) return [collectionId, parsed.data];
+        throw new PipelineError(
+          "CorruptBackup",
+          `${this.layout.manifest}: the instant of ${collection} cannot be understood: ${z.prettifyError(parsed.error)}. ` +
+            "A newer version of the pipeline may have written it: update this one",
+          { details: { file: this.layout.manifest } },
+        );
+      }),
+    );
   }
 
   /** Every log that lies there, in key order. */

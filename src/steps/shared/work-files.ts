@@ -1,3 +1,4 @@
+import * as z from "zod";
 import {
   type CopyBatch,
   type CopyReceipt,
@@ -6,7 +7,7 @@ import {
   planBatches,
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { CopyItem, PreparedCopies } from "../../core/execution/messages.ts";
+import { type CopyItem, copyItem, type PreparedCopies } from "../../core/execution/messages.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
 import { batchName, type workLayout } from "../../core/execution/work-layout.ts";
@@ -25,14 +26,18 @@ export async function writeWorkJson(context: StepContext, key: string, value: un
 }
 
 /** Reads a file that this pipeline wrote; IDs in it are strings. */
-export async function readWorkJson<T>(context: StepContext, key: string): Promise<T> {
-  return parseWorkJson(await context.work.getText(key), key) as T;
+export async function readWorkJson<T>(context: StepContext, key: string, schema: z.ZodType<T>): Promise<T> {
+  return parseWorkJson(await context.work.getText(key), key, schema);
 }
 
 /** The same; undefined where the file was never written. */
-export async function readWorkJsonIfThere<T>(context: Pick<StepContext, "work">, key: string): Promise<T | undefined> {
+export async function readWorkJsonIfThere<T>(
+  context: Pick<StepContext, "work">,
+  key: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
   const text = await context.work.getTextIfPresent(key);
-  return text === undefined ? undefined : (parseWorkJson(text, key) as T);
+  return text === undefined ? undefined : parseWorkJson(text, key, schema);
 }
 
 /** Writes the batches of an execution and the item file the distributed map reads. */
@@ -66,11 +71,11 @@ export async function readCopyReceipts(
   layout: WorkLayout,
   attempt: number,
 ): Promise<CopyReceipt[]> {
-  const items = await readWorkJson<CopyItem[]>(context, layout.items(attempt));
+  const items = await readWorkJson(context, layout.items(attempt), z.array(copyItem));
   return settleEach(items.keys(), workConcurrency, async (index) => {
     const key = layout.receipt(batchName(attempt, index));
-    const receipt = await readWorkJsonIfThere(context, key);
-    if (receipt !== undefined) return copyReceipt.parse(receipt);
+    const receipt = await readWorkJsonIfThere(context, key, copyReceipt);
+    if (receipt !== undefined) return receipt;
     throw new PipelineError(
       "CopyMismatch",
       `batch ${batchName(attempt, index)} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,

@@ -4,7 +4,7 @@ import type { FinalizeTransferResult, TransferStepRequest } from "../../core/exe
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { manifestFileOf } from "../../core/format/manifest.ts";
-import type { TransferPlan } from "../../core/plan/transfer.ts";
+import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
 import { releaseLease } from "../shared/lease.ts";
@@ -27,7 +27,7 @@ export async function finalizeTransfer(
   const { execution, input } = request;
   const layout = workLayout("transfer", execution.name);
   const [plan, from, to, source, destination] = await settleAll([
-    readWorkJson<TransferPlan>(context, layout.plan),
+    readWorkJson(context, layout.plan, transferPlan),
     context.environments.get(input.from),
     context.environments.get(input.to),
     context.openStore({ environment: input.from, side: "backup" }),

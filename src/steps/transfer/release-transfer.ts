@@ -1,7 +1,7 @@
 import { releasedFailure } from "../../core/execution/failure.ts";
 import type { CaughtFailure, ReleaseResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { TransferPlan } from "../../core/plan/transfer.ts";
+import { transferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
@@ -23,7 +23,7 @@ export async function releaseTransfer(
   if (!held) return releasedFailure(failure, "");
 
   await releaseLease(context, "backup", held.leaseSubject, execution.id);
-  const plan = await readWorkJsonIfThere<TransferPlan>(context, layout.plan);
+  const plan = await readWorkJsonIfThere(context, layout.plan, transferPlan);
   return releasedFailure(
     failure,
     !plan || plan.alreadyThere || plan.totals.segments === 0

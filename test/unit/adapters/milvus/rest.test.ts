@@ -77,6 +77,18 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       expect(fake.rest.requests[0]?.body.options).toMatchObject({ storage_version: "2" });
     });
 
+    it("tells the end in milliseconds, or as a hybrid timestamp where the server wants that", async () => {
+      const timestamp = "470616978630901767";
+
+      await milvus.submitImport({ ...request, end: { timestamp } });
+      await milvus.submitImport({ ...request, end: { timestamp, unit: "hybrid" } });
+
+      expect(fake.rest.requests.map(({ body }) => body.options)).toMatchObject([
+        { end_ts: "1795261301540" },
+        { end_ts: timestamp },
+      ]);
+    });
+
     it("lists the jobs of a collection with the directories they were submitted with", async () => {
       fake.rest.segmentsOf = (directory) => (directory.endsWith("/2/") ? ["470615367219150900"] : ["11", "12"]);
       await milvus.submitImport(request);

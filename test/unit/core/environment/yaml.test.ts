@@ -51,7 +51,7 @@ describe("defaults", () => {
       multipartCopyThresholdBytes: 500 * 2 ** 20,
       gcPause: { enable: true, address: "http://localhost:9091" },
       keepTempFiles: false,
-      parallelism: { copydata: 128, importJob: 768 },
+      parallelism: { importJob: 768 },
     });
   });
 
@@ -102,7 +102,7 @@ describe("keys", () => {
     ["etcd and channels", "milvus:\n  rpcChannelName: x\n  etcd:\n    endpoints: a:1\n"],
     ["native Google credentials", "minio:\n  gcpCredentialJSON: /a\n  backupGcpCredentialJSON: /b\n"],
     ["former keys", "backup:\n  maxSegmentGroupSize: 2G\n  gcPause:\n    seconds: 7200\n"],
-    ["parallelism", "backup:\n  parallelism:\n    backupCollection: 4\n    backupSegment: 1024\n"],
+    ["parallelism", "backup:\n  parallelism:\n    backupCollection: 4\n    backupSegment: 1024\n    copydata: 8\n"],
   ])("without meaning here are accepted: %s", (_, yaml) => {
     expect(parse(yaml)).toEqual(parse(""));
   });
@@ -374,6 +374,10 @@ describe("bad files", () => {
 });
 
 describe("--set", () => {
+  test("takes milvus-backup's variable for a key without meaning here", () => {
+    expect(parse("", { overrides: { BACKUP_PARALLELISM_COPYDATA: "8" } })).toEqual(parse(""));
+  });
+
   test("wins over the file, by key in any case or by milvus-backup's name of the environment variable", () => {
     const overrides = { "MINIO.bucketname": "other", MILVUS_PORT: "19540", "minio.backupRootPath": "elsewhere" };
     const environment = parse("minio:\n  bucketName: first\nmilvus:\n  port: 1\n", { overrides });

@@ -23,6 +23,7 @@ describe("listBackups", () => {
         state: "complete",
         createdAt: new Date("2026-11-21T09:59:38Z"),
         collections: ["default.by_tenant", "default.empty", "default.all_types", "shop.auto_ids"],
+        instants: [],
         size: 89153n,
         milvusVersion: "v2.3.5-lite",
       },

@@ -39,6 +39,7 @@ function seed(name: string, day: number, schedule: MadeBySchedule | undefined = 
     created: new Date(Date.UTC(2026, 10, day)).toISOString(),
     pipelineVersion: "0.1.0",
     ...(schedule && { schedule }),
+    instants: [],
     metas: [manifestFileOf("meta/full_meta.json", goldenFiles.full_meta)],
     parts: [],
   });

@@ -1,32 +1,42 @@
 import { randomBytes } from "node:crypto";
-import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
+import type { Machine } from "../../src/core/execution/machines.ts";
 import type { CliContext } from "../context.ts";
 import { DetachedError } from "../errors.ts";
 import type { Output } from "../output/output.ts";
 import { createProgressLine, silentProgress } from "../output/progress-line.ts";
 import { createProgressText } from "../output/progress-text.ts";
-import { executionName } from "./execution-name.ts";
-import { followExecution } from "./follow.ts";
-import { createProgressReader, type Progress } from "./progress.ts";
-import { type Machine, machineArn, type Pipeline } from "./stack.ts";
+import { type Summary, showSummary } from "../output/summary.ts";
+import { executionName, executionNameOf } from "../pipeline/execution-name.ts";
+import { followExecution } from "../pipeline/follow.ts";
+import { createProgressReader } from "../pipeline/progress.ts";
+import { durationOf, type FinishedExecution } from "../pipeline/results.ts";
+import { machineArn, type Pipeline } from "../pipeline/stack.ts";
+import type { VerbRun } from "../verbs/verb.ts";
 
-/** How a followed execution ended, and what its files said last. */
-export interface FinishedExecution {
-  readonly execution: ExecutionDescription;
-  readonly progress: Progress;
-  /** From its start to its end, by Step Functions' own clock. */
-  readonly milliseconds: number;
+/** What a verb starts, and how it sums up what came of it. */
+interface ExecutionRequest {
+  readonly machine: Machine;
+  /** The first word of the execution's name. */
+  readonly verb: string;
+  readonly backupName: string;
+  /** Names of the environments it is about, as `--detach` prints them. */
+  readonly environments: Readonly<Record<string, string>>;
+  readonly input: object;
+  /** Throws ExecutionError where it failed. */
+  readonly summarize: (finished: FinishedExecution) => Summary;
 }
 
-/** Starts an execution under a readable name; answers its ARN. */
-export async function startExecution(
-  context: CliContext,
+/** Starts an execution under a readable name, then leaves (`--detach`) or shows its progress and how it ended. */
+export async function runExecution(
+  { options, output, context }: VerbRun<{ readonly detach?: true }>,
   pipeline: Pipeline,
-  request: { machine: Machine; verb: string; backupName: string; input: object },
-): Promise<string> {
+  { machine, verb, backupName, environments, input, summarize }: ExecutionRequest,
+): Promise<void> {
   const executions = await context.connections.executions();
-  const name = executionName(request.verb, request.backupName, context.clock.now(), randomBytes(3).toString("hex"));
-  return executions.start({ stateMachineArn: machineArn(pipeline, request.machine), name, input: request.input });
+  const name = executionName(verb, backupName, context.clock.now(), randomBytes(3).toString("hex"));
+  const executionArn = await executions.start({ stateMachineArn: machineArn(pipeline, machine), name, input });
+  if (options.detach) output.result({ backupName, ...environments, executionArn }, executionArn);
+  else showSummary(output, summarize(await watchExecution(context, output, pipeline, machine, executionArn)));
 }
 
 /**
@@ -74,14 +84,4 @@ export async function watchExecution(
     line.stop();
     stopListening();
   }
-}
-
-/** The name at the end of an execution's ARN. */
-export function executionNameOf(executionArn: string): string {
-  return executionArn.slice(executionArn.lastIndexOf(":") + 1);
-}
-
-/** Milliseconds from start to end; 0 while it is running. */
-export function durationOf(execution: Pick<ExecutionDescription, "startedAt" | "stoppedAt">): number {
-  return execution.stoppedAt === undefined ? 0 : execution.stoppedAt.getTime() - execution.startedAt.getTime();
 }

@@ -1,0 +1,42 @@
+import { type TransferInput, transferInput } from "../../src/core/execution/messages.ts";
+import { checkBackupName } from "../../src/core/milvus/names.ts";
+import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
+import { CliError } from "../errors.ts";
+import { transferSummary } from "../output/transfer-summary.ts";
+import type { VerbRun } from "../verbs/verb.ts";
+import { runExecution } from "./run-execution.ts";
+
+interface CopyOptions {
+  readonly name: string;
+  readonly to?: string;
+  readonly toEnvironment?: string;
+  readonly detach?: true;
+}
+
+/** Copies a whole backup to another environment's backup bucket. */
+export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
+  const { options, shared, output, context } = run;
+  // Everything that can be wrong here is found before anything is started.
+  const backupName = checkBackupName(options.name);
+  if (options.to === undefined && options.toEnvironment === undefined) {
+    throw new CliError("Usage", "copy needs to know where to: --to FILE or --to-environment NAME");
+  }
+  const from = await chosenEnvironment(context, shared);
+  const file = options.to === undefined ? undefined : readEnvironmentFile(options.to);
+  if (file) checkDistinctNames(from, file, "--to");
+
+  const pipeline = await context.connections.pipeline(shared.stack);
+  const registry = await context.connections.environments(pipeline);
+  const to = file ?? (await registry.get(options.toEnvironment ?? ""));
+  if (shared.environment === undefined) await registerEnvironment(registry, from, output);
+  if (file) await registerEnvironment(registry, file, output);
+  const input: TransferInput = transferInput.parse({ backupName, from: from.name, to: to.name });
+  await runExecution(run, pipeline, {
+    machine: "transfer",
+    verb: "copy",
+    backupName,
+    environments: { from: from.name, to: to.name },
+    input,
+    summarize: (finished) => transferSummary(finished, { from, to }),
+  });
+}
