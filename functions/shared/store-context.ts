@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { environmentRegistry } from "../../src/adapters/environment-registry.ts";
+import { functionPatience } from "../../src/adapters/patience.ts";
 import { stepFunctionsExecutions } from "../../src/adapters/step-functions-executions.ts";
 import { openWorkStore, storeOpener } from "../../src/adapters/store-opener.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import type { StepContext } from "../../src/ports/step-context.ts";
+import type { StepContext, StepLog } from "../../src/ports/step-context.ts";
 import { logger } from "./observability.ts";
 import { variable } from "./variable.ts";
 
@@ -21,15 +22,17 @@ const systemClock: Clock = {
  */
 export function storeContext(): StepContext {
   const environments = environmentRegistry({ prefix: variable("ENVIRONMENTS_PREFIX") });
+  const log: StepLog = {
+    info: (message, details = {}) => logger.info(message, details),
+    warn: (message, details = {}) => logger.warn(message, details),
+  };
+  const patience = functionPatience(log);
   return {
-    work: openWorkStore(variable("WORK_BUCKET")),
+    work: openWorkStore(variable("WORK_BUCKET"), patience),
     environments,
-    openStore: storeOpener(environments),
+    openStore: storeOpener(environments, patience),
     executions: stepFunctionsExecutions(),
     clock: systemClock,
-    log: {
-      info: (message, details = {}) => logger.info(message, details),
-      warn: (message, details = {}) => logger.warn(message, details),
-    },
+    log,
   };
 }

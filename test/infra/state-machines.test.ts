@@ -3,7 +3,7 @@ import validate from "asl-validator";
 import { describe, expect, it } from "vitest";
 import { functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { definitionOf } from "../../infra/pipeline-state-machine.ts";
-import { transientErrorNames } from "../../src/core/execution/errors.ts";
+import { outageErrorNames, transientErrorNames } from "../../src/core/execution/errors.ts";
 import { type Machine, machines } from "../../src/core/execution/machines.ts";
 
 interface Retrier {
@@ -116,7 +116,7 @@ describe("the retry policies of state-machines/README.md", () => {
     const policies = [...toldPolicies()];
     const names = machines.flatMap(statesOf).map(([name]) => name);
 
-    expect(policies.map(([policy]) => policy)).toEqual(["step", "owed"]);
+    expect(policies.map(([policy]) => policy)).toEqual(["first", "later", "owed"]);
     for (const pattern of policies.flatMap(([, { states }]) => states)) {
       expect(
         names.some((name) => isNamed(name, pattern)),
@@ -177,12 +177,14 @@ describe.each(machines)("state machine %s", (machine) => {
     expect(definition(machine).TimeoutSeconds).toBeGreaterThan(0);
   });
 
-  it("retries exactly what is transient, what Lambda itself reports, and functions that died", () => {
+  it("retries exactly what is transient, outages after the first step, what Lambda itself reports, and functions that died", () => {
     for (const [name, state] of stepsOf(machine)) {
       if (name.startsWith("Release ")) continue;
 
+      const outages = name.startsWith("Prepare ") ? [] : outageErrorNames;
       expect(state.Retry?.[0]?.ErrorEquals, name).toEqual(transientErrorNames);
       expect(retried(state).slice(transientErrorNames.length), name).toEqual([
+        ...outages,
         "Lambda.ClientExecutionTimeoutException",
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
@@ -208,7 +210,10 @@ describe.each(machines)("state machine %s", (machine) => {
         expect(retrier.BackoffRate, name).toBeGreaterThan(1);
         expect(retrier.MaxDelaySeconds, name).toBeLessThanOrEqual(60);
         expect(retrier.JitterStrategy, name).toBe("FULL");
-        expect(retrier.MaxAttempts, name).toBeLessThanOrEqual(8);
+        const isOutage = retrier.ErrorEquals.some((error) => outageErrorNames.some((outage) => outage === error));
+        expect(retrier.MaxAttempts, name).toBeLessThanOrEqual(isOutage ? 13 : 8);
+        // jitter takes half of it away on average: a restart of minutes fits
+        if (isOutage) expect(longestWaits(retrier), name).toBeGreaterThanOrEqual(600);
       }
     }
   });

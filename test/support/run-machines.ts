@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly retries?: number;
   /** Called after each step with its name, before the next one. */
   readonly after?: (step: string, attempt: number) => void | Promise<void>;
+  /** Called the moment a step has thrown. */
+  readonly failed?: (step: string) => void;
 }
 
 /** The state machine `backup`, in process; a failure is released and thrown, as the machine does it. */
@@ -124,6 +126,7 @@ async function step<T>(name: string, attempt: number, options: RunOptions, run: 
       await options.after?.(name, attempt);
       return result;
     } catch (error) {
+      options.failed?.(name);
       if (left <= 0) throw error;
     }
   }

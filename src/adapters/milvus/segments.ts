@@ -45,7 +45,12 @@ export async function flush(client: GrpcClient, name: CollectionName, timeoutMs:
     const { flushed } = await client.call<{ readonly flushed: boolean }>("GetFlushState", request, about);
     if (flushed) break;
     if (Date.now() >= deadline) {
-      throw busyError(client.endpoint, "Flush", `${about.subject} was not flushed within ${timeoutMs / 1000} s`);
+      throw busyError(
+        client.endpoint,
+        "Flush",
+        `${about.subject} was not flushed within ${timeoutMs / 1000} s`,
+        "busy",
+      );
     }
     await sleep(flushPollMs);
   }

@@ -28,6 +28,8 @@ export function workLayout(machine: Machine, execution: string) {
     plan: `${root}/plan.json`,
     /** What the execution holds outside of its own files (steps/shared/held.ts). */
     held: `${root}/held.json`,
+    /** Renewals of the pause of garbage collection (steps/shared/gc-pause.ts). */
+    pauseRenewals: `${root}/pause-renewals.json`,
     /** Which collections the execution is about, as they were selected when it began. */
     selected: `${root}/selected.json`,
     /** What an attempt found out about one of them: with it, a step that starts again goes on behind it. */
@@ -54,6 +56,12 @@ export function workLayout(machine: Machine, execution: string) {
 /** Where the copy of a batch says why it failed: in `copyFailures` of the execution that its batch file belongs to. */
 export function copyFailureKey(batchKey: string): string {
   return batchKey.replace("/batches/", "/failures/");
+}
+
+/** Where the execution that a batch belongs to says what it holds, and how its pause of garbage collection was renewed. */
+export function heldOfBatch(batchKey: string): Pick<ReturnType<typeof workLayout>, "held" | "pauseRenewals"> {
+  const root = batchKey.replace(/\/batches\/.*$/, "");
+  return { held: `${root}/held.json`, pauseRenewals: `${root}/pause-renewals.json` };
 }
 
 /** Where the copy of a batch leaves its receipt, from where it says why it failed. */

@@ -1,5 +1,5 @@
-import pLimit from "p-limit";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { allPartitions, type BackupLayout, type MilvusLayout, parseLogKey } from "../../core/format/layout.ts";
 import type {
@@ -78,7 +78,7 @@ export class CollectionPlanner {
     const { version, from, to } = this.#options;
     const description = await milvus.describeCollection(name);
     const { flushed, segments: cut, logs, deltaLogs } = await this.#cut(description);
-    const [partitions, indexes, progress] = await Promise.all([
+    const [partitions, indexes, progress] = await settleAll([
       milvus.listPartitions(name),
       milvus.listIndexes(name),
       milvus.loadingProgress(name),
@@ -98,20 +98,15 @@ export class CollectionPlanner {
           virtualChannel: logs.get(segment.id)?.virtualChannel ?? "",
         }),
       );
-    const limit = pLimit(partitionConcurrency);
     const instant = flushed && instantOf(flushed.timestamp);
     const collection: PlannedCollection = {
       description,
-      partitions: await Promise.all(
-        partitions.map((partition) =>
-          limit(async () => ({
-            ...partition,
-            // Single partitions can be loaded: a collection's progress is that of its loaded partitions only.
-            loadState:
-              loadState === "NotLoad" ? loadState : loadStateOf(await milvus.loadingProgress(name, partition.name)),
-          })),
-        ),
-      ),
+      partitions: await settleEach(partitions, partitionConcurrency, async (partition) => ({
+        ...partition,
+        // Single partitions can be loaded: a collection's progress is that of its loaded partitions only.
+        loadState:
+          loadState === "NotLoad" ? loadState : loadStateOf(await milvus.loadingProgress(name, partition.name)),
+      })),
       indexes,
       loadState,
       ...(flushed && { flushed }),

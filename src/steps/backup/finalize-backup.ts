@@ -1,6 +1,7 @@
 import { pinnedStore, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { levelFiles } from "../../core/format/meta-files.ts";
@@ -37,7 +38,7 @@ export async function finalizeBackup(
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
   const environment = await pinnedEnvironment(context, layout, input.environment);
-  const [plan, store] = await Promise.all([
+  const [plan, store] = await settleAll([
     readWorkJson(context, layout.plan, backupPlan),
     context.openStore(pinnedStore(environment, "backup")),
   ]);
@@ -63,11 +64,12 @@ export async function finalizeBackup(
   const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
   await commit(stored, { plan, collections, receipts, created: execution.startTime }, context);
   const held = await readHeld(context, layout);
+  const warnings = [...plan.warnings];
   if (held) {
-    await resumeGarbageCollection(held, async () => environment, context);
+    warnings.push(...(await resumeGarbageCollection(held, async () => environment, layout, context)));
     await releaseLease(context, "backup", held.leaseSubject, execution.id);
   }
-  return { outcome: "backed-up", ...totals };
+  return { outcome: "backed-up", ...totals, warnings };
 }
 
 /** What the plan names and the copies left: of each collection, the receipts of the attempt that planned it. */
@@ -114,10 +116,7 @@ async function commit(
   if (present !== undefined) throw stored.writtenByOthers();
   const copied = receipts.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs].map(({ key }) => key));
   await removeStrayCopies(stored, new Set(copied), context);
-  await Promise.all([
-    stored.writeLevelMetas(files),
-    writeManifest(stored, plan, collections, receipts, files, created),
-  ]);
+  await settleAll([stored.writeLevelMetas(files), writeManifest(stored, plan, collections, receipts, files, created)]);
   await stored.commit(files.full_meta);
 }
 

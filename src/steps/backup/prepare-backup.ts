@@ -3,6 +3,7 @@ import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { uuidOf } from "../../core/execution/deterministic-id.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, PrepareBackupResult } from "../../core/execution/messages.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { milvusLayout } from "../../core/format/layout.ts";
@@ -30,20 +31,17 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
-import { settleAll } from "../shared/settle-all.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJson, readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { CollectionPlanner } from "./collection-planner.ts";
 
 /** Milvus's proxies answer quickly; more than a few collections at once only queue there. */
 const collectionConcurrency = 8;
-
-/** How long Milvus keeps removed segments when nobody resumes; longer than any backup should take. */
-const garbageCollectionPauseSeconds = 4 * 3600;
 
 /** No collection is begun after that: the function has 15 minutes, and one collection may be flushed for minutes. */
 const planningMilliseconds = 6 * 60_000;
@@ -65,7 +63,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   await pinEnvironments(context, layout, [input.environment]);
   const environment = await pinnedEnvironment(context, layout, input.environment);
 
-  const [backupStore, milvusStore, milvus] = await Promise.all([
+  const [backupStore, milvusStore, milvus] = await settleAll([
     openChecked(context, environment, "backup"),
     openChecked(context, environment, "milvus"),
     context.connectMilvus(environment),
@@ -86,11 +84,16 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
 
   const metadataOnly = input.strategy === "meta_only";
   const warnings: string[] = [];
-  if (!metadataOnly && !held.garbageCollectionPause) {
+  if (held.garbageCollectionPause) {
+    await renewPause(context, layout.pauseRenewals, async () => ({
+      pause: (seconds) => milvus.pauseGarbageCollection(seconds),
+    }));
+  } else if (!metadataOnly) {
     const garbageCollectionPause = await pauseGarbageCollection(milvus, environment, context, warnings);
     if (garbageCollectionPause) {
       held = { ...held, garbageCollectionPause };
       await writeHeld(context, layout, held);
+      await noteFirstPause(context, layout.pauseRenewals);
     }
   }
   const planner = new CollectionPlanner(milvus, {
@@ -199,7 +202,7 @@ class Drafts {
     const { clock } = this.#files.context;
     const deadline = clock.now().getTime() + planningMilliseconds;
     let left = open.length;
-    await settleAll(open, collectionConcurrency, async (one) => {
+    await settleEach(open, collectionConcurrency, async (one) => {
       if (clock.now().getTime() >= deadline) return;
       await this.#make(one);
       left -= 1;
@@ -326,7 +329,7 @@ async function pauseGarbageCollection(
 ): Promise<GarbageCollectionPause | undefined> {
   if (!environment.gcPause.enable) return undefined;
   try {
-    const pause = await milvus.pauseGarbageCollection(garbageCollectionPauseSeconds);
+    const pause = await milvus.pauseGarbageCollection(pauseSeconds);
     if (!pause) context.log.info("this Milvus has no call to pause garbage collection; going on without");
     return pause;
   } catch (error) {
@@ -346,7 +349,6 @@ async function describeDatabases(
   all: boolean,
 ): Promise<BackupPlan["databases"]> {
   const used = new Set(collections.map(({ name }) => parseQualifiedName(name).database));
-  return Promise.all(
-    databases.filter((database) => all || used.has(database)).map((database) => milvus.describeDatabase(database)),
-  );
+  const told = databases.filter((database) => all || used.has(database));
+  return settleEach(told, collectionConcurrency, (database) => milvus.describeDatabase(database));
 }

@@ -29,7 +29,7 @@ export async function releaseBackup(
   if (held.garbageCollectionPause) {
     // never today's server for a pause of another one: without its ticket the call would end somebody else's pause
     const find = () => environmentToRelease(context, layout, input.environment, sameMilvus);
-    await resumeGarbageCollection(held, find, context);
+    await resumeGarbageCollection(held, find, layout, context);
   }
   await releaseLease(context, "backup", held.leaseSubject, execution.id);
   const plan = await readWorkJsonIfThere(context, layout.plan, backupPlan);

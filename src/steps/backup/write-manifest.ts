@@ -1,5 +1,6 @@
 import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import { type BackupLayout, metaFileNames } from "../../core/format/layout.ts";
 import { type ManifestPart, manifestFileOf, manifestParts, printManifestIndex } from "../../core/format/manifest.ts";
 import type { MetaFiles } from "../../core/format/meta-files.ts";
@@ -24,15 +25,11 @@ export async function writeManifest(
 ): Promise<void> {
   const relative = (key: string) => key.slice(layout.root.length);
   const printed = printParts(layout, collections, receipts);
-  const parts: ManifestPart[] = [];
-  // The writers share one generator: a part is printed when a writer is free for it.
-  const writer = async () => {
-    for (const { position, part, text } of printed) {
-      await store.putText(layout.root + part.key, text, { contentType: "application/jsonl" });
-      parts[position] = part;
-    }
-  };
-  await Promise.all(Array.from({ length: partConcurrency }, writer));
+  // A part is printed when somebody is free to write it.
+  const parts = await settleEach(printed, partConcurrency, async ({ part, text }): Promise<ManifestPart> => {
+    await store.putText(layout.root + part.key, text, { contentType: "application/jsonl" });
+    return part;
+  });
   const index = printManifestIndex({
     backupName: plan.backupName,
     backupId: plan.backupId,
@@ -61,18 +58,14 @@ function* printParts(
   layout: BackupLayout,
   collections: readonly PlannedCollection[],
   receipts: readonly SegmentReceipt[],
-): Generator<{ position: number; part: ManifestPart; text: string }> {
+): Generator<{ part: ManifestPart; text: string }> {
   const segments = Map.groupBy(receipts, ({ collectionId }) => collectionId);
-  let position = 0;
   for (const { description } of collections) {
     const logs = (segments.get(description.id) ?? []).flatMap(({ insertLogs, deltaLogs }) => [
       ...insertLogs,
       ...deltaLogs,
     ]);
     const keyOf = (part: number) => layout.manifestPart(description.id, part).slice(layout.root.length);
-    for (const printed of manifestParts(description.id, logs, layout.root, keyOf)) {
-      yield { position, ...printed };
-      position += 1;
-    }
+    yield* manifestParts(description.id, logs, layout.root, keyOf);
   }
 }

@@ -1,5 +1,5 @@
-import pLimit from "p-limit";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
 import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
@@ -41,9 +41,8 @@ export async function listBackups(
   rootPath: string,
   options: { incomplete?: boolean } = {},
 ): Promise<BackupSummary[]> {
-  const limit = pLimit(concurrency);
   const stored = await storedBackups(store, { rootPath });
-  const summaries = await Promise.all(stored.map((backup) => limit(() => summarize(backup))));
+  const summaries = await settleEach(stored, concurrency, summarize);
   return summaries
     .filter((summary) => summary !== undefined)
     .filter((summary) => options.incomplete || summary.state !== "incomplete");

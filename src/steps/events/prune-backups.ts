@@ -1,8 +1,8 @@
-import pLimit from "p-limit";
 import { mostNames, type RetentionInput, type RetentionResult } from "../../core/deployment/events.ts";
 import { planRetention, type RetentionPlan, type ScheduledBackup } from "../../core/deployment/retention.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
@@ -40,9 +40,8 @@ export async function planPruning(
   rootPath: string,
   now: Date,
 ): Promise<PruningPlan> {
-  const limit = pLimit(concurrency);
   const stored = await storedBackups(store, { rootPath });
-  const found = await Promise.all(stored.map((backup) => limit(() => scheduledBackup(backup, request.madeBy))));
+  const found = await settleEach(stored, concurrency, (backup) => scheduledBackup(backup, request.madeBy));
   const backups = found.filter((backup) => backup !== undefined);
   const plan = planRetention(
     backups.filter(({ committed }) => committed),

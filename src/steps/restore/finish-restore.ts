@@ -1,4 +1,3 @@
-import pLimit from "p-limit";
 import * as z from "zod";
 import type { RegisteredEnvironment } from "../../core/environment/environment.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
@@ -11,6 +10,7 @@ import {
   type RestoreStepRequest,
 } from "../../core/execution/messages.ts";
 import { boundedResult } from "../../core/execution/restore-result.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { hasWorkingName, type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
@@ -35,6 +35,8 @@ const closeWatchMilliseconds = 15_000;
 const longestWaitSeconds = 30;
 
 const collectionConcurrency = 8;
+/** Of one collection. */
+const partitionConcurrency = 8;
 
 /**
  * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now),
@@ -44,7 +46,7 @@ const collectionConcurrency = 8;
 export async function finishRestore(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
-  const [plan, environment, done] = await Promise.all([
+  const [plan, environment, done] = await settleAll([
     readWorkJson(context, layout.plan, restorePlan),
     pinnedEnvironment(context, layout, input.environment),
     readWorkJsonIfThere(context, layout.result, finishRestoreResult),
@@ -69,9 +71,8 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
     const waitSeconds = Math.min(longestWaitSeconds, 2 ** attempt);
     return { outcome: "loading", backupName: plan.backupName, collections: [], warnings: [], waitSeconds };
   }
-  const limit = pLimit(collectionConcurrency);
-  const collections = await Promise.all(
-    plan.collections.map((collection) => limit(() => finisher.describe(collection))),
+  const collections = await settleEach(plan.collections, collectionConcurrency, (collection) =>
+    finisher.describe(collection),
   );
   const result = { outcome: "restored", backupName: plan.backupName, collections, warnings, waitSeconds: 0 } as const;
   await writeWorkJson(context, layout.result, result);
@@ -80,10 +81,9 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
 
 async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context: MilvusContext): Promise<boolean> {
   const deadline = context.clock.now().getTime() + closeWatchMilliseconds;
-  const limit = pLimit(collectionConcurrency);
   let loading = plan.collections;
   for (;;) {
-    const states = await Promise.all(loading.map((collection) => limit(() => finisher.isLoaded(collection))));
+    const states = await settleEach(loading, collectionConcurrency, (collection) => finisher.isLoaded(collection));
     loading = loading.filter((_, index) => !states[index]);
     if (loading.length === 0) return true;
     if (context.clock.now().getTime() >= deadline) return false;
@@ -183,8 +183,8 @@ class RestoreFinisher {
   async isLoaded({ target, load }: PlannedRestore): Promise<boolean> {
     if (load === "none") return true;
     if (load === "all") return (await this.#milvus.loadingProgress(target)) >= 100;
-    const progress = await Promise.all(
-      load.partitions.map((partition) => this.#milvus.loadingProgress(target, partition)),
+    const progress = await settleEach(load.partitions, partitionConcurrency, (partition) =>
+      this.#milvus.loadingProgress(target, partition),
     );
     return progress.every((percent) => percent >= 100);
   }

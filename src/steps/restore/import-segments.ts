@@ -1,7 +1,7 @@
-import pLimit from "p-limit";
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ImportSegmentsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
 import { type Instant, wantsHybridTimestamp } from "../../core/milvus/instant.ts";
@@ -41,7 +41,7 @@ export async function importSegments(
 ): Promise<ImportSegmentsResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
-  const [plan, environment] = await Promise.all([
+  const [plan, environment] = await settleAll([
     readWorkJson(context, layout.plan, restorePlan),
     pinnedEnvironment(context, layout, input.environment),
   ]);
@@ -99,7 +99,7 @@ class ImportLoop {
 
   async start(): Promise<void> {
     const { collections } = restoreWorkLayout(this.#plan.restoreId);
-    const [made, records] = await Promise.all([
+    const [made, records] = await settleAll([
       readWorkJson(this.#context, collections, z.array(collectionRecord)),
       readWorkJsonIfThere(this.#context, this.#recordKey, z.array(importRecord)),
     ]);
@@ -181,18 +181,12 @@ class ImportLoop {
 
   async #listTasks(open: readonly Import[]): Promise<ReadonlyMap<PlannedRestore, ImportTasks>> {
     const collections = [...new Set(open.map(({ collection }) => collection))];
-    const limit = pLimit(listConcurrency);
-    return new Map(
-      await Promise.all(
-        collections.map((collection) =>
-          limit(async (): Promise<[PlannedRestore, ImportTasks]> => {
-            const before = new Set(this.#made.get(collection)?.importsBefore);
-            const listed = await this.#milvus.listImports(collection.working);
-            return [collection, new ImportTasks(listed.filter((task) => !before.has(task.id)))];
-          }),
-        ),
-      ),
-    );
+    const tasksOf = async (collection: PlannedRestore): Promise<[PlannedRestore, ImportTasks]> => {
+      const before = new Set(this.#made.get(collection)?.importsBefore);
+      const listed = await this.#milvus.listImports(collection.working);
+      return [collection, new ImportTasks(listed.filter((task) => !before.has(task.id)))];
+    };
+    return new Map(await settleEach(collections, listConcurrency, tasksOf));
   }
 
   /** The recorded task; else one with the same files that a run submitted and could not record any more. */

@@ -3,6 +3,7 @@ import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
@@ -37,18 +38,18 @@ export async function prepareRestore(
   checkOptions(input);
   const layout = workLayout("restore", execution.name);
   await pinEnvironments(context, layout, [input.environment, input.from ?? input.environment]);
-  const [environment, from] = await Promise.all([
+  const [environment, from] = await settleAll([
     pinnedEnvironment(context, layout, input.environment),
     pinnedEnvironment(context, layout, input.from ?? input.environment),
   ]);
-  const [backupStore, milvusStore, milvus] = await Promise.all([
+  const [backupStore, milvusStore, milvus] = await settleAll([
     context.openStore(pinnedStore(from, "backup")),
     context.openStore(pinnedStore(environment, "milvus")),
     context.connectMilvus(environment),
   ]);
   const stored = new StoredBackup(backupStore, from.backupStorage, checkBackupName(input.backupName));
   // no more than the backup itself: a grant in another account may reach no further
-  await Promise.all([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
+  await settleAll([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
 
   const { backup, warnings } = await stored.readMetas();
   const names = nameCollections(backup, input, backupStore.label);

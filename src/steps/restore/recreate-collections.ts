@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
@@ -28,7 +29,7 @@ export async function recreateCollections(
 ): Promise<RecreateCollectionsResult> {
   const { execution, input } = request;
   const layout = workLayout("restore", execution.name);
-  const [plan, environment] = await Promise.all([
+  const [plan, environment] = await settleAll([
     readWorkJson(context, layout.plan, restorePlan),
     pinnedEnvironment(context, layout, input.environment),
   ]);
@@ -79,7 +80,7 @@ async function recreate(
   }
   const { id } = await milvus.describeCollection(working);
   if (done?.id === id) return done;
-  const [rows, imports] = await Promise.all([milvus.rowCount(working), milvus.listImports(working)]);
+  const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
   return {
     target: qualifiedName(target),
     working: qualifiedName(working),
@@ -103,7 +104,7 @@ async function createAsPlanned(
   if (await milvus.hasCollection(working)) {
     const { id, schema } = await milvus.describeCollection(working);
     if (id === done?.id || !hasWorkingName(collection)) return;
-    const [rows, imports] = await Promise.all([milvus.rowCount(working), milvus.listImports(working)]);
+    const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
     const fields = schema.fields.filter(({ isDynamic }) => !isDynamic).length;
     // Added fields are added one by one, after the collection is there.
     const whole = fields === create.schema.fields.length + create.addedFields.length;

@@ -7,7 +7,8 @@ type WorkLayout = ReturnType<typeof workLayout>;
 
 /**
  * What an execution holds outside of its own files until its last step or Release gives it back. Written before it is taken, as a
- * step may fail between the taking and its plan.
+ * step may fail between the taking and its plan; and only once all stores and the Milvus of the execution have answered: who finds it
+ * knows that their addresses are right (outlasting.ts).
  */
 const heldRecord = z.object({
   leaseSubject: z.string(),
@@ -20,6 +21,9 @@ export async function writeHeld(context: StepContext, layout: WorkLayout, held: 
 }
 
 /** undefined where the execution never came as far as holding anything. */
-export async function readHeld(context: StepContext, layout: WorkLayout): Promise<Held | undefined> {
+export async function readHeld(
+  context: Pick<StepContext, "work">,
+  layout: Pick<WorkLayout, "held">,
+): Promise<Held | undefined> {
   return readWorkJsonIfThere(context, layout.held, heldRecord);
 }

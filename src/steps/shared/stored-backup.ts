@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
 import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
 import { type BackupInfo, backupInfo, collectionLevelInfo } from "../../core/format/meta.ts";
@@ -94,7 +95,7 @@ export class StoredBackup {
    */
   async readBrief(): Promise<BriefBackup> {
     const { meta } = this.layout;
-    const [backup, collections] = await Promise.all([
+    const [backup, collections] = await settleAll([
       this.store.getTextIfPresent(meta.backup_meta),
       this.store.getTextIfPresent(meta.collection_meta),
     ]);
@@ -144,7 +145,7 @@ export class StoredBackup {
 
   /** The four metas that are not the commit record; they hold the same records flat. */
   async writeLevelMetas(files: MetaFiles): Promise<void> {
-    await Promise.all(levelFileNames.map((file) => this.store.putText(this.layout.meta[file], files[file])));
+    await settleAll(levelFileNames.map((file) => this.store.putText(this.layout.meta[file], files[file])));
   }
 
   /**

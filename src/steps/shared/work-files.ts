@@ -1,4 +1,3 @@
-import pLimit from "p-limit";
 import * as z from "zod";
 import {
   type CopyBatch,
@@ -10,6 +9,7 @@ import {
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { type CopyItem, copyItem, type PreparedCopies } from "../../core/execution/messages.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
 import { batchName, type workLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -33,7 +33,7 @@ export async function readWorkJson<T>(context: StepContext, key: string, schema:
 
 /** The same; undefined where the file was never written. */
 export async function readWorkJsonIfThere<T>(
-  context: StepContext,
+  context: Pick<StepContext, "work">,
   key: string,
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
@@ -50,23 +50,18 @@ export async function writeCopyBatches(
   common: { readonly source: PinnedStoreRef; readonly destination: PinnedStoreRef; readonly checkLogCounts: boolean },
 ): Promise<PreparedCopies> {
   const batches = planBatches(segments, ({ bytes }) => bytes, { parallel: parallelBatches });
-  const limit = pLimit(workConcurrency);
-  const items: CopyItem[] = await Promise.all(
-    batches.map((members, index) =>
-      limit(async () => {
-        const name = batchName(attempt, index);
-        const batch: CopyBatch = {
-          ...common,
-          batch: name,
-          receiptKey: layout.receipt(name),
-          cancelKey: layout.cancel,
-          segments: members.map(({ segment }) => segment),
-        };
-        await writeWorkJson(context, layout.batch(name), batch);
-        return { batchKey: layout.batch(name) };
-      }),
-    ),
-  );
+  const items = await settleEach(batches.entries(), workConcurrency, async ([index, members]): Promise<CopyItem> => {
+    const name = batchName(attempt, index);
+    const batch: CopyBatch = {
+      ...common,
+      batch: name,
+      receiptKey: layout.receipt(name),
+      cancelKey: layout.cancel,
+      segments: members.map(({ segment }) => segment),
+    };
+    await writeWorkJson(context, layout.batch(name), batch);
+    return { batchKey: layout.batch(name) };
+  });
   await writeWorkJson(context, layout.items(attempt), items);
   return { itemsKey: layout.items(attempt), batches: batches.length, segments: segments.length };
 }
@@ -78,18 +73,13 @@ export async function readCopyReceipts(
   attempt: number,
 ): Promise<CopyReceipt[]> {
   const items = await readWorkJson(context, layout.items(attempt), z.array(copyItem));
-  const limit = pLimit(workConcurrency);
-  return Promise.all(
-    items.map((_, index) =>
-      limit(async () => {
-        const key = layout.receipt(batchName(attempt, index));
-        const receipt = await readWorkJsonIfThere(context, key, copyReceipt);
-        if (receipt !== undefined) return receipt;
-        throw new PipelineError(
-          "CopyMismatch",
-          `batch ${batchName(attempt, index)} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
-        );
-      }),
-    ),
-  );
+  return settleEach(items.keys(), workConcurrency, async (index) => {
+    const key = layout.receipt(batchName(attempt, index));
+    const receipt = await readWorkJsonIfThere(context, key, copyReceipt);
+    if (receipt !== undefined) return receipt;
+    throw new PipelineError(
+      "CopyMismatch",
+      `batch ${batchName(attempt, index)} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
+    );
+  });
 }

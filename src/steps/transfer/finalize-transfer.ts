@@ -1,6 +1,7 @@
 import { type CopyReceipt, pinnedStore, totalsOf } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { manifestFileOf } from "../../core/format/manifest.ts";
 import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
@@ -26,7 +27,7 @@ export async function finalizeTransfer(
 ): Promise<FinalizeTransferResult> {
   const { execution, input } = request;
   const layout = workLayout("transfer", execution.name);
-  const [plan, from, to] = await Promise.all([
+  const [plan, from, to] = await settleAll([
     readWorkJson(context, layout.plan, transferPlan),
     pinnedEnvironment(context, layout, input.from),
     pinnedEnvironment(context, layout, input.to),

@@ -3,6 +3,7 @@ import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { manifestFileOf } from "../../core/format/manifest.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
@@ -29,19 +30,19 @@ export async function prepareTransfer(
   const backupName = checkBackupName(input.backupName);
   const layout = workLayout("transfer", execution.name);
   await pinEnvironments(context, layout, [input.from, input.to]);
-  const [from, to] = await Promise.all([
+  const [from, to] = await settleAll([
     pinnedEnvironment(context, layout, input.from),
     pinnedEnvironment(context, layout, input.to),
   ]);
   checkDistinct(from, to);
-  const [source, destination] = await Promise.all([
+  const [source, destination] = await settleAll([
     context.openStore(pinnedStore(from, "backup")),
     context.openStore(pinnedStore(to, "backup")),
   ]);
   const stored = new StoredBackup(source, from.backupStorage, backupName);
   const copy = new StoredBackup(destination, to.backupStorage, backupName);
   // No more than the backup itself: a grant in another account may reach no further.
-  await Promise.all([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
+  await settleAll([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
   const { backup, text, warnings } = await readCommitted(stored);
   const alreadyThere = await holdsBackup(copy, text);
   const { leaseSubject } = copy;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { garbageCollection } from "../../../../src/adapters/milvus/garbage-collection.ts";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
 import type { ImportRequest, Milvus } from "../../../../src/ports/milvus.ts";
 import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
@@ -222,6 +223,15 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       await milvus.resumeGarbageCollection(pause ?? { ticket: "" });
 
       expect(fake.management.pauses.size).toBe(0);
+    });
+
+    it("is paused without a Milvus client, and longer by a later pause", async () => {
+      const collection = garbageCollection(milvusEnvironment(fake.grpc.port, { managementPort: fake.management.port }));
+
+      expect(await collection.pause(60)).toEqual({ ticket: "" });
+      await collection.pause(3600);
+
+      expect([...fake.management.pauses]).toEqual([["", 3600]]);
     });
 
     it("names the key where the management port cannot be reached", async () => {

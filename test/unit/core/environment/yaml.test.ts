@@ -55,6 +55,14 @@ describe("defaults", () => {
     });
   });
 
+  test.each([
+    ["milvus:\n  address: milvus.internal\n", "http://milvus.internal:9091"],
+    ["milvus:\n  address: fd00::1\n", "http://[fd00::1]:9091"],
+    ["milvus:\n  address: a\nbackup:\n  gcPause:\n    address: http://b:9101\n", "http://b:9101"],
+  ])("garbage collection is paused on the host of Milvus unless another one is given: %j", (yaml, address) => {
+    expect(parse(yaml).gcPause.address).toBe(address);
+  });
+
   test("the backup root path is `backup` where Milvus has no root path, and Milvus's otherwise", () => {
     expect(parse('minio:\n  rootPath: ""\n').backupStorage.rootPath).toBe("backup");
     expect(parse("minio:\n  rootPath: /files/a/\n").backupStorage.rootPath).toBe("files/a");
