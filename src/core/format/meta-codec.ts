@@ -29,7 +29,7 @@ export type Infer<C> = C extends Codec<infer T> ? T : never;
 export class Reader {
   readonly file: string;
   /** From the root to the value that is being read. */
-  readonly path: (string | number)[] = [];
+  path: (string | number)[] = [];
   readonly #unknownKeys = new Map<string, number>();
 
   constructor(file: string) {
