@@ -6,6 +6,7 @@ import { type Parsed, parseFile } from "../../../../src/core/format/meta-codec.t
 import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
 import { streamFullMeta, streamSegmentMeta } from "../../../../src/core/format/meta-stream.ts";
 import { anyOf } from "../../../support/any-record.ts";
+import { collected } from "../../../support/collected.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";
 import { chunksOf } from "../../../support/text-chunks.ts";
 
@@ -51,9 +52,12 @@ const chunkSize = fc.oneof(fc.integer({ min: 1, max: 7 }), fc.integer({ min: 8, 
 const spacings = [undefined, 2] as const;
 
 describe("full_meta.json in pieces", () => {
-  test.each([1, 2, 3, 64, 1000, 10_000_000])("the golden one, cut every %i characters, reads as it does whole", async (size) => {
-    expect(await assembled(goldenFiles.full_meta, size)).toEqual(whole(goldenFiles.full_meta));
-  });
+  test.each([1, 2, 3, 64, 1000, 10_000_000])(
+    "the golden one, cut every %i characters, reads as it does whole",
+    async (size) => {
+      expect(await assembled(goldenFiles.full_meta, size)).toEqual(whole(goldenFiles.full_meta));
+    },
+  );
 
   test("any backup reads as it does whole, printed by anybody, however it is cut", async () => {
     await fc.assert(
@@ -61,7 +65,9 @@ describe("full_meta.json in pieces", () => {
         const compact = backupInfo.print(value);
         // JSON.parse would lose digits: only the texts that survive it are printed with line breaks.
         const text =
-          spacing && JSON.stringify(JSON.parse(compact)) === compact ? JSON.stringify(JSON.parse(compact), null, spacing) : compact;
+          spacing && JSON.stringify(JSON.parse(compact)) === compact
+            ? JSON.stringify(JSON.parse(compact), null, spacing)
+            : compact;
         expect(await assembled(text, size)).toEqual(whole(text));
       }),
       { numRuns: 80 },
@@ -166,7 +172,7 @@ test("segment_meta.json in pieces reads as it does whole", async () => {
       fc.oneof(anyOf(segmentLevelInfo).map(segmentLevelInfo.print), fc.constant(goldenFiles.segment_meta)),
       chunkSize,
       async (text, size) => {
-        const segments = await Array.fromAsync(streamSegmentMeta(chunksOf(text, size)));
+        const segments = await collected(streamSegmentMeta(chunksOf(text, size)));
         expect(segments).toEqual(parseFile(segmentLevelInfo, text, "segment_meta.json").value.infos);
       },
     ),
