@@ -29,7 +29,7 @@ export function addGet(program: Command, host: VerbHost): void {
 }
 
 async function get({ options, shared, output, context }: VerbRun<GetOptions>): Promise<void> {
-  const [{ getBackup }, { backupDocument, formatBackup }, { backupInfo }, { parseJson }, { toJson }] =
+  const [{ getBackup, outlineBackup }, { backupDocument, formatBackup }, { backupInfo }, { parseJson }, { toJson }] =
     await Promise.all([
       import("../../src/steps/catalog/get-backup.ts"),
       import("../output/backup-document.ts"),
@@ -40,15 +40,17 @@ async function get({ options, shared, output, context }: VerbRun<GetOptions>): P
   const environment = await chosenEnvironment(context, shared);
   const { bucket, rootPath } = environment.backupStorage;
   const store = await context.connections.openStore(environment, "backup");
-  const found = await getBackup(store, rootPath, options.name);
-  for (const warning of found.warnings) output.warn(warning);
   if (options.detail) {
+    const found = await getBackup(store, rootPath, options.name);
+    for (const warning of found.warnings) output.warn(warning);
     // Users come with their encrypted passwords, which belong on no screen.
     const shown = { ...found.backup, rbac_meta: undefined };
     const whole = parseJson(backupInfo.print(shown), "full_meta.json");
     output.result(whole, toJson(whole));
     return;
   }
+  const found = await outlineBackup(store, rootPath, options.name);
+  for (const warning of found.warnings) output.warn(warning);
   const location = `${bucket}/${backupLayout(rootPath, options.name).root}`;
   const document = backupDocument(found, location);
   output.result(document, formatBackup(document));

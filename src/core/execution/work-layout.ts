@@ -26,6 +26,9 @@ export function workLayout(machine: Machine, execution: string) {
     plan: `${root}/plan.json`,
     /** What the execution holds outside of its own files (steps/shared/held.ts). */
     held: `${root}/held.json`,
+    imports: `${root}/imports/`,
+    /** What an import of a restore reads: ImportFiles[]. */
+    importFiles: (task: number) => `${root}/imports/${task}.json`,
     items: (attempt: number) => `${root}/items-${attempt}.json`,
     batch: (batch: string) => `${root}/batches/${batch}.json`,
     receipts: `${root}/receipts/`,

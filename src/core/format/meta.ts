@@ -229,15 +229,15 @@ export function deltaLogsOf(logs: readonly Binlog[]): FieldBinlog[] {
 }
 
 /** A partition's record with something else in the place of its segments' records. */
-export type PartitionWith<S> = Omit<PartitionBackup, "segment_backups"> & { readonly segment_backups: readonly S[] };
+export type PartitionWith<S> = Omit<PartitionBackup, "segment_backups"> & { segment_backups: S[] };
 /** The same of a collection. */
 export type CollectionWith<S> = Omit<CollectionBackup, "partition_backups" | "l0_segments"> & {
-  readonly partition_backups: readonly PartitionWith<S>[];
-  readonly l0_segments: readonly S[];
+  partition_backups: PartitionWith<S>[];
+  l0_segments: S[];
 };
 /** The same of a backup. */
 export type BackupWith<S> = Omit<BackupInfo, "collection_backups"> & {
-  readonly collection_backups: readonly CollectionWith<S>[];
+  collection_backups: CollectionWith<S>[];
 };
 
 /** Every segment of a collection: those of its partitions, then the L0 segments of all partitions. */

@@ -1,8 +1,7 @@
 import { shortHash } from "../execution/deterministic-id.ts";
 import { workPrefixes } from "../execution/work-layout.ts";
-import type { CollectionName } from "../milvus/descriptions.ts";
+import type { CollectionName, ImportFiles } from "../milvus/descriptions.ts";
 import { qualifiedName } from "../milvus/names.ts";
-import type { PlannedImport } from "./imports.ts";
 
 /** Records of a restore that outlive one execution: found again by its restore ID. Keys of the work bucket. */
 export function restoreWorkLayout(restoreId: string) {
@@ -55,6 +54,24 @@ export function recordOf(
 }
 
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */
-export function fingerprintOf({ partition, kind, storageVersion, files }: PlannedImport): string {
+export function fingerprintOf(content: {
+  readonly partition: string;
+  readonly kind: "segments" | "l0";
+  readonly storageVersion: string;
+  readonly files: readonly ImportFiles[];
+}): string {
+  const { partition, kind, storageVersion, files } = content;
   return shortHash(partition, kind, storageVersion, ...files.flatMap(({ insert, delta }) => [insert, delta]));
+}
+
+/**
+ * Tells whether two imports read the same directories, in any order: Milvus 2.4+ does not tell which delta directory belongs to which
+ * insert directory.
+ */
+export function directoriesOf(files: readonly ImportFiles[]): string {
+  return shortHash(...files.map(({ insert, delta }) => withoutSlash(insert || delta)).sort());
+}
+
+function withoutSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
 }

@@ -34,10 +34,11 @@ export async function finalizeBackup(
 ): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
-  const [plan, environment, receipts, store] = await Promise.all([
+  const receipts: CopyReceipt[] = [];
+  for await (const receipt of readCopyReceipts(context, layout, attempt)) receipts.push(receipt);
+  const [plan, environment, store] = await Promise.all([
     readWorkJson<BackupPlan>(context, layout.plan),
     context.environments.get(input.environment),
-    readCopyReceipts(context, layout, attempt),
     context.openStore({ environment: input.environment, side: "backup" }),
   ]);
   const { objects, bytes } = totalsOf(receipts);

@@ -1,9 +1,19 @@
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { type FoundBackup, StoredBackup } from "../shared/stored-backup.ts";
+import type { FoundOutline } from "../shared/streamed-metas.ts";
 
 /**
- * Reads the metas of one backup: `full_meta.json`, or without it the four level files with a warning.
+ * Reads what is in one backup, without the logs of its segments: `full_meta.json`, or without it the four level files with a warning.
+ * @throws InvalidInput, BackupNotFound, CorruptBackup, and what the store throws
+ */
+export async function outlineBackup(store: ObjectStore, rootPath: string, name: string): Promise<FoundOutline> {
+  const stored = new StoredBackup(store, { rootPath }, checkBackupName(name));
+  return (await stored.streamMetas()).outline();
+}
+
+/**
+ * Reads the whole metas of one backup, down to every log: `full_meta.json`, or without it the four level files with a warning.
  * @throws InvalidInput, BackupNotFound, CorruptBackup, and what the store throws
  */
 export async function getBackup(store: ObjectStore, rootPath: string, name: string): Promise<FoundBackup> {

@@ -2,17 +2,11 @@ import pLimit from "p-limit";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ImportSegmentsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { ImportTask } from "../../core/milvus/descriptions.ts";
+import type { ImportFiles, ImportTask } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { PlannedImport } from "../../core/plan/imports.ts";
 import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
-import {
-  type CollectionRecord,
-  fingerprintOf,
-  type ImportRecord,
-  recordOf,
-  restoreWorkLayout,
-} from "../../core/plan/restore-work.ts";
+import { type CollectionRecord, type ImportRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
@@ -42,6 +36,7 @@ export async function importSegments(
   ]);
   const loop = new ImportLoop(plan, await context.connectMilvus(environment), context, {
     inFlight: environment.parallelism.importJob,
+    filesKey: layout.importFiles,
   });
   await loop.start();
   const deadline = context.clock.now().getTime() + (attempt < closeWatches ? closeWatchMilliseconds : 0);
@@ -71,6 +66,7 @@ class ImportLoop {
   readonly #milvus: Milvus;
   readonly #context: MilvusContext;
   readonly #inFlight: number;
+  readonly #filesKey: (task: number) => string;
   readonly #recordKey: string;
   readonly #imports: readonly Import[];
   /** What the restore made of each collection. */
@@ -79,11 +75,17 @@ class ImportLoop {
   /** Of collections that this plan is not about: a run with other options may go on with them. */
   #others: readonly ImportRecord[] = [];
 
-  constructor(plan: RestorePlan, milvus: Milvus, context: MilvusContext, options: { inFlight: number }) {
+  constructor(
+    plan: RestorePlan,
+    milvus: Milvus,
+    context: MilvusContext,
+    options: { inFlight: number; filesKey: (task: number) => string },
+  ) {
     this.#plan = plan;
     this.#milvus = milvus;
     this.#context = context;
     this.#inFlight = options.inFlight;
+    this.#filesKey = options.filesKey;
     this.#recordKey = restoreWorkLayout(plan.restoreId).imports;
     this.#imports = plan.collections.flatMap((collection) =>
       collection.imports.map((planned) => ({ collection, planned })),
@@ -152,7 +154,7 @@ class ImportLoop {
       if (
         !item ||
         this.#made.get(item.collection)?.id !== record.collectionId ||
-        fingerprintOf(item.planned) !== record.planned
+        item.planned.fingerprint !== record.planned
       ) {
         throw new PipelineError(
           "InvalidInput",
@@ -209,7 +211,7 @@ class ImportLoop {
 
   #set({ collection, planned }: Import, task: Pick<ImportRecord, "id" | "state" | "rows">): void {
     const collectionId = this.#made.get(collection)?.id ?? "";
-    this.#records.set(planned.task, { collectionId, task: planned.task, planned: fingerprintOf(planned), ...task });
+    this.#records.set(planned.task, { collectionId, task: planned.task, planned: planned.fingerprint, ...task });
   }
 
   #isComplete(planned: PlannedImport): boolean {
@@ -229,8 +231,9 @@ class ImportLoop {
   }
 
   async #submit(item: Import): Promise<void> {
-    const { partition, files, kind, storageVersion } = item.planned;
+    const { task, partition, kind, storageVersion } = item.planned;
     const name = item.collection.working;
+    const files = await readWorkJson<ImportFiles[]>(this.#context, this.#filesKey(task));
     const id = await this.#milvus.submitImport({ name, partition, files, kind, storageVersion });
     this.#set(item, { id, state: "submitted", rows: "0" });
     // At once: what is submitted and not recorded is only found again by its files.

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import type { ImportFiles } from "../../../../src/core/milvus/descriptions.ts";
 import type { PlannedImport } from "../../../../src/core/plan/imports.ts";
 import type { PlannedRestore, RestorePlan } from "../../../../src/core/plan/restore.ts";
 import {
   type CollectionRecord,
+  directoriesOf,
   fingerprintOf,
   type ImportRecord,
   restoreWorkLayout,
@@ -34,8 +36,11 @@ beforeEach(() => {
   submitted = [];
 });
 
-function planned(task: number, rest: Partial<PlannedImport> = {}): PlannedImport {
-  return {
+/** A planned import with what it reads, which lies in a file of its own. */
+type ImportWithFiles = PlannedImport & { readonly files: readonly ImportFiles[] };
+
+function planned(task: number, rest: Partial<ImportWithFiles> = {}): ImportWithFiles {
+  const whole = {
     task,
     phase: 0,
     partition: "_default",
@@ -46,10 +51,11 @@ function planned(task: number, rest: Partial<PlannedImport> = {}): PlannedImport
     hasDeletes: false,
     bytes: 1,
     ...rest,
-  };
+  } as const;
+  return { ...whole, fingerprint: fingerprintOf(whole), directories: directoriesOf(whole.files) };
 }
 
-function task(of: PlannedImport, rest: Partial<ImportTask> = {}): ImportTask {
+function task(of: ImportWithFiles, rest: Partial<ImportTask> = {}): ImportTask {
   const { partition, files } = of;
   return {
     id: `job${of.task}`,
@@ -63,11 +69,11 @@ function task(of: PlannedImport, rest: Partial<ImportTask> = {}): ImportTask {
   };
 }
 
-function record(of: PlannedImport, rest: Partial<ImportRecord> = {}): ImportRecord {
+function record(of: ImportWithFiles, rest: Partial<ImportRecord> = {}): ImportRecord {
   return {
     collectionId: "5",
     task: of.task,
-    planned: fingerprintOf(of),
+    planned: of.fingerprint,
     id: `job${of.task}`,
     state: "submitted",
     rows: "0",
@@ -76,10 +82,12 @@ function record(of: PlannedImport, rest: Partial<ImportRecord> = {}): ImportReco
 }
 
 function seed(
-  imports: readonly PlannedImport[],
+  withFiles: readonly ImportWithFiles[],
   earlier: readonly ImportRecord[] = [],
   made: Partial<CollectionRecord> = {},
 ): void {
+  for (const { task, files } of withFiles) world.work.seed(layout.importFiles(task), JSON.stringify(files));
+  const imports: PlannedImport[] = withFiles.map(({ files, ...rest }) => rest);
   const restore = { target: { database: "default", collection: "coll" }, working, imports } as Partial<PlannedRestore>;
   const plan = { restoreId: "r1", collections: [restore] } as {
     restoreId: string;
