@@ -18,7 +18,7 @@ function heapOfLambda(memoryMiB: number): string[] {
   ];
 }
 
-test.concurrent.each([
+test.each([
   ["prepare-restore", "2.3.5", 0],
   ["prepare-restore", "2.5.4", segments],
   ["prepare-transfer", "2.3.5", 0],
