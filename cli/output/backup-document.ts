@@ -1,21 +1,29 @@
 import {
-  type CollectionBackup,
-  type PartitionBackup,
+  type BackupWith,
+  type CollectionWith,
+  type PartitionWith,
   type SegmentBackup,
   segmentsOf,
 } from "../../src/core/format/meta.ts";
 import { qualifiedName } from "../../src/core/milvus/names.ts";
 import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
-import type { FoundBackup, Instants } from "../../src/steps/shared/stored-backup.ts";
+import type { Instants } from "../../src/steps/shared/stored-backup.ts";
 import { formatBytes, formatCount, formatInstant, formatTime } from "./format.ts";
 import { formatPairs, formatTable } from "./table.ts";
+
+/** What is counted of a segment. */
+type CountedSegment = Pick<SegmentBackup, "is_l0" | "num_of_rows">;
 
 /** What `get` answers: a backup without its segments. IDs are decimal text; rows and bytes are numbers of up to 64 bits. */
 export type BackupDocument = ReturnType<typeof backupDocument>;
 
 /** Sums a backup up. Rows are those in the segments: deletes are not subtracted. */
 export function backupDocument(
-  { backup, complete, instants }: FoundBackup & { readonly instants: Instants },
+  {
+    backup,
+    complete,
+    instants,
+  }: { readonly backup: BackupWith<CountedSegment>; readonly complete: boolean; readonly instants: Instants },
   location: string,
 ) {
   const createdAt = createdAtOf(backup);
@@ -32,7 +40,7 @@ export function backupDocument(
   };
 }
 
-function describeCollection(collection: CollectionBackup, instants: Instants) {
+function describeCollection(collection: CollectionWith<CountedSegment>, instants: Instants) {
   const segments = segmentsOf(collection);
   const instant = instants.get(String(collection.collection_id));
   return {
@@ -54,7 +62,7 @@ function describeCollection(collection: CollectionBackup, instants: Instants) {
   };
 }
 
-function describePartition(partition: PartitionBackup) {
+function describePartition(partition: PartitionWith<CountedSegment>) {
   return {
     name: partition.partition_name,
     id: String(partition.partition_id),
@@ -65,7 +73,7 @@ function describePartition(partition: PartitionBackup) {
 }
 
 /** An L0 segment's rows are deletes. */
-function rowsOf(segments: readonly SegmentBackup[]): bigint {
+function rowsOf(segments: readonly CountedSegment[]): bigint {
   return segments.reduce((sum, segment) => sum + (segment.is_l0 ? 0n : segment.num_of_rows), 0n);
 }
 

@@ -37,9 +37,9 @@ export class FaultInjector {
             target,
             args.map((argument) => this.#wrapped.get(argument) ?? argument),
           );
-        if (property === "list") {
+        if (property === "list" || property === "readText") {
           return (...args: unknown[]) => {
-            this.#enter(`${label}.list ${String(args[0])}`);
+            this.#enter(`${label}.${property} ${String(args[0])}`);
             return call(...args);
           };
         }

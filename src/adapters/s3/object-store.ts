@@ -20,6 +20,7 @@ import type { Patience } from "../patience.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
 import { headObject, ifPresent, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
+import { readText } from "./read-text.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
 import { copyStreamed } from "./streamed-copy.ts";
 
@@ -100,6 +101,10 @@ export class S3ObjectStore implements ObjectStore {
 
   async getTextIfPresent(key: string): Promise<string | undefined> {
     return ifPresent(() => this.getText(key));
+  }
+
+  readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
+    return readText(this.#s3, key, options.ifMatch);
   }
 
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {

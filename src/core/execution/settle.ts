@@ -48,6 +48,37 @@ export async function settleEach<T, R>(
   return answers;
 }
 
+/**
+ * Works on items as they come, so many at once, and answers in their order as it is asked: what is not asked for is not begun. However it
+ * ends, what runs has come to its end.
+ * @throws the fault of the first item that has one
+ */
+export async function* settleStream<T, R>(
+  items: Iterable<T> | AsyncIterable<T>,
+  atOnce: number,
+  work: (item: T, index: number) => Promise<R>,
+): AsyncGenerator<R, void, undefined> {
+  const running: Promise<R>[] = [];
+  let index = 0;
+  try {
+    for await (const item of items) {
+      const [next] = running;
+      if (next && running.length >= atOnce) {
+        running.shift();
+        yield await next;
+      }
+      const begun = work(item, index);
+      // Thrown when its turn comes; until then it is nobody's unhandled rejection.
+      begun.catch(() => undefined);
+      running.push(begun);
+      index += 1;
+    }
+    for (let next = running.shift(); next; next = running.shift()) yield await next;
+  } finally {
+    await Promise.allSettled(running);
+  }
+}
+
 function* numbered<T>(items: Iterable<T>): Generator<[number, T]> {
   let index = 0;
   for (const item of items) {

@@ -38,6 +38,9 @@ export function workLayout(machine: Machine, execution: string) {
     collection: (attempt: number, index: number) => `${root}/collections/${attempt}-${index}.json`,
     /** Which collections an attempt could not copy as they were planned. */
     torn: (attempt: number) => `${root}/torn-${attempt}.json`,
+    imports: `${root}/imports/`,
+    /** What an import of a restore reads: ImportFiles[]. */
+    importFiles: (task: number) => `${root}/imports/${task}.json`,
     items: (attempt: number) => `${root}/items-${attempt}.json`,
     batch: (batch: string) => `${root}/batches/${batch}.json`,
     receipts: `${root}/receipts/`,

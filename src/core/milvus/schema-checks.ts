@@ -1,5 +1,11 @@
 import { defaultValueOf } from "../format/default-value.ts";
-import { type CollectionBackup, type CollectionSchema, type FieldSchema, segmentsOf } from "../format/meta.ts";
+import {
+  type CollectionSchema,
+  type CollectionWith,
+  type FieldSchema,
+  type SegmentBackup,
+  segmentsOf,
+} from "../format/meta.ts";
 import { type Attributes, fromRecord, type Kind } from "./attributes.ts";
 import { dataTypeName, dataTypeSince, firstUserFieldId } from "./data-types.ts";
 import type { CollectionName } from "./descriptions.ts";
@@ -34,7 +40,11 @@ export function sameSchema(backup: CollectionSchema, target: CollectionSchema): 
  * the collection can be restored there.
  * @param target where the collection goes; its own name where absent
  */
-export function unsupportedBy(version: string, collection: CollectionBackup, target?: CollectionName): string[] {
+export function unsupportedBy(
+  version: string,
+  collection: CollectionWith<Pick<SegmentBackup, "is_l0" | "storage_version">>,
+  target?: CollectionName,
+): string[] {
   const { schema } = collection;
   const problems: string[] = [];
   const needs = (what: string, since: string) => {

@@ -1,7 +1,7 @@
 import { defaultValueOf } from "../format/default-value.ts";
 import {
-  type CollectionBackup,
   type CollectionSchema,
+  type CollectionWith,
   collectionSchema,
   type FieldSchema,
   fieldSchema,
@@ -58,7 +58,7 @@ export function toIndexInfo(index: IndexDescription): IndexInfo {
  * that the backup holds damaged is left out (see `damagedDefaults`).
  * @throws CorruptBackup where a default value cannot be read
  */
-export function toCreateRequest(collection: CollectionBackup, target: CollectionName): CreateCollectionRequest {
+export function toCreateRequest(collection: CollectionWith<unknown>, target: CollectionName): CreateCollectionRequest {
   const { schema } = collection;
   const { created, added } = splitFields(schema);
   const hasPartitionKey = schema.fields.some((field) => field.is_partition_key);
@@ -85,7 +85,7 @@ export function toCreateRequest(collection: CollectionBackup, target: Collection
 }
 
 /** What creates the indexes of a collection again, in their order in the backup. */
-export function toCreateIndexRequests(collection: CollectionBackup): CreateIndexRequest[] {
+export function toCreateIndexRequests(collection: CollectionWith<unknown>): CreateIndexRequest[] {
   const vectorFields = new Set(
     collection.schema.fields.filter((field) => isVector(field.data_type)).map((field) => field.name),
   );

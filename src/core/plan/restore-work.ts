@@ -1,10 +1,9 @@
 import * as z from "zod";
 import { shortHash } from "../execution/deterministic-id.ts";
 import { workPrefixes } from "../execution/work-layout.ts";
-import type { CollectionName } from "../milvus/descriptions.ts";
+import type { CollectionName, ImportFiles } from "../milvus/descriptions.ts";
 import type { Instant } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
-import type { PlannedImport } from "./imports.ts";
 
 /** Records of a restore that outlive one execution: found again by its restore ID. Keys of the work bucket. */
 export function restoreWorkLayout(restoreId: string) {
@@ -17,6 +16,9 @@ export function restoreWorkLayout(restoreId: string) {
     collections: `${root}/collections.json`,
   };
 }
+
+/** What an import reads, as it is written for it. */
+export const importFiles = z.array(z.object({ insert: z.string(), delta: z.string() }));
 
 /** One submitted import. It counts only for the collection it went into: a collection that was made anew holds none of its rows. */
 export const importRecord = z.object({
@@ -59,10 +61,27 @@ export function recordOf(
 }
 
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */
-export function fingerprintOf(
-  { partition, kind, storageVersion, files }: PlannedImport,
-  instant: Pick<Instant, "timestamp"> | undefined,
-): string {
+export function fingerprintOf(content: {
+  readonly partition: string;
+  readonly kind: "segments" | "l0";
+  readonly storageVersion: string;
+  readonly files: readonly ImportFiles[];
+  /** What came after it is not imported. */
+  readonly instant?: Pick<Instant, "timestamp"> | undefined;
+}): string {
+  const { partition, kind, storageVersion, files, instant } = content;
   const what = [partition, kind, storageVersion, ...(instant === undefined ? [] : [instant.timestamp])];
   return shortHash(...what, ...files.flatMap(({ insert, delta }) => [insert, delta]));
+}
+
+/**
+ * Tells whether two imports read the same directories, in any order: Milvus 2.4+ does not tell which delta directory belongs to which
+ * insert directory.
+ */
+export function directoriesOf(files: readonly ImportFiles[]): string {
+  return shortHash(...files.map(({ insert, delta }) => withoutSlash(insert || delta)).sort());
+}
+
+function withoutSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
 }

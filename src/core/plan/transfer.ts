@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { BackupLayout } from "../format/layout.ts";
-import { type BackupInfo, segmentsOf } from "../format/meta.ts";
+import type { SegmentBackup } from "../format/meta.ts";
 import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
 
 /** What a transfer is going to do; a file in the work bucket, written by Prepare Transfer. */
@@ -16,10 +16,8 @@ export const transferPlan = z.object({
 });
 export type TransferPlan = Readonly<z.infer<typeof transferPlan>>;
 
-/** Every segment of a backup, to be copied to the same place in another backup directory. */
-export function planTransfer(backup: BackupInfo, from: BackupLayout, to: BackupLayout): SizedSegment[] {
-  return backup.collection_backups.flatMap(segmentsOf).map((segment) => {
-    const path = segmentPath(segment);
-    return copyOutOfBackup(segment, from, { insert: to.insertLogs(path), delta: to.deltaLogs(path) });
-  });
+/** A segment of a backup, to be copied to the same place in another backup directory. */
+export function planTransferOf(segment: SegmentBackup, from: BackupLayout, to: BackupLayout): SizedSegment {
+  const path = segmentPath(segment);
+  return copyOutOfBackup(segment, from, { insert: to.insertLogs(path), delta: to.deltaLogs(path) });
 }

@@ -81,7 +81,7 @@ async function readCopied(
   const attempts = new Set([attempt, ...plannedIn.values()]);
   const receipts: SegmentReceipt[] = [];
   for (const one of attempts) {
-    for (const { segments } of await readCopyReceipts(context, layout, one)) {
+    for await (const { segments } of readCopyReceipts(context, layout, one)) {
       for (const segment of segments) if (plannedIn.get(segment.collectionId) === one) receipts.push(segment);
     }
   }

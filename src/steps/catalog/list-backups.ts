@@ -1,6 +1,5 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
-import type { BackupInfo } from "../../core/format/meta.ts";
 import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
@@ -86,7 +85,7 @@ function describe(
 }
 
 /** When the last collection was flushed; undefined where no collection tells. */
-export function createdAtOf(backup: Pick<BackupInfo, "collection_backups">): Date | undefined {
+export function createdAtOf(backup: Pick<BriefBackup, "collection_backups">): Date | undefined {
   const seconds = Math.max(0, ...backup.collection_backups.map((it) => Number(it.backup_physical_timestamp)));
   return seconds > 0 ? new Date(seconds * 1000) : undefined;
 }

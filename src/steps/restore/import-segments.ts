@@ -11,8 +11,8 @@ import { type PlannedRestore, type RestorePlan, restorePlan } from "../../core/p
 import {
   type CollectionRecord,
   collectionRecord,
-  fingerprintOf,
   type ImportRecord,
+  importFiles,
   importRecord,
   recordOf,
   restoreWorkLayout,
@@ -47,6 +47,7 @@ export async function importSegments(
   ]);
   const loop = new ImportLoop(plan, await context.connectMilvus(environment), context, {
     inFlight: environment.parallelism.importJob,
+    filesKey: layout.importFiles,
   });
   await loop.start();
   const deadline = context.clock.now().getTime() + (attempt < closeWatches ? closeWatchMilliseconds : 0);
@@ -76,6 +77,7 @@ class ImportLoop {
   readonly #milvus: Milvus;
   readonly #context: MilvusContext;
   readonly #inFlight: number;
+  readonly #filesKey: (task: number) => string;
   readonly #recordKey: string;
   readonly #imports: readonly Import[];
   /** What the restore made of each collection. */
@@ -86,11 +88,17 @@ class ImportLoop {
   /** Whether the server takes the end of an import as a hybrid timestamp only. */
   #wantsHybrid = false;
 
-  constructor(plan: RestorePlan, milvus: Milvus, context: MilvusContext, options: { inFlight: number }) {
+  constructor(
+    plan: RestorePlan,
+    milvus: Milvus,
+    context: MilvusContext,
+    options: { inFlight: number; filesKey: (task: number) => string },
+  ) {
     this.#plan = plan;
     this.#milvus = milvus;
     this.#context = context;
     this.#inFlight = options.inFlight;
+    this.#filesKey = options.filesKey;
     this.#recordKey = restoreWorkLayout(plan.restoreId).imports;
     this.#imports = plan.collections.flatMap((collection) =>
       collection.imports.map((planned) => ({ collection, planned })),
@@ -165,7 +173,7 @@ class ImportLoop {
       if (
         !item ||
         this.#made.get(item.collection)?.id !== record.collectionId ||
-        fingerprintOf(item.planned, item.collection.instant) !== record.planned
+        item.planned.fingerprint !== record.planned
       ) {
         throw new PipelineError(
           "InvalidInput",
@@ -216,12 +224,7 @@ class ImportLoop {
 
   #set({ collection, planned }: Import, task: Pick<ImportRecord, "id" | "state" | "rows">): void {
     const collectionId = this.#made.get(collection)?.id ?? "";
-    this.#records.set(planned.task, {
-      collectionId,
-      task: planned.task,
-      planned: fingerprintOf(planned, collection.instant),
-      ...task,
-    });
+    this.#records.set(planned.task, { collectionId, task: planned.task, planned: planned.fingerprint, ...task });
   }
 
   #isComplete(planned: PlannedImport): boolean {
@@ -241,8 +244,9 @@ class ImportLoop {
   }
 
   async #submit(item: Import): Promise<void> {
-    const { partition, files, kind, storageVersion } = item.planned;
+    const { task, partition, kind, storageVersion } = item.planned;
     const { working: name, instant } = item.collection;
+    const files = await readWorkJson(this.#context, this.#filesKey(task), importFiles);
     const request = { name, partition, files, kind, storageVersion };
     const id = instant ? await this.#submitUpTo(request, instant) : await this.#milvus.submitImport(request);
     this.#set(item, { id, state: "submitted", rows: "0" });

@@ -14,7 +14,7 @@ import {
 import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
-import { readBackupReceipts } from "../shared/backup-receipts.ts";
+import { checkBackupReceipts } from "../shared/backup-receipts.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
@@ -34,7 +34,7 @@ export async function recreateCollections(
     pinnedEnvironment(context, layout, input.environment),
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
-  await readBackupReceipts(context, layout, plan.backupName, consequence);
+  await checkBackupReceipts(context, layout, plan.backupName, consequence);
 
   const milvus = await context.connectMilvus(environment);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;

@@ -3,11 +3,12 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
 import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
-import { type BackupInfo, backupInfo, collectionLevelInfo } from "../../core/format/meta.ts";
+import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
-import { type MetaFiles, parseFullMeta, readBackupMeta } from "../../core/format/meta-files.ts";
+import { type MetaFiles, readBackupMeta } from "../../core/format/meta-files.ts";
 import { type Instant, instant } from "../../core/milvus/instant.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import { findMetas, type MetaVersion, StreamedMetas } from "./streamed-metas.ts";
 
 /** A backup as its metas tell it. */
 export interface FoundBackup {
@@ -21,7 +22,9 @@ export interface FoundBackup {
 export type Instants = ReadonlyMap<string, Instant>;
 
 /** What a list shows of a backup: its collections without their segments. */
-export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version" | "collection_backups">;
+export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version"> & {
+  readonly collection_backups: readonly CollectionWith<unknown>[];
+};
 
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
 
@@ -73,7 +76,27 @@ export class StoredBackup {
   }
 
   /**
-   * Reads the metas: `full_meta.json`, or without it the four level files with a warning.
+   * Finds the metas and answers what reads them as they come: `full_meta.json`, or without it the four level files with a warning.
+   * @throws BackupNotFound, CorruptBackup where some of the level files are missing, and what the store throws
+   */
+  async streamMetas(): Promise<StreamedMetas> {
+    const found = await findMetas(this.store, this.layout.meta);
+    if (found === undefined) throw this.notFound("milvus-backup list shows what is there");
+    return this.#streamed(found);
+  }
+
+  /** The commit record alone, as it comes; undefined for a backup that is not complete. */
+  async streamCommitRecord(): Promise<StreamedMetas | undefined> {
+    const large = await this.committed();
+    return large && this.#streamed({ large });
+  }
+
+  #streamed(version: MetaVersion): StreamedMetas {
+    return new StreamedMetas(this.store, `backup ${this.name} in ${this.place}`, version);
+  }
+
+  /**
+   * Reads the metas whole, every log of every segment with them: for whoever wants to see all of it.
    * @throws BackupNotFound, CorruptBackup, and what the store throws
    */
   async readMetas(): Promise<FoundBackup> {
@@ -90,8 +113,8 @@ export class StoredBackup {
   }
 
   /**
-   * Without segments where the level files are there; the whole meta otherwise.
-   * @throws CorruptBackup, and ObjectNotFound for a backup that is not complete
+   * From the small level files where they are there; otherwise from the commit record, without its segments' logs.
+   * @throws CorruptBackup, and BackupNotFound for a backup that is not complete
    */
   async readBrief(): Promise<BriefBackup> {
     const { meta } = this.layout;
@@ -100,7 +123,9 @@ export class StoredBackup {
       this.store.getTextIfPresent(meta.collection_meta),
     ]);
     if (backup === undefined || collections === undefined) {
-      return parseFullMeta(await this.store.getText(meta.full_meta)).value;
+      const record = await this.streamCommitRecord();
+      if (record === undefined) throw this.notFound("it was deleted meanwhile");
+      return (await record.outline()).backup;
     }
     const { id, size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
     const { infos } = parseFile(collectionLevelInfo, collections, "collection_meta.json").value;

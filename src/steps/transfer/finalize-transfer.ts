@@ -37,7 +37,8 @@ export async function finalizeTransfer(
     context.openStore(pinnedStore(to, "backup")),
   ]);
   const consequence = `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
-  const receipts = await readBackupReceipts(context, layout, plan.backupName, consequence);
+  const receipts: CopyReceipt[] = [];
+  for await (const receipt of readBackupReceipts(context, layout, plan.backupName, consequence)) receipts.push(receipt);
   const backup = new StoredBackup(source, from.backupStorage, plan.backupName);
   const copy = new StoredBackup(destination, to.backupStorage, plan.backupName);
   await commit(plan, receipts, { backup, copy }, context);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { settleAll, settleEach } from "../../../../src/core/execution/settle.ts";
+import { settleAll, settleEach, settleStream } from "../../../../src/core/execution/settle.ts";
 
 describe("settleAll", () => {
   test("answers what all of them answer, each with its type", async () => {
@@ -83,5 +83,43 @@ describe("settleEach", () => {
     }
 
     await expect(settleEach(items(), 4, async () => sleep(5))).rejects.toThrow("no more");
+  });
+});
+
+describe("settleStream", () => {
+  test("answers in order, and begins no more at once than it may", async () => {
+    let running = 0;
+    let most = 0;
+    const answers: number[] = [];
+    const stream = settleStream([3, 1, 2, 1, 3], 2, async (ticks, index) => {
+      running += 1;
+      most = Math.max(most, running);
+      for (let left = ticks; left > 0; left -= 1) await Promise.resolve();
+      running -= 1;
+      return index;
+    });
+    for await (const answer of stream) answers.push(answer);
+
+    expect(answers).toEqual([0, 1, 2, 3, 4]);
+    expect(most).toBe(2);
+  });
+
+  test("leaves nothing running, whether an item fails or nobody asks on", async () => {
+    for (const ends of ["fault", "break"] as const) {
+      let running = 0;
+      const stream = settleStream([0, 1, 2, 3], 3, async (item) => {
+        running += 1;
+        for (let left = item * 5; left > 0; left -= 1) await Promise.resolve();
+        running -= 1;
+        if (ends === "fault" && item === 0) throw new Error("broken");
+        return item;
+      });
+      const consume = async () => {
+        for await (const _ of stream) if (ends === "break") break;
+      };
+      if (ends === "fault") await expect(consume()).rejects.toThrow("broken");
+      else await consume();
+      expect(running, ends).toBe(0);
+    }
   });
 });

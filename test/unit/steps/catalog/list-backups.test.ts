@@ -28,7 +28,7 @@ describe("listBackups", () => {
         milvusVersion: "v2.3.5-lite",
       },
     ]);
-    expect(store.calls.filter((call) => call.startsWith("getText") && call.includes("full_meta"))).toEqual([]);
+    expect(store.calls.filter((call) => /^(get|read)Text .*full_meta/.test(call))).toEqual([]);
   });
 
   test("gives the same where the level files are missing", async () => {
@@ -37,6 +37,8 @@ describe("listBackups", () => {
     store.remove(backupLayout("backup", "golden").meta.collection_meta);
 
     expect(await listBackups(store, "backup")).toEqual(expected);
+    // it may be larger than the memory: never whole
+    expect(store.calls.filter((call) => /^getText .*full_meta/.test(call))).toEqual([]);
   });
 
   test("a backup without its commit record does not exist, and is shown on request", async () => {

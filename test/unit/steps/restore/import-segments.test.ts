@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import type { ImportFiles } from "../../../../src/core/milvus/descriptions.ts";
 import type { PlannedImport } from "../../../../src/core/plan/imports.ts";
 import type { PlannedRestore, RestorePlan } from "../../../../src/core/plan/restore.ts";
 import {
   type CollectionRecord,
+  directoriesOf,
   fingerprintOf,
   type ImportRecord,
   restoreWorkLayout,
@@ -37,8 +39,11 @@ beforeEach(async () => {
   submitted = [];
 });
 
-function planned(task: number, rest: Partial<PlannedImport> = {}): PlannedImport {
-  return {
+/** A planned import with what it reads, which lies in a file of its own. */
+type ImportWithFiles = PlannedImport & { readonly files: readonly ImportFiles[] };
+
+function planned(task: number, rest: Partial<ImportWithFiles> = {}): ImportWithFiles {
+  const whole = {
     task,
     phase: 0,
     partition: "_default",
@@ -49,10 +54,11 @@ function planned(task: number, rest: Partial<PlannedImport> = {}): PlannedImport
     hasDeletes: false,
     bytes: 1,
     ...rest,
-  };
+  } as const;
+  return { ...whole, fingerprint: fingerprintOf(whole), directories: directoriesOf(whole.files) };
 }
 
-function task(of: PlannedImport, rest: Partial<ImportTask> = {}): ImportTask {
+function task(of: ImportWithFiles, rest: Partial<ImportTask> = {}): ImportTask {
   const { partition, files } = of;
   return {
     id: `job${of.task}`,
@@ -66,11 +72,11 @@ function task(of: PlannedImport, rest: Partial<ImportTask> = {}): ImportTask {
   };
 }
 
-function record(of: PlannedImport, rest: Partial<ImportRecord> = {}): ImportRecord {
+function record(of: ImportWithFiles, rest: Partial<ImportRecord> = {}): ImportRecord {
   return {
     collectionId: "5",
     task: of.task,
-    planned: fingerprintOf(of, undefined),
+    planned: of.fingerprint,
     id: `job${of.task}`,
     state: "submitted",
     rows: "0",
@@ -79,11 +85,13 @@ function record(of: PlannedImport, rest: Partial<ImportRecord> = {}): ImportReco
 }
 
 function seed(
-  imports: readonly PlannedImport[],
+  withFiles: readonly ImportWithFiles[],
   earlier: readonly ImportRecord[] = [],
   made: Partial<CollectionRecord> = {},
   cut: Pick<PlannedRestore, "instant"> = {},
 ): void {
+  for (const { task, files } of withFiles) world.work.seed(layout.importFiles(task), JSON.stringify(files));
+  const imports: PlannedImport[] = withFiles.map(({ files, ...rest }) => rest);
   const restore = {
     source: { database: "default", collection: "coll" },
     target: { database: "default", collection: "coll" },
@@ -184,7 +192,8 @@ describe("an import of a backup that was cut", () => {
 
   test("is not taken for one that was not", async () => {
     const one = planned(0);
-    seed([one], [record(one)], {}, { instant });
+    const cut = { ...one, fingerprint: fingerprintOf({ ...one, instant }) };
+    seed([cut], [record(one)], {}, { instant });
 
     await expect(run()).rejects.toMatchObject({ name: "InvalidInput" });
   });
