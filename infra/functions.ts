@@ -1,28 +1,31 @@
+import type { Machine } from "../src/core/execution/machines.ts";
+import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
+
 /** What a function may do with the objects of a data bucket, where environments use the functions' own role. */
 export type DataAccess = "read" | "write" | "delete";
 
-/** Which machine's files in the work bucket a function works on; Copy Segments works for all. */
-export type Machine = "backup" | "restore" | "transfer";
-
-/** `any`: steps of every machine; the others are invoked by a rule of EventBridge and work on no machine's files. */
+/**
+ * Which machine's files in the work bucket a function works on. `any`: steps of every machine; the others are invoked by a rule of
+ * EventBridge and work on no machine's files.
+ */
 export type Owner = Machine | "any" | "retention" | "none";
 
-export const machines: readonly Machine[] = ["backup", "restore", "transfer"];
-
-/** Keys in the work bucket (see `work-layout.ts`): those a machine's functions only read, leave there, and also delete. */
-export interface WorkKeys {
+/** Keys in the work bucket: those a machine's functions only read, leave there, and also delete. */
+interface WorkKeys {
   readonly seen?: readonly string[];
   readonly kept: readonly string[];
   readonly removable: readonly string[];
 }
 
+const { executions, executionsOf, leasesOf, readers, restores } = workKeyPatterns;
+
 export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
-  backup: { kept: ["executions/backup/*"], removable: [] },
-  restore: { kept: ["executions/restore/*"], removable: ["leases/restore/*", "readers/*", "restores/*"] },
-  transfer: { kept: ["executions/transfer/*"], removable: ["readers/*"] },
-  any: { kept: ["executions/*"], removable: [] },
+  backup: { kept: [executionsOf("backup")], removable: [] },
+  restore: { kept: [executionsOf("restore")], removable: [leasesOf("restore"), readers, restores] },
+  transfer: { kept: [executionsOf("transfer")], removable: [readers] },
+  any: { kept: [executions], removable: [] },
   // Deletes no backup that somebody reads.
-  retention: { seen: ["readers/*"], kept: [], removable: [] },
+  retention: { seen: [readers], kept: [], removable: [] },
   none: { kept: [], removable: [] },
 };
 
@@ -42,6 +45,9 @@ const longest = 15;
 /** CPU comes with memory: at 1 GiB the SDKs load in a few tenths of a second, below it slower and no cheaper. */
 const usual = 1024;
 
+/** Counts what the schedules made (metrics.ts). Deletes copies of segments that vanished between two attempts. */
+export const finalizeBackup: FunctionSpec = step("finalize-backup", "backup", ["read", "write", "delete"]);
+
 /** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [
   // Takes its claim on the backup's folder, and away again where something else lies there.
@@ -49,8 +55,7 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // One whole CPU for streamed copies, whose bytes are hashed and encrypted on the way.
   // Deletes what an earlier attempt copied of a segment that is another one now.
   step("copy-segments", "any", ["read", "write", "delete"], { memoryMiB: 1769 }),
-  // Deletes copies of segments that vanished between two attempts.
-  step("finalize-backup", "backup", ["read", "write", "delete"]),
+  finalizeBackup,
   // Marks its claim as failed, or takes it away.
   step("release-backup", "backup", ["read", "write", "delete"], { timeoutMinutes: 5 }),
   // Deletes what a failed restore staged, when asked to discard it.
@@ -92,7 +97,7 @@ export function pascalCase(name: string): string {
 
 function step(
   name: string,
-  machine: FunctionSpec["machine"],
+  machine: Owner,
   dataAccess: readonly DataAccess[],
   overrides: Partial<FunctionSpec> = {},
 ): FunctionSpec {

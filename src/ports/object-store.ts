@@ -26,6 +26,14 @@ export interface ObjectStore {
   getTextIfPresent(key: string): Promise<string | undefined>;
 
   /**
+   * The text of an object as it comes, for large ones: pieces that end between two characters. It is one version of the object from
+   * its first piece to its last, also where a connection broke in between.
+   * @param options.ifMatch ETag without quotes: reads this version or none
+   * @throws ObjectNotFound where the object does not exist, or was replaced by another one
+   */
+  readText(key: string, options?: { ifMatch?: string }): AsyncIterable<string>;
+
+  /**
    * Writes a small object. Answers false and writes nothing where the key exists already (with `ifAbsent`), or where it does
    * not hold the version with this ETag any more (with `ifMatch`).
    */

@@ -7,6 +7,10 @@ import type {
   ObjectSummary,
   PutTextOptions,
 } from "../../src/ports/object-store.ts";
+import { chunksOf } from "./text-chunks.ts";
+
+/** Small enough that texts of tests come in pieces. */
+const pieceLength = 10_000;
 
 /** Every call a store has had, as `<operation> <key or prefix>`: lets a test say what must not happen twice. */
 export type RecordedCall = string;
@@ -88,6 +92,17 @@ export class MemoryObjectStore implements ObjectStore {
   async getTextIfPresent(key: string): Promise<string | undefined> {
     this.#record(`getText ${key}`);
     return this.#objects.get(key)?.toString();
+  }
+
+  async *readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
+    this.#record(`readText ${key}`);
+    const body = this.#require(key);
+    if (options.ifMatch !== undefined && summary(key, body).etag !== options.ifMatch) {
+      throw new PipelineError("ObjectNotFound", `${key} in ${this.label} was replaced while it was read`, {
+        details: { key },
+      });
+    }
+    yield* chunksOf(body.toString(), pieceLength);
   }
 
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {

@@ -6,9 +6,9 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
-import pLimit from "p-limit";
 import type { CopyMode } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type {
   CopiedObject,
   CopyOptions,
@@ -16,9 +16,11 @@ import type {
   ObjectSummary,
   PutTextOptions,
 } from "../../ports/object-store.ts";
+import type { Patience } from "../patience.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
 import { headObject, ifPresent, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
+import { readText } from "./read-text.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
 import { copyStreamed } from "./streamed-copy.ts";
 
@@ -28,6 +30,8 @@ export interface S3ObjectStoreOptions {
   readonly multipartCopyThresholdBytes?: number;
   /** Where this store is used: access is checked below it, since a policy may grant nothing else. */
   readonly accessPrefix?: string;
+  /** How long an outage is waited for once the store has answered; not at all where absent. */
+  readonly patience?: Patience | undefined;
 }
 
 /** S3 deletes at most this many keys in one request. */
@@ -44,7 +48,10 @@ export class S3ObjectStore implements ObjectStore {
   readonly #refusedSources = new Set<string>();
 
   constructor(connection: S3Connection, bucket: string, options: S3ObjectStoreOptions = {}) {
-    this.#s3 = new S3Bucket(connection, bucket, options.accessPrefix);
+    this.#s3 = new S3Bucket(connection, bucket, {
+      scope: options.accessPrefix ?? "",
+      patience: options.patience,
+    });
     this.bucket = bucket;
     this.label = `${bucket} at ${connection.address}`;
     this.#options = options;
@@ -104,27 +111,33 @@ export class S3ObjectStore implements ObjectStore {
     return ifPresent(() => this.getText(key));
   }
 
+  readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
+    return readText(this.#s3, key, options.ifMatch);
+  }
+
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
     const bytes = Buffer.from(body, "utf-8");
-    try {
-      await this.#s3.client.send(
-        new PutObjectCommand({
-          Bucket: this.bucket,
-          Key: key,
-          Body: bytes,
-          // also what a bucket with object lock insists on
-          ContentMD5: createHash("md5").update(bytes).digest("base64"),
-          ContentType: options.contentType ?? "application/octet-stream",
-          // Google's S3 interface has no conditional writes: what has to be one's own is read back after it is written
-          ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
-          ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),
-        }),
-      );
-      return true;
-    } catch (error) {
-      if ((options.ifAbsent || options.ifMatch !== undefined) && lostRace(error)) return false;
-      return this.#s3.request("s3:PutObject", key, () => Promise.reject(error));
-    }
+    const request = {
+      Bucket: this.bucket,
+      Key: key,
+      Body: bytes,
+      // also what a bucket with object lock insists on
+      ContentMD5: createHash("md5").update(bytes).digest("base64"),
+      ContentType: options.contentType ?? "application/octet-stream",
+      // Google's S3 interface has no conditional writes: what has to be one's own is read back after it is written
+      ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
+      ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),
+    };
+    const isConditional = options.ifAbsent || options.ifMatch !== undefined;
+    return this.#s3.request("s3:PutObject", key, async () => {
+      try {
+        await this.#s3.client.send(new PutObjectCommand(request));
+        return true;
+      } catch (error) {
+        if (isConditional && lostRace(error)) return false;
+        throw error;
+      }
+    });
   }
 
   async copyFrom(
@@ -171,12 +184,11 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async deleteKeys(keys: readonly string[]): Promise<void> {
-    const limit = pLimit(parallelDeletes);
     const perRequest = this.#s3.connection.dialect === "gcp" ? 1 : keysPerDelete;
     const groups = Array.from({ length: Math.ceil(keys.length / perRequest) }, (_, index) =>
       keys.slice(index * perRequest, (index + 1) * perRequest),
     );
-    await Promise.all(groups.map((group) => limit(() => this.#deleteGroup(group))));
+    await settleEach(groups, parallelDeletes, (group) => this.#deleteGroup(group));
   }
 
   async checkAccess(prefix: string = this.#options.accessPrefix ?? ""): Promise<void> {
@@ -242,7 +254,7 @@ export class S3ObjectStore implements ObjectStore {
     const [refused] = answer.Errors ?? [];
     if (refused !== undefined) {
       const error = Object.assign(new Error(refused.Message ?? "not deleted"), { name: refused.Code ?? "StoreFailed" });
-      await this.#s3.request("s3:DeleteObject", { key: refused.Key }, () => Promise.reject(error));
+      throw this.#s3.fault("s3:DeleteObject", { key: refused.Key }, error);
     }
   }
 }

@@ -24,9 +24,13 @@ import type { BackupPlan, PlannedCollection, PlannedSegment } from "./backup.ts"
  * The records of a whole backup, from what Prepare Backup learned and what the copies left behind.
  * Segment order is Milvus's, log order is by field and log ID, so that the same data gives the same bytes.
  */
-export function buildBackupInfo(plan: BackupPlan, receipts: readonly SegmentReceipt[]): BackupInfo {
+export function buildBackupInfo(
+  plan: BackupPlan,
+  planned: readonly PlannedCollection[],
+  receipts: readonly SegmentReceipt[],
+): BackupInfo {
   const receiptOf = new Map(receipts.map((receipt) => [receipt.segmentId, receipt]));
-  const collections = plan.collections.map((collection) => buildCollection(plan.backupId, collection, receiptOf));
+  const collections = planned.map((collection) => buildCollection(plan.backupId, collection, receiptOf));
   return backupInfo.create({
     id: plan.backupId,
     name: plan.backupName,
@@ -73,7 +77,8 @@ function buildCollection(
     shards_num: description.shards,
     consistency_level: description.consistencyLevel,
     partition_backups: partitions,
-    backup_timestamp: BigInt(flushed?.channelTimestamp ?? "0"),
+    // What milvus-backup cuts at too, where it is asked to truncate.
+    backup_timestamp: BigInt(collection.instant?.timestamp ?? flushed?.channelTimestamp ?? "0"),
     backup_physical_timestamp: BigInt(flushed?.sealTime ?? 0),
     channel_checkpoints: { ...flushed?.channelCheckpoints },
     size: sumSizes(partitions) + sumSizes(l0Segments),

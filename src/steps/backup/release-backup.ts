@@ -1,11 +1,14 @@
+import type { Environment } from "../../core/environment/environment.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { releasedFailure } from "../../core/execution/failure.ts";
 import type { BackupStepRequest, CaughtFailure, ReleaseResult } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { BackupPlan } from "../../core/plan/backup.ts";
+import { backupPlan } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { markClaimFailed } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
+import { environmentToRelease, movedFrom, sameBackupPlace } from "../shared/pinned-environments.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
@@ -25,16 +28,36 @@ export async function releaseBackup(
   const held = await readHeld(context, layout);
   if (!held) return releasedFailure(failure, "");
 
-  const environment = await context.environments.get(input.environment);
-  if (held.garbageCollectionPause) await resumeGarbageCollection(held, environment, context);
+  if (held.garbageCollectionPause) {
+    // never today's server for a pause of another one: without its ticket the call would end somebody else's pause
+    const find = () => environmentToRelease(context, layout, input.environment, sameMilvus);
+    await resumeGarbageCollection(held, find, layout, context);
+  }
+  await markFailed(request, context);
+  const plan = await readWorkJsonIfThere(context, layout.plan, backupPlan);
   const backupName = backupNameOf(input, execution.startTime);
-  const store = await context.openStore({ environment: input.environment, side: "backup" });
-  await markClaimFailed(new StoredBackup(store, environment.backupStorage, backupName), execution.id, context);
-  const plan = await readWorkJsonIfThere<BackupPlan>(context, layout.plan);
+  if (!plan || plan.totals.segments === 0) return releasedFailure(failure, "");
+  const moved = await movedFrom(context, layout, input.environment, backupName);
+  const then =
+    moved ?? `the same command goes on from there, "milvus-backup delete -n ${backupName} --incomplete" removes them`;
   return releasedFailure(
     failure,
-    !plan || plan.totals.segments === 0
-      ? ""
-      : `segments already copied for ${backupName} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup delete -n ${backupName} --incomplete" removes them`,
+    `segments already copied for ${backupName} stay, without full_meta.json: they are no backup; ${then}`,
   );
+}
+
+/** Where the backup is written: today's registration if it still means that place, otherwise the one the execution began with. */
+async function markFailed({ execution, input }: BackupStepRequest, context: MilvusContext): Promise<void> {
+  const layout = workLayout("backup", execution.name);
+  const environment = await environmentToRelease(context, layout, input.environment, sameBackupPlace);
+  if (environment === undefined) return;
+  const store = await context.openStore(pinnedStore(environment, "backup"), { earlier: true });
+  const stored = new StoredBackup(store, environment.backupStorage, backupNameOf(input, execution.startTime));
+  await markClaimFailed(stored, execution.id, context);
+}
+
+/** Whether two environments mean one Milvus, with one way to its garbage collection. */
+function sameMilvus(a: Environment, b: Environment): boolean {
+  const { address, port } = a.milvus;
+  return address === b.milvus.address && port === b.milvus.port && a.gcPause.address === b.gcPause.address;
 }

@@ -1,9 +1,11 @@
-import type { CopyReceipt } from "../../core/execution/copy-plan.ts";
+import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import { type BackupLayout, metaFileNames } from "../../core/format/layout.ts";
 import { type ManifestPart, manifestFileOf, manifestParts, printManifestIndex } from "../../core/format/manifest.ts";
 import type { MetaFiles } from "../../core/format/meta-files.ts";
-import type { BackupPlan } from "../../core/plan/backup.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import type { BackupPlan, PlannedCollection } from "../../core/plan/backup.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
 /** Parts are up to 12 MB each: only so many are in memory at once. */
@@ -16,27 +18,36 @@ const partConcurrency = 4;
 export async function writeManifest(
   { store, layout }: StoredBackup,
   plan: BackupPlan,
-  receipts: readonly CopyReceipt[],
+  collections: readonly PlannedCollection[],
+  receipts: readonly SegmentReceipt[],
   metas: MetaFiles,
   created: string,
 ): Promise<void> {
   const relative = (key: string) => key.slice(layout.root.length);
-  const printed = printParts(layout, plan, receipts);
-  const parts: ManifestPart[] = [];
-  // The writers share one generator: a part is printed when a writer is free for it.
-  const writer = async () => {
-    for (const { position, part, text } of printed) {
-      await store.putText(layout.root + part.key, text, { contentType: "application/jsonl" });
-      parts[position] = part;
-    }
-  };
-  await Promise.all(Array.from({ length: partConcurrency }, writer));
+  const printed = printParts(layout, collections, receipts);
+  // A part is printed when somebody is free to write it.
+  const parts = await settleEach(printed, partConcurrency, async ({ part, text }): Promise<ManifestPart> => {
+    await store.putText(layout.root + part.key, text, { contentType: "application/jsonl" });
+    return part;
+  });
   const index = printManifestIndex({
     backupName: plan.backupName,
     backupId: plan.backupId,
     created: new Date(created).toISOString(),
     pipelineVersion,
     ...(plan.schedule && { schedule: plan.schedule }),
+    instants: collections.flatMap(({ description, instant, flushed }) =>
+      instant
+        ? [
+            {
+              collectionId: description.id,
+              collection: qualifiedName(description.name),
+              ...instant,
+              laterRows: [...(flushed?.sealedIds ?? [])],
+            },
+          ]
+        : [],
+    ),
     metas: metaFileNames.map((name) => manifestFileOf(relative(layout.meta[name]), metas[name])),
     parts,
   });
@@ -45,23 +56,16 @@ export async function writeManifest(
 
 function* printParts(
   layout: BackupLayout,
-  plan: BackupPlan,
-  receipts: readonly CopyReceipt[],
-): Generator<{ position: number; part: ManifestPart; text: string }> {
-  const segments = Map.groupBy(
-    receipts.flatMap((receipt) => receipt.segments),
-    ({ collectionId }) => collectionId,
-  );
-  let position = 0;
-  for (const { description } of plan.collections) {
+  collections: readonly PlannedCollection[],
+  receipts: readonly SegmentReceipt[],
+): Generator<{ part: ManifestPart; text: string }> {
+  const segments = Map.groupBy(receipts, ({ collectionId }) => collectionId);
+  for (const { description } of collections) {
     const logs = (segments.get(description.id) ?? []).flatMap(({ insertLogs, deltaLogs }) => [
       ...insertLogs,
       ...deltaLogs,
     ]);
     const keyOf = (part: number) => layout.manifestPart(description.id, part).slice(layout.root.length);
-    for (const printed of manifestParts(description.id, logs, layout.root, keyOf)) {
-      yield { position, ...printed };
-      position += 1;
-    }
+    yield* manifestParts(description.id, logs, layout.root, keyOf);
   }
 }

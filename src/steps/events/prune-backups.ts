@@ -1,4 +1,3 @@
-import pLimit from "p-limit";
 import { mostNames, type RetentionInput, type RetentionResult } from "../../core/deployment/events.ts";
 import {
   failedMilliseconds,
@@ -6,10 +5,12 @@ import {
   type RetentionPlan,
   type ScheduledBackup,
 } from "../../core/deployment/retention.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import type { StepContext } from "../../ports/step-context.ts";
+import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 import { type DeleteContext, deleteBackup } from "../catalog/delete-backup.ts";
 import { claimOf } from "../shared/claim.ts";
 import { missingObjects } from "../shared/missing-objects.ts";
@@ -26,6 +27,11 @@ export interface PruningPlan extends RetentionPlan {
   readonly leftovers: readonly string[];
   /** Sentences about backups that are complete, and not whole. */
   readonly warnings: readonly string[];
+}
+
+/** What retention needs: it reads its environment once, by name. */
+export interface RetentionContext extends Pick<StepContext, "openStore" | "work" | "executions" | "clock" | "log"> {
+  readonly environments: Pick<EnvironmentRegistry, "get">;
 }
 
 /** Which backups in a store are whose business, and by which rules. */
@@ -55,24 +61,18 @@ export async function planPruning(
   now: Date,
 ): Promise<PruningPlan> {
   const { keep, timeZone } = request.input;
-  const limit = pLimit(concurrency);
   const folders = await storedBackups(store, { rootPath });
-  const found = (await Promise.all(folders.map((it) => limit(() => scheduledBackup(it, request.madeBy))))).filter(
-    (backup) => backup !== undefined,
-  );
+  const looked = await settleEach(folders, concurrency, (it) => scheduledBackup(it, request.madeBy));
+  const found = looked.filter((backup) => backup !== undefined);
   const { plan, warnings } = await planWithWholeOnes(
     found.filter(({ committed }) => committed),
     (backups) => planRetention(backups, keep, timeZone),
   );
   const complete = new Set(found.filter(({ committed }) => committed).map(({ name }) => name));
   const begun = new Map(found.map((backup) => [backup.name, backup]));
-  const leftovers = await Promise.all(
-    folders
-      .filter(({ name }) => !complete.has(name))
-      .map((stored) => limit(() => isLeftover(stored, begun.get(stored.name), request, now))),
-  );
-  const names = folders.filter(({ name }) => !complete.has(name)).map(({ name }) => name);
-  return { ...plan, leftovers: names.filter((_, index) => leftovers[index]), warnings };
+  const unfinished = folders.filter(({ name }) => !complete.has(name));
+  const isLeft = await settleEach(unfinished, concurrency, (it) => isLeftover(it, begun.get(it.name), request, now));
+  return { ...plan, leftovers: unfinished.filter((_, index) => isLeft[index]).map(({ name }) => name), warnings };
 }
 
 /** Looks into those that would stay, until all of them are whole: nothing goes in favour of one that is not. */
@@ -111,11 +111,13 @@ async function problemOf(stored: StoredBackup, manifest: ManifestIndex): Promise
  */
 export async function pruneBackups(
   request: { readonly input: RetentionInput; readonly stateMachine: string; readonly execution: string },
-  context: Pick<StepContext, "environments" | "openStore" | "work" | "executions" | "clock" | "log">,
+  context: RetentionContext,
 ): Promise<RetentionResult> {
   const { input, stateMachine } = request;
-  const { backupStorage } = await context.environments.get(input.environment);
-  const store = await context.openStore({ environment: input.environment, side: "backup" });
+  const environment = await context.environments.get(input.environment);
+  const { backupStorage } = environment;
+  // by version: what is deleted lies in the bucket of the root path that was read
+  const store = await context.openStore(pinnedStore(environment, "backup"));
   const madeBy = { name: input.schedule, environment: input.environment, stateMachine };
   const plan = await planPruning({ madeBy, input }, store, backupStorage.rootPath, context.clock.now());
   const holder = `retention after ${request.execution}`;

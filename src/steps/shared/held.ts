@@ -1,5 +1,5 @@
+import * as z from "zod";
 import type { workLayout } from "../../core/execution/work-layout.ts";
-import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJsonIfThere, writeWorkJson } from "./work-files.ts";
 
@@ -7,23 +7,28 @@ type WorkLayout = ReturnType<typeof workLayout>;
 
 /**
  * What an execution holds outside of its own files until its last step or Release gives it back. Written before it is taken, as a
- * step may fail between the taking and its plan.
+ * step may fail between the taking and its plan; and only once all stores and the Milvus of the execution have answered: who finds it
+ * knows that their addresses are right (outlasting.ts).
  */
-export interface Held {
+const heldRecord = z.object({
   /** What a restore holds: its target. */
-  readonly leaseSubject?: string;
+  leaseSubject: z.string().optional(),
   /** true: it may have a claim on the backup that it writes. */
-  readonly claimed?: boolean;
+  claimed: z.boolean().optional(),
   /** Key of its mark as a reader of a backup. */
-  readonly readerKey?: string;
-  readonly garbageCollectionPause?: GarbageCollectionPause;
-}
+  readerKey: z.string().optional(),
+  garbageCollectionPause: z.object({ ticket: z.string() }).optional(),
+});
+export type Held = Readonly<z.infer<typeof heldRecord>>;
 
 export async function writeHeld(context: StepContext, layout: WorkLayout, held: Held): Promise<void> {
   await writeWorkJson(context, layout.held, held);
 }
 
 /** undefined where the execution never came as far as holding anything. */
-export async function readHeld(context: StepContext, layout: WorkLayout): Promise<Held | undefined> {
-  return readWorkJsonIfThere<Held>(context, layout.held);
+export async function readHeld(
+  context: Pick<StepContext, "work">,
+  layout: Pick<WorkLayout, "held">,
+): Promise<Held | undefined> {
+  return readWorkJsonIfThere(context, layout.held, heldRecord);
 }

@@ -1,10 +1,14 @@
+import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
 import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
-import { type BackupInfo, backupInfo, collectionLevelInfo } from "../../core/format/meta.ts";
+import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
-import { type MetaFiles, parseFullMeta, readBackupMeta } from "../../core/format/meta-files.ts";
+import { type MetaFiles, readBackupMeta } from "../../core/format/meta-files.ts";
+import { type Instant, instant } from "../../core/milvus/instant.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import { findMetas, type MetaVersion, StreamedMetas } from "./streamed-metas.ts";
 
 /** A backup as its metas tell it. */
 export interface FoundBackup {
@@ -14,8 +18,13 @@ export interface FoundBackup {
   readonly warnings: readonly string[];
 }
 
+/** The instant of every collection that was cut, by its ID. */
+export type Instants = ReadonlyMap<string, Instant>;
+
 /** What a list shows of a backup: its collections without their segments. */
-export type BriefBackup = Pick<BackupInfo, "size" | "milvus_version" | "collection_backups">;
+export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version"> & {
+  readonly collection_backups: readonly CollectionWith<unknown>[];
+};
 
 /** So many keys are deleted between two looks at who may. */
 const keysPerRemoval = 1_000;
@@ -86,7 +95,27 @@ export class StoredBackup {
   }
 
   /**
-   * Reads the metas: `full_meta.json`, or without it the four level files with a warning.
+   * Finds the metas and answers what reads them as they come: `full_meta.json`, or without it the four level files with a warning.
+   * @throws BackupNotFound, CorruptBackup where some of the level files are missing, and what the store throws
+   */
+  async streamMetas(): Promise<StreamedMetas> {
+    const found = await findMetas(this.store, this.layout.meta);
+    if (found === undefined) throw this.notFound("milvus-backup list shows what is there");
+    return this.#streamed(found);
+  }
+
+  /** The commit record alone, as it comes; undefined for a backup that is not complete. */
+  async streamCommitRecord(): Promise<StreamedMetas | undefined> {
+    const large = await this.committed();
+    return large && this.#streamed({ large });
+  }
+
+  #streamed(version: MetaVersion): StreamedMetas {
+    return new StreamedMetas(this.store, `backup ${this.name} in ${this.place}`, version);
+  }
+
+  /**
+   * Reads the metas whole, every log of every segment with them: for whoever wants to see all of it.
    * @throws BackupNotFound, CorruptBackup, and what the store throws
    */
   async readMetas(): Promise<FoundBackup> {
@@ -103,21 +132,23 @@ export class StoredBackup {
   }
 
   /**
-   * Without segments where the level files are there; the whole meta otherwise.
-   * @throws CorruptBackup, and ObjectNotFound for a backup that is not complete
+   * From the small level files where they are there; otherwise from the commit record, without its segments' logs.
+   * @throws CorruptBackup, and BackupNotFound for a backup that is not complete
    */
   async readBrief(): Promise<BriefBackup> {
     const { meta } = this.layout;
-    const [backup, collections] = await Promise.all([
+    const [backup, collections] = await settleAll([
       this.store.getTextIfPresent(meta.backup_meta),
       this.store.getTextIfPresent(meta.collection_meta),
     ]);
     if (backup === undefined || collections === undefined) {
-      return parseFullMeta(await this.store.getText(meta.full_meta)).value;
+      const record = await this.streamCommitRecord();
+      if (record === undefined) throw this.notFound("it was deleted meanwhile");
+      return (await record.outline()).backup;
     }
-    const { size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
+    const { id, size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
     const { infos } = parseFile(collectionLevelInfo, collections, "collection_meta.json").value;
-    return { size, milvus_version, collection_backups: infos };
+    return { id, size, milvus_version, collection_backups: infos };
   }
 
   /**
@@ -129,6 +160,28 @@ export class StoredBackup {
     return text === undefined ? undefined : parseManifestIndex(text, this.layout.manifest);
   }
 
+  /**
+   * The instants that the collections of a backup were cut at, as our manifest has them; empty for a backup without (another tool's).
+   * @param backupId of the backup as its metas tell it: a manifest that somebody left beside another backup says nothing of it
+   * @throws CorruptBackup where one cannot be understood: importing everything in its place would bring back another state
+   */
+  async readInstants(backupId: string): Promise<Instants> {
+    const manifest = await this.readManifest();
+    if (manifest?.backupId !== backupId) return new Map();
+    return new Map(
+      manifest.instants.map(({ collectionId, collection, timestamp, time }) => {
+        const parsed = instant.safeParse({ timestamp, time });
+        if (parsed.success) return [collectionId, parsed.data];
+        throw new PipelineError(
+          "CorruptBackup",
+          `${this.layout.manifest}: the instant of ${collection} cannot be understood: ${z.prettifyError(parsed.error)}. ` +
+            "A newer version of the pipeline may have written it: update this one",
+          { details: { file: this.layout.manifest } },
+        );
+      }),
+    );
+  }
+
   /** Every log that lies there, in key order. */
   listLogs(): AsyncIterable<ObjectSummary> {
     return this.store.list(this.layout.binlogs);
@@ -136,7 +189,7 @@ export class StoredBackup {
 
   /** The four metas that are not the commit record; they hold the same records flat. */
   async writeLevelMetas(files: MetaFiles): Promise<void> {
-    await Promise.all(levelFileNames.map((file) => this.store.putText(this.layout.meta[file], files[file])));
+    await settleAll(levelFileNames.map((file) => this.store.putText(this.layout.meta[file], files[file])));
   }
 
   /**

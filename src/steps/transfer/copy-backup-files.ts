@@ -1,5 +1,5 @@
-import pLimit from "p-limit";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import { type ManifestFile, manifestFileOf } from "../../core/format/manifest.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
@@ -28,16 +28,11 @@ export async function copyBackupFiles(
   }
   const index = options.repair ? await from.readManifest() : undefined;
   const listed = new Map([...(index?.metas ?? []), ...(index?.parts ?? [])].map((file) => [file.key, file]));
-  const limit = pLimit(fileConcurrency);
-  await Promise.all(
-    files.map((object) =>
-      limit(async () => {
-        const relative = object.key.slice(layout.root.length);
-        if (options.repair && !(await needsCopy(from, to, relative, object, listed.get(relative)))) return;
-        await to.store.copyFrom(from.store, object, to.layout.root + relative);
-      }),
-    ),
-  );
+  await settleEach(files, fileConcurrency, async (object) => {
+    const relative = object.key.slice(layout.root.length);
+    if (options.repair && !(await needsCopy(from, to, relative, object, listed.get(relative)))) return;
+    await to.store.copyFrom(from.store, object, to.layout.root + relative);
+  });
 }
 
 /** Whether a file of a backup that is there already is missing or wrong there. Files that differ are read, one side at a time. */

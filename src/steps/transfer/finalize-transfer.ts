@@ -1,13 +1,15 @@
-import { type CopyReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
+import { type CopyReceipt, pinnedStore, totalsOf } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { manifestFileOf } from "../../core/format/manifest.ts";
-import type { TransferPlan } from "../../core/plan/transfer.ts";
+import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
 import { confirmClaim, hasClaim, releaseClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
@@ -19,7 +21,7 @@ import { verifyCopies } from "./verify-copies.ts";
  * Last step of a transfer: reads the receipts, holds them against the backup's own checksums, then copies its metas and manifest
  * byte for byte, and `full_meta.json` as the very last object: the backup exists at the destination from then on.
  * Throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed or a receipt is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile, ClaimLost where somebody else writes it.
+ * BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged, ClaimLost where somebody else writes it.
  */
 export async function finalizeTransfer(
   request: TransferStepRequest,
@@ -27,17 +29,20 @@ export async function finalizeTransfer(
 ): Promise<FinalizeTransferResult> {
   const { execution, input } = request;
   const layout = workLayout("transfer", execution.name);
-  const [plan, from, to, source, destination] = await Promise.all([
-    readWorkJson<TransferPlan>(context, layout.plan),
-    context.environments.get(input.from),
-    context.environments.get(input.to),
-    context.openStore({ environment: input.from, side: "backup" }),
-    context.openStore({ environment: input.to, side: "backup" }),
+  const [plan, from, to] = await settleAll([
+    readWorkJson(context, layout.plan, transferPlan),
+    pinnedEnvironment(context, layout, input.from),
+    pinnedEnvironment(context, layout, input.to),
+  ]);
+  const [source, destination] = await Promise.all([
+    context.openStore(pinnedStore(from, "backup")),
+    context.openStore(pinnedStore(to, "backup")),
   ]);
   const consequence = plan.alreadyThere
     ? `What is right in ${destination.label} was left as it is`
     : `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
-  const receipts = await readBackupReceipts(context, layout, plan.backupName, consequence);
+  const receipts: CopyReceipt[] = [];
+  for await (const receipt of readBackupReceipts(context, layout, plan.backupName, consequence)) receipts.push(receipt);
   const backup = new StoredBackup(source, from.backupStorage, plan.backupName);
   const copy = new StoredBackup(destination, to.backupStorage, plan.backupName);
   await commit(plan, receipts, { backup, copy, holder: execution.id }, context);

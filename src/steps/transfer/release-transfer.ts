@@ -1,10 +1,12 @@
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { releasedFailure } from "../../core/execution/failure.ts";
 import type { CaughtFailure, ReleaseResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { TransferPlan } from "../../core/plan/transfer.ts";
+import { transferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { markClaimFailed } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
+import { environmentToRelease, movedFrom, sameBackupPlace } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
@@ -25,16 +27,20 @@ export async function releaseTransfer(
   if (!held) return releasedFailure(failure, "");
 
   await unmarkReader(context, held.readerKey);
-  const [{ backupStorage }, store] = await Promise.all([
-    context.environments.get(input.to),
-    context.openStore({ environment: input.to, side: "backup" }),
-  ]);
-  await markClaimFailed(new StoredBackup(store, backupStorage, input.backupName), execution.id, context);
-  const plan = await readWorkJsonIfThere<TransferPlan>(context, layout.plan);
+  const environment = await environmentToRelease(context, layout, input.to, sameBackupPlace);
+  if (environment !== undefined) {
+    const store = await context.openStore(pinnedStore(environment, "backup"), { earlier: true });
+    const copy = new StoredBackup(store, environment.backupStorage, input.backupName);
+    await markClaimFailed(copy, execution.id, context);
+  }
+  const plan = await readWorkJsonIfThere(context, layout.plan, transferPlan);
+  if (!plan || plan.alreadyThere || plan.totals.segments === 0) return releasedFailure(failure, "");
+  const moved = await movedFrom(context, layout, input.to, plan.backupName);
+  const then =
+    moved ??
+    `the same command goes on from there, "milvus-backup --environment ${input.to} delete -n ${plan.backupName} --incomplete" removes them`;
   return releasedFailure(
     failure,
-    !plan || plan.alreadyThere || plan.totals.segments === 0
-      ? ""
-      : `segments already copied to ${input.to} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup --environment ${input.to} delete -n ${plan.backupName} --incomplete" removes them`,
+    `segments already copied to ${input.to} stay, without full_meta.json: they are no backup; ${then}`,
   );
 }

@@ -37,7 +37,7 @@ function environment() {
 const prune = () =>
   pruneBackups(
     { input, stateMachine, execution: `${stateMachine}:one` },
-    { ...memory, environments: { get: async () => environment() } },
+    { ...memory, environments: { get: async () => ({ ...environment(), version: "1" }) } },
   );
 
 /** A whole backup of the schedule, made `day` of November 2026. */
@@ -50,6 +50,7 @@ function seed(name: string, day: number, schedule: MadeBySchedule | undefined = 
     created: new Date(Date.UTC(2026, 10, day)).toISOString(),
     pipelineVersion: "0.1.0",
     ...(schedule && { schedule }),
+    instants: [],
     metas: [manifestFileOf("meta/full_meta.json", goldenFiles.full_meta)],
     parts: [],
   });
@@ -201,7 +202,7 @@ describe("pruneBackups", () => {
 
       const pruneBy = (failed: string | number) => {
         const keep = { last: 1, failed };
-        const context = { ...memory, environments: { get: async () => environment() } };
+        const context = { ...memory, environments: { get: async () => ({ ...environment(), version: "1" }) } };
         return pruneBackups({ input: { ...input, keep }, stateMachine, execution: execution.id }, context);
       };
       expect(await pruneBy("4h")).toMatchObject({ removed: 0 });

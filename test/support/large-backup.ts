@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { type CollectionSchema, collectionSchema, fieldSchema } from "../../src/core/format/meta.ts";
+import type { ObjectSummary } from "../../src/ports/object-store.ts";
+import { MemoryObjectStore } from "./memory-object-store.ts";
+
+const [collectionId, partitionId] = ["470615367219150891", "470615367219150892"];
+const firstSegment = 470615367219350906n;
+const fields = [0, 1, 100, 101];
+
+const schema: CollectionSchema = collectionSchema.create({
+  name: "large",
+  fields: [
+    fieldSchema.create({ fieldID: 100n, name: "id", data_type: 5, is_primary_key: true }),
+    fieldSchema.create({
+      fieldID: 101n,
+      name: "vector",
+      data_type: 101,
+      type_params: [{ key: "dim", value: "4" }],
+    }),
+  ],
+});
+
+/** One segment with a log for each of four fields and one with deletes, as milvus-backup prints it: about 1.6 KB. */
+function segmentText(index: number): string {
+  const id = firstSegment + BigInt(index);
+  const path = `${collectionId}/${partitionId}/${id}`;
+  const log = (kind: string) =>
+    `{"entries_num":1000,"timestamp_from":451231234567890123,"timestamp_to":451231234567890999,"log_path":"files/${kind}/${id}","log_size":123456,"log_id":${id}}`;
+  const binlogs = fields.map((field) => `{"fieldID":${field},"binlogs":[${log(`insert_log/${path}/${field}`)}]}`);
+  return `{"segment_id":${id},"collection_id":${collectionId},"partition_id":${partitionId},"num_of_rows":1000,"binlogs":[${binlogs}],"deltalogs":[{"binlogs":[${log(`delta_log/${path}`)}]}],"size":617280,"group_id":${id},"v_channel":"by-dev-rootcoord-dml_0_${collectionId}v0"}`;
+}
+
+/** The text of a full_meta.json with one partition of so many segments, made as it is read. */
+function* fullMetaText(segments: number): Generator<string> {
+  const partition = `{"partition_id":${partitionId},"partition_name":"_default","collection_id":${collectionId},"segment_backups":[`;
+  const printed = collectionSchema.print(schema);
+  yield `{"id":"backup-id","name":"large","collection_backups":[{"collection_id":${collectionId},"collection_name":"large","schema":${printed},"partition_backups":[${partition}`;
+  const perPiece = 40;
+  for (let index = 0; index < segments; index += perPiece) {
+    const members = Array.from({ length: Math.min(perPiece, segments - index) }, (_, at) => segmentText(index + at));
+    yield `${index === 0 ? "" : ","}${members.join()}`;
+  }
+  yield `],"size":1}],"size":1}],"size":1,"milvus_version":"v2.3.5"}`;
+}
+
+/** A bucket with one large backup, of which nothing is in memory but its commit record's place. */
+export class LargeBackupStore extends MemoryObjectStore {
+  readonly #segments: number;
+  readonly #key: string;
+
+  constructor(bucket: string, key: string, segments: number) {
+    super(bucket);
+    this.#key = key;
+    this.#segments = segments;
+  }
+
+  override async head(key: string): Promise<ObjectSummary | undefined> {
+    if (key !== this.#key) return super.head(key);
+    // nobody allocates by it
+    return { key, size: 1, etag: createHash("md5").update(String(this.#segments)).digest("hex") };
+  }
+
+  override async *readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
+    if (key !== this.#key) yield* super.readText(key, options);
+    else yield* fullMetaText(this.#segments);
+  }
+}
+
+/** A work bucket that forgets the large files as it gets them, and counts what is in them. */
+export class ForgetfulStore extends MemoryObjectStore {
+  batches = 0;
+  segments = 0;
+  logs = 0;
+  imported = 0;
+
+  override async putText(...args: Parameters<MemoryObjectStore["putText"]>): Promise<boolean> {
+    const [key, body] = args;
+    if (key.includes("/imports/")) {
+      this.imported += JSON.parse(body).length;
+      return true;
+    }
+    if (!key.includes("/batches/")) return super.putText(...args);
+    this.batches += 1;
+    this.segments += count(body, '"segmentId":');
+    this.logs += count(body, '"path":');
+    return true;
+  }
+}
+
+function count(text: string, part: string): number {
+  return text.split(part).length - 1;
+}
