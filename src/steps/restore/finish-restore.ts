@@ -22,7 +22,7 @@ import {
   recordOf,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
-import { rowsProblem, sum } from "../../core/plan/row-check.ts";
+import { rowsProblem } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
@@ -130,7 +130,8 @@ class RestoreFinisher {
   }
 
   /**
-   * Milvus must have imported exactly the rows of the backup, or with deletes no more than those, and hold what it imported.
+   * Each import must have brought the rows of its segments, as far as that can be known: with deletes, or rows from after the instant, no
+   * fewer than those can have taken away. Milvus must hold what was imported.
    * What stands under its target name was counted before it got it, and may have got rows since.
    * @returns a warning where a collection that was there before (`skipCreate`) has got rows from elsewhere meanwhile
    */
@@ -139,12 +140,8 @@ class RestoreFinisher {
     if (direct ? !first : await this.#isRenamed(collection)) return [];
     const record = this.#recordOf(collection);
     const counted = (await this.#milvus.rowCount(collection.working)) - BigInt(record.rowsBefore);
-    const imported = sum(
-      collection.imports
-        .filter(({ kind }) => kind === "segments")
-        .map(({ task }) => this.#imports.get(importKey(record.id, task))?.rows ?? "0"),
-    );
-    const problem = rowsProblem(collection, imported, counted);
+    const importedBy = (task: number) => BigInt(this.#imports.get(importKey(record.id, task))?.rows ?? "0");
+    const problem = rowsProblem(collection, importedBy, counted);
     if (!problem) return [];
     const message = `${qualifiedName(collection.target)}: ${problem.message}`;
     if (problem.others && !collection.create) return [`${message}: others wrote into it meanwhile`];

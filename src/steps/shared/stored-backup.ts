@@ -6,7 +6,7 @@ import { type ManifestIndex, parseManifestIndex } from "../../core/format/manife
 import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
 import { type MetaFiles, readBackupMeta } from "../../core/format/meta-files.ts";
-import { type Instant, instant } from "../../core/milvus/instant.ts";
+import { type CutAt, instant } from "../../core/milvus/instant.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import { findMetas, type MetaVersion, StreamedMetas } from "./streamed-metas.ts";
 
@@ -19,7 +19,7 @@ export interface FoundBackup {
 }
 
 /** The instant of every collection that was cut, by its ID. */
-export type Instants = ReadonlyMap<string, Instant>;
+export type Instants = ReadonlyMap<string, CutAt>;
 
 /** What a list shows of a backup: its collections without their segments. */
 export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version"> & {
@@ -169,9 +169,9 @@ export class StoredBackup {
     const manifest = await this.readManifest();
     if (manifest?.backupId !== backupId) return new Map();
     return new Map(
-      manifest.instants.map(({ collectionId, collection, timestamp, time }) => {
+      manifest.instants.map(({ collectionId, collection, timestamp, time, laterRows }) => {
         const parsed = instant.safeParse({ timestamp, time });
-        if (parsed.success) return [collectionId, parsed.data];
+        if (parsed.success) return [collectionId, { instant: parsed.data, laterRows: new Set(laterRows) }];
         throw new PipelineError(
           "CorruptBackup",
           `${this.layout.manifest}: the instant of ${collection} cannot be understood: ${z.prettifyError(parsed.error)}. ` +
