@@ -29,11 +29,14 @@ export class FaultInjector {
             target,
             args.map((argument) => this.#wrapped.get(argument) ?? argument),
           );
-        if (property === "list") {
+        if (property === "list" || property === "getBytes") {
           return (...args: unknown[]) => {
-            this.#enter(`${label}.list ${String(args[0])}`);
+            this.#enter(`${label}.${property} ${String(args[0])}`);
             return call(...args);
           };
+        }
+        if (property === "openText") {
+          return (...args: unknown[]) => this.wrap(`${label} upload of ${String(args[0])}`, call(...args));
         }
         return async (...args: unknown[]) => {
           const number = this.#enter(`${label}.${property} ${JSON.stringify(args[0] ?? "")}`);

@@ -6,6 +6,8 @@ import type {
   ObjectStore,
   ObjectSummary,
   PutTextOptions,
+  TextDigest,
+  TextUpload,
 } from "../../src/ports/object-store.ts";
 
 /** Every call a store has had, as `<operation> <key or prefix>`: lets a test say what must not happen twice. */
@@ -93,6 +95,23 @@ export class MemoryObjectStore implements ObjectStore {
     return true;
   }
 
+  openText(key: string): TextUpload {
+    this.#record(`openText ${key}`);
+    return new MemoryUpload((body, { ifAbsent = false }) => {
+      this.#record(`finishText ${key}`);
+      if (ifAbsent && this.#objects.has(key)) return false;
+      this.#objects.set(key, body);
+      return true;
+    });
+  }
+
+  async *getBytes(key: string): AsyncIterable<Uint8Array> {
+    this.#record(`getBytes ${key}`);
+    const body = this.#require(key);
+    // small pieces, so that whoever reads them meets a character that is cut
+    for (let start = 0; start < body.length; start += 1000) yield body.subarray(start, start + 1000);
+  }
+
   async copyFrom(
     source: ObjectStore,
     object: ObjectSummary,
@@ -141,6 +160,38 @@ export class MemoryObjectStore implements ObjectStore {
       fault.times -= 1;
       throw fault.error();
     }
+  }
+}
+
+/** A text on its way: nothing of it lies in the store before it is finished. */
+class MemoryUpload implements TextUpload {
+  readonly #finish: (body: Buffer, options: Pick<PutTextOptions, "ifAbsent">) => boolean;
+  readonly #chunks: Buffer[] = [];
+  #isOver = false;
+
+  constructor(finish: (body: Buffer, options: Pick<PutTextOptions, "ifAbsent">) => boolean) {
+    this.#finish = finish;
+  }
+
+  get written(): TextDigest {
+    const body = Buffer.concat(this.#chunks);
+    return { size: body.length, sha256: createHash("sha256").update(body).digest("hex") };
+  }
+
+  async write(text: string | Uint8Array): Promise<void> {
+    if (this.#isOver) throw new Error("written to after its end");
+    this.#chunks.push(Buffer.from(text));
+  }
+
+  async finish(options: Pick<PutTextOptions, "ifAbsent"> = {}): Promise<boolean> {
+    if (this.#isOver) throw new Error("finished after its end");
+    const isWritten = this.#finish(Buffer.concat(this.#chunks), options);
+    this.#isOver = true;
+    return isWritten;
+  }
+
+  async abort(): Promise<void> {
+    this.#isOver = true;
   }
 }
 

@@ -71,26 +71,18 @@ export type ManifestIndex = z.infer<typeof manifestIndex>;
 export const manifestPartObjects = 50_000;
 
 /**
- * Prints the parts of one collection, one after another, so that only one is in memory.
- * @param root the backup's root, which the keys of the logs begin with
- * @param keyOf key of a part relative to that root
+ * The line of a part about one object.
+ * @param root the backup's root, which the key of the log begins with
  */
-export function* manifestParts(
-  collectionId: string,
-  logs: Iterable<CopiedLog>,
-  root: string,
-  keyOf: (part: number) => string,
-): Generator<{ part: ManifestPart; text: string }> {
-  let objects: ManifestObject[] = [];
-  let number = 0;
-  for (const log of logs) {
-    objects.push(objectOf(log, root));
-    if (objects.length < manifestPartObjects) continue;
-    yield printPart(collectionId, keyOf(number), objects);
-    objects = [];
-    number += 1;
-  }
-  if (objects.length > 0) yield printPart(collectionId, keyOf(number), objects);
+export function printManifestObject({ key, size, etag, checksum }: CopiedLog, root: string): string {
+  if (!key.startsWith(root)) throw new RangeError(`${key} does not lie below ${root}`);
+  const object: ManifestObject = {
+    key: key.slice(root.length),
+    size,
+    etag,
+    ...(checksum !== undefined && { checksum }),
+  };
+  return `${JSON.stringify(object)}\n`;
 }
 
 /** What the index says about a file that is written whole (a meta file). */
@@ -162,18 +154,6 @@ export function compareWithManifest(
   }
   for (const key of sizes.keys()) problems.push(`${key} is not in the manifest`);
   return problems;
-}
-
-function objectOf(log: CopiedLog, root: string): ManifestObject {
-  if (!log.key.startsWith(root)) throw new RangeError(`${log.key} does not lie below ${root}`);
-  const { size, etag, checksum } = log;
-  return { key: log.key.slice(root.length), size, etag, ...(checksum !== undefined && { checksum }) };
-}
-
-function printPart(collectionId: string, key: string, objects: readonly ManifestObject[]) {
-  const text = `${objects.map((object) => JSON.stringify(object)).join("\n")}\n`;
-  const bytes = objects.reduce((sum, object) => sum + object.size, 0);
-  return { text, part: { ...manifestFileOf(key, text), collectionId, objects: objects.length, bytes } };
 }
 
 function sha256(text: string): string {

@@ -14,6 +14,7 @@ import {
   type PlannedSegment,
   selectSegments,
 } from "../../core/plan/backup.ts";
+import { inPartitionOrder } from "../../core/plan/backup-records.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 
 /** Of one collection at once. */
@@ -80,7 +81,7 @@ export class CollectionPlanner {
       indexes,
       loadState,
       ...(flushed && { flushed }),
-      segments,
+      segments: inPartitionOrder(segments, partitions),
     };
     return { collection, logs };
   }

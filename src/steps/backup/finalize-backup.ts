@@ -1,19 +1,23 @@
-import { type CopyReceipt, type SegmentReceipt, totalsOf } from "../../core/execution/copy-plan.ts";
+import {
+  addTotals,
+  type CopyReceipt,
+  type CopyTotals,
+  noTotals,
+  type SegmentReceipt,
+} from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { levelFiles } from "../../core/format/meta-files.ts";
 import type { BackupPlan } from "../../core/plan/backup.ts";
-import { buildBackupInfo } from "../../core/plan/backup-records.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
-import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
-import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
+import { copyReceipts, readWorkJson } from "../shared/work-files.ts";
+import { copiedCollections } from "./copied-collections.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
-import { writeManifest } from "./write-manifest.ts";
+import { writeBackup } from "./write-backup.ts";
 
 /** How often a backup takes a fresh list before it gives up, by what is wrong. */
 const attemptsAllowed = { "source-changed": 10, "inconsistent-logs": 4 } as const;
@@ -23,9 +27,9 @@ const settleMilliseconds = 5_000;
 
 /**
  * Last step of a backup. Reads the receipts; where segments vanished (compaction, GC) it answers `source-changed` and the
- * machine prepares again. Otherwise writes the level metas, the manifest, and `full_meta.json` as the very last object: the
- * backup exists from then on.
- * Throws InconsistentSegments (segments by name) where fresh lists did not help, CopyMismatch where a receipt is missing,
+ * machine prepares again. Otherwise looks for every object, writes the level metas, the manifest, and `full_meta.json` as the very
+ * last object: the backup exists from then on.
+ * Throws InconsistentSegments (segments by name) where fresh lists did not help, CopyMismatch where a receipt or an object is missing,
  * BackupExists where somebody else wrote a backup of that name meanwhile.
  */
 export async function finalizeBackup(
@@ -34,13 +38,13 @@ export async function finalizeBackup(
 ): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
-  const [plan, environment, receipts, store] = await Promise.all([
+  const [plan, environment, store] = await Promise.all([
     readWorkJson<BackupPlan>(context, layout.plan),
     context.environments.get(input.environment),
-    readCopyReceipts(context, layout, attempt),
     context.openStore({ environment: input.environment, side: "backup" }),
   ]);
-  const { objects, bytes } = totalsOf(receipts);
+  const receipts = () => copyReceipts(context, layout, attempt);
+  const { objects, bytes, unsettled } = await survey(receipts());
   const totals = {
     backupName: plan.backupName,
     collections: plan.collections.length,
@@ -49,7 +53,6 @@ export async function finalizeBackup(
     bytes,
     warnings: plan.warnings,
   };
-  const unsettled = receipts.flatMap(({ segments }) => segments).filter(({ outcome }) => outcome !== "copied");
   if (unsettled.length > 0) {
     checkAttempts(unsettled, attempt);
     await context.clock.sleep(settleMilliseconds);
@@ -57,7 +60,8 @@ export async function finalizeBackup(
   }
 
   const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
-  await commit(stored, { plan, receipts, created: execution.startTime }, context);
+  const collections = () => copiedCollections(plan.collections, receipts());
+  await writeBackup(stored, plan, collections, { created: execution.startTime }, context);
   const held = await readHeld(context, layout);
   if (held) {
     await resumeGarbageCollection(held, environment, context);
@@ -66,27 +70,15 @@ export async function finalizeBackup(
   return { outcome: "backed-up", ...totals };
 }
 
-/** Data is there; then the level metas and the manifest; `full_meta.json` last. */
-async function commit(
-  stored: StoredBackup,
-  { plan, receipts, created }: { plan: BackupPlan; receipts: readonly CopyReceipt[]; created: string },
-  context: MilvusContext,
-): Promise<void> {
-  const backup = buildBackupInfo(
-    plan,
-    receipts.flatMap(({ segments }) => segments),
-  );
-  const files = levelFiles(backup);
-  const present = await stored.commitRecord();
-  // Written last, by an earlier run of this step: everything else is there.
-  if (present === files.full_meta) return;
-  if (present !== undefined) throw stored.writtenByOthers();
-  const copied = receipts.flatMap(({ segments }) =>
-    segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs].map(({ key }) => key)),
-  );
-  await removeStrayCopies(stored, new Set(copied), context);
-  await Promise.all([stored.writeLevelMetas(files), writeManifest(stored, plan, receipts, files, created)]);
-  await stored.commit(files.full_meta);
+/** What the receipts come to, and which segments were not copied. */
+async function survey(receipts: AsyncIterable<CopyReceipt>): Promise<CopyTotals & { unsettled: SegmentReceipt[] }> {
+  const totals = noTotals();
+  const unsettled: SegmentReceipt[] = [];
+  for await (const receipt of receipts) {
+    addTotals(totals, receipt);
+    unsettled.push(...receipt.segments.filter(({ outcome }) => outcome !== "copied"));
+  }
+  return { ...totals, unsettled };
 }
 
 function checkAttempts(unsettled: readonly SegmentReceipt[], attempt: number): void {

@@ -6,7 +6,7 @@ import { hasWorkingName, isIndexOf, type PlannedRestore, type RestorePlan } from
 import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
-import { readBackupReceipts } from "../shared/backup-receipts.ts";
+import { checkBackupReceipts } from "../shared/backup-receipts.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /**
@@ -25,7 +25,7 @@ export async function recreateCollections(
     context.environments.get(input.environment),
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
-  await readBackupReceipts(context, layout, plan.backupName, consequence);
+  await checkBackupReceipts(context, layout, plan.backupName, consequence);
 
   const milvus = await context.connectMilvus(environment);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;

@@ -1,36 +1,46 @@
-import type { CopyReceipt } from "../../core/execution/copy-plan.ts";
+import { addTotals, type CopyReceipt, type CopyTotals, noTotals } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { readCopyReceipts } from "./work-files.ts";
+import { copyReceipts } from "./work-files.ts";
 
 /**
- * The receipts of copies out of a backup, every one of them complete.
+ * Passes over the receipts of copies out of a backup, which must be complete, every one of them.
  * Throws CorruptBackup, naming segments, where the backup does not hold what its meta says; CopyMismatch where a receipt is missing.
  * @param consequence what that means for the person, at the end of the message
+ * @param visit gets each receipt: they are too many to be held
+ * @returns what they come to
  */
-export async function readBackupReceipts(
+export async function checkBackupReceipts(
   context: StepContext,
   layout: ReturnType<typeof workLayout>,
   backupName: string,
   consequence: string,
-): Promise<CopyReceipt[]> {
-  const receipts = await readCopyReceipts(context, layout, 0);
-  const broken = receipts.flatMap(({ segments }) => segments).filter(({ outcome }) => outcome !== "copied");
+  visit: (receipt: CopyReceipt) => void = () => undefined,
+): Promise<CopyTotals> {
+  const totals = noTotals();
+  const broken: string[] = [];
+  const unfinished: string[] = [];
+  for await (const receipt of copyReceipts(context, layout, 0)) {
+    addTotals(totals, receipt);
+    for (const { segmentId, problem, outcome } of receipt.segments) {
+      if (outcome !== "copied") broken.push(problem ?? `segment ${segmentId}: ${outcome}`);
+    }
+    if (receipt.outcome !== "copied") unfinished.push(receipt.outcome);
+    visit(receipt);
+  }
   if (broken.length > 0) {
-    const named = broken.map(({ segmentId, problem, outcome }) => problem ?? `segment ${segmentId}: ${outcome}`);
     throw new PipelineError(
       "CorruptBackup",
-      `backup ${backupName} does not hold what its meta says in ${broken.length} segments: ${shortList(named, { separator: "; " })}. ${consequence}`,
+      `backup ${backupName} does not hold what its meta says in ${broken.length} segments: ${shortList(broken, { separator: "; " })}. ${consequence}`,
     );
   }
-  const unfinished = receipts.filter(({ outcome }) => outcome !== "copied");
   if (unfinished.length > 0) {
     throw new PipelineError(
       "CopyMismatch",
-      `${unfinished.length} batches were not copied to their end (${unfinished[0]?.outcome}). Start the same command again: what is copied is kept`,
+      `${unfinished.length} batches were not copied to their end (${unfinished[0]}). Start the same command again: what is copied is kept`,
     );
   }
-  return receipts;
+  return totals;
 }

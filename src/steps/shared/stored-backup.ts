@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
 import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
 import { type BackupInfo, backupInfo, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
-import { type MetaFiles, parseFullMeta, readBackupMeta } from "../../core/format/meta-files.ts";
-import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import { parseFullMeta, readBackupMeta } from "../../core/format/meta-files.ts";
+import type { ObjectStore, ObjectSummary, TextDigest, TextUpload } from "../../ports/object-store.ts";
 
 /** A backup as its metas tell it. */
 export interface FoundBackup {
@@ -115,20 +116,30 @@ export class StoredBackup {
     return this.store.list(this.layout.binlogs);
   }
 
-  /** The four metas that are not the commit record; they hold the same records flat. */
-  async writeLevelMetas(files: MetaFiles): Promise<void> {
-    await Promise.all(levelFileNames.map((file) => this.store.putText(this.layout.meta[file], files[file])));
+  /** Begins a meta file. With `full_meta`, its end is the commit: see `commit`. */
+  openMeta(file: MetaFileName): TextUpload {
+    return this.store.openText(this.layout.meta[file]);
+  }
+
+  /** Whether the commit record is this very text; undefined for a backup that is not complete. */
+  async isCommittedAs(text: TextDigest): Promise<boolean | undefined> {
+    const present = await this.committed();
+    if (present === undefined) return undefined;
+    if (present.size !== text.size) return false;
+    const hash = createHash("sha256");
+    for await (const bytes of this.store.getBytes(present.key)) hash.update(bytes);
+    return hash.digest("hex") === text.sha256;
   }
 
   /**
-   * Writes `full_meta.json`, the very last object: the backup exists from then on. Does nothing where an earlier run of the same
+   * Makes `full_meta.json` appear, the very last object: the backup exists from then on. Does nothing where an earlier run of the same
    * step has written this very text.
    * @throws BackupExists where somebody else wrote a backup of that name meanwhile
    */
-  async commit(fullMeta: string): Promise<void> {
-    const key = this.layout.meta.full_meta;
-    if (await this.store.putText(key, fullMeta, { ifAbsent: true })) return;
-    if ((await this.store.getText(key)) !== fullMeta) throw this.writtenByOthers();
+  async commit(fullMeta: TextUpload): Promise<void> {
+    const { written } = fullMeta;
+    if (await fullMeta.finish({ ifAbsent: true })) return;
+    if (!(await this.isCommittedAs(written))) throw this.writtenByOthers();
   }
 
   /** Deletes everything below the backup's root, the commit record first: no reader takes what is left for a backup. */

@@ -1,4 +1,5 @@
 import pLimit from "p-limit";
+import { pMapIterable } from "p-map";
 import {
   type CopyBatch,
   type CopyReceipt,
@@ -16,6 +17,9 @@ type WorkLayout = ReturnType<typeof workLayout>;
 
 /** At most so many requests to the work bucket at once. */
 const workConcurrency = 32;
+
+/** A receipt is a few megabytes: only so many are in memory at once. */
+const receiptsAhead = 6;
 
 /** How many invocations a plan may be spread over while each still gets a worthwhile share. */
 const parallelBatches = 64;
@@ -65,25 +69,24 @@ export async function writeCopyBatches(
   return { itemsKey: layout.items(attempt), batches: batches.length, segments: segments.length };
 }
 
-/** The receipts of every batch of an attempt; throws CopyMismatch where one is missing, as no copy is believed without it. */
-export async function readCopyReceipts(
+/**
+ * The receipts of every batch of an attempt, in the order in which they were planned, read as they are consumed.
+ * Throws CopyMismatch where one is missing, as no copy is believed without it.
+ */
+export async function* copyReceipts(
   context: StepContext,
   layout: WorkLayout,
   attempt: number,
-): Promise<CopyReceipt[]> {
+): AsyncGenerator<CopyReceipt> {
   const items = await readWorkJson<CopyItem[]>(context, layout.items(attempt));
-  const limit = pLimit(workConcurrency);
-  return Promise.all(
-    items.map((_, index) =>
-      limit(async () => {
-        const key = layout.receipt(batchName(attempt, index));
-        const receipt = await readWorkJsonIfThere(context, key);
-        if (receipt !== undefined) return copyReceipt.parse(receipt);
-        throw new PipelineError(
-          "CopyMismatch",
-          `batch ${batchName(attempt, index)} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
-        );
-      }),
-    ),
-  );
+  const read = async (name: string): Promise<CopyReceipt> => {
+    const receipt = await readWorkJsonIfThere(context, layout.receipt(name));
+    if (receipt !== undefined) return copyReceipt.parse(receipt);
+    throw new PipelineError(
+      "CopyMismatch",
+      `batch ${name} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
+    );
+  };
+  const names = items.map((_, index) => batchName(attempt, index));
+  yield* pMapIterable(names, read, { concurrency: receiptsAhead, backpressure: receiptsAhead });
 }

@@ -158,7 +158,7 @@ describe("a plan", () => {
 
     await prepareBackup(request, world.context());
 
-    expect(batch().segments[0]?.prefixes).toEqual([
+    expect(batch().segments.find(({ segmentId }) => segmentId === "7")?.prefixes).toEqual([
       {
         kind: "delta",
         from: `files/delta_log/${books.id}/-1/7/`,

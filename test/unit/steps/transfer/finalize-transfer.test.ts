@@ -73,8 +73,8 @@ describe("a whole transfer", () => {
 
     await finalize();
 
-    const writes = world.destination.calls.filter((call) => /^(copyFrom|putText)/.test(call));
-    expect(writes.at(-1)).toBe(`putText ${world.to.meta.full_meta}`);
+    const writes = world.destination.calls.filter((call) => /^(copyFrom|putText|finishText)/.test(call));
+    expect(writes.at(-1)).toBe(`finishText ${world.to.meta.full_meta}`);
     expect(writes.filter((call) => call.includes("full_meta"))).toHaveLength(1);
     expect(world.work.keys("leases/")).toEqual([]);
   });

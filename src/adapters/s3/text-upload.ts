@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto";
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { PutTextOptions, TextDigest, TextUpload } from "../../ports/object-store.ts";
+import type { S3Bucket } from "./bucket.ts";
+import { headObject } from "./content.ts";
+import { abortAbandoned } from "./multipart.ts";
+import { defaultContentType, lostRace, putObject } from "./put-object.ts";
+
+/** All parts but the last have it, as some stores insist on; 10,000 of them are 156 GiB. Smaller texts are one PutObject. */
+const partSize = 16 * 2 ** 20;
+
+/** A text that goes out in parts while it is printed: one part fills while the one before it is on its way. */
+export class S3TextUpload implements TextUpload {
+  readonly #bucket: S3Bucket;
+  readonly #key: string;
+  readonly #contentType: string;
+  readonly #hash = createHash("sha256");
+  readonly #parts: CompletedPart[] = [];
+  #size = 0;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #uploadId: string | undefined;
+  /** The part on its way; what it throws is thrown by the next call. */
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(bucket: S3Bucket, key: string, contentType = defaultContentType) {
+    this.#bucket = bucket;
+    this.#key = key;
+    this.#contentType = contentType;
+  }
+
+  get written(): TextDigest {
+    return { size: this.#size, sha256: this.#hash.copy().digest("hex") };
+  }
+
+  async write(text: string | Uint8Array): Promise<void> {
+    const bytes = typeof text === "string" ? Buffer.from(text, "utf-8") : text;
+    this.#hash.update(bytes);
+    this.#size += bytes.length;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    while (this.#pendingBytes > partSize) await this.#send(partSize);
+  }
+
+  async finish(options: Pick<PutTextOptions, "ifAbsent"> = {}): Promise<boolean> {
+    if (this.#uploadId !== undefined) {
+      await this.#send(this.#pendingBytes);
+      await this.#sending;
+    }
+    // also for stores that know no conditional writes, or know them for single objects only
+    if (options.ifAbsent && (await headObject(this.#bucket, this.#key)) !== undefined) {
+      await this.abort();
+      return false;
+    }
+    const uploadId = this.#uploadId;
+    if (uploadId === undefined) {
+      const whole = this.#take(this.#pendingBytes);
+      return putObject(this.#bucket, this.#key, whole, { contentType: this.#contentType, ...options });
+    }
+    const done = await this.#complete(uploadId, options.ifAbsent ?? false);
+    if (done) this.#uploadId = undefined;
+    else await this.abort();
+    return done;
+  }
+
+  async abort(): Promise<void> {
+    // a part that is still on its way would survive the abort
+    await this.#sending.catch(() => undefined);
+    const UploadId = this.#uploadId;
+    if (UploadId === undefined) return;
+    this.#uploadId = undefined;
+    // left to the next upload of the key, or to the bucket's lifecycle rule
+    await this.#bucket.client
+      .send(new AbortMultipartUploadCommand({ Bucket: this.#bucket.name, Key: this.#key, UploadId }))
+      .catch(() => undefined);
+  }
+
+  async #send(bytes: number): Promise<void> {
+    await this.#sending;
+    const body = this.#take(bytes);
+    this.#uploadId ??= await this.#begin();
+    const PartNumber = this.#parts.length + 1;
+    const part: CompletedPart = { PartNumber };
+    this.#parts.push(part);
+    const request = {
+      Bucket: this.#bucket.name,
+      Key: this.#key,
+      UploadId: this.#uploadId,
+      PartNumber,
+      Body: body,
+      ContentLength: body.length,
+      ContentMD5: createHash("md5").update(body).digest("base64"),
+    };
+    this.#sending = this.#request(() => this.#bucket.client.send(new UploadPartCommand(request))).then(({ ETag }) => {
+      part.ETag = ETag;
+    });
+    this.#sending.catch(() => undefined);
+  }
+
+  /** The first bytes of what waits. */
+  #take(bytes: number): Uint8Array {
+    const all = Buffer.concat(this.#pending, this.#pendingBytes);
+    const rest = all.subarray(bytes);
+    this.#pending = rest.length === 0 ? [] : [Buffer.from(rest)];
+    this.#pendingBytes = rest.length;
+    return all.subarray(0, bytes);
+  }
+
+  async #begin(): Promise<string> {
+    await abortAbandoned(this.#bucket, this.#key);
+    const { UploadId } = await this.#request(() =>
+      this.#bucket.client.send(
+        new CreateMultipartUploadCommand({
+          Bucket: this.#bucket.name,
+          Key: this.#key,
+          ContentType: this.#contentType,
+        }),
+      ),
+    );
+    if (UploadId !== undefined) return UploadId;
+    throw new PipelineError("StoreFailed", `no upload ID for ${this.#key} in bucket ${this.#bucket.name}`);
+  }
+
+  /** false where the condition does not hold. */
+  async #complete(uploadId: string, ifAbsent: boolean): Promise<boolean> {
+    const command = (condition: { IfNoneMatch?: string }) =>
+      new CompleteMultipartUploadCommand({
+        Bucket: this.#bucket.name,
+        Key: this.#key,
+        UploadId: uploadId,
+        MultipartUpload: { Parts: this.#parts },
+        ...condition,
+      });
+    try {
+      await this.#bucket.client.send(command(ifAbsent ? { IfNoneMatch: "*" } : {}));
+      return true;
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "";
+      if (ifAbsent && lostRace(error)) return false;
+      if (ifAbsent && name === "NotImplemented") {
+        await this.#request(() => this.#bucket.client.send(command({})));
+        return true;
+      }
+      // completed by a request whose answer was lost, or ended by another run: what lies there tells
+      if (ifAbsent && name === "NoSuchUpload" && (await headObject(this.#bucket, this.#key)) !== undefined)
+        return false;
+      return this.#request(() => Promise.reject(error));
+    }
+  }
+
+  async #request<T>(send: () => Promise<T>): Promise<T> {
+    return this.#bucket.request("s3:PutObject", this.#key, async () => {
+      try {
+        return await send();
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== "NoSuchUpload") throw error;
+        throw new PipelineError(
+          "StoreBusy",
+          `the upload of ${this.#key} to bucket ${this.#bucket.name} was ended by somebody else, as another run of the same step does; it is to be written again`,
+          { details: { key: this.#key }, cause: error },
+        );
+      }
+    });
+  }
+}
