@@ -83,13 +83,21 @@ export async function transfer(world: TransferWorld, execution: string, input: P
   return { prepared, finalized: await finalizeTransfer(request, world.context) };
 }
 
-/** Gives a backup in memory the manifest that our backups have. */
-export async function seedManifest(store: MemoryObjectStore, layout: BackupLayout): Promise<void> {
+/**
+ * Gives a backup in memory the manifest that our backups have.
+ * @param more keys that it lists beside what is there
+ */
+export async function seedManifest(
+  store: MemoryObjectStore,
+  layout: BackupLayout,
+  more: readonly string[] = [],
+): Promise<void> {
   const relative = (key: string) => key.slice(layout.root.length);
   const logs: { from: string; key: string; size: number; etag: string; checksum: string }[] = [];
   for await (const { key, size, etag } of store.list(layout.binlogs)) {
     logs.push({ from: key, key, size, etag, checksum: `md5:${etag}` });
   }
+  for (const key of more) logs.push({ from: key, key, size: 1, etag: "e", checksum: "md5:e" });
   const collections = [...Map.groupBy(logs, ({ key }) => parseLogKey(key)?.collectionId ?? "")];
   const parts = collections.map(([collectionId, members]) => {
     const text = members.map((log) => printManifestObject(log, layout.root)).join("");

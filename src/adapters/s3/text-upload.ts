@@ -13,8 +13,23 @@ import { headObject } from "./content.ts";
 import { abortAbandoned } from "./multipart.ts";
 import { defaultContentType, lostRace, putObject } from "./put-object.ts";
 
-/** All parts but the last have it, as some stores insist on; 10,000 of them are 156 GiB. Smaller texts are one PutObject. */
-const partSize = 16 * 2 ** 20;
+/** All parts but the last have it, as some stores insist on; 10,000 of them are 78 GiB. Smaller texts are one PutObject. */
+const partSize = 8 * 2 ** 20;
+/** What a text begins with: most of them stay small. */
+const firstBuffer = 64 * 2 ** 10;
+
+/** The memory of parts that are sent, for the next ones: megabytes that come and go leave holes in what a process holds. */
+const spareParts: Buffer[] = [];
+const mostSpareParts = 4;
+
+function takePart(): Buffer {
+  // not of the pool that all small buffers share: an upload knows its own by its memory
+  return spareParts.pop() ?? Buffer.allocUnsafeSlow(partSize);
+}
+
+function giveBack(buffer: Buffer): void {
+  if (buffer.length === partSize && spareParts.length < mostSpareParts) spareParts.push(buffer);
+}
 
 /** A text that goes out in parts while it is printed: one part fills while the one before it is on its way. */
 export class S3TextUpload implements TextUpload {
@@ -24,8 +39,9 @@ export class S3TextUpload implements TextUpload {
   readonly #hash = createHash("sha256");
   readonly #parts: CompletedPart[] = [];
   #size = 0;
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
+  /** What is not sent yet: the first `#filled` bytes. */
+  #buffer: Buffer = Buffer.allocUnsafeSlow(firstBuffer);
+  #filled = 0;
   #uploadId: string | undefined;
   /** The part on its way; what it throws is thrown by the next call. */
   #sending: Promise<void> = Promise.resolve();
@@ -41,17 +57,24 @@ export class S3TextUpload implements TextUpload {
   }
 
   async write(text: string | Uint8Array): Promise<void> {
-    const bytes = typeof text === "string" ? Buffer.from(text, "utf-8") : text;
+    // most texts fit, and are encoded where they are sent from
+    const bytes = typeof text === "string" ? (this.#encode(text) ?? Buffer.from(text, "utf-8")) : text;
     this.#hash.update(bytes);
     this.#size += bytes.length;
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    while (this.#pendingBytes > partSize) await this.#send(partSize);
+    if (bytes.buffer === this.#buffer.buffer) return;
+    for (let rest = bytes; rest.length > 0; ) {
+      if (this.#filled === partSize) await this.#send();
+      const fitting = rest.subarray(0, partSize - this.#filled);
+      this.#reserve(fitting.length);
+      this.#buffer.set(fitting, this.#filled);
+      this.#filled += fitting.length;
+      rest = rest.subarray(fitting.length);
+    }
   }
 
   async finish(options: Pick<PutTextOptions, "ifAbsent"> = {}): Promise<boolean> {
     if (this.#uploadId !== undefined) {
-      await this.#send(this.#pendingBytes);
+      await this.#send();
       await this.#sending;
     }
     // also for stores that know no conditional writes, or know them for single objects only
@@ -61,18 +84,21 @@ export class S3TextUpload implements TextUpload {
     }
     const uploadId = this.#uploadId;
     if (uploadId === undefined) {
-      const whole = this.#take(this.#pendingBytes);
-      return putObject(this.#bucket, this.#key, whole, { contentType: this.#contentType, ...options });
+      const body = this.#buffer.subarray(0, this.#filled);
+      const isWritten = await putObject(this.#bucket, this.#key, body, { contentType: this.#contentType, ...options });
+      this.#release();
+      return isWritten;
     }
     const done = await this.#complete(uploadId, options.ifAbsent ?? false);
     if (done) this.#uploadId = undefined;
-    else await this.abort();
+    await this.abort();
     return done;
   }
 
   async abort(): Promise<void> {
     // a part that is still on its way would survive the abort
     await this.#sending.catch(() => undefined);
+    this.#release();
     const UploadId = this.#uploadId;
     if (UploadId === undefined) return;
     this.#uploadId = undefined;
@@ -82,9 +108,12 @@ export class S3TextUpload implements TextUpload {
       .catch(() => undefined);
   }
 
-  async #send(bytes: number): Promise<void> {
+  async #send(): Promise<void> {
     await this.#sending;
-    const body = this.#take(bytes);
+    const buffer = this.#buffer;
+    const body = buffer.subarray(0, this.#filled);
+    this.#buffer = takePart();
+    this.#filled = 0;
     this.#uploadId ??= await this.#begin();
     const PartNumber = this.#parts.length + 1;
     const part: CompletedPart = { PartNumber };
@@ -100,17 +129,33 @@ export class S3TextUpload implements TextUpload {
     };
     this.#sending = this.#request(() => this.#bucket.client.send(new UploadPartCommand(request))).then(({ ETag }) => {
       part.ETag = ETag;
+      giveBack(buffer);
     });
     this.#sending.catch(() => undefined);
   }
 
-  /** The first bytes of what waits. */
-  #take(bytes: number): Uint8Array {
-    const all = Buffer.concat(this.#pending, this.#pendingBytes);
-    const rest = all.subarray(bytes);
-    this.#pending = rest.length === 0 ? [] : [Buffer.from(rest)];
-    this.#pendingBytes = rest.length;
-    return all.subarray(0, bytes);
+  /** Puts a text behind what waits; undefined where it may not fit into the part. */
+  #encode(text: string): Uint8Array | undefined {
+    const most = text.length * 3;
+    if (this.#filled + most > partSize) return undefined;
+    this.#reserve(most);
+    const start = this.#filled;
+    this.#filled += this.#buffer.write(text, start, "utf-8");
+    return this.#buffer.subarray(start, this.#filled);
+  }
+
+  /** Makes room for so many bytes more, of one part at the most. */
+  #reserve(bytes: number): void {
+    if (this.#filled + bytes <= this.#buffer.length) return;
+    const part = takePart();
+    part.set(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = part;
+  }
+
+  #release(): void {
+    giveBack(this.#buffer);
+    this.#buffer = Buffer.alloc(0);
+    this.#filled = 0;
   }
 
   async #begin(): Promise<string> {

@@ -67,8 +67,8 @@ export const manifestIndex = z.object({
 });
 export type ManifestIndex = z.infer<typeof manifestIndex>;
 
-/** About 12 MB of JSON Lines. */
-export const manifestPartObjects = 50_000;
+/** About 7 MB of JSON Lines: one request writes them. */
+export const manifestPartObjects = 30_000;
 
 /**
  * The line of a part about one object.

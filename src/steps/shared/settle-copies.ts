@@ -1,7 +1,6 @@
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
-import { shortList } from "../../core/execution/short-list.ts";
 import { parseLogKey } from "../../core/format/layout.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -35,18 +34,17 @@ export class ExpectedObjects {
 
   /** Notes what a listing shows; false where nobody copied it. */
   see({ key, size, etag }: ObjectSummary): boolean {
-    const slot = this.#table.slotOf(key);
-    if (slot === undefined) return false;
-    const isSame = [etag, ""].some((known) => this.#table.hasValue(slot, contentOf(size, known)));
-    if (isSame && this.#table.tagOf(slot) === notSeen) this.#good += 1;
-    this.#table.setTag(slot, isSame ? seen : seenDifferent);
+    const before = this.#table.tagOf(key);
+    if (before === undefined) return false;
+    const isSame = this.#table.hasValue(key, contentOf(size, etag), contentOf(size, ""));
+    if (isSame && before === notSeen) this.#good += 1;
+    this.#table.setTag(key, isSame ? seen : seenDifferent);
     return true;
   }
 
   /** What is wrong with an object that was added; undefined where all is well. */
   problemOf(key: string): "missing" | "different" | undefined {
-    const slot = this.#table.slotOf(key);
-    const tag = slot === undefined ? notSeen : this.#table.tagOf(slot);
+    const tag = this.#table.tagOf(key);
     if (tag === seen) return undefined;
     return tag === seenDifferent ? "different" : "missing";
   }
@@ -112,8 +110,8 @@ async function mismatch(
   }
   return new PipelineError(
     "CopyMismatch",
-    `nothing was committed: of ${expected.size} objects that were copied to ${stored.place}, ${expected.unsettled} are not there as they were copied: ` +
-      `${shortList(named, { limit: namedObjects, separator: "; " })}. See what removes or replaces objects there (a lifecycle rule, ` +
+    `nothing was committed: of ${expected.size} objects that were copied to ${stored.place}, ${expected.unsettled} are not there as they were copied, such as ` +
+      `${named.join("; ")}. See what removes or replaces objects there (a lifecycle rule, ` +
       "another tool); then start the same command again: what is there is kept, the rest is copied again",
     { details: { backupName: stored.name, objects: expected.unsettled } },
   );

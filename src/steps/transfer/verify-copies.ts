@@ -1,7 +1,6 @@
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
-import { shortList } from "../../core/execution/short-list.ts";
 import { type ManifestObject, parseManifestPart } from "../../core/format/manifest.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { ExpectedObjects } from "../shared/settle-copies.ts";
@@ -24,10 +23,10 @@ export class TransferredObjects {
 
   /** @param key at the source */
   compare(key: string, checksum: string): "equal" | "different" | "not comparable" | "missing" {
-    const slot = this.#checksums.slotOf(key);
-    if (slot === undefined) return "missing";
-    if (this.#checksums.hasValue(slot, checksum)) return "equal";
-    return this.#kinds[this.#checksums.tagOf(slot)] === kindOf(checksum) ? "different" : "not comparable";
+    const kind = this.#checksums.tagOf(key);
+    if (kind === undefined) return "missing";
+    if (this.#checksums.hasValue(key, checksum)) return "equal";
+    return this.#kinds[kind] === kindOf(checksum) ? "different" : "not comparable";
   }
 
   #numberOf(kind: string): number {
@@ -63,14 +62,21 @@ export async function verifyCopies(
     );
   }
 
-  const damaged: string[] = [];
+  /** The first of them by name: all could be too many for memory. */
+  const named: string[] = [];
+  let damaged = 0;
   let notComparable = 0;
   for (const part of index.parts) {
     for (const object of parseManifestPart(await store.getText(layout.root + part.key), part)) {
       const result = compare(copies, layout.root, object);
       if (result === "not comparable") notComparable += 1;
-      if (result === "missing") damaged.push(`${object.key} (it is in the manifest, but not in the metas)`);
-      if (result === "different") damaged.push(`${object.key} (its checksum is not ${object.checksum} any more)`);
+      if (result !== "missing" && result !== "different") continue;
+      damaged += 1;
+      const how =
+        result === "missing"
+          ? "in the manifest, but not in the metas"
+          : `its checksum is not ${object.checksum} any more`;
+      if (named.length < namedObjects) named.push(`${object.key} (${how})`);
     }
   }
   if (notComparable > 0) {
@@ -82,11 +88,10 @@ export async function verifyCopies(
       },
     );
   }
-  if (damaged.length === 0) return;
+  if (damaged === 0) return;
   throw new PipelineError(
     "CorruptBackup",
-    `${damaged.length} objects of the backup in ${from.place} are not what was backed up: ` +
-      `${shortList(damaged, { limit: namedObjects })}. Nothing was committed; transfer another backup, or create this one again`,
+    `${damaged} objects of the backup in ${from.place} are not what was backed up: ${named.join(", ")}${damaged > named.length ? ", and more" : ""}. Nothing was committed; transfer another backup, or create this one again`,
   );
 }
 
