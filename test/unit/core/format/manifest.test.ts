@@ -50,13 +50,14 @@ describe("the index", () => {
     backupId: "id",
     created: "2026-11-21T11:03:07.000Z",
     pipelineVersion: "0.1.0",
+    instants: [],
     metas: [manifestFileOf("meta/full_meta.json", '{"name":"b"}')],
     parts: parts.map((each) => each.part),
   });
 
   it("adds up its parts and reads back", () => {
     expect(parseManifestIndex(printed, "m.json")).toMatchObject({
-      version: 1,
+      version: 2,
       objects: 2,
       bytes: 30,
       parts: [{ objects: 2 }],
@@ -65,10 +66,19 @@ describe("the index", () => {
 
   it.each([
     ["cut off", printed.slice(0, 100)],
-    ["of another version", printed.replace('"version": 1', '"version": 2')],
     ["something else", "[]"],
   ])("is refused where it is %s", (_what, text) => {
-    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1: /));
+    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1 or 2: /));
+  });
+
+  it("is refused where it is of a later version, with what to do", () => {
+    const later = printed.replace('"version": 2', '"version": 3');
+    expect(() => parseManifestIndex(later, "m.json")).toThrow(corrupt(/version 3.*update the pipeline/));
+  });
+
+  it("of version 1 has no instants", () => {
+    const { instants: _, ...first } = JSON.parse(printed);
+    expect(parseManifestIndex(JSON.stringify({ ...first, version: 1 }), "m.json").instants).toEqual([]);
   });
 
   it("finds a part or meta that was changed", () => {
