@@ -40,6 +40,12 @@ export interface ObjectStore {
   putText(key: string, body: string, options?: PutTextOptions): Promise<boolean>;
 
   /**
+   * Begins a text that may be too large for memory: what is written goes out in parts as it comes. The object appears whole when it
+   * is finished, or not at all. What a killed process left of an upload to the same key is removed.
+   */
+  openText(key: string, options?: Pick<PutTextOptions, "contentType">): TextUpload;
+
+  /**
    * Copies one object from `source` to `key` here and checks what arrived (size, and content where the store can tell).
    * Server-side where source and destination are in one object store (CopyObject, UploadPartCopy for large ones); otherwise
    * streamed with bounded memory. Skips the copy where the destination already holds this very object.
@@ -67,6 +73,36 @@ export interface PutTextOptions {
   readonly contentType?: string;
 }
 
+/** A text on its way into a store. Every one is finished or aborted, or parts stay behind that are hidden and paid for. */
+export interface TextUpload {
+  /** What was written so far. */
+  readonly written: TextDigest;
+
+  /**
+   * Resolves when there is room for more: one call at a time.
+   * @param text whole characters
+   */
+  write(text: string): Promise<void>;
+
+  /**
+   * Makes the object appear: with a large one this completes the upload and sends nothing else. Answers false and leaves the store as
+   * it was where the key exists already (with `ifAbsent`); a store without conditional writes is asked right before.
+   * Throws StoreBusy where somebody else ended the upload (another run of the same step): it is to be written again.
+   */
+  finish(options?: Pick<PutTextOptions, "ifAbsent">): Promise<boolean>;
+
+  /** Gives up: nothing is left of it. Never fails, and does nothing where it is over already. */
+  abort(): Promise<void>;
+}
+
+/** What tells a text from another one. */
+export interface TextDigest {
+  /** Bytes of UTF-8. */
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
 export interface CopyOptions {
   /** false: CopyMismatch where something else than this very object lies at the destination; by default it is overwritten. */
   readonly overwrite?: boolean;
@@ -88,8 +124,11 @@ export interface CopiedObject {
   readonly size: number;
   /** The destination's ETag, without quotes. */
   readonly etag: string;
-  /** `<algorithm>:<value>` of the content where the store reported or the stream computed one: `md5:9e107d...`, `crc64nvme:...`. */
-  readonly checksum?: string;
+  /**
+   * `<algorithm>:<value>` of the content: `md5:9e107d...`, `crc64nvme:...`. The MD5 where the ETag is one or the bytes came through
+   * here, otherwise what the store reports of the whole; where it reports nothing, the object is read again and its MD5 computed.
+   */
+  readonly checksum: string;
   /** true where the destination held the object already. */
   readonly skipped: boolean;
 }

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { levelFiles, parseFullMeta } from "../../src/core/format/meta-files.ts";
+import { parseFullMeta } from "../../src/core/format/meta-files.ts";
 import { logsOfBackup } from "../support/e2e/backup-keys.ts";
 import { type BackupDocument, configs, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { seedAutoIds, seedByTenant, seedEmpty, seedEveryType } from "../support/e2e/every-type.ts";
@@ -7,6 +7,7 @@ import { connectToServer, dropCollections, ensureDatabase, must, named } from ".
 import { deletePrefix, getText, listObjects } from "../support/e2e/objects.ts";
 import { makeReadable, readRowsByPartition, snapshot } from "../support/e2e/snapshot.ts";
 import { goldenFiles } from "../support/golden-backup.ts";
+import { levelFiles } from "../support/level-files.ts";
 
 const database = "trip";
 const everyType = { collection: "trip_every_type" };

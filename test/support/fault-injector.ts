@@ -43,6 +43,9 @@ export class FaultInjector {
             return call(...args);
           };
         }
+        if (property === "openText") {
+          return (...args: unknown[]) => this.wrap(`${label} upload of ${String(args[0])}`, call(...args));
+        }
         return async (...args: unknown[]) => {
           const name = `${label}.${property} ${JSON.stringify(args[0] ?? "")}`;
           const number = this.#enter(name);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { metaFileNames } from "../../src/core/format/layout.ts";
-import type { MetaFiles } from "../../src/core/format/meta-files.ts";
+import type { MetaFiles } from "./level-files.ts";
 
 const directory = new URL("../fixtures/milvus-backup-0.5.16/", import.meta.url);
 

@@ -6,6 +6,8 @@ import type {
   ObjectStore,
   ObjectSummary,
   PutTextOptions,
+  TextDigest,
+  TextUpload,
 } from "../../src/ports/object-store.ts";
 import { chunksOf } from "./text-chunks.ts";
 
@@ -116,6 +118,16 @@ export class MemoryObjectStore implements ObjectStore {
     return true;
   }
 
+  openText(key: string): TextUpload {
+    this.#record(`openText ${key}`);
+    return new MemoryUpload((body, { ifAbsent = false }) => {
+      this.#record(`finishText ${key}`);
+      if (ifAbsent && this.#objects.has(key)) return false;
+      this.#objects.set(key, body);
+      return true;
+    });
+  }
+
   async copyFrom(
     source: ObjectStore,
     object: ObjectSummary,
@@ -173,6 +185,38 @@ export class MemoryObjectStore implements ObjectStore {
       fault.times -= 1;
       throw fault.error();
     }
+  }
+}
+
+/** A text on its way: nothing of it lies in the store before it is finished. */
+class MemoryUpload implements TextUpload {
+  readonly #finish: (body: Buffer, options: Pick<PutTextOptions, "ifAbsent">) => boolean;
+  readonly #chunks: Buffer[] = [];
+  #isOver = false;
+
+  constructor(finish: (body: Buffer, options: Pick<PutTextOptions, "ifAbsent">) => boolean) {
+    this.#finish = finish;
+  }
+
+  get written(): TextDigest {
+    const body = Buffer.concat(this.#chunks);
+    return { size: body.length, sha256: createHash("sha256").update(body).digest("hex") };
+  }
+
+  async write(text: string): Promise<void> {
+    if (this.#isOver) throw new Error("written to after its end");
+    this.#chunks.push(Buffer.from(text));
+  }
+
+  async finish(options: Pick<PutTextOptions, "ifAbsent"> = {}): Promise<boolean> {
+    if (this.#isOver) throw new Error("finished after its end");
+    const isWritten = this.#finish(Buffer.concat(this.#chunks), options);
+    this.#isOver = true;
+    return isWritten;
+  }
+
+  async abort(): Promise<void> {
+    this.#isOver = true;
   }
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseEnvironment } from "../../src/core/environment/yaml.ts";
 import type { CopyItem, TransferInput, TransferStepRequest } from "../../src/core/execution/messages.ts";
 import { type BackupLayout, backupLayout, parseLogKey } from "../../src/core/format/layout.ts";
-import { manifestFileOf, manifestParts, printManifestIndex } from "../../src/core/format/manifest.ts";
+import { manifestFileOf, printManifestIndex, printManifestObject } from "../../src/core/format/manifest.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
 import { copySegments } from "../../src/steps/copy/copy-segments.ts";
 import { finalizeTransfer } from "../../src/steps/transfer/finalize-transfer.ts";
@@ -84,16 +84,28 @@ export async function transfer(world: TransferWorld, execution: string, input: P
   return { prepared, finalized: await finalizeTransfer(request, world.context) };
 }
 
-/** Gives a backup in memory the manifest that our backups have. */
-export async function seedManifest(store: MemoryObjectStore, layout: BackupLayout): Promise<void> {
+/**
+ * Gives a backup in memory the manifest that our backups have.
+ * @param more keys that it lists beside what is there
+ */
+export async function seedManifest(
+  store: MemoryObjectStore,
+  layout: BackupLayout,
+  more: readonly string[] = [],
+): Promise<void> {
   const relative = (key: string) => key.slice(layout.root.length);
   const logs: { from: string; key: string; size: number; etag: string; checksum: string }[] = [];
   for await (const { key, size, etag } of store.list(layout.binlogs)) {
     logs.push({ from: key, key, size, etag, checksum: `md5:${etag}` });
   }
-  const parts = [...Map.groupBy(logs, ({ key }) => parseLogKey(key)?.collectionId ?? "")].flatMap(([id, members]) => [
-    ...manifestParts(id, members, layout.root, (part) => relative(layout.manifestPart(id, part))),
-  ]);
+  for (const key of more) logs.push({ from: key, key, size: 1, etag: "e", checksum: "md5:e" });
+  const collections = [...Map.groupBy(logs, ({ key }) => parseLogKey(key)?.collectionId ?? "")];
+  const parts = collections.map(([collectionId, members]) => {
+    const text = members.map((log) => printManifestObject(log, layout.root)).join("");
+    const bytes = members.reduce((sum, { size }) => sum + size, 0);
+    const file = manifestFileOf(relative(layout.manifestPart(collectionId, 0)), text);
+    return { text, part: { ...file, collectionId, objects: members.length, bytes } };
+  });
   for (const { part, text } of parts) store.seed(layout.root + part.key, text);
   const names = Object.keys(goldenFiles) as (keyof typeof goldenFiles)[];
   const index = printManifestIndex({

@@ -78,40 +78,6 @@ export function reportedChecksums(response: Partial<HeadObjectCommandOutput>): s
   });
 }
 
-/**
- * Compares a finished server-side copy with its source where the ETags do not settle it (multipart objects, KMS): sizes, and
- * checksums of the whole content where both sides report the same kind. Throws CopyMismatch; answers a checksum to record.
- */
-export async function compareWithSource(
-  source: S3Bucket,
-  object: ObjectSummary,
-  destination: S3Bucket,
-  key: string,
-): Promise<{ size: number; etag: string; checksum?: string }> {
-  const arrived = await headObject(destination, key);
-  if (arrived === undefined) throw mismatch(object, destination, key, "it is not there after the copy");
-  const size = arrived.ContentLength ?? 0;
-  if (size !== object.size) throw mismatch(object, destination, key, `${size} bytes instead of ${object.size}`);
-  const etag = unquote(arrived.ETag);
-  const original = await headObject(source, object.key);
-  const originals = original === undefined ? [] : reportedChecksums(original);
-  const arrivals = reportedChecksums(arrived);
-  const checksum = arrivals.find((candidate) => originals.includes(candidate));
-  const sameKind = arrivals.find((arrival) => originals.some((candidate) => kind(candidate) === kind(arrival)));
-  if (checksum === undefined && sameKind !== undefined) {
-    throw mismatch(object, destination, key, `its ${kind(sameKind)} differs from the source's`);
-  }
-  const bothMd5 = looksLikeMd5(etag) && looksLikeMd5(object.etag) && !hidesMd5(arrived) && !hidesMd5(original ?? {});
-  if (checksum === undefined && bothMd5 && etag !== object.etag) {
-    throw mismatch(object, destination, key, `its MD5 is ${etag} instead of ${object.etag}`);
-  }
-  return { size, etag, ...(checksum === undefined ? {} : { checksum }) };
-}
-
-function kind(checksum: string): string {
-  return checksum.slice(0, checksum.indexOf(":"));
-}
-
 export function mismatch(object: ObjectSummary, destination: S3Bucket, key: string, reason: string): PipelineError {
   const at = `${key} in bucket ${destination.name} at ${destination.connection.address}`;
   return new PipelineError("CopyMismatch", `${at} is not what was copied from ${object.key}: ${reason}`, {

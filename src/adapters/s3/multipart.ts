@@ -86,7 +86,7 @@ export async function multipartUpload(
  * Removes the parts that a process left which was killed in the middle: hidden, and paid for until somebody does. Never fails, as
  * not everybody who may write may list uploads; a bucket's lifecycle rule does the same later.
  */
-async function abortAbandoned(bucket: S3Bucket, key: string): Promise<void> {
+export async function abortAbandoned(bucket: S3Bucket, key: string): Promise<void> {
   try {
     const { Uploads = [] } = await bucket.client.send(
       new ListMultipartUploadsCommand({ Bucket: bucket.name, Prefix: key }),

@@ -1,11 +1,4 @@
-import { createHash } from "node:crypto";
-import {
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-} from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, DeleteObjectsCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import type { CopyMode } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
@@ -15,14 +8,18 @@ import type {
   ObjectStore,
   ObjectSummary,
   PutTextOptions,
+  TextUpload,
 } from "../../ports/object-store.ts";
 import type { Patience } from "../patience.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
-import { headObject, ifPresent, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
+import { headObject, ifPresent, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
+import { checksumOf } from "./content-checksum.ts";
+import { putObject } from "./put-object.ts";
 import { readText } from "./read-text.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
 import { copyStreamed } from "./streamed-copy.ts";
+import { S3TextUpload } from "./text-upload.ts";
 
 export interface S3ObjectStoreOptions {
   readonly copyMode?: CopyMode;
@@ -116,28 +113,11 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
-    const bytes = Buffer.from(body, "utf-8");
-    const request = {
-      Bucket: this.bucket,
-      Key: key,
-      Body: bytes,
-      // also what a bucket with object lock insists on
-      ContentMD5: createHash("md5").update(bytes).digest("base64"),
-      ContentType: options.contentType ?? "application/octet-stream",
-      // Google's S3 interface has no conditional writes: what has to be one's own is read back after it is written
-      ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
-      ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),
-    };
-    const isConditional = options.ifAbsent || options.ifMatch !== undefined;
-    return this.#s3.request("s3:PutObject", key, async () => {
-      try {
-        await this.#s3.client.send(new PutObjectCommand(request));
-        return true;
-      } catch (error) {
-        if (isConditional && lostRace(error)) return false;
-        throw error;
-      }
-    });
+    return putObject(this.#s3, key, Buffer.from(body, "utf-8"), options);
+  }
+
+  openText(key: string, options: Pick<PutTextOptions, "contentType"> = {}): TextUpload {
+    return new S3TextUpload(this.#s3, key, options.contentType);
   }
 
   async copyFrom(
@@ -153,8 +133,9 @@ export class S3ObjectStore implements ObjectStore {
       );
     }
     const existing = options.existing === undefined ? await this.head(key) : options.existing;
-    if (existing !== null && existing !== undefined && (await this.#holds(existing, object))) {
-      return { key, size: existing.size, etag: existing.etag, skipped: true };
+    const checksum = existing === null || existing === undefined ? undefined : await this.#held(existing, object);
+    if (existing && checksum !== undefined) {
+      return { key, size: existing.size, etag: existing.etag, checksum, skipped: true };
     }
     if (existing && options.overwrite === false) {
       throw new PipelineError(
@@ -232,12 +213,18 @@ export class S3ObjectStore implements ObjectStore {
     return error instanceof PipelineError && refusals.includes(error.name);
   }
 
-  /** Whether what lies at the destination is a copy of this very object: by its ETag, or by what the copy noted about its source. */
-  async #holds(existing: ObjectSummary, object: ObjectSummary): Promise<boolean> {
-    if (existing.size !== object.size) return false;
-    if (existing.etag === object.etag) return true;
+  /**
+   * The checksum of what lies at the destination where it is a copy of this very object (by its ETag, or by what the copy noted about
+   * its source); undefined where it is not.
+   */
+  async #held(existing: ObjectSummary, object: ObjectSummary): Promise<string | undefined> {
+    if (existing.size !== object.size) return undefined;
+    if (existing.etag === object.etag && looksLikeMd5(existing.etag)) return `md5:${existing.etag}`;
     const found = await headObject(this.#s3, existing.key);
-    return found?.ContentLength === object.size && found.Metadata?.[sourceEtagMetadata] === object.etag;
+    if (found?.ContentLength !== object.size || unquote(found.ETag) !== existing.etag) return undefined;
+    if (existing.etag !== object.etag && found.Metadata?.[sourceEtagMetadata] !== object.etag) return undefined;
+    // gone while it was read: it is copied again
+    return ifPresent(() => checksumOf(this.#s3, existing, found));
   }
 
   async #deleteGroup(keys: readonly string[]): Promise<void> {
@@ -257,10 +244,4 @@ export class S3ObjectStore implements ObjectStore {
       throw this.#s3.fault("s3:DeleteObject", { key: refused.Key }, error);
     }
   }
-}
-
-/** A conditional write that came too late: 412 where the condition does not hold, 409 where another write is under way. */
-function lostRace(error: unknown): boolean {
-  const name = error instanceof Error ? error.name : "";
-  return ["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"].includes(name);
 }

@@ -2,7 +2,8 @@ import { CopyObjectCommand, DeleteObjectCommand, UploadPartCopyCommand } from "@
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { compareWithSource, looksLikeMd5, sourceEtagMetadata, unquote } from "./content.ts";
+import { looksLikeMd5, sourceEtagMetadata, unquote } from "./content.ts";
+import { compareWithSource } from "./content-checksum.ts";
 import { multipartUpload, splitIntoParts } from "./multipart.ts";
 
 /** S3 copies no more than this in one request. */

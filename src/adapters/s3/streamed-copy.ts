@@ -1,19 +1,12 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
-import { GetObjectCommand, type GetObjectCommandOutput, PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
-import pRetry from "p-retry";
-import { PipelineError } from "../../core/execution/errors.ts";
+import { PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { byteBudget } from "./byte-budget.ts";
-import { hidesMd5, looksLikeMd5, mismatch, sourceEtagMetadata, unquote } from "./content.ts";
+import { mismatch, sourceEtagMetadata, unquote } from "./content.ts";
 import { multipartUpload, splitIntoParts } from "./multipart.ts";
+import { streamMemory as memory, streamedPartSize as partSize, readRange } from "./read-object.ts";
 
-/** Objects up to this size are read whole and written in one request. */
-const partSize = 16 * 2 ** 20;
 const parallelParts = 4;
-/** What all streamed copies of a process hold in memory together. */
-const memory = byteBudget(128 * 2 ** 20);
 
 /**
  * Copies an object between two object stores through this process, with bounded memory. The content is checked on its way: its MD5
@@ -112,49 +105,4 @@ async function copyInParts(
     },
   });
   return { key, size: object.size, etag, checksum: `md5:${whole.digest("hex")}`, skipped: false };
-}
-
-/** Reads an object, or a part of it, into memory; reads again where the connection breaks in the middle. */
-async function readRange(
-  source: S3Bucket,
-  object: ObjectSummary,
-  range: { offset: number; size: number } | undefined,
-): Promise<{ body: Uint8Array; etagIsMd5: boolean }> {
-  const expected = range?.size ?? object.size;
-  const read = () =>
-    source.request("s3:GetObject", object.key, async () => {
-      const answer = await source.client.send(
-        new GetObjectCommand({
-          Bucket: source.name,
-          Key: object.key,
-          IfMatch: `"${object.etag}"`,
-          ...(range === undefined ? {} : { Range: `bytes=${range.offset}-${range.offset + range.size - 1}` }),
-        }),
-      );
-      const { body, received } = await readInto(Buffer.allocUnsafe(expected), answer.Body);
-      if (received !== expected) {
-        const reason = `${object.key} in bucket ${source.name}: ${received} bytes came instead of ${expected}`;
-        throw new PipelineError("StoreBusy", reason, { details: { key: object.key } });
-      }
-      return { body, etagIsMd5: looksLikeMd5(object.etag) && !hidesMd5(answer) };
-    });
-  return pRetry(read, {
-    retries: 3,
-    minTimeout: 200,
-    shouldRetry: ({ error }) => error instanceof PipelineError && error.kind === "transient",
-  });
-}
-
-/** Fills memory of the right size as the bytes come: collecting them first would take twice as much. */
-async function readInto(
-  body: Buffer,
-  stream: GetObjectCommandOutput["Body"],
-): Promise<{ body: Buffer; received: number }> {
-  let received = 0;
-  if (!(stream instanceof Readable)) return { body, received };
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    if (received + chunk.length <= body.length) body.set(chunk, received);
-    received += chunk.length;
-  }
-  return { body, received };
 }

@@ -127,14 +127,21 @@ export const copyReceipt = z.object({
 export type CopyReceipt = z.infer<typeof copyReceipt>;
 
 /** What the receipts of an execution come to; bytes are those at the destination, copied now or before. */
-export function totalsOf(receipts: readonly CopyReceipt[]): Pick<CopyReceipt, "objects" | "bytes" | "skippedObjects"> {
-  const totals = { objects: 0, bytes: 0, skippedObjects: 0 };
-  for (const { objects, bytes, skippedObjects } of receipts) {
-    totals.objects += objects;
-    totals.bytes += bytes;
-    totals.skippedObjects += skippedObjects;
-  }
-  return totals;
+export type CopyTotals = Pick<CopyReceipt, "objects" | "bytes" | "skippedObjects">;
+
+export function noTotals(): CopyTotals {
+  return { objects: 0, bytes: 0, skippedObjects: 0 };
+}
+
+export function addTotals(totals: CopyTotals, receipt: CopyTotals): void {
+  totals.objects += receipt.objects;
+  totals.bytes += receipt.bytes;
+  totals.skippedObjects += receipt.skippedObjects;
+}
+
+/** The logs of a segment, insert logs first. */
+export function logsOf({ insertLogs, deltaLogs }: Pick<SegmentReceipt, "insertLogs" | "deltaLogs">): CopiedLog[] {
+  return [...insertLogs, ...deltaLogs];
 }
 
 /** Thresholds of one batch; small enough for a Lambda's 15 minutes, large enough that small segments share an invocation. */

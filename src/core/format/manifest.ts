@@ -84,30 +84,22 @@ export const manifestIndex = z.object({
 });
 export type ManifestIndex = z.infer<typeof manifestIndex>;
 
-/** About 12 MB of JSON Lines. */
-export const manifestPartObjects = 50_000;
+/** About 7 MB of JSON Lines: one request writes them. */
+export const manifestPartObjects = 30_000;
 
 /**
- * Prints the parts of one collection, one after another, so that only one is in memory.
- * @param root the backup's root, which the keys of the logs begin with
- * @param keyOf key of a part relative to that root
+ * The line of a part about one object.
+ * @param root the backup's root, which the key of the log begins with
  */
-export function* manifestParts(
-  collectionId: string,
-  logs: Iterable<CopiedLog>,
-  root: string,
-  keyOf: (part: number) => string,
-): Generator<{ part: ManifestPart; text: string }> {
-  let objects: ManifestObject[] = [];
-  let number = 0;
-  for (const log of logs) {
-    objects.push(objectOf(log, root));
-    if (objects.length < manifestPartObjects) continue;
-    yield printPart(collectionId, keyOf(number), objects);
-    objects = [];
-    number += 1;
-  }
-  if (objects.length > 0) yield printPart(collectionId, keyOf(number), objects);
+export function printManifestObject({ key, size, etag, checksum }: CopiedLog, root: string): string {
+  if (!key.startsWith(root)) throw new RangeError(`${key} does not lie below ${root}`);
+  const object: ManifestObject = {
+    key: key.slice(root.length),
+    size,
+    etag,
+    ...(checksum !== undefined && { checksum }),
+  };
+  return `${JSON.stringify(object)}\n`;
 }
 
 /** What the index says about a file that is written whole (a meta file). */
@@ -143,21 +135,23 @@ export function parseManifestIndex(text: string, key: string): ManifestIndex {
   throw corrupt(`${key} is no manifest of version 1 or 2: ${z.prettifyError(parsed.error)}`, key);
 }
 
-/** Reads one part; throws CorruptBackup where it is not the text that the index was written for. */
-export function parseManifestPart(text: string, part: ManifestPart): ManifestObject[] {
+/** Reads one part, an object at a time; throws CorruptBackup where it is not the text that the index was written for. */
+export function* parseManifestPart(text: string, part: ManifestPart): Generator<ManifestObject> {
   verifyManifestFile(text, part);
-  const objects = text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line, index) => {
-      const parsed = manifestObject.safeParse(jsonOrUndefined(line));
-      if (parsed.success) return parsed.data;
-      throw corrupt(`${part.key}: line ${index + 1}: ${z.prettifyError(parsed.error)}`, part.key);
-    });
-  if (objects.length !== part.objects) {
-    throw corrupt(`${part.key} lists ${objects.length} objects, the manifest says ${part.objects}`, part.key);
+  let objects = 0;
+  for (let start = 0, line = 1; start < text.length; line += 1) {
+    const end = text.indexOf("\n", start);
+    const printed = text.slice(start, end < 0 ? text.length : end);
+    start = end < 0 ? text.length : end + 1;
+    if (printed === "") continue;
+    const parsed = manifestObject.safeParse(jsonOrUndefined(printed));
+    if (!parsed.success) throw corrupt(`${part.key}: line ${line}: ${z.prettifyError(parsed.error)}`, part.key);
+    objects += 1;
+    yield parsed.data;
   }
-  return objects;
+  if (objects !== part.objects) {
+    throw corrupt(`${part.key} lists ${objects} objects, the manifest says ${part.objects}`, part.key);
+  }
 }
 
 /** Throws CorruptBackup where a file's text is not the one the manifest was written for. */
@@ -189,18 +183,6 @@ export function compareWithManifest(
   }
   for (const key of sizes.keys()) problems.push(`${key} is not in the manifest`);
   return problems;
-}
-
-function objectOf(log: CopiedLog, root: string): ManifestObject {
-  if (!log.key.startsWith(root)) throw new RangeError(`${log.key} does not lie below ${root}`);
-  const { size, etag, checksum } = log;
-  return { key: log.key.slice(root.length), size, etag, ...(checksum !== undefined && { checksum }) };
-}
-
-function printPart(collectionId: string, key: string, objects: readonly ManifestObject[]) {
-  const text = `${objects.map((object) => JSON.stringify(object)).join("\n")}\n`;
-  const bytes = objects.reduce((sum, object) => sum + object.size, 0);
-  return { text, part: { ...manifestFileOf(key, text), collectionId, objects: objects.length, bytes } };
 }
 
 function sha256(text: string): string {

@@ -201,6 +201,18 @@ export const textMap: Codec<Readonly<Record<string, string>>> = {
 export interface RecordCodec<T> extends Codec<T> {
   /** A whole record: what is not given is zero. */
   create(values: Partial<T>): T;
+  /** Prints one record in pieces, together the very text of `print`: for lists that are too long for memory. */
+  pieces(): RecordPieces<T>;
+}
+
+/** A record while it is printed. Each call answers the text that comes next; fields are read when their turn comes. */
+export interface RecordPieces<T> {
+  /** The fields in front of a list, whose items come next. */
+  upTo(list: keyof T & string, value: T): string;
+  /** What stands in front of the next item of that list; a list without items is left out. */
+  item(): string;
+  /** The rest of the fields. */
+  end(value: T): string;
 }
 
 /**
@@ -216,6 +228,39 @@ export function record<T extends object>(
   const build = <S>(propertyOf: (name: keyof T & string) => S) =>
     // the table has every property of T, so the object does
     Object.fromEntries(names.map((name) => [name, propertyOf(name)])) as T;
+  const pieces = (): RecordPieces<T> => {
+    let next = 0;
+    let separator = "{";
+    let list: string | undefined;
+    let hasItems = false;
+    const fieldsUntil = (end: number, value: T): string => {
+      let printed = hasItems ? "]" : "";
+      hasItems = false;
+      for (const name of names.slice(next, end)) {
+        if (fields[name].isOmitted(value[name])) continue;
+        printed += `${separator}"${name}":${fields[name].print(value[name])}`;
+        separator = ",";
+      }
+      next = end;
+      return printed;
+    };
+    return {
+      upTo(name, value) {
+        const printed = fieldsUntil(names.indexOf(name), value);
+        list = name;
+        next += 1;
+        return printed;
+      },
+      item() {
+        if (hasItems) return ",";
+        const opened = `${separator}"${list}":[`;
+        separator = ",";
+        hasItems = true;
+        return opened;
+      },
+      end: (value) => `${fieldsUntil(names.length, value)}${separator === "{" ? "{" : ""}}`,
+    };
+  };
   return {
     shape: {
       kind: "record",
@@ -237,13 +282,8 @@ export function record<T extends object>(
       // the table has every property of T, so the object does
       return value as T;
     },
-    print(value) {
-      const printed: string[] = [];
-      for (const name of names) {
-        if (!fields[name].isOmitted(value[name])) printed.push(`"${name}":${fields[name].print(value[name])}`);
-      }
-      return `{${printed.join(",")}}`;
-    },
+    print: (value) => pieces().end(value),
+    pieces,
   };
 }
 

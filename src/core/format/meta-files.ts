@@ -1,42 +1,92 @@
 import { PipelineError } from "../execution/errors.ts";
-import { type MetaFileName, metaFileNames } from "./layout.ts";
+import { allPartitions, type MetaFileName, metaFileNames } from "./layout.ts";
 import {
   type BackupInfo,
   type BackupWith,
   backupInfo,
   type CollectionBackup,
+  collectionBackup,
   collectionLevelInfo,
   databaseBackup,
   type PartitionBackup,
+  partitionBackup,
   partitionLevelInfo,
   type SegmentBackup,
+  segmentBackup,
   segmentLevelInfo,
 } from "./meta.ts";
-import { type Parsed, parseFile } from "./meta-codec.ts";
+import { type Parsed, parseFile, type RecordCodec, type RecordPieces } from "./meta-codec.ts";
 import { type StreamedSegment, streamSegmentMeta } from "./meta-stream.ts";
 
-/** The text of every meta file of a backup. */
-export type MetaFiles = Readonly<Record<MetaFileName, string>>;
+const allPartitionsId = BigInt(allPartitions);
+
+/** A collection whose segments come one after another. */
+export interface StreamedCollection {
+  /** Without segments: they come beside it, and its sizes are added up from them. */
+  readonly record: CollectionBackup;
+  /** By partition, in the order of the record; those of all partitions (L0) may stand anywhere among them. */
+  readonly segments: AsyncIterable<SegmentBackup>;
+}
+
+/** The next piece of one of the five meta files. */
+export interface MetaPiece {
+  readonly file: MetaFileName;
+  readonly text: string;
+}
 
 /**
- * Prints the five meta files of one backup, byte for byte as milvus-backup prints them. The level files hold the same records
- * flat: the backup without databases and RBAC, collections with their partitions but without segments, segments without the L0
- * segments of all partitions.
+ * Prints the five meta files of one backup side by side, byte for byte as milvus-backup prints them, from one pass over its
+ * segments: only totals, the partitions of a collection and its L0 segments of all partitions are kept. The level files hold the same
+ * records flat: the backup without databases and RBAC, collections with their partitions but without segments, segments without the
+ * L0 segments of all partitions.
+ * @param backup without collections: they come beside it, and its size is added up from them
+ * @throws CopyMismatch where a segment comes after its partition is over, or belongs to none
  */
-export function levelFiles(backup: BackupInfo): MetaFiles {
-  const { id, name, backup_timestamp, size, milvus_version } = backup;
-  const collections = backup.collection_backups.map(withoutSegments);
-  const partitions = collections.flatMap((collection) => collection.partition_backups);
-  const segments = backup.collection_backups.flatMap((collection) =>
-    collection.partition_backups.flatMap((partition) => partition.segment_backups),
-  );
-  return {
-    backup_meta: backupInfo.print(backupInfo.create({ id, name, backup_timestamp, size, milvus_version })),
-    collection_meta: collectionLevelInfo.print({ infos: collections }),
-    partition_meta: partitionLevelInfo.print({ infos: partitions }),
-    segment_meta: segmentLevelInfo.print({ infos: segments }),
-    full_meta: backupInfo.print(backup),
-  };
+export async function* printMetas(
+  backup: BackupInfo,
+  collections: AsyncIterable<StreamedCollection>,
+): AsyncGenerator<MetaPiece> {
+  const full = backupInfo.pieces();
+  const collectionLevel = levelPieces(collectionLevelInfo, "collection_meta");
+  const partitionLevel = levelPieces(partitionLevelInfo, "partition_meta");
+  const segmentLevel = levelPieces(segmentLevelInfo, "segment_meta");
+  let size = 0n;
+
+  yield { file: "full_meta", text: full.upTo("collection_backups", backup) };
+  for await (const { record, segments } of collections) {
+    const collection = collectionBackup.pieces();
+    const partitions = new PartitionPieces(record);
+    const l0Segments: string[] = [];
+    let l0Size = 0n;
+    yield { file: "full_meta", text: full.item() + collection.upTo("partition_backups", record) };
+    for await (const segment of segments) {
+      const printed = segmentBackup.print(segment);
+      if (segment.partition_id === allPartitionsId) {
+        l0Segments.push(printed);
+        l0Size += segment.size;
+        continue;
+      }
+      const opened = partitions.moveTo(segment, () => collection.item());
+      yield { file: "full_meta", text: opened + printed };
+      yield segmentLevel.item(printed);
+    }
+    yield { file: "full_meta", text: partitions.end(() => collection.item()) };
+
+    const sized = { ...record, size: sizeOf(partitions.done) + l0Size };
+    yield { file: "full_meta", text: collection.upTo("l0_segments", sized) };
+    for (const printed of l0Segments) yield { file: "full_meta", text: collection.item() + printed };
+    yield { file: "full_meta", text: collection.end(sized) };
+    yield collectionLevel.item(
+      collectionBackup.print({ ...sized, l0_segments: [], partition_backups: partitions.done }),
+    );
+    for (const partition of partitions.done) yield partitionLevel.item(partitionBackup.print(partition));
+    size += sized.size;
+  }
+  yield { file: "full_meta", text: full.end({ ...backup, size }) };
+  for (const level of [collectionLevel, partitionLevel, segmentLevel]) yield level.end();
+  const { id, name, backup_timestamp, milvus_version } = backup;
+  const flat = backupInfo.create({ id, name, backup_timestamp, size, milvus_version });
+  yield { file: "backup_meta", text: backupInfo.print(flat) };
 }
 
 /** Adds up `size` from the segments: of partitions, of collections (with their L0 segments of all partitions), of the backup. */
@@ -173,6 +223,68 @@ export function missingMetas(names: readonly MetaFileName[]): PipelineError {
     `the backup is incomplete: ${missing.join(", ")} missing; without full_meta.json all four level files are needed`,
     { details: { missing } },
   );
+}
+
+/** The partitions of one collection while their segments are printed, each at its turn. */
+class PartitionPieces {
+  /** Those that are over, without segments, with their sizes. */
+  readonly done: PartitionBackup[] = [];
+  readonly #record: CollectionBackup;
+  #current: { pieces: RecordPieces<PartitionBackup>; record: PartitionBackup } | undefined;
+
+  constructor(record: CollectionBackup) {
+    this.#record = record;
+  }
+
+  /** What stands between the last segment and this one. */
+  moveTo(segment: SegmentBackup, item: () => string): string {
+    let text = "";
+    while (this.#current?.record.partition_id !== segment.partition_id)
+      text += this.#close() + this.#open(item, segment);
+    this.#current.record = { ...this.#current.record, size: this.#current.record.size + segment.size };
+    return text + this.#current.pieces.item();
+  }
+
+  /** The rest of the partition that is open, and those that have no segments. */
+  end(item: () => string): string {
+    let text = this.#close();
+    while (this.done.length < this.#record.partition_backups.length) text += this.#open(item) + this.#close();
+    return text;
+  }
+
+  #open(item: () => string, segment?: SegmentBackup): string {
+    const partition = this.#record.partition_backups[this.done.length];
+    if (partition === undefined) {
+      throw new PipelineError(
+        "CopyMismatch",
+        `segment ${segment?.segment_id} does not come with the others of its partition ${segment?.partition_id} in collection ` +
+          `${this.#record.collection_id}, as another version of this pipeline plans them. Start the same command again: what is copied is kept`,
+      );
+    }
+    const record = { ...partition, segment_backups: [], size: 0n };
+    const pieces = partitionBackup.pieces();
+    this.#current = { pieces, record };
+    return item() + pieces.upTo("segment_backups", record);
+  }
+
+  #close(): string {
+    if (this.#current === undefined) return "";
+    const { pieces, record } = this.#current;
+    this.done.push(record);
+    this.#current = undefined;
+    return pieces.end(record);
+  }
+}
+
+/** A level file: its items one after another. */
+function levelPieces<T>(codec: RecordCodec<{ infos: T[] }>, file: MetaFileName) {
+  const pieces = codec.pieces();
+  const none = codec.zero();
+  pieces.upTo("infos", none);
+  return {
+    item: (printed: string): MetaPiece => ({ file, text: pieces.item() + printed }),
+    end: (): MetaPiece => ({ file, text: pieces.end(none) }),
+  };
 }
 
 function withoutSegments(collection: CollectionBackup): CollectionBackup {

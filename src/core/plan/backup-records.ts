@@ -1,6 +1,6 @@
 import type { CopiedLog, SegmentReceipt } from "../execution/copy-plan.ts";
 import { PipelineError } from "../execution/errors.ts";
-import { allPartitions, parseLogKey } from "../format/layout.ts";
+import { allPartitions, type LogKey, parseLogKey } from "../format/layout.ts";
 import {
   type BackupInfo,
   type Binlog,
@@ -12,7 +12,6 @@ import {
   deltaLogsOf,
   type FieldBinlog,
   fieldBinlog,
-  type PartitionBackup,
   partitionBackup,
   type SegmentBackup,
   segmentBackup,
@@ -20,53 +19,25 @@ import {
 import { toCollectionSchema, toIndexInfo } from "../milvus/schema-mapping.ts";
 import type { BackupPlan, PlannedCollection, PlannedSegment } from "./backup.ts";
 
-/**
- * The records of a whole backup, from what Prepare Backup learned and what the copies left behind.
- * Segment order is Milvus's, log order is by field and log ID, so that the same data gives the same bytes.
- */
-export function buildBackupInfo(
-  plan: BackupPlan,
-  planned: readonly PlannedCollection[],
-  receipts: readonly SegmentReceipt[],
-): BackupInfo {
-  const receiptOf = new Map(receipts.map((receipt) => [receipt.segmentId, receipt]));
-  const collections = planned.map((collection) => buildCollection(plan.backupId, collection, receiptOf));
+/** What Prepare Backup learned of a whole backup, beside its collections. */
+export type BackupHead = Pick<BackupPlan, "backupName" | "backupId" | "milvusVersion" | "databases" | "schedule">;
+
+/** The record of a backup; its collections, and its size, come beside it. */
+export function backupRecord(head: BackupHead): BackupInfo {
   return backupInfo.create({
-    id: plan.backupId,
-    name: plan.backupName,
-    collection_backups: collections,
-    size: sumSizes(collections),
-    milvus_version: plan.milvusVersion,
-    database_backups: plan.databases.map(({ name, id, properties }) =>
+    id: head.backupId,
+    name: head.backupName,
+    milvus_version: head.milvusVersion,
+    database_backups: head.databases.map(({ name, id, properties }) =>
       databaseBackup.create({ db_name: name, db_id: BigInt(id), properties: [...properties] }),
     ),
   });
 }
 
-function buildCollection(
-  backupId: string,
-  collection: PlannedCollection,
-  receiptOf: ReadonlyMap<string, SegmentReceipt>,
-): CollectionBackup {
+/** The record of a collection and its partitions; their segments, and sizes, come beside it. */
+export function collectionRecord(backupId: string, collection: PlannedCollection): CollectionBackup {
   const { description, flushed } = collection;
   const collectionId = BigInt(description.id);
-  const byPartition = Map.groupBy(collection.segments, (segment) => segment.partitionId);
-  const segmentsOf = (partitionId: string) =>
-    (byPartition.get(partitionId) ?? []).map((segment) =>
-      buildSegment(collectionId, segment, receiptOf.get(segment.id)),
-    );
-  const partitions: PartitionBackup[] = collection.partitions.map((partition) => {
-    const segments = segmentsOf(partition.id);
-    return partitionBackup.create({
-      partition_id: BigInt(partition.id),
-      partition_name: partition.name,
-      collection_id: collectionId,
-      segment_backups: segments,
-      size: sumSizes(segments),
-      load_state: partition.loadState,
-    });
-  });
-  const l0Segments = segmentsOf(allPartitions);
   const indexes = collection.indexes.map(toIndexInfo);
   return collectionBackup.create({
     id: backupId,
@@ -76,16 +47,21 @@ function buildCollection(
     schema: toCollectionSchema(description.schema),
     shards_num: description.shards,
     consistency_level: description.consistencyLevel,
-    partition_backups: partitions,
+    partition_backups: collection.partitions.map((partition) =>
+      partitionBackup.create({
+        partition_id: BigInt(partition.id),
+        partition_name: partition.name,
+        collection_id: collectionId,
+        load_state: partition.loadState,
+      }),
+    ),
     // What milvus-backup cuts at too, where it is asked to truncate.
     backup_timestamp: BigInt(collection.instant?.timestamp ?? flushed?.channelTimestamp ?? "0"),
     backup_physical_timestamp: BigInt(flushed?.sealTime ?? 0),
     channel_checkpoints: { ...flushed?.channelCheckpoints },
-    size: sumSizes(partitions) + sumSizes(l0Segments),
     has_index: indexes.length > 0,
     index_infos: indexes,
     load_state: collection.loadState,
-    l0_segments: l0Segments,
     properties: [...description.properties],
     db_id: BigInt(description.databaseId),
     created_timestamp: BigInt(description.createdTimestamp),
@@ -95,28 +71,34 @@ function buildCollection(
   });
 }
 
-function buildSegment(
-  collectionId: bigint,
-  segment: PlannedSegment,
-  receipt: SegmentReceipt | undefined,
-): SegmentBackup {
-  if (!receipt) {
-    throw new PipelineError(
-      "CopyMismatch",
-      `segment ${segment.id} was planned, but no receipt says that it was copied. Start the same command again: what is copied is kept`,
-    );
-  }
-  const insertLogs = byField(receipt.insertLogs);
-  const deltaLogs = receipt.deltaLogs.map(toBinlog).sort(byLogId);
+/**
+ * Segments as the metas have them: by partition, those of all partitions last, otherwise in Milvus's order. Planned, copied and
+ * written in this order, they pass from receipts to metas without being held.
+ */
+export function inPartitionOrder<T extends { readonly partitionId: string }>(
+  segments: readonly T[],
+  partitions: readonly { readonly id: string }[],
+): T[] {
+  const places = new Map(partitions.map(({ id }, place) => [id, place]));
+  const placeOf = ({ partitionId }: T) => places.get(partitionId) ?? partitions.length;
+  return segments.toSorted((a, b) => placeOf(a) - placeOf(b));
+}
+
+/**
+ * The record of a segment, from what its copy left behind. Log order is by field and log ID, so that the same data gives the same
+ * bytes.
+ * @throws CorruptBackup where something was copied that is no log
+ */
+export function segmentRecord(collectionId: string, segment: PlannedSegment, receipt: SegmentReceipt): SegmentBackup {
   const global = segment.partitionId === allPartitions;
   return segmentBackup.create({
     segment_id: BigInt(segment.id),
-    collection_id: collectionId,
+    collection_id: BigInt(collectionId),
     partition_id: BigInt(segment.partitionId),
     num_of_rows: BigInt(segment.rows),
-    binlogs: insertLogs,
-    deltalogs: deltaLogsOf(deltaLogs),
-    size: [...receipt.insertLogs, ...receipt.deltaLogs].reduce((sum, log) => sum + BigInt(log.size), 0n),
+    binlogs: byField(receipt.insertLogs),
+    deltalogs: deltaLogsOf(receipt.deltaLogs.map((log) => toBinlog(log, logKeyOf(log))).sort(byLogId)),
+    size: BigInt([...receipt.insertLogs, ...receipt.deltaLogs].reduce((sum, log) => sum + log.size, 0)),
     // An L0 segment of all partitions has no group level.
     group_id: global ? 0n : BigInt(segment.id),
     is_l0: segment.isL0,
@@ -126,30 +108,29 @@ function buildSegment(
 }
 
 function byField(logs: readonly CopiedLog[]): FieldBinlog[] {
-  const fields = Map.groupBy(logs, (log) => BigInt(logKeyOf(log).fieldId ?? "0"));
-  return [...fields.entries()]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([fieldID, logsOfField]) => fieldBinlog.create({ fieldID, binlogs: logsOfField.map(toBinlog).sort(byLogId) }));
+  const fields = new Map<string, Binlog[]>();
+  for (const log of logs) {
+    const key = logKeyOf(log);
+    const field = key.fieldId ?? "0";
+    const binlogs = fields.get(field) ?? [];
+    binlogs.push(toBinlog(log, key));
+    fields.set(field, binlogs);
+  }
+  return [...fields]
+    .map(([fieldId, binlogs]) => fieldBinlog.create({ fieldID: BigInt(fieldId), binlogs: binlogs.sort(byLogId) }))
+    .sort((a, b) => (a.fieldID < b.fieldID ? -1 : 1));
 }
 
 function byLogId(a: Binlog, b: Binlog): number {
   return a.log_id < b.log_id ? -1 : a.log_id > b.log_id ? 1 : 0;
 }
 
-function toBinlog(log: CopiedLog) {
-  return binlog.create({
-    log_path: log.from,
-    log_size: BigInt(log.size),
-    log_id: BigInt(logKeyOf(log).logId),
-  });
+function toBinlog(log: CopiedLog, { logId }: LogKey): Binlog {
+  return binlog.create({ log_path: log.from, log_size: BigInt(log.size), log_id: BigInt(logId) });
 }
 
-function logKeyOf({ from }: CopiedLog) {
+function logKeyOf({ from }: CopiedLog): LogKey {
   const key = parseLogKey(from);
   if (!key) throw new PipelineError("CorruptBackup", `${from} was copied as a log, but its name is not that of one`);
   return key;
-}
-
-function sumSizes(records: readonly { size: bigint }[]): bigint {
-  return records.reduce((sum, { size }) => sum + size, 0n);
 }

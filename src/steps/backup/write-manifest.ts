@@ -1,71 +1,109 @@
-import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
+import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
-import { settleEach } from "../../core/execution/settle.ts";
-import { type BackupLayout, metaFileNames } from "../../core/format/layout.ts";
-import { type ManifestPart, manifestFileOf, manifestParts, printManifestIndex } from "../../core/format/manifest.ts";
-import type { MetaFiles } from "../../core/format/meta-files.ts";
+import {
+  type CutCollection,
+  type ManifestFile,
+  type ManifestPart,
+  manifestPartObjects,
+  printManifestIndex,
+  printManifestObject,
+} from "../../core/format/manifest.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import type { BackupPlan, PlannedCollection } from "../../core/plan/backup.ts";
+import type { PlannedCollection } from "../../core/plan/backup.ts";
+import type { BackupHead } from "../../core/plan/backup-records.ts";
+import type { TextUpload } from "../../ports/object-store.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
-/** Parts are up to 12 MB each: only so many are in memory at once. */
-const partConcurrency = 4;
-
-/**
- * Writes the checksummed list of everything in a backup, its metas included: the parts first, the index last.
- * @param created ISO 8601
- */
-export async function writeManifest(
-  { store, layout }: StoredBackup,
-  plan: BackupPlan,
-  collections: readonly PlannedCollection[],
-  receipts: readonly SegmentReceipt[],
-  metas: MetaFiles,
-  created: string,
-): Promise<void> {
-  const relative = (key: string) => key.slice(layout.root.length);
-  const printed = printParts(layout, collections, receipts);
-  // A part is printed when somebody is free to write it.
-  const parts = await settleEach(printed, partConcurrency, async ({ part, text }): Promise<ManifestPart> => {
-    await store.putText(layout.root + part.key, text, { contentType: "application/jsonl" });
-    return part;
-  });
-  const index = printManifestIndex({
-    backupName: plan.backupName,
-    backupId: plan.backupId,
-    created: new Date(created).toISOString(),
-    pipelineVersion,
-    ...(plan.schedule && { schedule: plan.schedule }),
-    instants: collections.flatMap(({ description, instant, flushed }) =>
-      instant
-        ? [
-            {
-              collectionId: description.id,
-              collection: qualifiedName(description.name),
-              ...instant,
-              laterRows: [...(flushed?.sealedIds ?? [])],
-            },
-          ]
-        : [],
-    ),
-    metas: metaFileNames.map((name) => manifestFileOf(relative(layout.meta[name]), metas[name])),
-    parts,
-  });
-  await store.putText(layout.manifest, index, { contentType: "application/json" });
+/** The instant of a collection as the manifest has it; none where nothing was flushed. */
+export function cutsOf({ description, instant, flushed }: PlannedCollection): CutCollection[] {
+  if (!instant) return [];
+  const laterRows = [...(flushed?.sealedIds ?? [])];
+  return [{ collectionId: description.id, collection: qualifiedName(description.name), ...instant, laterRows }];
 }
 
-function* printParts(
-  layout: BackupLayout,
-  collections: readonly PlannedCollection[],
-  receipts: readonly SegmentReceipt[],
-): Generator<{ part: ManifestPart; text: string }> {
-  const segments = Map.groupBy(receipts, ({ collectionId }) => collectionId);
-  for (const { description } of collections) {
-    const logs = (segments.get(description.id) ?? []).flatMap(({ insertLogs, deltaLogs }) => [
-      ...insertLogs,
-      ...deltaLogs,
-    ]);
-    const keyOf = (part: number) => layout.manifestPart(description.id, part).slice(layout.root.length);
-    yield* manifestParts(description.id, logs, layout.root, keyOf);
+/** The part that is being filled. */
+interface OpenPart {
+  readonly key: string;
+  readonly collectionId: string;
+  readonly upload: TextUpload;
+  objects: number;
+  bytes: number;
+}
+
+/** Writes the checksummed list of everything in a backup, its metas included: the parts as the logs come, the index last. */
+export class ManifestWriter {
+  readonly #stored: StoredBackup;
+  readonly #parts: ManifestPart[] = [];
+  #open: OpenPart | undefined;
+  /** Of the collection whose logs come now. */
+  #partsOfCollection = 0;
+
+  constructor(stored: StoredBackup) {
+    this.#stored = stored;
+  }
+
+  /** Lists logs of a collection; all of one collection come before those of the next. */
+  async add(collectionId: string, logs: readonly CopiedLog[]): Promise<void> {
+    if (this.#open !== undefined && this.#open.collectionId !== collectionId) await this.endCollection();
+    for (let rest = logs; rest.length > 0; ) {
+      this.#open ??= this.#begin(collectionId);
+      const part: OpenPart = this.#open;
+      const fitting = rest.slice(0, manifestPartObjects - part.objects);
+      part.objects += fitting.length;
+      for (const { size } of fitting) part.bytes += size;
+      const { root } = this.#stored.layout;
+      await part.upload.write(fitting.map((log) => printManifestObject(log, root)).join(""));
+      if (part.objects === manifestPartObjects) await this.#close();
+      rest = rest.slice(fitting.length);
+    }
+  }
+
+  /** The next logs are those of another collection. */
+  async endCollection(): Promise<void> {
+    await this.#close();
+    this.#partsOfCollection = 0;
+  }
+
+  /** @param created ISO 8601 */
+  async finish(
+    head: BackupHead,
+    {
+      metas,
+      instants,
+      created,
+    }: { metas: readonly ManifestFile[]; instants: readonly CutCollection[]; created: string },
+  ): Promise<void> {
+    await this.endCollection();
+    const index = printManifestIndex({
+      backupName: head.backupName,
+      backupId: head.backupId,
+      created: new Date(created).toISOString(),
+      pipelineVersion,
+      ...(head.schedule && { schedule: head.schedule }),
+      instants: [...instants],
+      metas: [...metas],
+      parts: this.#parts,
+    });
+    await this.#stored.store.putText(this.#stored.layout.manifest, index, { contentType: "application/json" });
+  }
+
+  async abort(): Promise<void> {
+    await this.#open?.upload.abort();
+  }
+
+  #begin(collectionId: string): OpenPart {
+    const { layout, store } = this.#stored;
+    const key = layout.manifestPart(collectionId, this.#partsOfCollection);
+    this.#partsOfCollection += 1;
+    const upload = store.openText(key, { contentType: "application/jsonl" });
+    return { key: key.slice(layout.root.length), collectionId, upload, objects: 0, bytes: 0 };
+  }
+
+  async #close(): Promise<void> {
+    if (this.#open === undefined) return;
+    const { upload, ...part } = this.#open;
+    await upload.finish();
+    this.#parts.push({ ...part, ...upload.written });
+    this.#open = undefined;
   }
 }

@@ -22,7 +22,7 @@ export async function missingObjects(stored: StoredBackup, index: ManifestIndex)
   index.parts.forEach(look);
   for (const part of index.parts) {
     if (missing.length > 0) break;
-    parseManifestPart(await store.getText(layout.root + part.key), part).forEach(look);
+    for (const object of parseManifestPart(await store.getText(layout.root + part.key), part)) look(object);
   }
   return missing;
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
@@ -5,9 +6,9 @@ import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from 
 import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
 import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
-import { type MetaFiles, readBackupMeta } from "../../core/format/meta-files.ts";
+import { readBackupMeta } from "../../core/format/meta-files.ts";
 import { type CutAt, instant } from "../../core/milvus/instant.ts";
-import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import type { ObjectStore, ObjectSummary, TextDigest, TextUpload } from "../../ports/object-store.ts";
 import { findMetas, type MetaVersion, StreamedMetas } from "./streamed-metas.ts";
 
 /** A backup as its metas tell it. */
@@ -187,20 +188,35 @@ export class StoredBackup {
     return this.store.list(this.layout.binlogs);
   }
 
-  /** The four metas that are not the commit record; they hold the same records flat. */
-  async writeLevelMetas(files: MetaFiles): Promise<void> {
-    await settleAll(levelFileNames.map((file) => this.store.putText(this.layout.meta[file], files[file])));
+  /** Begins a meta file. With `full_meta`, its end is the commit: see `commit`. */
+  openMeta(file: MetaFileName): TextUpload {
+    return this.store.openText(this.layout.meta[file]);
+  }
+
+  /** Whether the commit record is this very text; undefined for a backup that is not complete. */
+  async isCommittedAs(text: Pick<TextDigest, "sha256"> & Partial<TextDigest>): Promise<boolean | undefined> {
+    const present = await this.committed();
+    if (present === undefined) return undefined;
+    if (text.size !== undefined && present.size !== text.size) return false;
+    const hash = createHash("sha256");
+    try {
+      for await (const piece of this.store.readText(present.key, { ifMatch: present.etag })) hash.update(piece);
+    } catch (error) {
+      if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
+      throw error;
+    }
+    return hash.digest("hex") === text.sha256;
   }
 
   /**
-   * Writes `full_meta.json`, the very last object: the backup exists from then on. Does nothing where an earlier run of the same
+   * Makes `full_meta.json` appear, the very last object: the backup exists from then on. Does nothing where an earlier run of the same
    * step has written this very text.
    * @throws BackupExists where somebody else wrote a backup of that name meanwhile
    */
-  async commit(fullMeta: string): Promise<void> {
-    const key = this.layout.meta.full_meta;
-    if (await this.store.putText(key, fullMeta, { ifAbsent: true })) return;
-    if ((await this.store.getText(key)) !== fullMeta) throw this.writtenByOthers();
+  async commit(fullMeta: TextUpload): Promise<void> {
+    const { written } = fullMeta;
+    if (await fullMeta.finish({ ifAbsent: true })) return;
+    if (!(await this.isCommittedAs(written))) throw this.writtenByOthers();
   }
 
   /**

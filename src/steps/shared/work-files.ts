@@ -21,6 +21,9 @@ type WorkLayout = ReturnType<typeof workLayout>;
 /** At most so many requests to the work bucket at once; each holds a file in memory that may be megabytes. */
 const workConcurrency = 16;
 
+/** A receipt is parsed as soon as it comes, and takes a few megabytes until it is its turn. */
+const receiptsAhead = 6;
+
 interface SizedCopy {
   readonly segment: CopySegment;
   /** Estimated. */
@@ -108,7 +111,7 @@ export async function* readCopyReceipts(
   attempt: number,
 ): AsyncGenerator<CopyReceipt, void, undefined> {
   const items = await readWorkJson(context, layout.items(attempt), z.array(copyItem));
-  yield* settleStream(items, workConcurrency, (_, index) => readReceipt(context, layout, batchName(attempt, index)));
+  yield* settleStream(items, receiptsAhead, (_, index) => readReceipt(context, layout, batchName(attempt, index)));
 }
 
 async function readReceipt(context: StepContext, layout: WorkLayout, batch: string): Promise<CopyReceipt> {

@@ -1,26 +1,27 @@
-import { type CopyReceipt, pinnedStore, totalsOf } from "../../core/execution/copy-plan.ts";
+import { addTotals, logsOf, noTotals, pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { manifestFileOf } from "../../core/format/manifest.ts";
 import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
+import type { TextUpload } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
 import { confirmClaim, hasClaim, releaseClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
-import { removeStrayCopies } from "../shared/remove-stray-copies.ts";
+import { type CopiedObjects, settleCopies } from "../shared/settle-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
-import { readWorkJson } from "../shared/work-files.ts";
+import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
 import { copyBackupFiles } from "./copy-backup-files.ts";
 import { verifyCopies } from "./verify-copies.ts";
 
 /**
- * Last step of a transfer: reads the receipts, holds them against the backup's own checksums, then copies its metas and manifest
- * byte for byte, and `full_meta.json` as the very last object: the backup exists at the destination from then on.
- * Throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed or a receipt is missing,
+ * Last step of a transfer: passes over the receipts, holds them against the backup's own checksums, looks for every object at the
+ * destination, then copies its metas and manifest byte for byte, and `full_meta.json` as the very last object: the backup exists at the
+ * destination from then on. Held in memory are 30 bytes of each object.
+ * Throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed, or a receipt or object is missing,
  * BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged, ClaimLost where somebody else writes it.
  */
 export async function finalizeTransfer(
@@ -41,11 +42,17 @@ export async function finalizeTransfer(
   const consequence = plan.alreadyThere
     ? `What is right in ${destination.label} was left as it is`
     : `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
-  const receipts: CopyReceipt[] = [];
-  for await (const receipt of readBackupReceipts(context, layout, plan.backupName, consequence)) receipts.push(receipt);
+  const totals = noTotals();
+  for await (const receipt of readBackupReceipts(context, layout, plan.backupName, consequence)) {
+    addTotals(totals, receipt);
+  }
   const backup = new StoredBackup(source, from.backupStorage, plan.backupName);
   const copy = new StoredBackup(destination, to.backupStorage, plan.backupName);
-  await commit(plan, receipts, { backup, copy, holder: execution.id }, context);
+  const logs = async function* () {
+    for await (const { segments } of readCopyReceipts(context, layout, 0)) for (const it of segments) yield* logsOf(it);
+  };
+  const copied = { count: totals.objects, logs };
+  await writeCopy(plan, { backup, copy, copied, holder: execution.id }, context);
   await releaseClaim(copy, execution.id);
   await unmarkReader(context, (await readHeld(context, layout))?.readerKey);
   return {
@@ -53,44 +60,62 @@ export async function finalizeTransfer(
     backupName: plan.backupName,
     collections: plan.totals.collections,
     segments: plan.totals.segments,
-    ...totalsOf(receipts),
+    ...totals,
     warnings: plan.warnings,
   };
 }
 
-async function commit(
-  plan: TransferPlan,
-  receipts: readonly CopyReceipt[],
-  { backup, copy, holder }: { backup: StoredBackup; copy: StoredBackup; holder: string },
-  context: StepContext,
-): Promise<void> {
-  const claim = { key: copy.layout.claim, holder };
-  const present = await copy.commitRecord();
-  const isThisBackup =
-    present !== undefined && manifestFileOf(copy.layout.meta.full_meta, present).sha256 === plan.fullMetaSha256;
-  // An earlier run of this step has given the claim back: everything is done.
-  if (isThisBackup && !(await hasClaim(copy.store, claim))) return;
-  if (present !== undefined && !isThisBackup) throw copy.writtenByOthers();
-  const fullMeta = await readUnchanged(plan, backup);
-  const logs = receipts.flatMap(({ segments }) =>
-    segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]),
-  );
-  await verifyCopies(backup, fullMeta, logs);
-  await confirmClaim(copy.store, claim, context);
-  await removeStrayCopies(copy, new Set(logs.map(({ key }) => key)), context);
-  await copyBackupFiles(backup, copy, { repair: plan.alreadyThere });
-  await confirmClaim(copy.store, claim, context);
-  await copy.commit(fullMeta);
+interface Transfer {
+  readonly backup: StoredBackup;
+  readonly copy: StoredBackup;
+  readonly copied: CopiedObjects;
+  readonly holder: string;
 }
 
-/** The commit record, if it is still the one whose segments were copied. */
-async function readUnchanged(plan: TransferPlan, backup: StoredBackup): Promise<string> {
-  const { full_meta } = backup.layout.meta;
-  const text = await backup.commitRecord();
-  if (text !== undefined && manifestFileOf(full_meta, text).sha256 === plan.fullMetaSha256) return text;
-  throw new PipelineError(
+async function writeCopy(
+  plan: TransferPlan,
+  { backup, copy, copied, holder }: Transfer,
+  context: Pick<StepContext, "clock" | "log">,
+): Promise<void> {
+  const claim = { key: copy.layout.claim, holder };
+  const isThisBackup = await copy.isCommittedAs({ sha256: plan.fullMetaSha256 });
+  // An earlier run of this step has given the claim back: everything is done.
+  if (isThisBackup && !(await hasClaim(copy.store, claim))) return;
+  if (isThisBackup === false) throw copy.writtenByOthers();
+  const commitRecord = copy.openMeta("full_meta");
+  try {
+    const source = await backup.committed();
+    await readUnchanged(plan, backup, commitRecord);
+    await verifyCopies(backup, commitRecord.written.sha256, copied, context);
+    await confirmClaim(copy.store, claim, context);
+    await settleCopies(copy, copied, context);
+    await copyBackupFiles(backup, copy, { repair: plan.alreadyThere });
+    // what was copied since it was read must be of the same backup
+    const { etag } = (await backup.committed()) ?? {};
+    if (etag !== source?.etag) throw changed(plan, backup, etag === undefined ? "deleted" : "replaced");
+    await confirmClaim(copy.store, claim, context);
+    await copy.commit(commitRecord);
+  } catch (error) {
+    await commitRecord.abort();
+    throw error;
+  }
+}
+
+/** Sends the commit record on its way, if it is still the one whose segments were copied. */
+async function readUnchanged(plan: TransferPlan, backup: StoredBackup, commitRecord: TextUpload): Promise<void> {
+  try {
+    for await (const text of backup.store.readText(backup.layout.meta.full_meta)) await commitRecord.write(text);
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.name !== "ObjectNotFound") throw error;
+    throw changed(plan, backup, "deleted");
+  }
+  if (commitRecord.written.sha256 !== plan.fullMetaSha256) throw changed(plan, backup, "replaced");
+}
+
+function changed({ backupName }: TransferPlan, backup: StoredBackup, how: "deleted" | "replaced"): PipelineError {
+  return new PipelineError(
     "CopyMismatch",
-    `backup ${plan.backupName} in ${backup.store.label} was ${text === undefined ? "deleted" : "replaced"} while it was transferred; start the transfer again once it is complete`,
-    { details: { key: full_meta } },
+    `backup ${backupName} in ${backup.store.label} was ${how} while it was transferred; start the transfer again once it is complete`,
+    { details: { key: backup.layout.meta.full_meta } },
   );
 }

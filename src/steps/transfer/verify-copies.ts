@@ -1,24 +1,61 @@
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import { shortList } from "../../core/execution/short-list.ts";
-import { manifestFileOf, parseManifestPart } from "../../core/format/manifest.ts";
+import { KeyTable } from "../../core/execution/key-table.ts";
+import { type ManifestObject, parseManifestPart } from "../../core/format/manifest.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import type { CopiedObjects } from "../shared/settle-copies.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
 const namedObjects = 3;
 
+/** The checksums of what came from the source, in hashes, by the source's keys. */
+class CopiedChecksums {
+  /** Tagged with the kind of the checksum. */
+  readonly #checksums: KeyTable;
+  readonly #kinds: string[] = [];
+
+  constructor(count: number) {
+    this.#checksums = new KeyTable(count);
+  }
+
+  add({ from, checksum = "" }: CopiedLog): void {
+    this.#checksums.set(from, checksum, this.#numberOf(kindOf(checksum)));
+  }
+
+  /** @param key at the source */
+  compare(key: string, checksum: string): "equal" | "different" | "not comparable" | "missing" {
+    const slot = this.#checksums.slotOf(key);
+    if (slot === undefined) return "missing";
+    if (this.#checksums.hasValue(slot, checksum)) return "equal";
+    return this.#kinds[this.#checksums.tagOf(slot)] === kindOf(checksum) ? "different" : "not comparable";
+  }
+
+  #numberOf(kind: string): number {
+    const known = this.#kinds.indexOf(kind);
+    return known >= 0 ? known : this.#kinds.push(kind) - 1;
+  }
+}
+
 /**
  * Holds copies out of a backup against the checksums of its manifest, which were taken when the backup was made: the copy of an
- * object that was damaged since is a faithful copy. Does nothing for a backup without a manifest (another tool's); objects that lay
- * at the destination before, and those with a checksum of another kind, are not compared.
- * Throws CorruptBackup, naming objects.
+ * object that was damaged since is a faithful copy. What lay at the destination before is compared as well. Does nothing for a backup
+ * without a manifest (another tool's); objects whose two checksums are of different kinds cannot be compared, and are counted in the
+ * log.
+ * @param fullMetaSha256 hex, of the commit record that is transferred
+ * @throws CorruptBackup, naming objects
  */
-export async function verifyCopies(from: StoredBackup, fullMeta: string, logs: readonly CopiedLog[]): Promise<void> {
+export async function verifyCopies(
+  from: StoredBackup,
+  fullMetaSha256: string,
+  copied: CopiedObjects,
+  context: Pick<StepContext, "log">,
+): Promise<void> {
   const { store, layout } = from;
   const index = await from.readManifest();
   if (index === undefined) return;
   const key = layout.meta.full_meta.slice(layout.root.length);
   const listed = index.metas.find((file) => file.key === key);
-  if (listed?.sha256 !== manifestFileOf(key, fullMeta).sha256) {
+  if (listed?.sha256 !== fullMetaSha256) {
     throw new PipelineError(
       "CorruptBackup",
       `${layout.meta.full_meta} in ${store.label} is not the one that ${layout.manifest} was written for: it was changed since`,
@@ -26,23 +63,45 @@ export async function verifyCopies(from: StoredBackup, fullMeta: string, logs: r
     );
   }
 
-  const copied = new Map(logs.map((log) => [log.from, log.checksum]));
-  const damaged: string[] = [];
+  const copies = new CopiedChecksums(copied.count);
+  for await (const log of copied.logs()) copies.add(log);
+  /** The first of them by name: all could be too many for memory. */
+  const named: string[] = [];
+  let damaged = 0;
+  let notComparable = 0;
   for (const part of index.parts) {
     for (const object of parseManifestPart(await store.getText(layout.root + part.key), part)) {
-      const checksum = copied.get(layout.root + object.key);
-      if (differ(object.checksum, checksum)) damaged.push(`${object.key} (${checksum} instead of ${object.checksum})`);
+      const result = compare(copies, layout.root, object);
+      if (result === "not comparable") notComparable += 1;
+      if (result !== "missing" && result !== "different") continue;
+      damaged += 1;
+      const how =
+        result === "missing"
+          ? "in the manifest, but not in the metas"
+          : `its checksum is not ${object.checksum} any more`;
+      if (named.length < namedObjects) named.push(`${object.key} (${how})`);
     }
   }
-  if (damaged.length === 0) return;
+  if (notComparable > 0) {
+    context.log.warn(
+      "objects have checksums of another kind than the manifest: their content is not compared with it",
+      {
+        backupName: from.name,
+        objects: notComparable,
+      },
+    );
+  }
+  if (damaged === 0) return;
   throw new PipelineError(
     "CorruptBackup",
-    `${damaged.length} objects of the backup in ${from.place} are not what was backed up: ${shortList(damaged, { limit: namedObjects })}`,
+    `${damaged} objects of the backup in ${from.place} are not what was backed up: ${named.join(", ")}${damaged > named.length ? ", and more" : ""}. Nothing was committed; transfer another backup, or create this one again`,
   );
 }
 
-/** Whether two checksums are of one kind and differ. */
-function differ(a: string | undefined, b: string | undefined): boolean {
-  if (a === undefined || b === undefined || a === b) return false;
-  return a.slice(0, a.indexOf(":")) === b.slice(0, b.indexOf(":"));
+function compare(copies: CopiedChecksums, root: string, { key, checksum = "" }: ManifestObject) {
+  return copies.compare(root + key, checksum);
+}
+
+function kindOf(checksum: string): string {
+  return checksum.slice(0, checksum.indexOf(":"));
 }

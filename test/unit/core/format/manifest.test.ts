@@ -3,11 +3,10 @@ import type { CopiedLog } from "../../../../src/core/execution/copy-plan.ts";
 import {
   compareWithManifest,
   manifestFileOf,
-  manifestPartObjects,
-  manifestParts,
   parseManifestIndex,
   parseManifestPart,
   printManifestIndex,
+  printManifestObject,
   verifyManifestFile,
 } from "../../../../src/core/format/manifest.ts";
 
@@ -18,52 +17,34 @@ const log = (id: number, size = 10): CopiedLog => ({
   size,
   etag: `e${id}`,
 });
-const keyOf = (part: number) => `manifest/1-${part}.jsonl`;
 const corrupt = (pattern: RegExp) =>
   expect.objectContaining({ name: "CorruptBackup", message: expect.stringMatching(pattern) });
 
-describe("manifestParts", () => {
+function part(collectionId: string, logs: readonly CopiedLog[]) {
+  const text = logs.map((each) => printManifestObject(each, root)).join("");
+  const bytes = logs.reduce((sum, { size }) => sum + size, 0);
+  return { text, part: { ...manifestFileOf("manifest/1-0.jsonl", text), collectionId, objects: logs.length, bytes } };
+}
+
+describe("a part", () => {
   it("lists objects relative to the backup, with their checksums, and reads back", () => {
     // act
-    const [only, ...others] = manifestParts("1", [log(5), { ...log(6, 20), checksum: "md5:9e10" }], root, keyOf);
+    const { text, part: listed } = part("1", [log(5), { ...log(6, 20), checksum: "md5:9e10" }]);
 
     // assess
-    expect(others).toEqual([]);
-    expect(only?.part).toMatchObject({ collectionId: "1", key: "manifest/1-0.jsonl", objects: 2, bytes: 30 });
-    expect(only && parseManifestPart(only.text, only.part)).toEqual([
+    expect([...parseManifestPart(text, listed)]).toEqual([
       { key: "binlogs/insert_log/1/2/3/3/100/5", size: 10, etag: "e5" },
       { key: "binlogs/insert_log/1/2/3/3/100/6", size: 20, etag: "e6", checksum: "md5:9e10" },
     ]);
   });
 
-  it("splits a large collection so that no file grows beyond its limit", () => {
-    // prepare
-    function* logs() {
-      for (let id = 0; id < manifestPartObjects + 1; id += 1) yield log(id);
-    }
-
-    // act
-    const parts = [...manifestParts("1", logs(), root, keyOf)];
-
-    // assess
-    expect(parts.map(({ part }) => [part.key, part.objects])).toEqual([
-      ["manifest/1-0.jsonl", manifestPartObjects],
-      ["manifest/1-1.jsonl", 1],
-    ]);
-  });
-
-  it("gives the same text for the same logs", () => {
-    const print = () => [...manifestParts("1", [log(5), log(6)], root, keyOf)];
-    expect(print()).toEqual(print());
-  });
-
-  it("has no part for a collection without data", () => {
-    expect([...manifestParts("1", [], root, keyOf)]).toEqual([]);
+  it("never lists what lies outside of the backup", () => {
+    expect(() => printManifestObject({ ...log(5), key: "elsewhere/5" }, root)).toThrow(/does not lie below/);
   });
 });
 
 describe("the index", () => {
-  const parts = [...manifestParts("1", [log(5), log(6, 20)], root, keyOf)];
+  const parts = [part("1", [log(5), log(6, 20)])];
   const printed = printManifestIndex({
     backupName: "b",
     backupId: "id",
@@ -71,7 +52,7 @@ describe("the index", () => {
     pipelineVersion: "0.1.0",
     instants: [],
     metas: [manifestFileOf("meta/full_meta.json", '{"name":"b"}')],
-    parts: parts.map(({ part }) => part),
+    parts: parts.map((each) => each.part),
   });
 
   it("adds up its parts and reads back", () => {
@@ -105,7 +86,7 @@ describe("the index", () => {
     const [part] = index.parts;
     const [meta] = index.metas;
     const text = parts[0]?.text ?? "";
-    expect(() => part && parseManifestPart(text.replace('"size":10', '"size":11'), part)).toThrow(
+    expect(() => part && [...parseManifestPart(text.replace('"size":10', '"size":11'), part)]).toThrow(
       corrupt(/1-0\.jsonl.*SHA-256/),
     );
     expect(() => meta && verifyManifestFile('{"name":"c"}', meta)).toThrow(corrupt(/full_meta\.json.*SHA-256/));

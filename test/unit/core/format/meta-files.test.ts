@@ -7,17 +7,20 @@ import {
   collectionSchema,
   databaseBackup,
   deltaLogsOf,
+  type PartitionBackup,
   partitionBackup,
   segmentBackup,
+  segmentsOf,
 } from "../../../../src/core/format/meta.ts";
 import {
-  levelFiles,
   parseFullMeta,
+  printMetas,
   readBackupMeta,
   rebuildFromLevelFiles,
   withSizes,
 } from "../../../../src/core/format/meta-files.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";
+import { levelFiles, printedFiles } from "../../../support/level-files.ts";
 
 const segment = (id: bigint, partition: bigint, size: bigint, isL0 = false) =>
   segmentBackup.create({
@@ -57,18 +60,18 @@ const backup = backupInfo.create({
 
 const { full_meta: goldenFull, ...goldenLevels } = goldenFiles;
 
-describe("levelFiles", () => {
-  it.each(metaFileNames)("prints %s.json of the golden backup byte for byte", (name) => {
+describe("printMetas", () => {
+  it.each(metaFileNames)("prints %s.json of the golden backup byte for byte", async (name) => {
     // act
-    const files = levelFiles(parseFullMeta(goldenFull).value);
+    const files = await printedFiles(parseFullMeta(goldenFull).value);
 
     // assess
     expect(files[name]).toBe(goldenFiles[name]);
   });
 
-  it("leaves out of the flat files what they do not hold", () => {
+  it("leaves out of the flat files what they do not hold", async () => {
     // act
-    const files = levelFiles(withSizes(backup));
+    const files = await printedFiles(backup);
 
     // assess
     expect(files.backup_meta).toBe('{"id":"3bceac12","state_code":0,"name":"b1","size":36,"milvus_version":"v2.5.0"}');
@@ -80,12 +83,32 @@ describe("levelFiles", () => {
     expect(files.full_meta).toContain('"l0_segments":[{"segment_id":103');
   });
 
-  it("prints {} for a level that has nothing", () => {
+  it("prints {} for a level that has nothing", async () => {
     // act
-    const files = levelFiles(backupInfo.create({ name: "nothing" }));
+    const files = await printedFiles(backupInfo.create({ name: "nothing" }));
 
     // assess
     expect([files.collection_meta, files.partition_meta, files.segment_meta]).toEqual(["{}", "{}", "{}"]);
+  });
+
+  it("refuses a segment that does not come with the others of its partition", async () => {
+    const [collection = expect.fail()] = backup.collection_backups;
+    const turned = { ...collection, partition_backups: [...collection.partition_backups].reverse() };
+    const segments = segmentsOf(collection);
+    const pieces = printMetas(
+      backup,
+      each([
+        { record: { ...turned, partition_backups: turned.partition_backups.map(emptied) }, segments: each(segments) },
+      ]),
+    );
+
+    const readAll = async () => {
+      for await (const piece of pieces) expect(piece.file).toMatch(/_meta$/);
+    };
+    await expect(readAll()).rejects.toMatchObject({
+      name: "CopyMismatch",
+      message: expect.stringMatching(/segment 102 .* partition 11 .* 1,/),
+    });
   });
 });
 
@@ -219,3 +242,11 @@ describe("readBackupMeta", () => {
     expect(() => readBackupMeta({})).toThrow(expect.objectContaining({ name: "BackupNotFound" }));
   });
 });
+
+async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+function emptied(partition: PartitionBackup): PartitionBackup {
+  return { ...partition, segment_backups: [] };
+}

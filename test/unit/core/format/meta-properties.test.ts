@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backupInfo, segmentLevelInfo } from "../../../../src/core/format/meta.ts";
+import { type BackupInfo, backupInfo, segmentLevelInfo } from "../../../../src/core/format/meta.ts";
 import { type Codec, parseFile } from "../../../../src/core/format/meta-codec.ts";
+import { withSizes } from "../../../../src/core/format/meta-files.ts";
 import { anyOf } from "../../../support/any-record.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";
+import { levelFiles, printedFiles } from "../../../support/level-files.ts";
 
 describe.each([
   ["a backup", backupInfo, 60],
@@ -28,6 +30,34 @@ describe.each([
         expect(JSON.parse(codec.print(value))).toBeTypeOf("object");
       }),
       { numRuns: 20 },
+    );
+  });
+});
+
+/** As in every backup: a segment lies in the partition that its record is in. */
+function related(backup: BackupInfo): BackupInfo {
+  return {
+    ...backup,
+    collection_backups: backup.collection_backups.map((collection) => ({
+      ...collection,
+      partition_backups: collection.partition_backups.map((partition, index) => ({
+        ...partition,
+        partition_id: BigInt(index),
+        segment_backups: partition.segment_backups.map((segment) => ({ ...segment, partition_id: BigInt(index) })),
+      })),
+      l0_segments: collection.l0_segments.map((segment) => ({ ...segment, partition_id: -1n })),
+    })),
+  };
+}
+
+describe("a backup that is printed in pieces", () => {
+  it("gives the very bytes of its records printed whole, in all five files", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyOf(backupInfo), async (value) => {
+        const backup = withSizes(related(value));
+        expect(await printedFiles(backup)).toEqual(levelFiles(backup));
+      }),
+      { numRuns: 150 },
     );
   });
 });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
-import { backupLayout } from "../../../../src/core/format/layout.ts";
-import { parseManifestIndex, parseManifestPart } from "../../../../src/core/format/manifest.ts";
+import { backupLayout, metaFileNames } from "../../../../src/core/format/layout.ts";
+import { manifestFileOf, parseManifestIndex, parseManifestPart } from "../../../../src/core/format/manifest.ts";
 import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
 import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
@@ -152,7 +152,9 @@ describe("the commit", () => {
 
     const bucket = world.bucket("bucket-b");
     const index = parseManifestIndex(bucket.read(layout.manifest) ?? "", layout.manifest);
-    const listed = index.parts.flatMap((part) => parseManifestPart(bucket.read(layout.root + part.key) ?? "", part));
+    const listed = index.parts.flatMap((part) => [
+      ...parseManifestPart(bucket.read(layout.root + part.key) ?? "", part),
+    ]);
     expect(listed.map(({ key }) => layout.root + key).sort()).toEqual(bucket.keys(layout.binlogs));
     expect(listed.every(({ checksum }) => checksum?.startsWith("md5:"))).toBe(true);
     expect(index.created).toBe(execution.startTime);
@@ -224,6 +226,105 @@ describe("the commit", () => {
         .keys()
         .map((key) => world.bucket("bucket-b").read(key)),
     ).toEqual(before);
+  });
+
+  describe("looks for every object first", () => {
+    const bucket = () => world.bucket("bucket-b");
+
+    /** A backup whose copies are altered between Copy Segments and Finalize Backup. */
+    function backUp(alter: (logs: string[]) => void) {
+      return runBackup(world.context(), input, execution, {
+        after: (step) => {
+          if (step === "copy") alter(bucket().keys(layout.binlogs));
+        },
+      });
+    }
+
+    test.each<[string, (logs: string[]) => void, RegExp]>([
+      ["is missing", ([log = ""]) => bucket().remove(log), /100 is missing|\/\d+ is missing/],
+      ["was cut off", ([log = ""]) => bucket().seed(log, "x"), /has 1 bytes instead of \d+/],
+      [
+        "was replaced by another one of its size",
+        ([log = ""]) => bucket().seed(log, (bucket().read(log) ?? "").replace(/./, "#")),
+        /was replaced \(its ETag is \w+ instead of \w+\)/,
+      ],
+    ])("and commits nothing where one %s", async (_, alter, problem) => {
+      let altered = "";
+      const failed = backUp((logs) => {
+        altered = logs[0] ?? "";
+        alter(logs);
+      });
+
+      await expect(failed).rejects.toMatchObject({
+        name: "CopyMismatch",
+        message: expect.stringMatching(
+          /nothing was committed: of 13 objects .*, 1 are not there as they were copied, such as .*start the same command again/s,
+        ),
+      });
+      await expect(failed).rejects.toThrow(problem);
+      await expect(failed).rejects.toThrow(altered);
+      expect(bucket().keys(layout.metas)).toEqual([]);
+      expect(bucket().read(layout.manifest)).toBeUndefined();
+    });
+
+    test("and the same command then makes it whole", async () => {
+      await expect(backUp(([log = ""]) => bucket().remove(log))).rejects.toMatchObject({ name: "CopyMismatch" });
+
+      const result = await runBackup(world.context(), input, executionOf("nightly-2"));
+
+      expect(result).toMatchObject({ outcome: "backed-up", objects: 13 });
+      expect(bucket().keys(layout.binlogs)).toHaveLength(13);
+    });
+
+    test("and removes nothing while one is missing", async () => {
+      const stray = `${layout.binlogs}insert_log/${books.id}/${books.novels}/7/7/100/1`;
+
+      await expect(
+        backUp(([log = ""]) => {
+          bucket().remove(log);
+          bucket().seed(stray, "maybe the only copy of something");
+        }),
+      ).rejects.toMatchObject({ name: "CopyMismatch" });
+
+      expect(bucket().read(stray)).toBeDefined();
+    });
+  });
+
+  test("a segment that no receipt names is never left out in silence", async () => {
+    const failed = runBackup(world.context(), input, execution, {
+      after: (step) => {
+        if (step !== "copy") return;
+        const key = workLayout("backup", execution.name).receipt("0-000000");
+        const receipt = JSON.parse(world.work.read(key) ?? "null");
+        world.work.seed(key, JSON.stringify({ ...receipt, segments: receipt.segments.slice(1) }));
+      },
+    });
+
+    await expect(failed).rejects.toMatchObject({
+      name: "CopyMismatch",
+      message: expect.stringMatching(/segment \d+ was planned, but no receipt says in its place that it was copied/),
+    });
+    expect(world.bucket("bucket-b").read(layout.meta.full_meta)).toBeUndefined();
+  });
+
+  test("comes after everything else", async () => {
+    await runBackup(world.context(), input, execution);
+
+    const writes = world
+      .bucket("bucket-b")
+      .calls.filter((call) => /^(putText|finishText|copyFrom|delete)/.test(call) && !call.includes(layout.claim));
+    expect(writes.at(-1)).toBe(`finishText ${layout.meta.full_meta}`);
+    expect(writes.filter((call) => call.includes("full_meta"))).toHaveLength(1);
+  });
+
+  test("says in the manifest what the five metas are", async () => {
+    await runBackup(world.context(), input, execution);
+
+    const bucket = world.bucket("bucket-b");
+    const index = parseManifestIndex(bucket.read(layout.manifest) ?? "", layout.manifest);
+    expect(index.metas).toEqual(
+      metaFileNames.map((name) => manifestFileOf(`meta/${name}.json`, bucket.read(layout.meta[name]) ?? "")),
+    );
   });
 
   test("a batch without receipt is never taken for copied", async () => {

@@ -4,8 +4,8 @@ import { backupLayout } from "../../../../src/core/format/layout.ts";
 import {
   type MadeBySchedule,
   manifestFileOf,
-  manifestParts,
   printManifestIndex,
+  printManifestObject,
 } from "../../../../src/core/format/manifest.ts";
 import { applyPruning, planPruning, pruneBackups } from "../../../../src/steps/events/prune-backups.ts";
 import { markClaimFailed, takeClaim } from "../../../../src/steps/shared/claim.ts";
@@ -132,11 +132,11 @@ describe("pruneBackups", () => {
       seed(name, day);
       const key = `${layout.binlogs}insert_log/1/2/3/3/100/4`;
       const log = { from: key, key, size: 3, etag: "etag" };
-      const [printed] = manifestParts("1", [log], layout.root, () => "manifest/1-0.jsonl");
-      if (printed === undefined) throw new Error("no part");
-      store.seed(`${layout.root}manifest/1-0.jsonl`, printed.text);
+      const text = printManifestObject(log, layout.root);
+      const part = { ...manifestFileOf("manifest/1-0.jsonl", text), collectionId: "1", objects: 1, bytes: log.size };
+      store.seed(`${layout.root}manifest/1-0.jsonl`, text);
       const index = JSON.parse(store.read(layout.manifest) ?? "");
-      store.seed(layout.manifest, JSON.stringify({ ...index, parts: [printed.part] }));
+      store.seed(layout.manifest, JSON.stringify({ ...index, parts: [part] }));
       return key;
     }
 

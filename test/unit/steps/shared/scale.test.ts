@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { batchLimits } from "../../../../src/core/execution/copy-plan.ts";
 import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
@@ -21,7 +22,10 @@ function bytesOf(payload: unknown): number {
   return Buffer.byteLength(JSON.stringify(payload));
 }
 
-/** Leaves for every batch the receipt that copying it would leave. */
+const body = "ten bytes.";
+const etag = createHash("md5").update(body).digest("hex");
+
+/** Leaves for every batch the objects and the receipt that copying it would leave. */
 function seedReceipts(world: PipelineWorld): void {
   for (const key of world.work.keys(`executions/backup/${execution.name}/batches/`)) {
     const batch = JSON.parse(world.work.read(key) ?? "null");
@@ -30,9 +34,10 @@ function seedReceipts(world: PipelineWorld): void {
       const logs = ["0/1", "1/1", "100/1", "101/1"].map((path) => ({
         from: insert.from + path,
         key: insert.to + path,
-        size: 10,
-        etag: "e",
+        size: body.length,
+        etag,
       }));
+      for (const { key } of logs) world.bucket("bucket-b").seed(key, body);
       return { collectionId, partitionId, segmentId, outcome: "copied", insertLogs: logs, deltaLogs: [] };
     });
     const objects = receipts.length * 4;

@@ -73,8 +73,8 @@ describe("a whole transfer", () => {
 
     await finalize();
 
-    const writes = world.destination.calls.filter((call) => /^(copyFrom|putText)/.test(call));
-    expect(writes.at(-1)).toBe(`putText ${world.to.meta.full_meta}`);
+    const writes = world.destination.calls.filter((call) => /^(copyFrom|putText|finishText)/.test(call));
+    expect(writes.at(-1)).toBe(`finishText ${world.to.meta.full_meta}`);
     expect(writes.filter((call) => call.includes("full_meta"))).toHaveLength(1);
     expect(world.work.keys("leases/")).toEqual([]);
   });
@@ -255,6 +255,52 @@ describe("nothing is committed", () => {
       "CorruptBackup",
       new RegExp(`1 objects .*not what was backed up: ${log.slice(world.from.root.length)}`),
     );
+  });
+
+  test("where a log was damaged, and the copy lay at the destination before", async () => {
+    await seedManifest(world.source, world.from);
+    await damage(world.source, anyLog());
+    // an earlier transfer came as far as its last step
+    await copied("earlier");
+    for (const lease of world.work.keys("leases/")) world.work.remove(lease);
+
+    await copied();
+
+    const skipped = JSON.parse(world.work.read("executions/transfer/first/receipts/0-000000.json") ?? "{}");
+    expect(skipped.skippedObjects).toBe(skipped.objects);
+    await refused("CorruptBackup", /1 objects .*not what was backed up/);
+  });
+
+  test("where the manifest names what the metas do not", async () => {
+    await seedManifest(world.source, world.from, [`${world.from.binlogs}insert_log/1/2/3/3/100/4`]);
+    await copied();
+
+    await refused("CorruptBackup", /insert_log\/1\/2\/3\/3\/100\/4 \(in the manifest, but not in the metas\)/);
+  });
+
+  test.each<[string, (key: string) => void, RegExp]>([
+    ["vanished from", (key) => world.destination.remove(key), /is missing/],
+    ["was replaced at", (key) => world.destination.seed(key, "other"), /has 5 bytes instead of \d+/],
+  ])("where a copy %s the destination", async (_, alter, problem) => {
+    await copied();
+    const [key = ""] = world.destination.keys(world.to.binlogs);
+    alter(key);
+
+    await refused("CopyMismatch", new RegExp(`nothing was committed: .*${key} ${problem.source}`));
+  });
+
+  test("where the source is replaced while its metas are copied", async () => {
+    await copied();
+    world.source.failOn(
+      (call) => call === `list ${world.from.manifestParts}`,
+      () => {
+        world.source.seed(world.from.meta.full_meta, '{"name":"my_backup"}');
+        return new PipelineError("StoreBusy", "busy");
+      },
+    );
+    await expect(finalize()).rejects.toMatchObject({ name: "StoreBusy" });
+
+    await refused("CopyMismatch", /was replaced while it was transferred/);
   });
 
   test("where the metas are not those of the manifest", async () => {

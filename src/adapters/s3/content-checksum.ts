@@ -1,0 +1,55 @@
+import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+import type { ObjectSummary } from "../../ports/object-store.ts";
+import type { S3Bucket } from "./bucket.ts";
+import { headObject, hidesMd5, looksLikeMd5, mismatch, reportedChecksums, unquote } from "./content.ts";
+import { md5ByReading } from "./read-object.ts";
+
+/**
+ * `<algorithm>:<value>` of an object's content: its MD5 where the ETag is one, otherwise what the store reports of the whole. A store
+ * that reports nothing (MinIO, of an object that was uploaded in parts without checksums) cannot tell: the object is read and its MD5
+ * computed.
+ * @param head what a HEAD of it answered, with its checksums
+ */
+export async function checksumOf(
+  bucket: S3Bucket,
+  object: ObjectSummary,
+  head: HeadObjectCommandOutput,
+): Promise<string> {
+  if (looksLikeMd5(object.etag) && !hidesMd5(head)) return `md5:${object.etag}`;
+  const [reported] = reportedChecksums(head);
+  return reported ?? `md5:${await md5ByReading(bucket, object)}`;
+}
+
+/**
+ * Compares a finished server-side copy with its source where the ETags do not settle it (multipart objects, KMS): sizes, and
+ * checksums of the whole content where both sides report the same kind. Throws CopyMismatch; answers the checksum to record.
+ */
+export async function compareWithSource(
+  source: S3Bucket,
+  object: ObjectSummary,
+  destination: S3Bucket,
+  key: string,
+): Promise<{ size: number; etag: string; checksum: string }> {
+  const arrived = await headObject(destination, key);
+  if (arrived === undefined) throw mismatch(object, destination, key, "it is not there after the copy");
+  const size = arrived.ContentLength ?? 0;
+  if (size !== object.size) throw mismatch(object, destination, key, `${size} bytes instead of ${object.size}`);
+  const etag = unquote(arrived.ETag);
+  const original = await headObject(source, object.key);
+  const originals = original === undefined ? [] : reportedChecksums(original);
+  const arrivals = reportedChecksums(arrived);
+  const isEqual = arrivals.some((candidate) => originals.includes(candidate));
+  const sameKind = arrivals.find((arrival) => originals.some((candidate) => kind(candidate) === kind(arrival)));
+  if (!isEqual && sameKind !== undefined) {
+    throw mismatch(object, destination, key, `its ${kind(sameKind)} differs from the source's`);
+  }
+  const bothMd5 = looksLikeMd5(etag) && looksLikeMd5(object.etag) && !hidesMd5(arrived) && !hidesMd5(original ?? {});
+  if (!isEqual && bothMd5 && etag !== object.etag) {
+    throw mismatch(object, destination, key, `its MD5 is ${etag} instead of ${object.etag}`);
+  }
+  return { size, etag, checksum: await checksumOf(destination, { key, size, etag }, arrived) };
+}
+
+function kind(checksum: string): string {
+  return checksum.slice(0, checksum.indexOf(":"));
+}

@@ -1,0 +1,75 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { GetObjectCommand, type GetObjectCommandOutput } from "@aws-sdk/client-s3";
+import pRetry from "p-retry";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { ObjectSummary } from "../../ports/object-store.ts";
+import type { S3Bucket } from "./bucket.ts";
+import { byteBudget } from "./byte-budget.ts";
+import { hidesMd5, looksLikeMd5 } from "./content.ts";
+import { splitIntoParts } from "./multipart.ts";
+
+/** Objects up to this size are read whole and written in one request. */
+export const streamedPartSize = 16 * 2 ** 20;
+/** What all streamed copies and reads of a process hold in memory together. */
+export const streamMemory = byteBudget(128 * 2 ** 20);
+
+/** Reads an object, or a part of it, into memory; reads again where the connection breaks in the middle. */
+export async function readRange(
+  source: S3Bucket,
+  object: ObjectSummary,
+  range: { offset: number; size: number } | undefined,
+): Promise<{ body: Uint8Array; etagIsMd5: boolean }> {
+  const expected = range?.size ?? object.size;
+  const read = () =>
+    source.request("s3:GetObject", object.key, async () => {
+      const answer = await source.client.send(
+        new GetObjectCommand({
+          Bucket: source.name,
+          Key: object.key,
+          IfMatch: `"${object.etag}"`,
+          ...(range === undefined ? {} : { Range: `bytes=${range.offset}-${range.offset + range.size - 1}` }),
+        }),
+      );
+      const { body, received } = await readInto(Buffer.allocUnsafe(expected), answer.Body);
+      if (received !== expected) {
+        const reason = `${object.key} in bucket ${source.name}: ${received} bytes came instead of ${expected}`;
+        throw new PipelineError("StoreBusy", reason, { details: { key: object.key } });
+      }
+      return { body, etagIsMd5: looksLikeMd5(object.etag) && !hidesMd5(answer) };
+    });
+  return pRetry(read, {
+    retries: 3,
+    minTimeout: 200,
+    shouldRetry: ({ error }) => error instanceof PipelineError && error.kind === "transient",
+  });
+}
+
+/** The bytes of an object, a part at a time, all of the version that was listed. */
+export async function* readParts(source: S3Bucket, object: ObjectSummary): AsyncGenerator<Uint8Array> {
+  for (const part of splitIntoParts(object.size, streamedPartSize)) {
+    const { body } = await streamMemory.run(part.size, () => readRange(source, object, part));
+    yield body;
+  }
+}
+
+/** The MD5 (hex) of what lies there, by reading it: for stores that report no checksum of the whole. */
+export async function md5ByReading(source: S3Bucket, object: ObjectSummary): Promise<string> {
+  const hash = createHash("md5");
+  for await (const part of readParts(source, object)) hash.update(part);
+  return hash.digest("hex");
+}
+
+/** Fills memory of the right size as the bytes come: collecting them first would take twice as much. */
+async function readInto(
+  body: Buffer,
+  stream: GetObjectCommandOutput["Body"],
+): Promise<{ body: Buffer; received: number }> {
+  let received = 0;
+  if (!(stream instanceof Readable)) return { body, received };
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    if (received + chunk.length <= body.length) body.set(chunk, received);
+    received += chunk.length;
+  }
+  return { body, received };
+}

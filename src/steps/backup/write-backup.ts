@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import { type CopiedLog, logsOf, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import { settleAll } from "../../core/execution/settle.ts";
+import { type MetaFileName, metaFileNames } from "../../core/format/layout.ts";
+import type { CutCollection } from "../../core/format/manifest.ts";
+import type { SegmentBackup } from "../../core/format/meta.ts";
+import { type MetaPiece, printMetas, type StreamedCollection } from "../../core/format/meta-files.ts";
+import type { PlannedCollection } from "../../core/plan/backup.ts";
+import { type BackupHead, backupRecord, collectionRecord, segmentRecord } from "../../core/plan/backup-records.ts";
+import type { TextDigest, TextUpload } from "../../ports/object-store.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { settleCopies } from "../shared/settle-copies.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
+import type { CopiedCollection } from "./copied-collections.ts";
+import { cutsOf, ManifestWriter } from "./write-manifest.ts";
+
+export interface WriteBackupOptions {
+  /** ISO 8601. */
+  readonly created: string;
+  /** How many were copied. */
+  readonly objects: number;
+  /** Throws where it must not go on; asked before anything is removed, and before the commit. */
+  readonly confirm: () => Promise<void>;
+}
+
+/**
+ * Writes a backup whose data is there: its metas and manifest are printed side by side, from one pass over the receipts, and every
+ * object is looked for in the store; then the level metas and the manifest's index appear, and `full_meta.json` as the very last object.
+ * What is held in memory does not grow with the number of objects, but for 35 bytes of each. Safe to run again, also after the commit.
+ * @param collections reads the collections in the plan's order, anew with each call
+ * @throws CopyMismatch where a receipt, or an object, is missing; BackupExists where somebody else wrote a backup of that name meanwhile
+ */
+export async function writeBackup(
+  stored: StoredBackup,
+  head: BackupHead,
+  collections: () => AsyncIterable<CopiedCollection>,
+  { created, objects, confirm }: WriteBackupOptions,
+  context: Pick<StepContext, "log">,
+): Promise<void> {
+  if ((await stored.committed()) !== undefined) {
+    // written last, by an earlier run of this step: everything else is there
+    if (await stored.isCommittedAs(await digestOf(printBackup(head, collections())))) return;
+    throw stored.writtenByOthers();
+  }
+  const metas = metaFileNames.map((file) => ({ file, upload: stored.openMeta(file) }));
+  const uploads = Object.fromEntries(metas.map(({ file, upload }) => [file, upload])) as Record<
+    MetaFileName,
+    TextUpload
+  >;
+  const manifest = new ManifestWriter(stored);
+  try {
+    const instants: CutCollection[] = [];
+    const noteInstants = async function* () {
+      for await (const copied of collections()) {
+        instants.push(...cutsOf(copied.collection));
+        yield copied;
+      }
+    };
+    const list = async (receipt: SegmentReceipt) => {
+      await manifest.add(receipt.collectionId, logsOf(receipt));
+    };
+    for await (const { file, text } of printBackup(head, noteInstants(), list)) await uploads[file].write(text);
+    await confirm();
+    await settleCopies(stored, { count: objects, logs: () => copiedLogs(collections()) }, context);
+
+    const { full_meta: commitRecord, ...levels } = uploads;
+    await settleAll(Object.values(levels).map((upload) => upload.finish()));
+    const { root, meta } = stored.layout;
+    const files = metas.map(({ file, upload }) => ({ key: meta[file].slice(root.length), ...upload.written }));
+    await manifest.finish(head, { metas: files, instants, created });
+    await confirm();
+    await stored.commit(commitRecord);
+  } catch (error) {
+    await Promise.all([manifest.abort(), ...metas.map(({ upload }) => upload.abort())]);
+    throw error;
+  }
+}
+
+/** @param visit gets each receipt before its segment is printed */
+function printBackup(
+  head: BackupHead,
+  collections: AsyncIterable<CopiedCollection>,
+  visit: (receipt: SegmentReceipt) => Promise<void> = async () => undefined,
+): AsyncIterable<MetaPiece> {
+  const streamed = async function* (): AsyncGenerator<StreamedCollection> {
+    for await (const { collection, segments } of collections) {
+      const record = collectionRecord(head.backupId, collection);
+      yield { record, segments: segmentRecords(collection, segments, visit) };
+    }
+  };
+  return printMetas(backupRecord(head), streamed());
+}
+
+/** A record for every segment that was planned, and none without its receipt. */
+async function* segmentRecords(
+  { description, segments }: PlannedCollection,
+  receipts: AsyncIterable<SegmentReceipt>,
+  visit: (receipt: SegmentReceipt) => Promise<void>,
+): AsyncGenerator<SegmentBackup> {
+  let next = 0;
+  for await (const receipt of receipts) {
+    const segment = segments[next];
+    if (segment?.id !== receipt.segmentId) throw notAsPlanned(segment?.id, receipt.segmentId);
+    next += 1;
+    await visit(receipt);
+    yield segmentRecord(description.id, segment, receipt);
+  }
+  const missing = segments[next];
+  if (missing !== undefined) throw notAsPlanned(missing.id, undefined);
+}
+
+function notAsPlanned(planned: string | undefined, copied: string | undefined): PipelineError {
+  const what =
+    planned === undefined
+      ? `segment ${copied} was copied, but the plan does not have it there`
+      : `segment ${planned} was planned, but no receipt says in its place that it was copied${copied === undefined ? "" : ` (there is that of ${copied})`}`;
+  return new PipelineError("CopyMismatch", `${what}. Start the same command again: what is copied is kept`, {
+    details: { segmentId: planned ?? copied ?? "" },
+  });
+}
+
+async function* copiedLogs(collections: AsyncIterable<CopiedCollection>): AsyncGenerator<CopiedLog> {
+  for await (const { segments } of collections) for await (const receipt of segments) yield* logsOf(receipt);
+}
+
+/** What `full_meta.json` would be. */
+async function digestOf(pieces: AsyncIterable<MetaPiece>): Promise<TextDigest> {
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const { file, text } of pieces) {
+    if (file !== "full_meta") continue;
+    hash.update(text);
+    size += Buffer.byteLength(text);
+  }
+  return { size, sha256: hash.digest("hex") };
+}
