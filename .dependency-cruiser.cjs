@@ -27,7 +27,7 @@ const coreRooms = {
   milvus: ["execution", "format"],
   environment: ["execution"],
   plan: ["execution", "format", "milvus", "environment"],
-  deployment: ["execution", "milvus", "environment"],
+  deployment: ["execution", "format", "milvus", "environment"],
 };
 
 const stepRooms = {

@@ -17,9 +17,9 @@ export function environmentNameOf(file: string): string {
 }
 
 /**
- * Reads an environment from a backup.yaml. Throws ConfigNotFound and, for its content, InvalidEnvironment with file, line and
- * key.
+ * Reads an environment from a backup.yaml.
  * @param name what it is called; by default after the file
+ * @throws ConfigNotFound and, for its content, InvalidEnvironment with file, line and key
  */
 export function readEnvironmentFile(
   file: string,
@@ -104,7 +104,10 @@ export async function environmentDiffers(
   );
 }
 
-/** Two files of one name would be one registration, and the second would replace the first. Throws Usage. */
+/**
+ * Two files of one name would be one registration, and the second would replace the first.
+ * @throws Usage
+ */
 export function checkDistinctNames(config: Environment, other: Environment, option: "--from" | "--to"): void {
   if (config.name !== other.name) return;
   throw new CliError(
@@ -113,7 +116,10 @@ export function checkDistinctNames(config: Environment, other: Environment, opti
   );
 }
 
-/** `KEY=VALUE` texts as a record; the last of a key wins. Throws Usage. */
+/**
+ * `KEY=VALUE` texts as a record; the last of a key wins.
+ * @throws Usage
+ */
 function parseOverrides(set: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     set.map((entry) => {

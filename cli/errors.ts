@@ -1,5 +1,5 @@
 /** What goes wrong on this side of the pipeline; errors of the pipeline itself keep their own names. */
-export type CliErrorName =
+type CliErrorName =
   | "Usage"
   | "ConfigNotFound"
   | "EnvironmentDiffers"

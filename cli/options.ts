@@ -109,7 +109,10 @@ export interface SelectionOptions {
   readonly databaseCollections?: string;
 }
 
-/** The selected collections as the pipeline takes them; undefined for all. Throws Usage. */
+/**
+ * The selected collections as the pipeline takes them; undefined for all.
+ * @throws Usage
+ */
 export function selectedCollections(options: SelectionOptions): string[] | undefined {
   if (options.collections !== undefined) return splitList("--collections", options.collections);
   if (options.filter !== undefined) return splitList("--filter", options.filter);
@@ -119,7 +122,10 @@ export function selectedCollections(options: SelectionOptions): string[] | undef
   return undefined;
 }
 
-/** `a:b,c:d.e` as a record. Throws Usage for anything else and for a name that is renamed twice. */
+/**
+ * `a:b,c:d.e` as a record.
+ * @throws Usage for anything else and for a name that is renamed twice
+ */
 export function parseRenames(text: string): Record<string, string> {
   const renames = new Map<string, string>();
   for (const entry of splitList("--rename", text)) {

@@ -15,7 +15,7 @@ import { detailTypes, eventSource } from "../src/core/deployment/events.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
 import { scheduledBackups } from "./metrics.ts";
 
-export interface AlarmsProps {
+interface AlarmsProps {
   readonly stack: string;
   readonly config: AlarmsConfig;
   readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;

@@ -14,7 +14,7 @@ import type { ScheduleConfig } from "../src/core/deployment/config.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
 import { scheduledBackups } from "./metrics.ts";
 
-export interface PipelineDashboardProps {
+interface PipelineDashboardProps {
   readonly stack: string;
   readonly alarms: readonly Alarm[];
   readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;

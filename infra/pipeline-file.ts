@@ -7,8 +7,9 @@ import { parsePipelineYaml } from "../src/core/deployment/yaml.ts";
 const defaultFile = join(import.meta.dirname, "..", "pipeline.yaml");
 
 /**
- * Reads the deploy-time file. Throws where a file that was named is not there, and InvalidInput for what is in it.
+ * Reads the deploy-time file.
  * @param named path of the context key `pipeline`, from the current folder; undefined for `pipeline.yaml` beside cdk.json, if any
+ * @throws where a file that was named is not there, and InvalidInput for what is in it
  */
 export function readPipelineFile(named: string | undefined): PipelineConfig {
   if (named === undefined) {

@@ -9,7 +9,7 @@ import type { FunctionSpec } from "./functions.ts";
 import { type Grant, grantedPolicy } from "./grants.ts";
 import type { FunctionNetwork } from "./network.ts";
 
-export interface PipelineFunctionProps {
+interface PipelineFunctionProps {
   readonly spec: FunctionSpec;
   /** Name of the function; `spec.name` within the stack. */
   readonly functionName: string;

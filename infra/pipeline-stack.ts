@@ -34,7 +34,7 @@ import { Schedules } from "./schedules.ts";
 import type { Settings } from "./settings.ts";
 import { WorkBucket } from "./work-bucket.ts";
 
-export interface PipelineStackProps extends StackProps {
+interface PipelineStackProps extends StackProps {
   readonly settings: Settings;
   /** The code of the functions. */
   readonly bundles: Pick<Bundles, "directoryOf">;

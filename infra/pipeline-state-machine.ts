@@ -14,7 +14,7 @@ import { acknowledgeWildcards, grantedPolicy } from "./grants.ts";
 import { announceGrant, executionFiles, executionsArn, keyGrants, statesArn } from "./permissions.ts";
 import type { PipelineFunction } from "./pipeline-function.ts";
 
-export interface PipelineStateMachineProps {
+interface PipelineStateMachineProps {
   readonly machine: Machine;
   readonly stateMachineName: string;
   /** The functions by folder name; those the definition names are granted, and no others. */

@@ -7,7 +7,7 @@ import type { RestoreTriggerConfig } from "../src/core/deployment/config.ts";
 import { type TriggeredRestore, triggeredRestore } from "../src/core/deployment/restore-trigger.ts";
 import { backupLayout } from "../src/core/format/layout.ts";
 
-export interface RestoreTriggersProps {
+interface RestoreTriggersProps {
   readonly triggers: readonly RestoreTriggerConfig[];
   /** Start Triggered Restore. */
   readonly startTriggeredRestore: IFunction;

@@ -11,7 +11,7 @@ import { type DetailType, eventSource } from "../src/core/deployment/events.ts";
 import type { BackupInput } from "../src/core/execution/messages.ts";
 import { grantedPolicy } from "./grants.ts";
 
-export interface SchedulesProps {
+interface SchedulesProps {
   /** Name of the deployment, and of the group of its schedules. */
   readonly stack: string;
   readonly schedules: readonly ScheduleConfig[];

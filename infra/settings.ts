@@ -30,10 +30,11 @@ export interface Settings extends z.infer<typeof settingsSchema> {
 }
 
 /**
- * Reads the settings from the CDK context and `pipeline.yaml`. A value in the context (`-c`) wins over the file's, lists of both are
- * taken together; the stack's name comes also from MILVUS_BACKUP_STACK, before the file's. Throws an Error that names the key.
+ * Reads the settings from the CDK context and `pipeline.yaml`. A value in the context (`-c`) wins over the file's, lists of both are taken
+ * together; the stack's name comes also from MILVUS_BACKUP_STACK, before the file's.
  * @param context gives the value of a key, undefined where there is none
  * @param readFile reads the deploy-time file from the path that the context key `pipeline` gives
+ * @throws an Error that names the key
  */
 export function readSettings(
   context: (key: string) => unknown,

@@ -4,7 +4,7 @@ import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aw
 import { Construct } from "constructs";
 import { workPrefixes } from "../src/core/execution/work-layout.ts";
 
-export interface WorkBucketProps {
+interface WorkBucketProps {
   /** How long plans, receipts and failures of executions are kept. */
   readonly retention: Duration;
   /** Customer-managed key; S3's own where absent. */

@@ -1,7 +1,10 @@
 import { ConsistencyLevelEnum, MilvusClient } from "@zilliz/milvus2-sdk-node";
 import { LocalStackError } from "./errors.ts";
 
-/** Milvus' own client, connected. Throws LocalStackError where nobody answers. */
+/**
+ * Milvus' own client, connected.
+ * @throws LocalStackError where nobody answers
+ */
 export async function connectClient(address: string): Promise<MilvusClient> {
   const client = new MilvusClient({ address, timeout: 60_000 });
   try {

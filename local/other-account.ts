@@ -24,8 +24,9 @@ interface OtherAccount {
 }
 
 /**
- * Makes a bucket in another account of the emulator, and the role of docs/cross-account/backup-reader.yaml that lets this
- * account's pipeline read backups in it. Throws LocalStackError with CloudFormation's reason.
+ * Makes a bucket in another account of the emulator, and the role of docs/cross-account/backup-reader.yaml that lets this account's
+ * pipeline read backups in it.
+ * @throws LocalStackError with CloudFormation's reason
  */
 export async function createOtherAccount(of: OtherAccount, say: (line: string) => void): Promise<void> {
   const s3 = new S3Client({ ...clientOf(of.account), forcePathStyle: true });

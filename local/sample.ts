@@ -11,7 +11,10 @@ const partitions = ["_default", "novelties"];
 const batches = [...partitions, ...partitions];
 const deletedIds = [1, 2, 3];
 
-/** Makes a collection that is worth backing up; one of that name is replaced. Throws LocalStackError with Milvus's reason. */
+/**
+ * Makes a collection that is worth backing up; one of that name is replaced.
+ * @throws LocalStackError with Milvus's reason
+ */
 export async function seedSample(address: string, collection: string, say: Say): Promise<void> {
   const client = await connectClient(address);
   try {

@@ -30,7 +30,7 @@ export interface Service {
   startTimeoutMs: number;
   /** Writes its configuration and says how to start it. */
   prepare(): Promise<Command>;
-  /** Throws the reason why it is not healthy. */
+  /** @throws the reason why it is not healthy */
   checkHealth(signal: AbortSignal): Promise<void>;
   /** Tells the data it keeps on disk from what it kept before it last started from nothing. */
   dataId?(): Promise<string | undefined>;
@@ -74,7 +74,7 @@ export async function statusOf(service: Service): Promise<ServiceStatus> {
   };
 }
 
-/** Throws, naming the processes, when ports of these services are in other hands. */
+/** @throws naming the processes, when ports of these services are in other hands */
 export async function assertPortsFree(services: Service[]): Promise<void> {
   const taken = new Map<string, number[]>();
   for (const service of services) {

@@ -22,7 +22,7 @@ interface ExecutionRequest {
   /** Names of the environments it is about, as `--detach` prints them. */
   readonly environments: Readonly<Record<string, string>>;
   readonly input: object;
-  /** Throws ExecutionError where it failed. */
+  /** @throws ExecutionError where it failed */
   readonly summarize: (finished: FinishedExecution) => Summary;
 }
 

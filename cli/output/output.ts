@@ -5,7 +5,7 @@ import type { Terminal } from "./terminal.ts";
 /** Of `red`, `green`, `bold` ...: what node:util knows. */
 type Style = Parameters<typeof styleText>[0];
 
-export interface OutputOptions {
+interface OutputOptions {
   /** One JSON document on stdout instead of text. */
   readonly json: boolean;
   /** Nothing on stderr but warnings and errors. */

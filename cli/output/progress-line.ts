@@ -9,7 +9,7 @@ const plainMilliseconds = 5_000;
 const clearLine = "\r\x1b[2K";
 
 /** One line about what goes on and for how long: rewritten with a spinner on a terminal, a plain line now and then elsewhere. */
-export interface ProgressLine {
+interface ProgressLine {
   /** `phase` is what changes rarely; a new phase is always shown at once. */
   update(phase: string, text: string): void;
   /** Removes the line (a terminal) or does nothing; further updates are ignored. */

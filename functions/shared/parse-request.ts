@@ -2,8 +2,9 @@ import * as z from "zod";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 
 /**
- * Reads what a function was invoked with. Throws InvalidInput, naming every key of the execution's input that is unknown, missing
- * or of another type, with what is accepted instead. Values are not repeated: they may be anything.
+ * Reads what a function was invoked with. Values are not repeated: they may be anything.
+ * @throws InvalidInput, naming every key of the execution's input that is unknown, missing or of another type, with what is accepted
+ *   instead
  */
 export function parseRequest<Schema extends z.ZodType>(schema: Schema, event: unknown): z.output<Schema> {
   const parsed = schema.safeParse(event);

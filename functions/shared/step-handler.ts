@@ -15,8 +15,9 @@ export type Step<Request, Result, Context extends StepContext> = (
 ) => Promise<Result>;
 
 /**
- * The handler of a function that runs one step: parses the event with `schema`, calls the step, counts its result.
- * Throws InvalidInput, and what the step throws, as a StepFailure. The event is never logged.
+ * The handler of a function that runs one step: parses the event with `schema`, calls the step, counts its result. The event is never
+ * logged.
+ * @throws InvalidInput, and what the step throws, as a StepFailure
  */
 export function stepHandler<Schema extends z.ZodType, Result extends object, Context extends StepContext>(
   schema: Schema,

@@ -1,5 +1,6 @@
 import { DescribeExecutionCommand, ExecutionDoesNotExist, InvalidArn, SFNClient } from "@aws-sdk/client-sfn";
 import type { Executions } from "../ports/step-context.ts";
+import { awsError } from "./aws-errors.ts";
 
 /** Asks Step Functions whether an execution is still going on; one that was forgotten (90 days) is over. */
 export function stepFunctionsExecutions(client: SFNClient = new SFNClient({})): Executions {
@@ -14,7 +15,7 @@ export function stepFunctionsExecutions(client: SFNClient = new SFNClient({})): 
         if (error instanceof InvalidArn || (error instanceof Error && error.name === "AccessDeniedException")) {
           return "unknown";
         }
-        throw error;
+        throw awsError(error, { action: "states:DescribeExecution", subject: `execution ${executionArn}` });
       }
     },
   };

@@ -1,7 +1,8 @@
 import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import type { ExecutionStarter } from "../ports/execution-starter.ts";
+import { awsError } from "./aws-errors.ts";
 
-/** Executions by the Step Functions API, which refuses a name that was used in the last 90 days. Other errors are the SDK's. */
+/** Executions by the Step Functions API, which refuses a name that was used in the last 90 days. */
 export function stepFunctionsStarter(stateMachineArn: string, client: SFNClient = new SFNClient({})): ExecutionStarter {
   return {
     async startOnce(name, input) {
@@ -10,7 +11,7 @@ export function stepFunctionsStarter(stateMachineArn: string, client: SFNClient 
         return "started";
       } catch (error) {
         if (error instanceof ExecutionAlreadyExists) return "already-started";
-        throw error;
+        throw awsError(error, { action: "states:StartExecution", subject: `execution ${name} of ${stateMachineArn}` });
       }
     },
   };

@@ -36,7 +36,10 @@ export function openEnvironmentStore(
   });
 }
 
-/** How steps open stores: by reference to a registered environment. Throws UnknownEnvironment and, for a pinned one, EnvironmentChanged. */
+/**
+ * How steps open stores: by reference to a registered environment.
+ * @throws UnknownEnvironment and, for a pinned one, EnvironmentChanged
+ */
 export function storeOpener(registry: EnvironmentRegistry, patience?: Patience): StepContext["openStore"] {
   return async ({ environment: name, side, version }, { earlier = false } = {}) => {
     const pin = version === undefined ? undefined : { version };

@@ -46,10 +46,10 @@ export interface ObjectStore {
   openText(key: string, options?: Pick<PutTextOptions, "contentType">): TextUpload;
 
   /**
-   * Copies one object from `source` to `key` here and checks what arrived (size, and content where the store can tell).
-   * Server-side where source and destination are in one object store (CopyObject, UploadPartCopy for large ones); otherwise
-   * streamed with bounded memory. Skips the copy where the destination already holds this very object.
-   * Throws ObjectNotFound where the source vanished or was replaced, CopyMismatch where what arrived differs.
+   * Copies one object from `source` to `key` here and checks what arrived (size, and content where the store can tell). Server-side where
+   * source and destination are in one object store (CopyObject, UploadPartCopy for large ones); otherwise streamed with bounded memory.
+   * Skips the copy where the destination already holds this very object.
+   * @throws ObjectNotFound where the source vanished or was replaced, CopyMismatch where what arrived differs
    */
   copyFrom(source: ObjectStore, object: ObjectSummary, key: string, options?: CopyOptions): Promise<CopiedObject>;
 
@@ -60,8 +60,8 @@ export interface ObjectStore {
   deleteKeys(keys: readonly string[]): Promise<void>;
 
   /**
-   * Throws BucketNotFound, StoreUnreachable or StoreAccessDenied, each with what to do; returns where all is well.
    * @param prefix below what to look: the store's root path unless said otherwise, since a policy may grant no more
+   * @throws BucketNotFound, StoreUnreachable or StoreAccessDenied, each with what to do; returns where all is well
    */
   checkAccess(prefix?: string): Promise<void>;
 }
@@ -85,9 +85,9 @@ export interface TextUpload {
   write(text: string): Promise<void>;
 
   /**
-   * Makes the object appear: with a large one this completes the upload and sends nothing else. Answers false and leaves the store as
-   * it was where the key exists already (with `ifAbsent`); a store without conditional writes is asked right before.
-   * Throws StoreBusy where somebody else ended the upload (another run of the same step): it is to be written again.
+   * Makes the object appear: with a large one this completes the upload and sends nothing else. Answers false and leaves the store as it
+   * was where the key exists already (with `ifAbsent`); a store without conditional writes is asked right before.
+   * @throws StoreBusy where somebody else ended the upload (another run of the same step): it is to be written again
    */
   finish(options?: Pick<PutTextOptions, "ifAbsent">): Promise<boolean>;
 

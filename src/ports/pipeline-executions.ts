@@ -1,6 +1,6 @@
 export type ExecutionStatus = "running" | "succeeded" | "failed" | "timed-out" | "aborted";
 
-export interface ExecutionSummary {
+interface ExecutionSummary {
   readonly arn: string;
   readonly name: string;
   readonly status: ExecutionStatus;

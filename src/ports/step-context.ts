@@ -41,7 +41,7 @@ export interface EnvironmentRegistry {
 }
 
 /** `over`: it ended, or is forgotten (90 days); `unknown`: who asks may not look at it, or it is of another account or region. */
-export type ExecutionState = "running" | "over" | "unknown";
+type ExecutionState = "running" | "over" | "unknown";
 
 export interface Executions {
   state(executionArn: string): Promise<ExecutionState>;

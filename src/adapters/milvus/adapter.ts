@@ -35,7 +35,7 @@ import { describeSegmentLogs } from "./segment-logs.ts";
 import { flush, listSegments } from "./segments.ts";
 
 /** Bounds of the adapter's own waits. */
-export interface AdapterLimits {
+interface AdapterLimits {
   /** A Lambda runs 15 minutes at most. */
   readonly flushTimeoutMs: number;
 }

@@ -26,7 +26,7 @@ export interface GrpcCall extends CallSubject {
 }
 
 /** The outcome of a call whose refusal the caller wants to look at. */
-export type GrpcOutcome<T> =
+type GrpcOutcome<T> =
   | { readonly kind: "ok"; readonly response: T }
   | { readonly kind: "refused"; readonly status: MilvusStatus }
   /** The server does not know the call. */

@@ -5,7 +5,7 @@ import type { Patience } from "../patience.ts";
 import { MilvusAdapter } from "./adapter.ts";
 import { GrpcClient } from "./grpc-client.ts";
 
-export interface ConnectOptions {
+interface ConnectOptions {
   /** How long to wait for Milvus to answer at all; 5 s. */
   readonly connectTimeoutMs?: number;
   /** How long a flush may take; 10 minutes, of the 15 that a Lambda has. */

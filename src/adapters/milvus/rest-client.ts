@@ -25,7 +25,7 @@ const envelope = z.object({
 });
 
 /** Connection refused, name not found and the like, before any answer. */
-export class NoConnection extends Error {}
+class NoConnection extends Error {}
 
 export interface HttpAnswer {
   readonly status: number;

@@ -89,7 +89,7 @@ function requestPaths(request: ImportRequest, { insert, delta }: ImportFiles): s
  * each as Go prints a list, `[<insert dir>/<segment>/ <delta dir>/<segment>/]`, the second only where the segment has deletes.
  * An L0 job keeps its delta directory as it was submitted. A job that waits yet tells nothing: no files.
  */
-export function submittedDirectories(fileNames: readonly string[]): ImportFiles[] {
+function submittedDirectories(fileNames: readonly string[]): ImportFiles[] {
   const deltaOf = new Map<string, string>();
   const levelZero: ImportFiles[] = [];
   for (const fileName of fileNames) {

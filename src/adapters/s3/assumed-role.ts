@@ -29,7 +29,7 @@ export function assumedRole(role: Role, region: string): ReturnType<typeof fromT
 }
 
 /** Tells why a role could not be assumed. Never repeats the external ID. */
-export function roleError(error: unknown, role: Role, region: string): PipelineError {
+function roleError(error: unknown, role: Role, region: string): PipelineError {
   if (error instanceof PipelineError) return error;
   const facts = factsOf(error);
   const { roleArn } = role;

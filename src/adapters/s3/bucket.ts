@@ -5,7 +5,7 @@ import type { S3Connection } from "./connection.ts";
 import { type S3Request, s3Error } from "./errors.ts";
 
 /** What a request is about, for its error: a key, or what is listed. */
-export type S3Target = Pick<S3Request, "key" | "prefix" | "copySource">;
+type S3Target = Pick<S3Request, "key" | "prefix" | "copySource">;
 
 /** A bucket and the connection that reaches it: what the S3 copies work with. */
 export class S3Bucket {

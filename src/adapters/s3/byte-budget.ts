@@ -1,5 +1,5 @@
 /** Bytes that may be held in memory at once; callers wait in the order in which they asked. */
-export interface ByteBudget {
+interface ByteBudget {
   /** Runs a task once `bytes` are free. A task larger than the whole budget runs alone. */
   run<T>(bytes: number, task: () => Promise<T>): Promise<T>;
 }

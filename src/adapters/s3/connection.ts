@@ -29,7 +29,7 @@ const virtualHosts = /(?:^|\.)(?:storage\.googleapis\.com|aliyuncs\.com)$/;
 /** The region in the host of Alibaba's OSS (`oss-cn-hangzhou[-internal].aliyuncs.com`) and of Tencent's COS. */
 const regionInHost = /^(?:oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com|cos\.([a-z0-9-]+)\.myqcloud\.com)$/;
 
-export interface S3Endpoint {
+interface S3Endpoint {
   /** `https://s3.eu-west-1.amazonaws.com`, `http://127.0.0.1:9000`. */
   readonly url: string;
   readonly address: string;
@@ -43,7 +43,7 @@ export interface S3Endpoint {
  * hosts of AWS, Google and Alibaba, path style for everything else (MinIO, other S3-compatible stores). A region that is not given
  * is read from the host where the host names it; minio-go asks the store for it, which takes a grant of its own.
  */
-export function s3Endpoint(settings: StorageSettings): S3Endpoint {
+function s3Endpoint(settings: StorageSettings): S3Endpoint {
   const { type, useSSL, port } = settings;
   const given = settings.address.toLowerCase();
   const regionOfAws = awsRegionOfHost(given);

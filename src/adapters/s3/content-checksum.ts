@@ -21,8 +21,9 @@ export async function checksumOf(
 }
 
 /**
- * Compares a finished server-side copy with its source where the ETags do not settle it (multipart objects, KMS): sizes, and
- * checksums of the whole content where both sides report the same kind. Throws CopyMismatch; answers the checksum to record.
+ * Compares a finished server-side copy with its source where the ETags do not settle it (multipart objects, KMS): sizes, and checksums of
+ * the whole content where both sides report the same kind.
+ * @throws CopyMismatch; answers the checksum to record
  */
 export async function compareWithSource(
   source: S3Bucket,

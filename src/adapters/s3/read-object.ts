@@ -46,7 +46,7 @@ export async function readRange(
 }
 
 /** The bytes of an object, a part at a time, all of the version that was listed. */
-export async function* readParts(source: S3Bucket, object: ObjectSummary): AsyncGenerator<Uint8Array> {
+async function* readParts(source: S3Bucket, object: ObjectSummary): AsyncGenerator<Uint8Array> {
   for (const part of splitIntoParts(object.size, streamedPartSize)) {
     const { body } = await streamMemory.run(part.size, () => readRange(source, object, part));
     yield body;

@@ -2,10 +2,8 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PipelineError } from "../execution/errors.ts";
 import { type RestoreInput, restoreInput } from "../execution/messages.ts";
+import { backupRootOf } from "../format/layout.ts";
 import { checkBackupName } from "../milvus/names.ts";
-
-/** The end of the key of a backup's commit record: a backup exists when it does. */
-const commitRecordEnd = "/meta/full_meta.json";
 
 /** What a trigger restores, and how: the keys of a restore's input but the backup's name, which the event brings. */
 export const triggeredRestore = restoreInput.omit({ backupName: true, discard: true });
@@ -25,8 +23,8 @@ export type TriggeredRestoreRequest = z.infer<typeof triggeredRestoreRequest>;
 
 /** The name of the backup that a key commits; undefined for any other key. */
 export function backupNameOfKey(key: string): string | undefined {
-  if (!key.endsWith(commitRecordEnd)) return undefined;
-  const root = key.slice(0, -commitRecordEnd.length);
+  const root = backupRootOf(key);
+  if (root === undefined) return undefined;
   const name = root.slice(root.lastIndexOf("/") + 1);
   try {
     return checkBackupName(name);

@@ -4,9 +4,9 @@ import { PipelineError } from "../execution/errors.ts";
 import { type PipelineConfig, pipelineConfig } from "./config.ts";
 
 /**
- * Reads `pipeline.yaml`. Throws InvalidInput with one line for each problem: file, line, key, what is wrong, and for an unknown key
- * the accepted ones. It holds no secret, so values may be shown.
+ * Reads `pipeline.yaml`. It holds no secret, so values may be shown.
  * @param file how messages call the file
+ * @throws InvalidInput with one line for each problem: file, line, key, what is wrong, and for an unknown key the accepted ones
  */
 export function parsePipelineYaml(text: string, file: string): PipelineConfig {
   const lines = new LineCounter();

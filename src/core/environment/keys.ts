@@ -89,7 +89,7 @@ export interface GivenValues {
 }
 
 /** Keys of milvus-backup, today's and earlier ones, that have no meaning here; a name ending in `.` stands for all below it. */
-export const ignoredKeys: readonly string[] = [
+const ignoredKeys: readonly string[] = [
   "log.",
   "http.",
   "cloud.",

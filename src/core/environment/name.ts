@@ -7,7 +7,7 @@ const longest = 100;
 /** What the name of an environment looks like. */
 export const environmentNamePattern = new RegExp(`^[${characters}]{1,${longest}}$`);
 
-/** Throws InvalidInput where a name cannot be an environment's. */
+/** @throws InvalidInput where a name cannot be an environment's */
 export function checkEnvironmentName(name: string): string {
   if (!environmentNamePattern.test(name)) {
     throw new PipelineError(

@@ -1,7 +1,7 @@
 import type { StorageSettings } from "./environment.ts";
 
 /** Where an object store answers. */
-export type StoreAddress = Pick<StorageSettings, "address" | "port">;
+type StoreAddress = Pick<StorageSettings, "address" | "port">;
 
 /** The host of an S3 endpoint of AWS, global, regional, dual-stack or VPC; the region is the first group. */
 const awsHost = /(?:^|\.)s3(?:[.-]dualstack)?(?:[.-]([a-z0-9-]+))?(?:\.vpce)?\.amazonaws\.com(?:\.cn)?$/;

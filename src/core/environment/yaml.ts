@@ -16,12 +16,12 @@ export interface ParseEnvironmentOptions {
 }
 
 /** Where a value comes from, for messages: a line of the file, or `--set`. */
-export type Origin = { readonly line: number } | "--set";
+type Origin = { readonly line: number } | "--set";
 
 /**
- * Reads a backup.yaml of milvus-backup into a resolved environment: every default filled in, the backup keys inherited from the
- * primary ones, certificates read. Throws InvalidEnvironment with file, line and key for a syntax error, an unknown key, a wrong
- * type or a value that is not supported. Values never appear in messages where they may be secrets.
+ * Reads a backup.yaml of milvus-backup into a resolved environment: every default filled in, the backup keys inherited from the primary
+ * ones, certificates read. Values never appear in messages where they may be secrets.
+ * @throws InvalidEnvironment with file, line and key for a syntax error, an unknown key, a wrong type or a value that is not supported
  */
 export function parseEnvironment(yamlText: string, options: ParseEnvironmentOptions): Environment {
   const file = options.fileName;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 /** A bucket by what is registered about it: an environment's Milvus bucket or its backup bucket. */
-export const storeRef = z.object({
+const storeRef = z.object({
   environment: z.string(),
   side: z.enum(["milvus", "backup"]),
   /** The registration that is meant; absent: whatever is registered. */
@@ -19,7 +19,7 @@ export function pinnedStore(
   return { environment: environment.name, side, version: environment.version };
 }
 
-export const expectedLog = z.object({
+const expectedLog = z.object({
   path: z.string(),
   size: z.number(),
   /** In the store where the backup was made. */
@@ -85,7 +85,7 @@ export const copyBatch = z.object({
 });
 export type CopyBatch = z.infer<typeof copyBatch>;
 
-export const copiedLog = z.object({
+const copiedLog = z.object({
   /** Key in the source bucket. */
   from: z.string(),
   /** Key in the destination bucket; the source key again where nothing was copied. */
@@ -96,7 +96,7 @@ export const copiedLog = z.object({
 });
 export type CopiedLog = z.infer<typeof copiedLog>;
 
-export const segmentReceipt = z.object({
+const segmentReceipt = z.object({
   collectionId: z.string(),
   partitionId: z.string(),
   segmentId: z.string(),
@@ -127,7 +127,7 @@ export const copyReceipt = z.object({
 export type CopyReceipt = z.infer<typeof copyReceipt>;
 
 /** What the receipts of an execution come to; bytes are those at the destination, copied now or before. */
-export type CopyTotals = Pick<CopyReceipt, "objects" | "bytes" | "skippedObjects">;
+type CopyTotals = Pick<CopyReceipt, "objects" | "bytes" | "skippedObjects">;
 
 export function noTotals(): CopyTotals {
   return { objects: 0, bytes: 0, skippedObjects: 0 };

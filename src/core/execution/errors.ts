@@ -6,7 +6,7 @@
  * - permanent: it will fail the same way until somebody changes something (bad input, missing bucket, wrong credentials)
  * - integrity: what was read or written is not what it should be; never retried blindly, never ignored
  */
-export type FaultKind = "transient" | "outage" | "permanent" | "integrity";
+type FaultKind = "transient" | "outage" | "permanent" | "integrity";
 
 interface ErrorDefinition {
   readonly kind: FaultKind;
@@ -65,7 +65,7 @@ export function isErrorName(text: string): text is ErrorName {
 }
 
 /** Values that help to understand an error; never secrets, never 64-bit IDs as numbers. */
-export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 /** The one error class of the pipeline. `name` is a literal, so Step Functions and tests can match on it. */
 export class PipelineError extends Error {

@@ -2,7 +2,7 @@ import { isErrorName } from "./errors.ts";
 import type { CaughtFailure, ReleaseResult } from "./messages.ts";
 
 /** A failure as people read it. */
-export interface Failure {
+interface Failure {
   /** `CollectionNotFound`, `States.Timeout` ... */
   readonly error: string;
   readonly message: string;

@@ -2,7 +2,7 @@ import { PipelineError } from "../execution/errors.ts";
 import type { FieldSchema } from "./meta.ts";
 
 /** base64 of a protobuf `schemapb.ValueField`; "" where the field has none; undefined where the backup holds it damaged. */
-export type DefaultValue = string | undefined;
+type DefaultValue = string | undefined;
 
 /**
  * The default value of a field from either of its encodings: `default_value_base64`, or `default_value_proto` of older backups,

@@ -2,7 +2,7 @@
  * The one place that knows keys of backups, of Milvus's own bucket and of the staging area. Root paths come without slashes at
  * their ends and may be empty; IDs are decimal; every prefix ends in `/`, no key starts with one.
  */
-export interface SegmentPath {
+interface SegmentPath {
   readonly collectionId: string;
   /** `-1` for an L0 segment of all partitions. */
   readonly partitionId: string;
@@ -51,8 +51,6 @@ export function backupLayout(rootPath: string, name: string) {
     manifestPart: (collectionId: string, part: number) => `${root}manifest/${collectionId}-${part}.jsonl`,
     /** Who writes or deletes this backup (claim.ts); gone once it is complete. */
     claim: `${root}milvus-backup-claim.json`,
-    /** What our pipeline did and how long it took; for people. */
-    report: `${root}milvus-backup-report.json`,
     insertLogs,
     deltaLogs,
     /** The directories an import can read in place: their children are segments. Without a group that is the partition's. */
@@ -63,6 +61,12 @@ export function backupLayout(rootPath: string, name: string) {
   };
 }
 export type BackupLayout = ReturnType<typeof backupLayout>;
+
+/** The directory of the backup that a key commits; undefined for the key of anything but a commit record. */
+export function backupRootOf(key: string): string | undefined {
+  const end = "/meta/full_meta.json";
+  return key.endsWith(end) ? key.slice(0, -end.length) : undefined;
+}
 
 /** Where the backups of an environment lie: one directory each. */
 export function backupsRoot(rootPath: string): string {

@@ -10,7 +10,7 @@ import { jsonOrUndefined } from "../execution/work-json.ts";
  * that a backup of 2 million objects is written and read piece by piece. The index holds the SHA-256 of every part and of the
  * meta files: with its own checksum one knows that nothing was changed since.
  */
-export const manifestObject = z.object({
+const manifestObject = z.object({
   /** Relative to the backup's root: `binlogs/insert_log/...`. */
   key: z.string().min(1),
   /** Bytes. */
@@ -64,7 +64,7 @@ const cutCollection = z.object({
 });
 export type CutCollection = z.infer<typeof cutCollection>;
 
-export const manifestIndex = z.object({
+const manifestIndex = z.object({
   /** 2 since there are instants; a backup of version 1 has none. */
   version: z.literal([1, 2]),
   backupName: z.string(),
@@ -154,7 +154,7 @@ export function* parseManifestPart(text: string, part: ManifestPart): Generator<
   }
 }
 
-/** Throws CorruptBackup where a file's text is not the one the manifest was written for. */
+/** @throws CorruptBackup where a file's text is not the one the manifest was written for */
 export function verifyManifestFile(text: string, file: ManifestFile): void {
   if (sha256(text) !== file.sha256) {
     throw corrupt(

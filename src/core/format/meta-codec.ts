@@ -89,7 +89,7 @@ const goEscapes: Readonly<Record<string, string>> = {
 };
 
 /** A JSON string as Go's json.Marshal prints it: it escapes for HTML too. */
-export function printGoString(text: string): string {
+function printGoString(text: string): string {
   return JSON.stringify(text.toWellFormed()).replace(/[<>&\u2028\u2029]/g, (char) => goEscapes[char] ?? char);
 }
 

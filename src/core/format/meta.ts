@@ -177,7 +177,7 @@ export const databaseBackup = record({
 const namedEntity = record({ name: text });
 const grantor = record({ user: optional(namedEntity), privilege: optional(namedEntity) });
 /** Users (with their encrypted passwords: never log it), roles and grants; kept as it is. */
-export const rbacMeta = record({
+const rbacMeta = record({
   users: list(record({ user: text, password: text, roles: list(namedEntity) })),
   roles: list(namedEntity),
   grants: list(

@@ -11,7 +11,7 @@ export interface SplitRecord {
 }
 
 /** What is left of a text whose long lists were taken out of it: they are empty there. */
-export interface SplitRest {
+interface SplitRest {
   readonly text: string;
   /** Where in the whole text an index of `text` stood. */
   readonly locate: (index: number) => TextPosition;

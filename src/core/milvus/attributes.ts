@@ -24,7 +24,7 @@ export interface Kinds {
 export type Kind = keyof Kinds;
 
 /** One attribute of a part of a schema: what it holds, and where it stands under which name. */
-export interface Attribute {
+interface Attribute {
   readonly kind: Kind;
   /** Its name in Milvus's protobuf. */
   readonly wire: string;
@@ -41,7 +41,7 @@ export type Attributes = Readonly<Record<string, Attribute>>;
 export type DescriptionOf<T extends Attributes> = { readonly [K in keyof T]: Kinds[T[K]["kind"]] };
 
 /** How each kind of value is read from and written to another place than a description. */
-export type Spelling<Other extends Record<Kind, unknown>> = {
+type Spelling<Other extends Record<Kind, unknown>> = {
   readonly [K in Kind]: { read(value: Other[K]): Kinds[K]; write(value: Kinds[K]): Other[K] };
 };
 
@@ -111,7 +111,7 @@ interface RecordKinds {
 }
 
 /** What a table puts into a record of the format. */
-export type RecordOf<T extends Attributes> = {
+type RecordOf<T extends Attributes> = {
   [K in keyof T as T[K]["meta"] extends string ? T[K]["meta"] : never]: RecordKinds[T[K]["kind"]];
 };
 

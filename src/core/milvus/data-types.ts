@@ -1,5 +1,5 @@
 /** Milvus's data types by their numbers in its API and in backups, with the release that brought them (its docs and notes). */
-export const dataTypes = {
+const dataTypes = {
   Bool: { number: 1 },
   Int8: { number: 2 },
   Int16: { number: 3 },

@@ -44,11 +44,11 @@ export interface SchemaDescription {
 
 export type FieldDescription = DescriptionOf<typeof fieldAttributes>;
 
-export interface StructArrayFieldDescription extends DescriptionOf<typeof structArrayAttributes> {
+interface StructArrayFieldDescription extends DescriptionOf<typeof structArrayAttributes> {
   readonly fields: readonly FieldDescription[];
 }
 
-export type FunctionDescription = DescriptionOf<typeof functionAttributes>;
+type FunctionDescription = DescriptionOf<typeof functionAttributes>;
 
 export interface PartitionDescription {
   readonly id: Id;
@@ -101,7 +101,7 @@ export interface SegmentLogs {
   readonly deltaLogs: readonly FieldLogs[];
 }
 
-export interface FieldLogs {
+interface FieldLogs {
   readonly fieldId: Id;
   readonly logIds: readonly Id[];
 }

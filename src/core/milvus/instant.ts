@@ -12,7 +12,7 @@ const earliest = BigInt(Date.UTC(2015, 0, 1));
 const latest = BigInt(Date.UTC(2100, 0, 1));
 
 /** Whether a text is a hybrid timestamp in decimal. */
-export function isHybridTimestamp(text: string): boolean {
+function isHybridTimestamp(text: string): boolean {
   if (!/^[1-9]\d{0,19}$/.test(text)) return false;
   const milliseconds = physicalMilliseconds(text);
   return milliseconds >= earliest && milliseconds < latest;
@@ -24,7 +24,7 @@ export function physicalMilliseconds(timestamp: Id): bigint {
 }
 
 /** The physical part as a person reads it, ISO 8601. */
-export function timeOf(timestamp: Id): string {
+function timeOf(timestamp: Id): string {
   return new Date(Number(physicalMilliseconds(timestamp))).toISOString();
 }
 

@@ -3,7 +3,7 @@ import { PipelineError } from "../execution/errors.ts";
 /** What a backup name may hold: it becomes a part of keys, of execution names and of command lines. */
 const backupNamePattern = /^[A-Za-z0-9_.-]{1,100}$/;
 
-/** Throws InvalidInput where a backup name has other characters, is too long, or would step out of its directory. */
+/** @throws InvalidInput where a backup name has other characters, is too long, or would step out of its directory */
 export function checkBackupName(name: string): string {
   if (!backupNamePattern.test(name) || /^\.+$/.test(name)) {
     throw new PipelineError(
@@ -19,8 +19,8 @@ export function checkBackupName(name: string): string {
 const milvusNamePattern = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
 
 /**
- * Throws InvalidInput where Milvus would not take `name` as the name of a `what` (`collection`, `database`).
  * @param key what of the input the name was made from, where that is not `what` itself
+ * @throws InvalidInput where Milvus would not take `name` as the name of a `what` (`collection`, `database`)
  */
 export function checkMilvusName(what: string, name: string, key?: string): string {
   if (!milvusNamePattern.test(name)) {

@@ -1,5 +1,5 @@
 /** A Milvus release; a pre-release or build (`2.3.5-dev`, `2.3.5-lite`) counts as the release it leads to. */
-export interface MilvusVersion {
+interface MilvusVersion {
   readonly major: number;
   readonly minor: number;
   readonly patch: number;

@@ -11,7 +11,7 @@ export function defaultBackupName(startTime: string): string {
 
 /**
  * The name a backup execution is about: the one given, or one made from the time: `nightly_2026_11_21_03_00_00` for a schedule.
- * Throws InvalidInput where the one given is not valid.
+ * @throws InvalidInput where the one given is not valid
  */
 export function backupNameOf(
   input: Pick<BackupInput, "backupName" | "schedule" | "scheduledTime">,

@@ -17,9 +17,9 @@ export interface RestoreName {
 }
 
 /**
- * Selects and names what a restore makes: `collections` picks from the backup, `renames` (`coll` or `db.coll`, to the same forms)
- * names single ones, `suffix` is appended to all others.
- * Throws InvalidInput where a rename names nothing selected, a name is not valid in Milvus, or two collections get one name.
+ * Selects and names what a restore makes: `collections` picks from the backup, `renames` (`coll` or `db.coll`, to the same forms) names
+ * single ones, `suffix` is appended to all others.
+ * @throws InvalidInput where a rename names nothing selected, a name is not valid in Milvus, or two collections get one name
  */
 export function nameRestoredCollections(
   inBackup: readonly CollectionName[],

@@ -50,7 +50,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-export interface PlannedDatabase {
+interface PlannedDatabase {
   readonly name: string;
   readonly properties: readonly { readonly key: string; readonly value: string }[];
 }

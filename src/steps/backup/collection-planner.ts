@@ -40,7 +40,7 @@ const waitsMilliseconds = [0, 0, 0, 250, 500, 1_000, 2_000, 4_000, 8_000];
 /** Segments that are looked at to learn how many bytes a row takes. */
 const sampledSegments = 3;
 
-export interface CollectionPlannerOptions {
+interface CollectionPlannerOptions {
   readonly version: string;
   /** false: what is sealed already is taken (skip_flush), at no instant. */
   readonly flush: boolean;

@@ -5,10 +5,10 @@ import { readRenewals } from "../shared/gc-pause.ts";
 import type { Held } from "../shared/held.ts";
 
 /**
- * Ends the GC pause that Prepare Backup took, and what renewed it since. Throws nothing that Milvus does: a pause ends by itself, and a
- * backup is as good with it still on.
+ * Ends the GC pause that Prepare Backup took, and what renewed it since.
  * @param find the environment it was taken with; undefined where nobody knows its settings any more
  * @returns warnings for the result of the backup: where the pause was not renewed, what was copied may have had to be looked for again
+ * @throws nothing that Milvus does: a pause ends by itself, and a backup is as good with it still on
  */
 export async function resumeGarbageCollection(
   held: Pick<Held, "garbageCollectionPause">,

@@ -15,12 +15,12 @@ import type { StoredBackup } from "../shared/stored-backup.ts";
 import type { CopiedCollection } from "./copied-collections.ts";
 import { cutsOf, ManifestWriter } from "./write-manifest.ts";
 
-export interface WriteBackupOptions {
+interface WriteBackupOptions {
   /** ISO 8601. */
   readonly created: string;
   /** How many were copied. */
   readonly objects: number;
-  /** Throws where it must not go on; asked before anything is removed, and before the commit. */
+  /** @throws where it must not go on; asked before anything is removed, and before the commit */
   readonly confirm: () => Promise<void>;
 }
 

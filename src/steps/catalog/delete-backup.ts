@@ -6,7 +6,7 @@ import { checkMayDelete, checkNoStrangers, claimOf, takeDeletionClaim } from "..
 import { checkNotRead, type ReadPlace } from "../shared/readers.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
-export interface DeleteRequest {
+interface DeleteRequest {
   /** Where it lies, as its environment says it. */
   readonly place: ReadPlace;
   /** Names this very deletion: `retention of ...`, `delete on ...`. */
@@ -50,7 +50,7 @@ export async function deleteBackup(
   return stored.remove(claim.confirm);
 }
 
-/** Throws what deleteBackup would throw before it deletes anything. */
+/** @throws what deleteBackup would throw before it deletes anything */
 export async function checkDeletable(
   stored: StoredBackup,
   request: DeleteRequest,

@@ -10,7 +10,7 @@ export interface ListedPrefix {
   readonly missing: readonly string[];
 }
 
-export type Problem = Pick<SegmentReceipt, "outcome" | "problem">;
+type Problem = Pick<SegmentReceipt, "outcome" | "problem">;
 
 /** Takes the objects a plan wants out of what lies below a prefix: all, or only the named ones. */
 export function selectObjects(prefix: CopyPrefix, listed: readonly ObjectSummary[]): ListedPrefix {

@@ -40,9 +40,10 @@ export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "c
 
 /**
  * Copies (or only verifies) the segments of one batch and leaves a receipt. Safe to run again: what lies at the destination already is
- * skipped, and a batch whose receipt says `copied` is not looked at again. Transient faults of the stores are thrown, for the
- * machine to retry; what the sources look like is the outcome. Throws ClaimLost where somebody else writes the backup by now.
+ * skipped, and a batch whose receipt says `copied` is not looked at again. Transient faults of the stores are thrown, for the machine to
+ * retry; what the sources look like is the outcome.
  * @returns `copied` only where every segment is; `source-changed` where at least one has another outcome (the receipt says which)
+ * @throws ClaimLost where somebody else writes the backup by now
  */
 export async function copySegments(request: CopySegmentsRequest, context: CopyContext): Promise<CopySegmentsResult> {
   const batch = await readBatch(request.batchKey, context.work);
@@ -98,7 +99,7 @@ interface BatchStores {
   readonly destination: ObjectStore;
   readonly listed: ReadonlyMap<string, readonly ObjectSummary[]>;
   readonly present: ReadonlyMap<string, readonly ObjectSummary[]>;
-  /** Throws ClaimLost where nothing more may be written. */
+  /** @throws ClaimLost where nothing more may be written */
   readonly confirm: () => Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 
 /** A log of a backup that two places hold, with what its metas and manifest say of it. */
-export interface LogToRepair {
+interface LogToRepair {
   /** Keys at the source and at the destination. */
   readonly from: string;
   readonly key: string;
@@ -19,7 +19,7 @@ interface RepairStores {
   readonly confirm: () => Promise<void>;
 }
 
-export interface RepairedLog {
+interface RepairedLog {
   readonly log?: CopiedLog;
   /** true: it was left as it is. */
   readonly skipped: boolean;

@@ -3,7 +3,7 @@ import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import type { EventPublisher } from "../../ports/event-publisher.ts";
 import { pruneBackups, type RetentionContext } from "./prune-backups.ts";
 
-export interface ApplyRetentionRequest {
+interface ApplyRetentionRequest {
   readonly input: RetentionInput;
   /** ARN of the execution that made the backup which it follows. */
   readonly execution: string;
@@ -11,7 +11,10 @@ export interface ApplyRetentionRequest {
   readonly startTime: string;
 }
 
-/** Prunes the backups of a schedule after one of them is complete, and announces what was done or why it failed. Throws what pruning does. */
+/**
+ * Prunes the backups of a schedule after one of them is complete, and announces what was done or why it failed.
+ * @throws what pruning does
+ */
 export async function applyRetention(
   request: ApplyRetentionRequest,
   context: RetentionContext & { events: EventPublisher },

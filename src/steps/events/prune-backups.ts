@@ -22,7 +22,7 @@ const concurrency = 8;
 /** A backup takes at most 7 days (the machine's time limit): what has no commit record then was being deleted, or never ended. */
 const longestBackupMilliseconds = 8 * 86_400_000;
 
-export interface PruningPlan extends RetentionPlan {
+interface PruningPlan extends RetentionPlan {
   /** What failed backups of the schedule left, and deletions that were broken off: no reader takes them for backups. */
   readonly leftovers: readonly string[];
   /** Sentences about backups that are complete, and not whole. */
@@ -35,13 +35,13 @@ export interface RetentionContext extends Pick<StepContext, "openStore" | "work"
 }
 
 /** Which backups in a store are whose business, and by which rules. */
-export interface PruningRequest {
+interface PruningRequest {
   readonly madeBy: MadeBySchedule;
   readonly input: Pick<RetentionInput, "keep" | "timeZone">;
 }
 
 /** Where a schedule's backups lie: the backup storage of its environment. */
-export type BackupsPlace = ReadPlace & { readonly rootPath: string };
+type BackupsPlace = ReadPlace & { readonly rootPath: string };
 
 interface FoundBackup extends ScheduledBackup {
   readonly stored: StoredBackup;
@@ -105,9 +105,9 @@ async function problemOf(stored: StoredBackup, manifest: ManifestIndex): Promise
 }
 
 /**
- * Deletes what the rules of a schedule do not keep, oldest first, each with its commit record first, and what failed backups of it
- * left. What is being written or read stays until the next time, with a warning. Running it again goes on where it was. Throws what
- * environments and stores throw.
+ * Deletes what the rules of a schedule do not keep, oldest first, each with its commit record first, and what failed backups of it left.
+ * What is being written or read stays until the next time, with a warning. Running it again goes on where it was.
+ * @throws what environments and stores throw
  */
 export async function pruneBackups(
   request: { readonly input: RetentionInput; readonly stateMachine: string; readonly execution: string },

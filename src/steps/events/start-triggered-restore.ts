@@ -10,7 +10,7 @@ import { backupLayout } from "../../core/format/layout.ts";
 import type { ExecutionStarter } from "../../ports/execution-starter.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 
-export interface StartTriggeredRestoreResult {
+interface StartTriggeredRestoreResult {
   /**
    * - `started`: the restore of this backup is under way
    * - `already-started`: the same event came before
@@ -22,9 +22,9 @@ export interface StartTriggeredRestoreResult {
 }
 
 /**
- * What a restore trigger does when a backup's commit record appears: starts the restore of that backup by the trigger's rule, once
- * however often the event comes. Throws InvalidInput where the trigger watches another place than the one its environment keeps
- * backups in, and UnknownEnvironment.
+ * What a restore trigger does when a backup's commit record appears: starts the restore of that backup by the trigger's rule, once however
+ * often the event comes.
+ * @throws InvalidInput where the trigger watches another place than the one its environment keeps backups in, and UnknownEnvironment
  */
 export async function startTriggeredRestore(
   request: TriggeredRestoreRequest,

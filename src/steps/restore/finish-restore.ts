@@ -41,9 +41,9 @@ const collectionConcurrency = 8;
 const partitionConcurrency = 8;
 
 /**
- * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now),
- * sets free aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
- * Throws RowCountMismatch before anything gets its target name, EnvironmentChanged, and what Milvus throws.
+ * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now), sets free
+ * aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
+ * @throws RowCountMismatch before anything gets its target name, EnvironmentChanged, and what Milvus throws
  */
 export async function finishRestore(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;

@@ -31,9 +31,10 @@ const longestWaitSeconds = 30;
 const listConcurrency = 8;
 
 /**
- * One turn of the import loop: submits what may start, looks at what runs, and answers how far it is. An import is submitted at
- * most once: what is recorded is not submitted again, and what Milvus lists with the same files is adopted.
- * Throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, EnvironmentChanged, and what Milvus throws.
+ * One turn of the import loop: submits what may start, looks at what runs, and answers how far it is. An import is submitted at most once:
+ * what is recorded is not submitted again, and what Milvus lists with the same files is adopted.
+ * @throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, EnvironmentChanged, and what Milvus
+ *   throws
  */
 export async function importSegments(
   request: RestoreStepRequest,

@@ -19,9 +19,9 @@ import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /**
- * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first
- * thing that changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made.
- * Throws CorruptBackup naming what is missing or different, EnvironmentChanged, and what Milvus throws.
+ * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first thing that
+ * changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made.
+ * @throws CorruptBackup naming what is missing or different, EnvironmentChanged, and what Milvus throws
  */
 export async function recreateCollections(
   request: RestoreStepRequest,

@@ -11,14 +11,14 @@ import type { StoredBackup } from "./stored-backup.ts";
 type ClaimContext = Pick<StepContext, "executions" | "clock" | "log">;
 
 /** Where a claim lies; what a copy needs to hold on to the one of its execution. */
-export interface ClaimRef {
+interface ClaimRef {
   readonly key: string;
   /** ARN of the execution. */
   readonly holder: string;
 }
 
 /** The execution that wants to write a backup. */
-export interface Claimant {
+interface Claimant {
   readonly execution: ExecutionRef;
   readonly purpose: "backup" | "transfer";
   readonly schedule?: MadeBySchedule | undefined;
@@ -27,7 +27,7 @@ export interface Claimant {
 }
 
 /** Who wants to delete a backup. */
-export interface Deleter {
+interface Deleter {
   /** Names this very deletion, and nobody else's. */
   readonly holder: string;
   /** An ARN of the deployment: only executions of its account and region can be asked for. */
@@ -166,7 +166,7 @@ export async function markClaimFailed(stored: StoredBackup, holder: string, cont
 }
 
 /** A deletion that holds its claim. */
-export interface HeldDeletion {
+interface HeldDeletion {
   /** @throws ClaimLost where somebody else has it by now, or this deletion was asleep for longer than its claim counts */
   confirm(): Promise<void>;
   /** Puts back what was there before: nothing was deleted. */
@@ -242,7 +242,7 @@ export async function checkNotBeingDeleted(stored: StoredBackup, context: Pick<S
   );
 }
 
-/** Throws ForeignObjects where something lies in a backup's folder that no backup has, naming it. */
+/** @throws ForeignObjects where something lies in a backup's folder that no backup has, naming it */
 export async function checkNoStrangers(stored: StoredBackup, advice: string): Promise<void> {
   const strangers = await stored.strangers();
   if (strangers.length === 0) return;

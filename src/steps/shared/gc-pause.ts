@@ -19,7 +19,7 @@ const renewals = z.object({
   /** Why the last renewal failed. */
   problem: z.string().optional(),
 });
-export type PauseRenewals = z.infer<typeof renewals>;
+type PauseRenewals = z.infer<typeof renewals>;
 
 type Context = Pick<StepContext, "work" | "clock" | "log">;
 

@@ -12,7 +12,7 @@ const attempts = 5;
 
 /**
  * Takes a lease on `subject` for an execution, or keeps the one it has. A lease of an execution that is over is taken over.
- * Throws AlreadyRunning, naming the execution that holds it.
+ * @throws AlreadyRunning, naming the execution that holds it
  */
 export async function acquireLease(
   context: Pick<StepContext, "work" | "executions" | "clock" | "log">,

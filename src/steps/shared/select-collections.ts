@@ -16,7 +16,7 @@ export async function listDatabases(milvus: Milvus, version: string): Promise<st
 
 /**
  * The collections an execution is about, in order of database and name.
- * Throws CollectionNotFound naming every selector that selects nothing, and what there is.
+ * @throws CollectionNotFound naming every selector that selects nothing, and what there is
  */
 export async function selectCollections(
   milvus: Milvus,
@@ -37,7 +37,7 @@ export async function selectCollections(
   return found.filter((name) => isSelected(selectors, name));
 }
 
-/** Throws CollectionNotFound where a selector selects none of `found`; `where` completes "there is no collection x ...". */
+/** @throws CollectionNotFound where a selector selects none of `found`; `where` completes "there is no collection x ..." */
 export function checkEverySelectorFinds(
   selectors: readonly CollectionSelector[],
   found: readonly CollectionName[],

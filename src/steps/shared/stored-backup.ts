@@ -77,8 +77,8 @@ export class StoredBackup {
 
   /** Those of them that no backup has: a Milvus's own directories, other backups, somebody's files. */
   async strangers(): Promise<string[]> {
-    const { root, metas, binlogs, manifestParts, manifest, report } = this.layout;
-    const known = new Set([metas, binlogs, manifestParts, manifest, report].map((key) => key.slice(root.length)));
+    const { root, metas, binlogs, manifestParts, manifest } = this.layout;
+    const known = new Set([metas, binlogs, manifestParts, manifest].map((key) => key.slice(root.length)));
     return (await this.children()).filter((child) => !known.has(child));
   }
 

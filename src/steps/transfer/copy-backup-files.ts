@@ -8,7 +8,7 @@ const fileConcurrency = 8;
 
 /**
  * Copies what a backup holds beside its logs, byte for byte: the metas but `full_meta.json`, which commits and is its caller's to
- * write, and the manifest and report where it has them.
+ * write, and the manifest where it has one.
  * @param options.repair the destination is this very backup: what is there and right stays, by the manifest's SHA-256
  * @throws CorruptBackup where a file is right at neither side
  */
@@ -22,10 +22,8 @@ export async function copyBackupFiles(
   for (const prefix of [layout.metas, layout.manifestParts]) {
     for await (const object of from.store.list(prefix)) if (object.key !== layout.meta.full_meta) files.push(object);
   }
-  for (const key of [layout.manifest, layout.report]) {
-    const object = await from.store.head(key);
-    if (object !== undefined) files.push(object);
-  }
+  const manifest = await from.store.head(layout.manifest);
+  if (manifest !== undefined) files.push(manifest);
   const index = options.repair ? await from.readManifest() : undefined;
   const listed = new Map([...(index?.metas ?? []), ...(index?.parts ?? [])].map((file) => [file.key, file]));
   await settleEach(files, fileConcurrency, async (object) => {

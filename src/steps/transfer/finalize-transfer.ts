@@ -21,8 +21,9 @@ import { verifyCopies } from "./verify-copies.ts";
  * Last step of a transfer: passes over the receipts, holds them against the backup's own checksums, looks for every object at the
  * destination, then copies its metas and manifest byte for byte, and `full_meta.json` as the very last object: the backup exists at the
  * destination from then on. Held in memory are 30 bytes of each object.
- * Throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed, or a receipt or object is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged, ClaimLost where somebody else writes it.
+ * @throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed, or a receipt or object is
+ *   missing, BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged, ClaimLost where somebody else
+ *   writes it
  */
 export async function finalizeTransfer(
   request: TransferStepRequest,

@@ -27,7 +27,7 @@ describe("backupLayout", () => {
   });
 
   it("has no other key that begins with that of full_meta.json, or lies among the metas", () => {
-    for (const key of [layout.manifest, layout.manifestPart("1", 0), layout.report, layout.binlogs]) {
+    for (const key of [layout.manifest, layout.manifestPart("1", 0), layout.binlogs]) {
       expect(key.startsWith(layout.root)).toBe(true);
       expect(key.startsWith(layout.metas)).toBe(false);
     }
