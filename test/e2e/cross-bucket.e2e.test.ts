@@ -127,7 +127,7 @@ describe("the two commands of the seed, as they stand there", async () => {
 
     expect(list.exitCode).toBe(0);
     expect(list.stdout).toMatch(/^my_backup .*complete/m);
-    expect(get.stdout).toMatch(/default\.coll +902/);
+    expect(get.stdout).toMatch(/default\.coll +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC +902/);
     expect(listed.backups).toContainEqual(expect.objectContaining({ name: "my_backup", state: "complete" }));
     expect(got).toMatchObject({
       name: "my_backup",
@@ -137,6 +137,7 @@ describe("the two commands of the seed, as they stand there", async () => {
       collections: [
         {
           name: "default.coll",
+          instant: { time: expect.stringMatching(/^\d{4}-.*Z$/) },
           rows: 902,
           loadState: "Loaded",
           indexes: [{ field: "vec", name: "vec_hnsw", type: "HNSW" }],

@@ -136,10 +136,11 @@ describe("collections with every type and feature of Milvus 2.3, backed up and r
       expect(Object.keys(ours).sort()).toEqual(Object.keys(golden).sort());
       for (const [record, keys] of Object.entries(golden)) {
         expect({ record, always: ours[record]?.always }).toEqual({ record, always: keys.always });
-        // What we know and milvus-backup 0.5.16 does not write would be a key of our own making.
+        // What we know and milvus-backup 0.5.16 does not write would be a key of our own making. Only the instant of a collection is more:
+        // the format has the key, and milvus-backup leaves it out on Milvus 2.3.
         expect({ record, other: [...(ours[record]?.ever ?? [])].filter((it) => !keys.ever.has(it)) }).toEqual({
           record,
-          other: [],
+          other: record === ".collection_backups[]" ? ["backup_timestamp"] : [],
         });
       }
     });
