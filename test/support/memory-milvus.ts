@@ -139,6 +139,11 @@ export class MemoryMilvus implements Milvus {
     });
   }
 
+  /** Adds a segment that is sealed already: written and flushed meanwhile. */
+  addSegment(name: CollectionName, segment: MemorySegment): void {
+    this.#get(name).segments.push(segment);
+  }
+
   /** Replaces what listSegments answers: compaction, say. */
   setSegments(name: CollectionName, segments: readonly MemorySegment[]): void {
     this.#get(name).segments = [...segments];

@@ -48,6 +48,13 @@ function bookSegment(world: PipelineWorld, index: 0 | 1 | 2, rows: bigint, delet
   return { id, collectionId: books.id, partitionId, rows, state: "Flushed", isL0: false, storageVersion: "0" };
 }
 
+/** Rows that an application wrote and that are flushed: one more segment of `books`, in `novels`. */
+export function addBookSegment(world: PipelineWorld, id: string): void {
+  const segment = { id, collectionId: books.id, partitionId: books.novels, rows: 4n };
+  world.seedSegment("prod", segment);
+  world.milvus("prod").addSegment(name, { ...segment, state: "Flushed", isL0: false, storageVersion: "0" });
+}
+
 /** What compaction makes of the segments of `books`: one for each partition; the old ones are collected. */
 export function compactBooks(world: PipelineWorld): void {
   const compacted: MemorySegment[] = [

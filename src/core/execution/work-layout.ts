@@ -39,6 +39,8 @@ export function workLayout(machine: Machine, execution: string) {
     draft: (attempt: number, index: number) => `${root}/drafts/${attempt}-${index}.json`,
     /** What is planned for one collection, by its number and the attempt that planned it. */
     collection: (attempt: number, index: number) => `${root}/collections/${attempt}-${index}.json`,
+    /** The plan of the attempt before, as this attempt found it. */
+    earlierPlan: (attempt: number) => `${root}/earlier-plan-${attempt}.json`,
     /** Which collections an attempt could not copy as they were planned. */
     torn: (attempt: number) => `${root}/torn-${attempt}.json`,
     imports: `${root}/imports/`,

@@ -82,7 +82,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   await takeClaim(stored, { execution, purpose: "backup", schedule }, context);
   // Again, now that nobody else writes it: the execution that held the name may just have finished.
   await checkNewBackup(stored);
-  const earlier = attempt > 0 ? await readWorkJson(context, layout.plan, backupPlan) : undefined;
+  const earlier = attempt > 0 ? await earlierPlan({ context, layout }, attempt) : undefined;
 
   const metadataOnly = input.strategy === "meta_only";
   const warnings: string[] = [];
@@ -165,6 +165,16 @@ async function select(
 
 function isNamed({ database, collection }: CollectionSelector, name: CollectionName): boolean {
   return database === name.database && collection === name.collection;
+}
+
+/** The plan of the attempt before, under a name of its own: this attempt, when it runs again, may have replaced it by its own. */
+async function earlierPlan({ context, layout }: WorkFiles, attempt: number): Promise<BackupPlan> {
+  const key = layout.earlierPlan(attempt);
+  const kept = await readWorkJsonIfThere(context, key, backupPlan);
+  if (kept) return kept;
+  const earlier = await readWorkJson(context, layout.plan, backupPlan);
+  await writeWorkJson(context, key, earlier);
+  return earlier;
 }
 
 /** The collections of the attempt before that are copied as they were planned; their instants stand. */

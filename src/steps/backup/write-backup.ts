@@ -20,7 +20,7 @@ interface WriteBackupOptions {
   readonly created: string;
   /** How many were copied. */
   readonly objects: number;
-  /** @throws where it must not go on; asked before anything is removed, and before the commit */
+  /** @throws where it must not go on; asked before anything is removed or appears */
   readonly confirm: () => Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export async function writeBackup(
     MetaFileName,
     TextUpload
   >;
-  const manifest = new ManifestWriter(stored);
+  const manifest = new ManifestWriter(stored, { confirm });
   try {
     const instants: CutCollection[] = [];
     const noteInstants = async function* () {
@@ -61,10 +61,15 @@ export async function writeBackup(
       await manifest.add(receipt.collectionId, logsOf(receipt));
     };
     for await (const { file, text } of printBackup(head, noteInstants(), list)) await uploads[file].write(text);
-    await confirm();
-    await settleCopies(stored, { count: objects, logs: () => copiedLogs(collections()) }, context);
-
     const { full_meta: commitRecord, ...levels } = uploads;
+    // A step that outlives its execution must not touch what the next one, which has the claim, wrote or even committed.
+    const confirmMine = async () => {
+      await confirm();
+      if ((await stored.isCommittedAs(commitRecord.written)) === false) throw stored.writtenByOthers();
+    };
+    const copied = { count: objects, logs: () => copiedLogs(collections()) };
+    await settleCopies(stored, copied, { confirm: confirmMine }, context);
+    await confirmMine();
     await settleAll(Object.values(levels).map((upload) => upload.finish()));
     const { root, meta } = stored.layout;
     const files = metas.map(({ file, upload }) => ({ key: meta[file].slice(root.length), ...upload.written }));

@@ -30,6 +30,11 @@ interface OpenPart {
   bytes: number;
 }
 
+interface ManifestWriterOptions {
+  /** @throws where somebody else has the backup by now; asked before each part appears */
+  readonly confirm: () => Promise<void>;
+}
+
 /** Writes the checksummed list of everything in a backup, its metas included: the parts as the logs come, the index last. */
 export class ManifestWriter {
   readonly #stored: StoredBackup;
@@ -38,8 +43,11 @@ export class ManifestWriter {
   /** Of the collection whose logs come now. */
   #partsOfCollection = 0;
 
-  constructor(stored: StoredBackup) {
+  readonly #confirm: () => Promise<void>;
+
+  constructor(stored: StoredBackup, { confirm }: ManifestWriterOptions) {
     this.#stored = stored;
+    this.#confirm = confirm;
   }
 
   /** Lists logs of a collection; all of one collection come before those of the next. */
@@ -102,6 +110,7 @@ export class ManifestWriter {
   async #close(): Promise<void> {
     if (this.#open === undefined) return;
     const { upload, ...part } = this.#open;
+    await this.#confirm();
     await upload.finish();
     this.#parts.push({ ...part, ...upload.written });
     this.#open = undefined;

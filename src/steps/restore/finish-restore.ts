@@ -210,8 +210,16 @@ class RestoreFinisher {
   /** By ID: where somebody dropped the working collection, what has the target name is another one. */
   async #isRenamed(collection: PlannedRestore): Promise<boolean> {
     const { working, target } = collection;
-    if (await this.#milvus.hasCollection(working)) return false;
     const { id } = this.#recordOf(collection);
+    if (await this.#milvus.hasCollection(working)) {
+      if ((await this.#milvus.describeCollection(working)).id === id) return false;
+      throw new PipelineError(
+        "MilvusFailed",
+        `${qualifiedName(working)} (for ${qualifiedName(target)}) in Milvus at ${this.#milvus.address} is not the collection that was imported into: ` +
+          "somebody dropped that and made another, such as the same restore of another deployment. Nothing was replaced; start the same restore again when " +
+          "nobody else restores there",
+      );
+    }
     if ((await this.#milvus.hasCollection(target)) && (await this.#milvus.describeCollection(target)).id === id)
       return true;
     throw new PipelineError(

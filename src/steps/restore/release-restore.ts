@@ -5,6 +5,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { releasedFailure } from "../../core/execution/failure.ts";
 import {
   type CaughtFailure,
+  finishRestoreResult,
   progressRecord,
   type ReleaseResult,
   type RestoreStepRequest,
@@ -45,6 +46,7 @@ export async function releaseRestore(
 /** Removes what is worth nothing by itself; answers what stays, for the message. */
 async function giveUp(plan: RestorePlan, request: RestoreStepRequest, context: StepContext): Promise<string> {
   const layout = workLayout("restore", request.execution.name);
+  if (await readWorkJsonIfThere(context, layout.result, finishRestoreResult)) return whatIsComplete(plan);
   const made = await context.work.head(restoreWorkLayout(plan.restoreId).collections);
   if (!made) {
     // Milvus was not touched: staged files are all there is, and they are worth nothing by themselves.
@@ -74,6 +76,15 @@ async function removeStaged(
     if (!(error instanceof PipelineError) || error.kind === "transient") throw error;
     return `staged files below ${prefix} in Milvus's bucket, which could not be removed (${error.message})`;
   }
+}
+
+/** Only the cleaning up failed. The records are gone: a second restore would know nothing of the first. */
+function whatIsComplete(plan: RestorePlan): string {
+  const names = shortList(plan.collections.map(({ target }) => qualifiedName(target)));
+  const again = plan.collections.every(hasWorkingName)
+    ? "it need not be started again"
+    : "do not start it again, it would bring every row a second time";
+  return `${names} complete, as the restore left them, and maybe staged files: ${again}`;
 }
 
 function whatIsInPlace(plan: RestorePlan): string {

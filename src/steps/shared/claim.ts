@@ -67,7 +67,7 @@ export async function takeClaim(stored: StoredBackup, claimant: Claimant, contex
     const { claim, etag } = found;
     if (claim === undefined) throw unreadable(stored);
     if (claim.holder === execution.id) {
-      if (claim.state === "checking" && !(await claimant.accepts?.())) await checkNothingElse(stored);
+      if (claim.state === "checking" && !(await claimant.accepts?.())) await checkNothingElse(stored, etag);
       if (await writeClaim(stored.store, key, said("writing"), { ifMatch: etag })) return;
       continue;
     }
@@ -298,9 +298,11 @@ async function isHeld(
 }
 
 /** Whoever takes a claim for the first time writes into an empty folder, or nowhere; throws BackupExists, with the claim taken away. */
-async function checkNothingElse(stored: StoredBackup): Promise<void> {
+async function checkNothingElse(stored: StoredBackup, etag: string): Promise<void> {
   const others = await stored.children();
   if (others.length === 0) return;
+  // Another run of this step has written under the claim meanwhile: the next round sees it.
+  if ((await readClaim(stored.store, stored.layout.claim))?.etag !== etag) return;
   await stored.store.deleteKeys([stored.layout.claim]);
   throw new PipelineError(
     "BackupExists",

@@ -22,6 +22,11 @@ export interface CopiedObjects {
   readonly logs: () => AsyncIterable<CopiedLog>;
 }
 
+interface SettleOptions {
+  /** @throws where somebody else has the backup by now; asked before every deletion: listings of millions of objects take minutes */
+  readonly confirm: () => Promise<void>;
+}
+
 /** What copies left behind, in hashes: every object that must be there before a backup is committed. */
 class ExpectedObjects {
   readonly #table: KeyTable;
@@ -72,6 +77,7 @@ class ExpectedObjects {
 export async function settleCopies(
   stored: StoredBackup,
   copied: CopiedObjects,
+  { confirm }: SettleOptions,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
   const expected = new ExpectedObjects(copied.count);
@@ -79,18 +85,20 @@ export async function settleCopies(
   let strays = 0;
   for await (const object of stored.listLogs()) if (!expected.see(object)) strays += 1;
   if (expected.unsettled > 0) throw await mismatch(stored, expected, copied.logs());
-  if (strays > 0) await removeStrays(stored, expected, context);
+  if (strays > 0) await removeStrays(stored, expected, { confirm }, context);
 }
 
 async function removeStrays(
   stored: StoredBackup,
   expected: ExpectedObjects,
+  { confirm }: SettleOptions,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
   const segments = new Set<string | undefined>();
   let objects = 0;
   let keys: string[] = [];
   const remove = async () => {
+    await confirm();
     await stored.store.deleteKeys(keys);
     keys = [];
   };

@@ -88,8 +88,12 @@ async function writeCopy(
     const source = await backup.committed();
     await readUnchanged(plan, backup, commitRecord);
     await verifyCopies(backup, commitRecord.written.sha256, copied, context);
-    await confirmClaim(copy.store, claim, context);
-    await settleCopies(copy, copied, context);
+    const confirm = async () => {
+      await confirmClaim(copy.store, claim, context);
+      if ((await copy.isCommittedAs(commitRecord.written)) === false) throw copy.writtenByOthers();
+    };
+    await settleCopies(copy, copied, { confirm }, context);
+    await confirm();
     await copyBackupFiles(backup, copy, { repair: plan.alreadyThere });
     // what was copied since it was read must be of the same backup
     const { etag } = (await backup.committed()) ?? {};

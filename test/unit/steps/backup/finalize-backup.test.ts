@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { backupLayout, metaFileNames } from "../../../../src/core/format/layout.ts";
 import { manifestFileOf, parseManifestIndex, parseManifestPart } from "../../../../src/core/format/manifest.ts";
@@ -6,7 +6,7 @@ import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
 import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
-import { books, compactBooks, seedShop } from "../../../support/seed-shop.ts";
+import { addBookSegment, books, compactBooks, seedShop } from "../../../support/seed-shop.ts";
 
 const execution = executionOf("nightly-1");
 const input = { environment: "prod", backupName: "nightly", collections: ["books"] };
@@ -194,6 +194,35 @@ describe("the commit", () => {
     await expect(failed).rejects.toMatchObject({ name: "ClaimLost", message: expect.stringContaining(layout.claim) });
     expect(bucket.keys(layout.metas)).toEqual([]);
     expect(bucket.read(theirs)).toBe("theirs");
+  });
+
+  test("a step that outlives its execution touches nothing of what the next execution committed while it listed", async () => {
+    const bucket = world.bucket("bucket-b");
+    const added = "470000000000000399";
+    const list = bucket.list.bind(bucket);
+    let isListed = false;
+    let theirs: Record<string, string | undefined> = {};
+    vi.spyOn(bucket, "list").mockImplementation(async function* (prefix, options) {
+      if (isFinalizing && !isListed && prefix === layout.binlogs) {
+        isListed = true;
+        addBookSegment(world, added);
+        await runBackup(world.context(), input, executionOf("nightly-2"));
+        theirs = Object.fromEntries(bucket.keys().map((key) => [key, bucket.read(key)]));
+      }
+      yield* list(prefix, options);
+    });
+    let isFinalizing = false;
+
+    const failed = runBackup(world.context(), input, execution, {
+      after: (step) => {
+        isFinalizing = step === "copy";
+      },
+    });
+
+    await expect(failed).rejects.toMatchObject({ name: "ClaimLost" });
+    expect(segmentsInMeta()).toContain(added);
+    expect(bucket.keys(layout.binlogs).filter((key) => key.includes(`/${added}/`))).not.toEqual([]);
+    expect(Object.fromEntries(bucket.keys().map((key) => [key, bucket.read(key)]))).toEqual(theirs);
   });
 
   test("takes the claim away, also where it was made and then cut off", async () => {

@@ -209,6 +209,19 @@ describe("a later attempt", () => {
     expect(JSON.parse(world.work.read(layout.items(1)) ?? "[]")).toEqual([]);
   });
 
+  test("that was cut off when it had its plan runs again from the plan of the attempt before", async () => {
+    const context = world.context();
+    await prepareBackup(request, context);
+    tear(0, planned(1).description.id);
+    const result = await prepareBackup({ ...request, attempt: 1 }, context);
+    const first = plan();
+
+    const again = await prepareBackup({ ...request, attempt: 1 }, context);
+
+    expect(again).toEqual(result);
+    expect(plan()).toEqual(first);
+  });
+
   test("takes a collection that was made again under its name as what it is now", async () => {
     const context = world.context();
     await prepareBackup(request, context);

@@ -161,6 +161,35 @@ describe("rows are counted", () => {
     else expect((await failed(running)).name).toBe("RowCountMismatch");
   });
 
+  test("of the collection that was imported into: one that was made anew under its working name replaces nothing", async () => {
+    const dr = world.milvus("dr");
+    dr.addCollection(collectionDescription("books_bak", { id: "5" }), { segments: [{ ...row, id: "7", rows: 7n }] });
+
+    // an hour of time-to-live: any count is low enough
+    const prod = world.milvus("prod");
+    const source = { database: "default", collection: "books" };
+    prod.addCollection(
+      { ...(await prod.describeCollection(source)), properties: [{ key: "collection.ttl.seconds", value: "3600" }] },
+      { partitions: await prod.listPartitions(source), segments: await prod.listSegments(source) },
+    );
+    await runBackup(world.context(), { environment: "prod", backupName: "expiring" }, executionOf("expiring"));
+
+    const error = await failed(
+      restore({ backupName: "expiring", dropExisting: true }, "restore-1", async (step) => {
+        if (step !== "import") return;
+        const [working = ""] = workingNames(await collections());
+        const name = { database: "default", collection: working };
+        const described = await dr.describeCollection(name);
+        await dr.dropCollection(name);
+        dr.addCollection({ ...described, id: "99" }, {});
+      }),
+    );
+
+    expect(error.message).toContain("is not the collection that was imported into");
+    expect((await dr.describeCollection(target)).id).toBe("5");
+    expect(await dr.rowCount(target)).toBe(7n);
+  });
+
   test("a collection whose rows expire may hold fewer than were imported", async () => {
     const description = await world.milvus("prod").describeCollection({ database: "default", collection: "books" });
     world.milvus("prod").addCollection(
@@ -275,6 +304,21 @@ describe("going on", () => {
     );
     await restore({}, "restore-2");
     expect(callsOf("createCollection")).toHaveLength(1);
+  });
+
+  test("a restore of which only the cleaning up failed says that it is complete, and what another one would do", async () => {
+    const fail = (options: Partial<RestoreInput>, name: string) => {
+      world.work.failOn(
+        (call) => call.startsWith("deleteKeys leases/restore"),
+        () => new PipelineError("StoreBusy", "slow down"),
+      );
+      return failed(restore(options, name));
+    };
+    expect((await fail({}, "whole")).message).toContain("default.books_bak complete");
+    const { message } = await fail({ skipCreate: true }, "added");
+
+    expect(message).toContain("default.books_bak complete");
+    expect(message).toContain("do not start it again, it would bring every row a second time");
   });
 
   test("makes a working collection anew that somebody dropped, and imports into it again", async () => {
