@@ -1,6 +1,6 @@
 /** Which folder may import which: `core <- ports <- steps <- functions, cli`; each rule says why it is there. */
 const folder = (name) => `^(?:src/)?${name}/`;
-const ours = "^(?:src|functions|cli|infra|local|bench|test)/";
+const ours = "^(?:src|functions|cli|infra|local|measure|demo|bench|test)/";
 
 /** What a folder may import of this project, besides itself; everything else is forbidden. */
 const only = (name, allowed, comment) => ({
@@ -27,7 +27,7 @@ const coreRooms = {
   milvus: ["execution", "format"],
   environment: ["execution"],
   plan: ["execution", "format", "milvus", "environment"],
-  deployment: ["execution", "milvus"],
+  deployment: ["execution", "milvus", "environment"],
 };
 
 const stepRooms = {
@@ -113,6 +113,39 @@ module.exports = {
       ["core", "ports", "steps", "adapters"],
       "The command starts executions and reads backups; it shares steps with the functions, not their handlers.",
     ),
+    {
+      name: "cli-pipeline-knows-no-terminal",
+      severity: "error",
+      comment:
+        "It tells how an execution goes, to whoever asks: the output draws that and the actions wait for it, and an arrow back would make one of the three.",
+      from: { path: "^cli/pipeline/" },
+      to: { path: "^cli/", pathNot: "^cli/(?:pipeline/|errors\\.ts$)" },
+    },
+    {
+      name: "cli-output-knows-no-verb",
+      severity: "error",
+      comment: "What is shown depends on what came out, not on the command line that asked for it.",
+      from: { path: "^cli/output/" },
+      to: { path: "^cli/", pathNot: "^cli/(?:output|pipeline)/" },
+    },
+    {
+      name: "cli-actions-are-imported-when-they-run",
+      severity: "error",
+      comment: "All verbs are read for every --help: what an action needs is loaded with that one action.",
+      from: { path: "^cli/", pathNot: "^cli/actions/" },
+      to: { path: "^cli/actions/", dynamic: false },
+    },
+    {
+      name: "cli-verbs-say-only-their-options",
+      severity: "error",
+      comment: "What a verb's file imports is loaded for every --help, whichever verb is meant.",
+      from: { path: "^cli/verbs/" },
+      to: {
+        path: ours,
+        // The context is types only; the rule above is about actions.
+        pathNot: "^cli/(?:verbs/|actions/|output/output\\.ts$|(?:context|options|errors)\\.ts$)",
+      },
+    },
     only(
       "infra",
       ["core"],
@@ -122,6 +155,21 @@ module.exports = {
       "local",
       ["core"],
       "The local stack stands beside the pipeline: it starts servers and deploys, and must not depend on what it hosts.",
+    ),
+    only(
+      "measure",
+      ["local"],
+      "Measuring times what runs on the local stack, from outside: through the command and AWS, as anyone who uses the pipeline does.",
+    ),
+    only(
+      "demo",
+      ["local", "measure"],
+      "The demo shows what a person has: it types commands and asks Milvus; code of the pipeline in it would show something else.",
+    ),
+    only(
+      "bench",
+      ["local", "measure", "adapters", "core"],
+      "The benchmark measures the command, and beside it the adapter's copies alone; nothing in between, so that a figure says what it is of.",
     ),
     {
       name: "only-tests-import-tests",

@@ -1,8 +1,8 @@
 import { availableParallelism, cpus } from "node:os";
-import { coolFunctions } from "../local/measure/pipeline-functions.ts";
-import { deleteBackup, type MeasuredRun, measureCreate, measureRestore } from "../local/measure/pipeline-run.ts";
-import { type Servers, type WithStackOptions, withStack } from "../local/measure/with-stack.ts";
 import { dropCollection } from "../local/milvus-client.ts";
+import { coolFunctions } from "../measure/pipeline-functions.ts";
+import { deleteBackup, type MeasuredRun, measureCreate, measureRestore } from "../measure/pipeline-run.ts";
+import { type Servers, type WithStackOptions, withStack } from "../measure/with-stack.ts";
 import { type CopyRate, measureCopyRates } from "./copy-rate.ts";
 import { type ManySegments, seedManySegments } from "./many-segments.ts";
 import { measureRival, type RivalTimes } from "./rival.ts";
@@ -15,7 +15,7 @@ export interface BenchOptions extends WithStackOptions {
 }
 
 /** A backup and a restore of the collection with many segments, through the deployed pipeline. */
-export interface PipelineRuns {
+interface PipelineRuns {
   readonly create: MeasuredRun;
   readonly restore: MeasuredRun;
 }

@@ -1,21 +1,30 @@
 import { Command } from "commander";
 import { formatReport } from "../local/index.ts";
 import { interruptible, reportFailure } from "../local/interrupt.ts";
-import { runBench } from "./bench.ts";
-import { benchText, ratios } from "./report.ts";
+import { type BenchOptions, runBench } from "./bench.ts";
+import { runOneInstant } from "./one-instant.ts";
+import { benchText, broughtBackText, ratios } from "./report.ts";
 import { rivalVariable } from "./rival.ts";
 
 const signal = interruptible();
 const say = (text: string) => console.error(text);
 
+interface Options {
+  readonly json?: boolean;
+  readonly keep?: boolean;
+  readonly deploy: boolean;
+  readonly oneInstant?: boolean;
+}
+
 const program = new Command("bench")
   .description("Measures a backup and a restore of 80 small segments on the local stack, and copies alone")
+  .option("--one-instant", "instead: what backups bring back that were taken while the collection was written to")
   .option("--json", "the figures as one JSON document, times in milliseconds")
   .option("--keep", "leave the local stack running")
   .option("--no-deploy", "on a stack that runs: use the pipeline as it is deployed")
   .addHelpText("after", `\n${rivalVariable}=<a binary of milvus-backup> measures that tool too, in the same run.`)
-  .action(async ({ json, keep = false, deploy }: { json?: boolean; keep?: boolean; deploy: boolean }) => {
-    const result = await runBench({
+  .action(async ({ json, keep = false, deploy, oneInstant }: Options) => {
+    const options: BenchOptions = {
       keep,
       deploy,
       signal,
@@ -25,9 +34,23 @@ const program = new Command("bench")
         if (line !== undefined) say(line);
       },
       rival: process.env[rivalVariable] || undefined,
-    });
-    console.log(json ? JSON.stringify({ ...result, ratios: ratios(result) }, undefined, 2) : benchText(result));
+    };
+    const [document, text] = oneInstant ? await oneInstantFigures(options) : await timeFigures(options);
+    console.log(json ? JSON.stringify(document, undefined, 2) : text);
   });
+
+/** What a run measured, as a document and as text. */
+type Figures = readonly [document: unknown, text: string];
+
+async function timeFigures(options: BenchOptions): Promise<Figures> {
+  const result = await runBench(options);
+  return [{ ...result, ratios: ratios(result) }, benchText(result)];
+}
+
+async function oneInstantFigures(options: BenchOptions): Promise<Figures> {
+  const results = await runOneInstant(options);
+  return [results, broughtBackText(results)];
+}
 
 try {
   await program.parseAsync();

@@ -1,8 +1,9 @@
 import prettyBytes from "pretty-bytes";
-import { textTable } from "../local/measure/text-table.ts";
-import { seconds, timesTable } from "../local/measure/times-table.ts";
+import { textTable } from "../measure/text-table.ts";
+import { seconds, timesTable } from "../measure/times-table.ts";
 import type { BenchResult } from "./bench.ts";
 import type { CopyRate } from "./copy-rate.ts";
+import type { BroughtBack } from "./one-instant.ts";
 
 /** The figures of a run as tables. */
 export function benchText(result: BenchResult): string {
@@ -24,6 +25,19 @@ export function ratios({ warm, rival }: BenchResult): { create: number; restore:
       create: rival.create / warm.create.commandMilliseconds,
       restore: rival.restore / warm.restore.commandMilliseconds,
     }
+  );
+}
+
+/** What backups under a load brought back, as a table. */
+export function broughtBackText(results: readonly BroughtBack[]): string {
+  return textTable(
+    ["upserted without a pause", "taken", "restored", "keys expected", "keys back", "twice", "wrong version"],
+    results.map((result) => [
+      `${result.tool}${result.compacting ? ", while compacted" : ""}`,
+      `${result.taken} of ${result.asked}`,
+      `${result.restored} of ${result.taken}`,
+      ...[result.keysExpected, result.keysBack, result.keysTwice, result.wrongVersions].map(count),
+    ]),
   );
 }
 

@@ -2,6 +2,7 @@ import type { SFNClient } from "@aws-sdk/client-sfn";
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
 import type { PipelineExecutions } from "../src/ports/pipeline-executions.ts";
 import type { Connections } from "./context.ts";
+import { CliError } from "./errors.ts";
 import { explainAwsError } from "./pipeline/aws-errors.ts";
 import { pipelineOf } from "./pipeline/stack.ts";
 
@@ -71,7 +72,9 @@ async function openRegistry(env: Environment, prefix: string): Promise<WritableE
   const doing = "using the registered environments in Secrets Manager";
   return {
     get: (name) => explaining(env, doing, () => real.get(name)),
-    put: (environment) => explaining(env, doing, () => real.put(environment)),
+    getVersion: (name, version) => explaining(env, doing, () => real.getVersion(name, version)),
+    compare: (environment) => explaining(env, doing, () => real.compare(environment)),
+    put: (environment, options) => explaining(env, doing, () => real.put(environment, options)),
     list: () => explaining(env, doing, () => real.list()),
     delete: (name) => explaining(env, doing, () => real.delete(name)),
   };
@@ -81,6 +84,8 @@ async function explaining<T>(env: Environment, doing: string, call: () => Promis
   try {
     return await call();
   } catch (error) {
-    throw explainAwsError(error, doing, env);
+    // an adapter tells AWS's answers in the words of Lambdas; the command has its own for the answer itself
+    const told = error instanceof Error && error.cause !== undefined ? explainAwsError(error.cause, doing, env) : error;
+    throw told instanceof CliError ? told : explainAwsError(error, doing, env);
   }
 }

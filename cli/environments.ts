@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
+import { describeChanges } from "../src/core/environment/changes.ts";
 import type { Environment } from "../src/core/environment/environment.ts";
+import { toEnvironmentName } from "../src/core/environment/name.ts";
+import { parseEnvironment } from "../src/core/environment/yaml.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
 import type { SharedOptions } from "./options.ts";
@@ -9,8 +12,7 @@ import type { Output } from "./output/output.ts";
 
 /** `.local/milvus-a.yaml` gives `milvus-a`: the name under which a file is registered. */
 export function environmentNameOf(file: string): string {
-  const base = basename(file).replace(/\.ya?ml$/i, "");
-  const name = base.replace(/[^A-Za-z0-9_.-]/g, "-").slice(0, 100);
+  const name = toEnvironmentName(basename(file).replace(/\.ya?ml$/i, ""));
   return /^\.*$/.test(name) ? "backup" : name;
 }
 
@@ -19,13 +21,11 @@ export function environmentNameOf(file: string): string {
  * key.
  * @param name what it is called; by default after the file
  */
-export async function readEnvironmentFile(
+export function readEnvironmentFile(
   file: string,
   options: { set?: readonly string[]; name?: string } = {},
-): Promise<Environment> {
-  const text = readConfig(file);
-  const { parseEnvironment } = await import("../src/core/environment/yaml.ts");
-  return parseEnvironment(text, {
+): Environment {
+  return parseEnvironment(readConfig(file), {
     name: options.name ?? environmentNameOf(file),
     fileName: file,
     readFile: (path) => readFileSync(path, "utf8"),
@@ -46,19 +46,62 @@ export async function chosenEnvironment(context: CliContext, options: SharedOpti
   return (await context.connections.environments(pipeline)).get(options.environment);
 }
 
-/** Registers what a file says, so that the pipeline can be told its name; says so where that changes something. */
-export async function registerEnvironment(
+/** A file that is about to be registered, and how its registration is named instead of it. */
+export interface EnvironmentFile {
+  readonly environment: Environment;
+  readonly file: string;
+  readonly option: "--environment" | "--from-environment" | "--to-environment";
+}
+
+/**
+ * Registers what files say, so that the pipeline can be told their names; says so where that changes something. Where other content
+ * is registered under one of the names, none is registered: two people's backup.yaml are not one environment.
+ * @param options.replace true: what is registered is replaced
+ * @throws EnvironmentDiffers, naming what differs
+ */
+export async function registerEnvironments(
   registry: WritableEnvironmentRegistry,
-  environment: Environment,
+  files: readonly EnvironmentFile[],
   output: Output,
+  options: { readonly replace: boolean },
 ): Promise<void> {
-  const outcome = await registry.put(environment);
-  if (outcome === "created") output.note(`Registered environment ${environment.name}.`);
-  if (outcome === "updated") {
-    output.warn(
-      `environment ${environment.name} was registered with other content, which the file has replaced: executions and schedules that name it use the new content from now on`,
-    );
+  if (!options.replace) {
+    for (const file of files) {
+      const compared = await registry.compare(file.environment);
+      if (compared.registered === "other") throw await environmentDiffers(registry, file);
+    }
   }
+  for (const file of files) {
+    const { name } = file.environment;
+    const outcome = await registry.put(file.environment, options);
+    if (outcome === "refused") throw await environmentDiffers(registry, file);
+    if (outcome === "created") output.note(`Registered environment ${name}.`);
+    if (outcome === "updated") {
+      output.warn(
+        `environment ${name} was registered with other content, which the file has replaced: schedules that name it use the new content from now on, and executions that run with the earlier one stop`,
+      );
+    }
+  }
+}
+
+/** What differs between a file and what is registered under its name, and what to do about it. */
+export async function environmentDiffers(
+  registry: WritableEnvironmentRegistry,
+  { environment, file, option }: EnvironmentFile,
+): Promise<CliError> {
+  const { name } = environment;
+  const compared = await registry.compare(environment);
+  const changes = compared.registered === "other" ? compared.changes : [];
+  const what =
+    changes.length === 0
+      ? "what is registered cannot be read"
+      : describeChanges(changes, (registered, given) => `registered ${registered}, in the file ${given}`);
+  return new CliError(
+    "EnvironmentDiffers",
+    `environment ${name} is registered with other content than ${file} has: ${what}. Nothing was changed. ` +
+      `Where the file is another environment, register it under a name of its own (milvus-backup --config ${file} env set NAME) and use ${option} NAME; ` +
+      `where it is the same one with new values, add --replace; ${option} ${name} uses what is registered`,
+  );
 }
 
 /** Two files of one name would be one registration, and the second would replace the first. Throws Usage. */
@@ -71,7 +114,7 @@ export function checkDistinctNames(config: Environment, other: Environment, opti
 }
 
 /** `KEY=VALUE` texts as a record; the last of a key wins. Throws Usage. */
-export function parseOverrides(set: readonly string[]): Record<string, string> {
+function parseOverrides(set: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     set.map((entry) => {
       const equals = entry.indexOf("=");

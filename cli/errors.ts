@@ -2,6 +2,7 @@
 export type CliErrorName =
   | "Usage"
   | "ConfigNotFound"
+  | "EnvironmentDiffers"
   | "NoAwsCredentials"
   | "AwsAccessDenied"
   | "AwsUnreachable"

@@ -1,11 +1,10 @@
 import { type Command, Option } from "commander";
+import type { BackupInput } from "../src/core/execution/messages.ts";
 import { CliError } from "./errors.ts";
 
 /** The options every verb takes. */
 export interface SharedOptions {
   readonly config: string;
-  /** Whether the person named the file. */
-  readonly configGiven: boolean;
   readonly set: readonly string[];
   readonly environment: string | undefined;
   readonly stack: string;
@@ -46,7 +45,6 @@ export function sharedOptions(command: Command): SharedOptions {
   const options: Record<string, unknown> = command.optsWithGlobals();
   return {
     config: String(options.config),
-    configGiven: command.getOptionValueSourceWithGlobals("config") === "cli",
     set: Array.isArray(options.set) ? options.set.map(String) : [],
     environment: typeof options.environment === "string" ? options.environment : undefined,
     stack: String(options.stack),
@@ -61,10 +59,25 @@ export function nameOption(description: string): Option {
   return new Option("-n, --name <backup>", description);
 }
 
+/** A file never replaces another registration by itself. */
+export function replaceOption(): Option {
+  return new Option("--replace", "replace what is registered with other content under the file's name");
+}
+
 /** Starts an execution and leaves. */
 export function detachOption(): Option {
   return new Option("--detach", "start it, print the ARN of the execution, and leave");
 }
+
+/** milvus-backup's strategies; how a flush is done is this pipeline's own affair. */
+export const strategies: Readonly<Record<string, NonNullable<BackupInput["strategy"]>>> = {
+  flush: "flush",
+  auto: "flush",
+  bulk_flush: "flush",
+  serial_flush: "flush",
+  skip_flush: "skip_flush",
+  meta_only: "meta_only",
+};
 
 /** What selects collections; only one of them at a time. */
 export function addSelectionOptions(command: Command): Command {

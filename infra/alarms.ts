@@ -12,7 +12,7 @@ import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { AlarmsConfig, ScheduleConfig } from "../src/core/deployment/config.ts";
 import { detailTypes, eventSource } from "../src/core/deployment/events.ts";
-import type { Machine } from "./functions.ts";
+import type { Machine } from "../src/core/execution/machines.ts";
 import { scheduledBackups } from "./metrics.ts";
 
 export interface AlarmsProps {

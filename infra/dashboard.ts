@@ -11,7 +11,7 @@ import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { ScheduleConfig } from "../src/core/deployment/config.ts";
-import type { Machine } from "./functions.ts";
+import type { Machine } from "../src/core/execution/machines.ts";
 import { scheduledBackups } from "./metrics.ts";
 
 export interface PipelineDashboardProps {

@@ -1,26 +1,29 @@
+import type { Machine } from "../src/core/execution/machines.ts";
+import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
+
 /** What a function may do with the objects of a data bucket, where environments use the functions' own role. */
 export type DataAccess = "read" | "write" | "delete";
 
-/** Which machine's files in the work bucket a function works on; Copy Segments works for all. */
-export type Machine = "backup" | "restore" | "transfer";
-
-/** `any`: steps of every machine; `none`: invoked by a rule of EventBridge, and working on no machine's files. */
+/**
+ * Which machine's files in the work bucket a function works on. `any`: steps of every machine; `none`: invoked by a rule of EventBridge,
+ * and working on no machine's files.
+ */
 export type Owner = Machine | "any" | "none";
 
-export const machines: readonly Machine[] = ["backup", "restore", "transfer"];
-
-/** Keys in the work bucket (see `work-layout.ts`): those a machine's functions leave there, and those they also delete. */
-export interface WorkKeys {
+/** Keys in the work bucket: those a machine's functions leave there, and those they also delete. */
+interface WorkKeys {
   readonly kept: readonly string[];
   readonly removable: readonly string[];
 }
 
+const { executions, executionsOf, leasesOf, restores } = workKeyPatterns;
+
 export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
-  backup: { kept: ["executions/backup/*"], removable: ["leases/backup/*"] },
-  restore: { kept: ["executions/restore/*"], removable: ["leases/restore/*", "restores/*"] },
+  backup: { kept: [executionsOf("backup")], removable: [leasesOf("backup")] },
+  restore: { kept: [executionsOf("restore")], removable: [leasesOf("restore"), restores] },
   // A transfer writes a backup: it and a backup of that name exclude each other by one lease.
-  transfer: { kept: ["executions/transfer/*"], removable: ["leases/backup/*"] },
-  any: { kept: ["executions/*"], removable: [] },
+  transfer: { kept: [executionsOf("transfer")], removable: [leasesOf("backup")] },
+  any: { kept: [executions], removable: [] },
   none: { kept: [], removable: [] },
 };
 
@@ -40,14 +43,16 @@ const longest = 15;
 /** CPU comes with memory: at 1 GiB the SDKs load in a few tenths of a second, below it slower and no cheaper. */
 const usual = 1024;
 
+/** Counts what the schedules made (metrics.ts). Deletes copies of segments that vanished between two attempts. */
+export const finalizeBackup: FunctionSpec = step("finalize-backup", "backup", ["read", "write", "delete"]);
+
 /** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [
   step("prepare-backup", "backup", ["read"], { first: true }),
   // One whole CPU for streamed copies, whose bytes are hashed and encrypted on the way.
   // Deletes what an earlier attempt copied of a segment that is another one now.
   step("copy-segments", "any", ["read", "write", "delete"], { memoryMiB: 1769 }),
-  // Deletes copies of segments that vanished between two attempts.
-  step("finalize-backup", "backup", ["read", "write", "delete"]),
+  finalizeBackup,
   step("release-backup", "backup", [], { timeoutMinutes: 5 }),
   // Deletes what a failed restore staged, when asked to discard it.
   step("prepare-restore", "restore", ["read", "delete"], { first: true }),
@@ -86,7 +91,7 @@ export function pascalCase(name: string): string {
 
 function step(
   name: string,
-  machine: FunctionSpec["machine"],
+  machine: Owner,
   dataAccess: readonly DataAccess[],
   overrides: Partial<FunctionSpec> = {},
 ): FunctionSpec {

@@ -1,8 +1,9 @@
 import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
-import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { IEventBus } from "aws-cdk-lib/aws-events";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
 import { type DataAccess, type Owner, workKeys } from "./functions.ts";
+import type { Grant, Wildcard } from "./grants.ts";
 
 const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
   read: ["s3:GetObject"],
@@ -11,36 +12,40 @@ const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
 };
 
 /** Work files of one machine's executions (`any`: of all, `none`: of none), and the machine's leases. */
-export function workBucketStatements(bucket: IBucket, machine: Owner): PolicyStatement[] {
+export function workBucketGrants(bucket: IBucket, machine: Owner): Grant[] {
   const { kept, removable } = workKeys[machine];
   const keys = [...kept, ...removable];
   if (keys.length === 0) return [];
+  const subjects = removable.map((key) => ({
+    arn: bucket.arnForObjects(key),
+    reason: "Keys hold what they are about: a backup or a restore target that nobody knows at deployment.",
+  }));
   return [
-    new PolicyStatement({
+    {
       sid: "ListWorkFiles",
       actions: ["s3:ListBucket"],
       resources: [bucket.bucketArn],
       conditions: { StringLike: { "s3:prefix": keys } },
-    }),
-    new PolicyStatement({
+    },
+    {
       sid: "UseWorkFiles",
       actions: ["s3:GetObject", "s3:PutObject"],
-      resources: keys.map((key) => bucket.arnForObjects(key)),
-    }),
-    ...(removable.length > 0
-      ? [
-          new PolicyStatement({
-            sid: "RemoveWorkFiles",
-            actions: ["s3:DeleteObject"],
-            resources: removable.map((key) => bucket.arnForObjects(key)),
-          }),
-        ]
-      : []),
+      resources: [...kept.map((key) => executionFiles(bucket, key)), ...subjects],
+    },
+    ...(subjects.length > 0 ? [{ sid: "RemoveWorkFiles", actions: ["s3:DeleteObject"], resources: subjects }] : []),
   ];
 }
 
+/** Files of executions, by a pattern of their keys. */
+export function executionFiles(bucket: IBucket, keys: string): Wildcard {
+  return {
+    arn: bucket.arnForObjects(keys),
+    reason: "Keys hold the execution's name, which is not known before it starts. The bucket holds work files only.",
+  };
+}
+
 /** Reads registered environments; `listNames` lets the error for an unknown one name those that are there. */
-export function environmentStatements(scope: Construct, prefix: string, listNames: boolean): PolicyStatement[] {
+export function environmentGrants(scope: Construct, prefix: string, listNames: boolean): Grant[] {
   const secrets = Stack.of(scope).formatArn({
     service: "secretsmanager",
     resource: "secret",
@@ -48,29 +53,41 @@ export function environmentStatements(scope: Construct, prefix: string, listName
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
   return [
-    new PolicyStatement({
+    {
       sid: "ReadEnvironments",
       actions: ["secretsmanager:GetSecretValue"],
-      resources: [secrets],
-    }),
+      resources: [
+        {
+          arn: secrets,
+          reason:
+            "Environments are registered after the deployment, below a prefix that belongs to this stack; Secrets Manager adds six characters to each name.",
+        },
+      ],
+    },
     ...(listNames
       ? [
-          new PolicyStatement({
+          {
             sid: "NameEnvironments",
             actions: ["secretsmanager:ListSecrets"],
-            resources: ["*"],
-          }),
+            resources: [
+              {
+                arn: "*",
+                reason:
+                  "ListSecrets has no resource-level permissions; it answers names, which the error for an unknown one says.",
+              },
+            ],
+          },
         ]
       : []),
   ];
 }
 
 /** The data buckets of environments with `useIAM: true`; none where no bucket is named. */
-export function dataBucketStatements(buckets: readonly string[], access: readonly DataAccess[]): PolicyStatement[] {
+export function dataBucketGrants(buckets: readonly string[], access: readonly DataAccess[]): Grant[] {
   if (buckets.length === 0 || access.length === 0) return [];
   const arns = buckets.map((bucket) => `arn:${Aws.PARTITION}:s3:::${bucket}`);
   return [
-    new PolicyStatement({
+    {
       sid: "ListDataBuckets",
       // A copy that starts again first ends uploads that a killed function left.
       actions: [
@@ -79,40 +96,37 @@ export function dataBucketStatements(buckets: readonly string[], access: readonl
         ...(access.includes("write") ? ["s3:ListBucketMultipartUploads"] : []),
       ],
       resources: arns,
-    }),
-    new PolicyStatement({
+    },
+    {
       sid: "UseDataBuckets",
       actions: access.flatMap((kind) => objectActions[kind]),
-      resources: arns.map((arn) => `${arn}/*`),
-    }),
+      resources: arns.map((arn) => ({
+        arn: `${arn}/*`,
+        reason: "Objects of a bucket that the deployment names, in a directory tree that Milvus names.",
+      })),
+    },
   ];
 }
 
 /** The roles that environments with a `roleArn` name; none where no role is named. */
-export function assumeRoleStatements(roles: readonly string[]): PolicyStatement[] {
-  return roles.length === 0
-    ? []
-    : [new PolicyStatement({ sid: "AssumeRoles", actions: ["sts:AssumeRole"], resources: [...roles] })];
+export function assumeRoleGrants(roles: readonly string[]): Grant[] {
+  return roles.length === 0 ? [] : [{ sid: "AssumeRoles", actions: ["sts:AssumeRole"], resources: roles }];
 }
 
 /** Customer-managed keys of buckets, whose own policies have to let the account's roles in; none where no key is named. */
-export function keyStatements(
-  sid: string,
-  keyArns: readonly string[],
-  access: readonly DataAccess[],
-): PolicyStatement[] {
+export function keyGrants(sid: string, keyArns: readonly string[], access: readonly DataAccess[]): Grant[] {
   const actions = [
     ...(access.includes("read") ? ["kms:Decrypt"] : []),
     // Parts of an upload are decrypted to be put together.
     ...(access.includes("write") ? ["kms:GenerateDataKey", "kms:Decrypt"] : []),
   ];
   if (keyArns.length === 0 || actions.length === 0) return [];
-  return [new PolicyStatement({ sid, actions: [...new Set(actions)], resources: [...keyArns] })];
+  return [{ sid, actions: [...new Set(actions)], resources: keyArns }];
 }
 
-/** What Lambda does with the function's role to put it into a VPC; none of the actions can be limited to what exists later. */
-export function networkStatement(): PolicyStatement {
-  return new PolicyStatement({
+/** What Lambda does with the function's role to put it into a VPC. */
+export function networkGrant(): Grant {
+  return {
     sid: "JoinNetwork",
     actions: [
       "ec2:CreateNetworkInterface",
@@ -122,17 +136,31 @@ export function networkStatement(): PolicyStatement {
       "ec2:AssignPrivateIpAddresses",
       "ec2:UnassignPrivateIpAddresses",
     ],
-    resources: ["*"],
-  });
+    resources: [
+      {
+        arn: "*",
+        reason:
+          "Lambda makes the network interfaces of a VPC with the function's role; AWS documents these actions on all resources.",
+      },
+    ],
+  };
 }
 
 /** Whether the execution that holds a lease still runs. */
-export function describeExecutionsStatement(scope: Construct, machineNames: readonly string[]): PolicyStatement {
-  return new PolicyStatement({
+export function describeExecutionsGrant(scope: Construct, machineNames: readonly string[]): Grant {
+  return {
     sid: "LookAtLeaseHolders",
     actions: ["states:DescribeExecution"],
-    resources: machineNames.map((name) => executionsArn(scope, name)),
-  });
+    resources: machineNames.map((name) => ({
+      arn: executionsArn(scope, name),
+      reason: "Executions are named when they start; only those of this stack's machines can be described.",
+    })),
+  };
+}
+
+/** Tells what happened to who listens. */
+export function announceGrant(eventBus: IEventBus): Grant {
+  return { sid: "Announce", actions: ["events:PutEvents"], resources: [eventBus.eventBusArn] };
 }
 
 /** Every execution of a machine. */

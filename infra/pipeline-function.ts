@@ -1,21 +1,13 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
-import {
-  Policy,
-  type PolicyStatement,
-  Role,
-  ServicePrincipal,
-  PolicyStatement as Statement,
-} from "aws-cdk-lib/aws-iam";
-import { Architecture, type CfnFunction, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
+import { type Policy, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Architecture, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
+import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
+import { metricsNamespace } from "../src/core/execution/metrics.ts";
 import type { FunctionSpec } from "./functions.ts";
-
-/** The subnets and security groups of a function, by ID: nothing is looked up at synthesis. */
-export interface FunctionNetwork {
-  readonly subnetIds: readonly string[];
-  readonly securityGroupIds: readonly string[];
-}
+import { type Grant, grantedPolicy } from "./grants.ts";
+import type { FunctionNetwork } from "./network.ts";
 
 export interface PipelineFunctionProps {
   readonly spec: FunctionSpec;
@@ -23,16 +15,14 @@ export interface PipelineFunctionProps {
   readonly functionName: string;
   /** Directory with the bundled `index.js`. */
   readonly code: string;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: FunctionEnvironment;
   readonly logRetention: RetentionDays;
-  readonly statements: readonly PolicyStatement[];
+  readonly grants: readonly Grant[];
   /** Where it runs; outside of any VPC where absent. */
   readonly network?: FunctionNetwork | undefined;
-  /** At most so many at once; unlimited where absent. */
-  readonly reservedConcurrency?: number;
 }
 
-/** One Lambda of the pipeline with its log group and a role that holds nothing but the given statements. */
+/** One Lambda of the pipeline with its log group and a role that holds nothing but the given grants. */
 export class PipelineFunction extends Construct {
   readonly function: LambdaFunction;
   readonly policy: Policy;
@@ -46,17 +36,14 @@ export class PipelineFunction extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
-    this.policy = new Policy(this, "Policy", {
-      roles: [role],
-      statements: [
-        new Statement({
-          sid: "WriteLogs",
-          actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
-          resources: [logGroup.logGroupArn],
-        }),
-        ...props.statements,
-      ],
-    });
+    this.policy = grantedPolicy(this, role, [
+      {
+        sid: "WriteLogs",
+        actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+        resources: [logGroup.logGroupArn],
+      },
+      ...props.grants,
+    ]);
     this.function = new LambdaFunction(this, "Function", {
       functionName,
       description: `milvus-backup: ${spec.name.replaceAll("-", " ")}`,
@@ -71,18 +58,11 @@ export class PipelineFunction extends Construct {
       environment: {
         ...props.environment,
         POWERTOOLS_SERVICE_NAME: spec.name,
-        POWERTOOLS_METRICS_NAMESPACE: "MilvusBackup",
+        POWERTOOLS_METRICS_NAMESPACE: metricsNamespace,
         POWERTOOLS_LOG_LEVEL: "INFO",
       },
-      ...(props.reservedConcurrency !== undefined && { reservedConcurrentExecutions: props.reservedConcurrency }),
+      ...props.network,
     });
-    if (props.network) {
-      const { subnetIds, securityGroupIds } = props.network;
-      (this.function.node.defaultChild as CfnFunction).vpcConfig = {
-        subnetIds: [...subnetIds],
-        securityGroupIds: [...securityGroupIds],
-      };
-    }
     // The first invocation must not come before the permissions.
     this.function.node.addDependency(this.policy);
   }

@@ -1,33 +1,33 @@
 import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
-import { EventBus } from "aws-cdk-lib/aws-events";
-import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
-import { acknowledgeFunction, acknowledgeStateMachine } from "./acknowledgements.ts";
+import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
+import { type Machine, machines } from "../src/core/execution/machines.ts";
 import { Alarms } from "./alarms.ts";
 import type { Bundles } from "./bundle.ts";
 import { PipelineDashboard } from "./dashboard.ts";
 import {
   type FunctionSpec,
   functionSpecs,
-  type Machine,
-  machines,
   namesEnvironments,
   pascalCase,
   pruneBackups,
   startTriggeredRestore,
 } from "./functions.ts";
-import { functionNetwork } from "./network.ts";
+import type { Grant } from "./grants.ts";
+import { type FunctionNetwork, functionNetwork } from "./network.ts";
 import {
-  assumeRoleStatements,
-  dataBucketStatements,
-  describeExecutionsStatement,
-  environmentStatements,
-  keyStatements,
-  networkStatement,
-  workBucketStatements,
+  announceGrant,
+  assumeRoleGrants,
+  dataBucketGrants,
+  describeExecutionsGrant,
+  environmentGrants,
+  keyGrants,
+  networkGrant,
+  workBucketGrants,
 } from "./permissions.ts";
-import { type FunctionNetwork, PipelineFunction } from "./pipeline-function.ts";
+import { PipelineFunction } from "./pipeline-function.ts";
 import { PipelineStateMachine } from "./pipeline-state-machine.ts";
 import { RestoreTriggers } from "./restore-triggers.ts";
 import { Schedules } from "./schedules.ts";
@@ -52,6 +52,8 @@ export class PipelineStack extends Stack {
   readonly #workBucket: WorkBucket;
   readonly #environmentsPrefix: string;
   readonly #network: FunctionNetwork | undefined;
+  /** The default bus of the account: the rules of the stack listen to it too. */
+  readonly #eventBus: IEventBus;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     super(scope, id, {
@@ -66,6 +68,7 @@ export class PipelineStack extends Stack {
       keyArn: this.#settings.pipeline.workBucketKeyArn,
     });
     this.#network = functionNetwork(this, this.#settings.pipeline.network);
+    this.#eventBus = EventBus.fromEventBusName(this, "EventBus", "default");
     this.functions = new Map(
       functionSpecs.map((spec) => [spec.name, this.#createFunction(spec, props.bundles.directoryOf(spec.name))]),
     );
@@ -96,30 +99,26 @@ export class PipelineStack extends Stack {
     const { stateMachine: restoreMachine } = required(this.stateMachines.get("restore"));
     if (schedules.length > 0) {
       const prune = schedules.some(({ keep }) => keep !== undefined)
-        ? add(pruneBackups, {
-            statements: [
-              new PolicyStatement({
-                sid: "Announce",
-                actions: ["events:PutEvents"],
-                resources: [EventBus.fromEventBusName(this, "RetentionEventBus", "default").eventBusArn],
-              }),
-            ],
-          })
+        ? add(pruneBackups, { grants: [announceGrant(this.#eventBus)] })
         : undefined;
       new Schedules(this, "Schedules", { stack, schedules, backupMachine, pruneBackups: prune });
     }
     if (restoreTriggers.length > 0) {
       const start = add(startTriggeredRestore, {
         environment: { RESTORE_STATE_MACHINE_ARN: restoreMachine.stateMachineArn },
-        statements: [
-          new PolicyStatement({
+        grants: [
+          {
             sid: "StartRestores",
             actions: ["states:StartExecution"],
             resources: [restoreMachine.stateMachineArn],
-          }),
+          },
         ],
       });
-      new RestoreTriggers(this, "RestoreTriggers", { triggers: restoreTriggers, startTriggeredRestore: start });
+      new RestoreTriggers(this, "RestoreTriggers", {
+        triggers: restoreTriggers,
+        startTriggeredRestore: start,
+        eventBus: this.#eventBus,
+      });
     }
     if (pipeline.alarms === undefined) return;
     const stateMachines = new Map([...this.stateMachines].map(([name, created]) => [name, created.stateMachine]));
@@ -139,7 +138,7 @@ export class PipelineStack extends Stack {
 
   #createFunction(spec: FunctionSpec, code: string, extra: FunctionExtra = {}): PipelineFunction {
     const { dataBuckets, assumableRoles, dataKeys, pipeline } = this.#settings;
-    const created = new PipelineFunction(this, pascalCase(spec.name), {
+    return new PipelineFunction(this, pascalCase(spec.name), {
       spec,
       functionName: `${this.#settings.stack}-${spec.name}`,
       code,
@@ -151,44 +150,32 @@ export class PipelineStack extends Stack {
       },
       network: this.#network,
       logRetention: logRetention(this.#settings.retentionDays),
-      statements: [
-        ...workBucketStatements(this.#workBucket.bucket, spec.machine),
-        ...environmentStatements(this, this.#environmentsPrefix, namesEnvironments(spec)),
-        ...dataBucketStatements(dataBuckets, spec.dataAccess),
-        ...assumeRoleStatements(assumableRoles),
-        ...keyStatements("UseDataKeys", dataKeys, spec.dataAccess),
+      grants: [
+        ...workBucketGrants(this.#workBucket.bucket, spec.machine),
+        ...environmentGrants(this, this.#environmentsPrefix, namesEnvironments(spec)),
+        ...dataBucketGrants(dataBuckets, spec.dataAccess),
+        ...assumeRoleGrants(assumableRoles),
+        ...keyGrants("UseDataKeys", dataKeys, spec.dataAccess),
         ...(spec.machine === "none"
           ? []
-          : keyStatements("UseWorkBucketKey", optional(pipeline.workBucketKeyArn), ["read", "write"])),
-        ...(this.#network ? [networkStatement()] : []),
-        ...(extra.statements ?? []),
-        ...(spec.first === true ? [describeExecutionsStatement(this, machines.map(this.#machineName, this))] : []),
+          : keyGrants("UseWorkBucketKey", optional(pipeline.workBucketKeyArn), ["read", "write"])),
+        ...(this.#network ? [networkGrant()] : []),
+        ...(extra.grants ?? []),
+        ...(spec.first === true ? [describeExecutionsGrant(this, machines.map(this.#machineName, this))] : []),
       ],
     });
-    acknowledgeFunction(created, spec, {
-      workBucket: this.#workBucket.bucket,
-      environmentsPrefix: this.#environmentsPrefix,
-      dataBuckets,
-      machineNames: machines.map(this.#machineName, this),
-      inNetwork: this.#network !== undefined,
-    });
-    return created;
   }
 
   #createStateMachine(machine: Machine): PipelineStateMachine {
-    const stateMachineName = this.#machineName(machine);
-    const workBucket = this.#workBucket.bucket;
-    const created = new PipelineStateMachine(this, pascalCase(machine), {
+    return new PipelineStateMachine(this, pascalCase(machine), {
       machine,
-      stateMachineName,
+      stateMachineName: this.#machineName(machine),
       functions: this.functions,
-      workBucket,
+      workBucket: this.#workBucket.bucket,
       workBucketKeyArn: this.#settings.pipeline.workBucketKeyArn,
-      eventBus: EventBus.fromEventBusName(this, `${pascalCase(machine)}EventBus`, "default"),
+      eventBus: this.#eventBus,
       logRetention: logRetention(this.#settings.retentionDays),
     });
-    acknowledgeStateMachine(created, { machine, stateMachineName, workBucket });
-    return created;
   }
 
   #machineName(machine: Machine): string {
@@ -202,8 +189,8 @@ export class PipelineStack extends Stack {
 
 /** What only one function has. */
 interface FunctionExtra {
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly statements?: readonly PolicyStatement[];
+  readonly environment?: Partial<FunctionEnvironment>;
+  readonly grants?: readonly Grant[];
 }
 
 function optional<T>(value: T | undefined): T[] {

@@ -2,13 +2,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Aws, RemovalPolicy, Stack } from "aws-cdk-lib";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
-import { Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { type Machine, pascalCase } from "./functions.ts";
-import { executionsArn, keyStatements, statesArn } from "./permissions.ts";
+import type { Machine } from "../src/core/execution/machines.ts";
+import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
+import { pascalCase } from "./functions.ts";
+import { acknowledgeWildcards, grantedPolicy } from "./grants.ts";
+import { announceGrant, executionFiles, executionsArn, keyGrants, statesArn } from "./permissions.ts";
 import type { PipelineFunction } from "./pipeline-function.ts";
 
 export interface PipelineStateMachineProps {
@@ -33,48 +36,45 @@ export function definitionOf(machine: Machine): string {
 /** One machine from its ASL text. CDK cannot see into the text, so what its role may do is said here. */
 export class PipelineStateMachine extends Construct {
   readonly stateMachine: StateMachine;
-  readonly policy: Policy;
-  readonly role: Role;
 
   constructor(scope: Construct, id: string, props: PipelineStateMachineProps) {
     super(scope, id);
     const { machine, stateMachineName, workBucket, eventBus } = props;
     const definition = definitionOf(machine);
     const used = [...props.functions].filter(([name]) => definition.includes(substitutionOf(name)));
-    this.role = new Role(this, "Role", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
-    this.policy = new Policy(this, "Policy", {
-      roles: [this.role],
-      statements: [
-        new PolicyStatement({
-          sid: "RunSteps",
-          actions: ["lambda:InvokeFunction"],
-          resources: used.map(([, { function: lambda }]) => lambda.functionArn),
-        }),
-        new PolicyStatement({
-          sid: "ReadMapItems",
-          actions: ["s3:GetObject"],
-          resources: [workBucket.arnForObjects(`executions/${machine}/*/items-*.json`)],
-        }),
-        // By the machine's name: its ARN is not known before it exists, and it cannot exist before its role.
-        new PolicyStatement({
-          sid: "StartMapRuns",
-          actions: ["states:StartExecution"],
-          resources: [statesArn(this, "stateMachine", stateMachineName)],
-        }),
-        new PolicyStatement({
-          sid: "FollowMapRuns",
-          actions: ["states:DescribeExecution", "states:StopExecution"],
-          resources: [executionsArn(this, stateMachineName)],
-        }),
-        new PolicyStatement({
-          sid: "RedriveMapRuns",
-          actions: ["states:RedriveExecution"],
-          resources: [statesArn(this, "execution", `${stateMachineName}/*`)],
-        }),
-        ...keyStatements("ReadWorkBucketKey", props.workBucketKeyArn ? [props.workBucketKeyArn] : [], ["read"]),
-        new PolicyStatement({ sid: "Announce", actions: ["events:PutEvents"], resources: [eventBus.eventBusArn] }),
-      ],
-    });
+    const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
+    const mapRuns =
+      "Map runs and their children are named when they start; only those of this very machine are granted.";
+    const policy = grantedPolicy(this, role, [
+      {
+        sid: "RunSteps",
+        actions: ["lambda:InvokeFunction"],
+        resources: used.map(([, { function: lambda }]) => lambda.functionArn),
+      },
+      {
+        sid: "ReadMapItems",
+        actions: ["s3:GetObject"],
+        resources: [executionFiles(workBucket, workKeyPatterns.itemsOf(machine))],
+      },
+      // By the machine's name: its ARN is not known before it exists, and it cannot exist before its role.
+      {
+        sid: "StartMapRuns",
+        actions: ["states:StartExecution"],
+        resources: [statesArn(this, "stateMachine", stateMachineName)],
+      },
+      {
+        sid: "FollowMapRuns",
+        actions: ["states:DescribeExecution", "states:StopExecution"],
+        resources: [{ arn: executionsArn(this, stateMachineName), reason: mapRuns }],
+      },
+      {
+        sid: "RedriveMapRuns",
+        actions: ["states:RedriveExecution"],
+        resources: [{ arn: statesArn(this, "execution", `${stateMachineName}/*`), reason: mapRuns }],
+      },
+      ...keyGrants("ReadWorkBucketKey", props.workBucketKeyArn ? [props.workBucketKeyArn] : [], ["read"]),
+      announceGrant(eventBus),
+    ]);
     this.stateMachine = new StateMachine(this, "StateMachine", {
       stateMachineName,
       definitionBody: DefinitionBody.fromString(definition),
@@ -85,7 +85,7 @@ export class PipelineStateMachine extends Construct {
         EventBusName: eventBus.eventBusName,
         StackName: Stack.of(this).stackName,
       },
-      role: this.role,
+      role,
       tracingEnabled: true,
       logs: {
         destination: new LogGroup(this, "Logs", {
@@ -99,7 +99,15 @@ export class PipelineStateMachine extends Construct {
         includeExecutionData: false,
       },
     });
-    this.stateMachine.node.addDependency(this.policy);
+    this.stateMachine.node.addDependency(policy);
+    // What CDK itself grants for logs and tracing.
+    acknowledgeWildcards(role, [
+      {
+        arn: "*",
+        reason:
+          "Log delivery and X-Ray have no resource-level permissions; CDK writes the statements as AWS documents them for Step Functions.",
+      },
+    ]);
   }
 }
 

@@ -1,15 +1,18 @@
 import { Aws, Stack } from "aws-cdk-lib";
-import { CfnEventBusPolicy, EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
+import { CfnEventBusPolicy, EventField, type IEventBus, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import type { RestoreTriggerConfig } from "../src/core/deployment/config.ts";
 import { type TriggeredRestore, triggeredRestore } from "../src/core/deployment/restore-trigger.ts";
+import { backupLayout } from "../src/core/format/layout.ts";
 
 export interface RestoreTriggersProps {
   readonly triggers: readonly RestoreTriggerConfig[];
   /** Start Triggered Restore. */
   readonly startTriggeredRestore: IFunction;
+  /** This account's default bus: S3 has no other. */
+  readonly eventBus: IEventBus;
 }
 
 /**
@@ -31,7 +34,7 @@ export class RestoreTriggers extends Construct {
           account: [account ?? Aws.ACCOUNT_ID],
           detail: {
             bucket: { name: [bucket] },
-            object: { key: [{ wildcard: `${prefix === "" ? "" : `${prefix}/`}*/meta/full_meta.json` }] },
+            object: { key: [{ wildcard: backupLayout(prefix, "*").meta.full_meta }] },
           },
         },
         targets: [
@@ -51,12 +54,11 @@ export class RestoreTriggers extends Construct {
       });
     }
     const accounts = new Set(props.triggers.flatMap(({ account }) => (account === undefined ? [] : [account])));
-    for (const account of accounts) this.#letIn(account);
+    for (const account of accounts) this.#letIn(account, props.eventBus);
   }
 
   /** Lets an account put S3's events, and no others, onto this account's default bus. */
-  #letIn(account: string): void {
-    const bus = Stack.of(this).formatArn({ service: "events", resource: "event-bus", resourceName: "default" });
+  #letIn(account: string, bus: IEventBus): void {
     const { stackName } = Stack.of(this);
     new CfnEventBusPolicy(this, `EventsOf${account}`, {
       statementId: `${stackName}-events-of-${account}`,
@@ -64,7 +66,7 @@ export class RestoreTriggers extends Construct {
         Effect: "Allow",
         Principal: { AWS: `arn:${Aws.PARTITION}:iam::${account}:root` },
         Action: "events:PutEvents",
-        Resource: bus,
+        Resource: bus.eventBusArn,
         Condition: {
           StringEquals: { "events:source": "aws.s3", "events:detail-type": "Object Created" },
         },

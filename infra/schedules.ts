@@ -1,14 +1,15 @@
 import { Aws } from "aws-cdk-lib";
 import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
-import { Policy, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { ScheduleConfig } from "../src/core/deployment/config.ts";
-import { eventSource } from "../src/core/deployment/events.ts";
+import { type DetailType, eventSource } from "../src/core/deployment/events.ts";
 import type { BackupInput } from "../src/core/execution/messages.ts";
+import { grantedPolicy } from "./grants.ts";
 
 export interface SchedulesProps {
   /** Name of the deployment, and of the group of its schedules. */
@@ -33,16 +34,9 @@ export class Schedules extends Construct {
         conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
       }),
     });
-    const policy = new Policy(this, "Policy", {
-      roles: [role],
-      statements: [
-        new PolicyStatement({
-          sid: "StartBackups",
-          actions: ["states:StartExecution"],
-          resources: [backupMachine.stateMachineArn],
-        }),
-      ],
-    });
+    const policy = grantedPolicy(this, role, [
+      { sid: "StartBackups", actions: ["states:StartExecution"], resources: [backupMachine.stateMachineArn] },
+    ]);
     for (const schedule of props.schedules) {
       const created = new CfnSchedule(this, schedule.name, {
         name: schedule.name,
@@ -73,7 +67,7 @@ export class Schedules extends Construct {
       description: `milvus-backup: applies the retention of ${name} when one of its backups is complete`,
       eventPattern: {
         source: [eventSource],
-        detailType: ["Backup Completed"],
+        detailType: ["Backup Completed" satisfies DetailType],
         detail: { stack: [stack], input: { schedule: [name], environment: [environment] } },
       },
       targets: [
@@ -90,7 +84,7 @@ export class Schedules extends Construct {
 }
 
 /** What a schedule starts the backup machine with; EventBridge Scheduler fills in the time. */
-export function inputOf(schedule: ScheduleConfig): BackupInput {
+function inputOf(schedule: ScheduleConfig): BackupInput {
   const { name, environment, collections, strategy } = schedule;
   return {
     environment,

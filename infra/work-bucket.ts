@@ -2,6 +2,7 @@ import { Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
+import { workPrefixes } from "../src/core/execution/work-layout.ts";
 
 export interface WorkBucketProps {
   /** How long plans, receipts and failures of executions are kept. */
@@ -29,9 +30,9 @@ export class WorkBucket extends Construct {
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: true,
       lifecycleRules: [
-        { id: "executions", prefix: "executions/", expiration: props.retention },
+        { id: "executions", prefix: workPrefixes.executions, expiration: props.retention },
         // What a restore needs to go on after it failed; one that ends removes its own.
-        { id: "restores", prefix: "restores/", expiration: props.retention },
+        { id: "restores", prefix: workPrefixes.restores, expiration: props.retention },
         { id: "uploads", abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
       // Leases of running executions must outlive a stack that is taken away under them.

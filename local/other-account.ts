@@ -59,7 +59,7 @@ export async function createOtherAccount(of: OtherAccount, say: (line: string) =
 }
 
 /** Removes the role; what lies in the bucket stays. */
-export async function removeOtherAccount(account: string): Promise<void> {
+async function removeOtherAccount(account: string): Promise<void> {
   await new CloudFormationClient(clientOf(account)).send(new DeleteStackCommand({ StackName: stack }));
 }
 

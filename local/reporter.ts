@@ -1,5 +1,5 @@
 /** What happens to a step: it began, said something, ended well or badly, or needed nothing done. */
-export type StepState = "started" | "note" | "done" | "failed" | "unchanged";
+type StepState = "started" | "note" | "done" | "failed" | "unchanged";
 
 /** One line of progress. */
 export interface StepReport {

@@ -27,7 +27,7 @@ import { logFileOf } from "./tool.ts";
 export const backupPlace = { bucket: "bucket-b", rootPath: "backup" };
 
 /** The AWS emulator of the stack. */
-export const awsEmulator: Service = awsService({ buckets: ["bucket-a", "bucket-b"] });
+const awsEmulator: Service = awsService({ buckets: ["bucket-a", "bucket-b"] });
 
 /** The Milvus servers of the stack: one to back up, one to restore into. */
 export const milvusServers: MilvusService[] = [
@@ -62,7 +62,7 @@ export interface UpOptions extends Omit<DeployOptions, "signal"> {
 }
 
 /** A Milvus server, as its users need to know it. */
-export type MilvusInfo = Pick<
+type MilvusInfo = Pick<
   MilvusService,
   "name" | "host" | "port" | "address" | "managementUrl" | "bucket" | "rootPath"
 > & {

@@ -7,7 +7,7 @@ import { formatSummary, totalOf } from "./support/run/summary.ts";
  * `npm test`: every check and every test, one section after another. A failure does not stop what follows. The last line is
  * `N passed, N failed`: each test counts, and each of lint, dependency rules and types; skipped tests count as failed.
  */
-const sources = ["src", "functions", "cli", "infra", "local", "bench", "test"];
+const sources = ["src", "functions", "cli", "infra", "local", "measure", "demo", "bench", "test"];
 
 const sections: { title: string; counts: Counts; seconds: number }[] = [];
 

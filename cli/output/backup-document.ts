@@ -1,20 +1,31 @@
 import {
-  type CollectionBackup,
-  type PartitionBackup,
+  type BackupWith,
+  type CollectionWith,
+  type PartitionWith,
   type SegmentBackup,
   segmentsOf,
 } from "../../src/core/format/meta.ts";
 import { qualifiedName } from "../../src/core/milvus/names.ts";
 import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
-import type { FoundBackup } from "../../src/steps/shared/stored-backup.ts";
-import { formatBytes, formatCount, formatTime } from "./format.ts";
+import type { Instants } from "../../src/steps/shared/stored-backup.ts";
+import { formatBytes, formatCount, formatInstant, formatTime } from "./format.ts";
 import { formatPairs, formatTable } from "./table.ts";
+
+/** What is counted of a segment. */
+type CountedSegment = Pick<SegmentBackup, "is_l0" | "num_of_rows">;
 
 /** What `get` answers: a backup without its segments. IDs are decimal text; rows and bytes are numbers of up to 64 bits. */
 export type BackupDocument = ReturnType<typeof backupDocument>;
 
 /** Sums a backup up. Rows are those in the segments: deletes are not subtracted. */
-export function backupDocument({ backup, complete }: FoundBackup, location: string) {
+export function backupDocument(
+  {
+    backup,
+    complete,
+    instants,
+  }: { readonly backup: BackupWith<CountedSegment>; readonly complete: boolean; readonly instants: Instants },
+  location: string,
+) {
   const createdAt = createdAtOf(backup);
   return {
     name: backup.name,
@@ -25,15 +36,18 @@ export function backupDocument({ backup, complete }: FoundBackup, location: stri
     ...(createdAt && { createdAt: createdAt.toISOString() }),
     bytes: backup.size,
     databases: backup.database_backups.map(({ db_name }) => db_name),
-    collections: backup.collection_backups.map(describeCollection),
+    collections: backup.collection_backups.map((collection) => describeCollection(collection, instants)),
   };
 }
 
-function describeCollection(collection: CollectionBackup) {
+function describeCollection(collection: CollectionWith<CountedSegment>, instants: Instants) {
   const segments = segmentsOf(collection);
+  const instant = instants.get(String(collection.collection_id));
   return {
     name: qualifiedName({ database: collection.db_name, collection: collection.collection_name }),
     id: String(collection.collection_id),
+    /** The collection as it was then; absent where nobody knows. */
+    ...(instant && { instant }),
     rows: rowsOf(segments),
     segments: segments.length,
     bytes: collection.size,
@@ -48,7 +62,7 @@ function describeCollection(collection: CollectionBackup) {
   };
 }
 
-function describePartition(partition: PartitionBackup) {
+function describePartition(partition: PartitionWith<CountedSegment>) {
   return {
     name: partition.partition_name,
     id: String(partition.partition_id),
@@ -59,7 +73,7 @@ function describePartition(partition: PartitionBackup) {
 }
 
 /** An L0 segment's rows are deletes. */
-function rowsOf(segments: readonly SegmentBackup[]): bigint {
+function rowsOf(segments: readonly CountedSegment[]): bigint {
   return segments.reduce((sum, segment) => sum + (segment.is_l0 ? 0n : segment.num_of_rows), 0n);
 }
 
@@ -79,6 +93,7 @@ export function formatBackup(document: BackupDocument): string {
   const table = formatTable(
     [
       { title: "COLLECTION" },
+      { title: "AS OF" },
       { title: "ROWS", align: "right" },
       { title: "SEGMENTS", align: "right" },
       { title: "SIZE", align: "right" },
@@ -89,6 +104,7 @@ export function formatBackup(document: BackupDocument): string {
     document.collections.flatMap((collection) => [
       [
         collection.name,
+        collection.instant ? formatInstant(new Date(collection.instant.time)) : "-",
         formatCount(collection.rows),
         formatCount(collection.segments),
         formatBytes(collection.bytes),
@@ -98,6 +114,7 @@ export function formatBackup(document: BackupDocument): string {
       ],
       ...collection.partitions.map((partition) => [
         `  ${partition.name}`,
+        "",
         formatCount(partition.rows),
         formatCount(partition.segments),
         formatBytes(partition.bytes),

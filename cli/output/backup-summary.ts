@@ -1,17 +1,14 @@
 import type { Environment } from "../../src/core/environment/environment.ts";
-import { backupLayout } from "../../src/core/format/layout.ts";
-import { backupResult, resultOf } from "../pipeline/results.ts";
-import type { FinishedExecution } from "../pipeline/run.ts";
+import { backupResult, type FinishedExecution, resultOf } from "../pipeline/results.ts";
 import { formatBytes, formatCount, formatDuration } from "./format.ts";
-import type { Output } from "./output.ts";
+import { backupLocation } from "./location.ts";
+import type { Summary } from "./summary.ts";
 import { formatPairs } from "./table.ts";
 
-/** Shows how a backup ended; throws ExecutionError where it failed. */
-export function showBackup(output: Output, environment: Environment, finished: FinishedExecution): void {
+/** How a backup ended; throws ExecutionError where it failed. */
+export function backupSummary(finished: FinishedExecution, environment: Environment): Summary {
   const result = resultOf(finished.execution, backupResult);
-  const { bucket, rootPath } = environment.backupStorage;
-  const location = `${bucket}/${backupLayout(rootPath, result.backupName).root}`;
-  for (const warning of result.warnings) output.warn(warning);
+  const location = backupLocation(environment, result.backupName);
   const document = {
     backupName: result.backupName,
     environment: environment.name,
@@ -34,5 +31,5 @@ export function showBackup(output: Output, environment: Environment, finished: F
       ["took", formatDuration(finished.milliseconds)],
     ]),
   ].join("\n");
-  output.result(document, text);
+  return { warnings: result.warnings, document, text };
 }

@@ -31,6 +31,11 @@ export function formatTime(time: Date): string {
   return `${time.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
+/** `2026-11-21 11:03:07.412 UTC`: an instant is told to the millisecond. */
+export function formatInstant(time: Date): string {
+  return `${time.toISOString().slice(0, 23).replace("T", " ")} UTC`;
+}
+
 function two(value: number): string {
   return String(value).padStart(2, "0");
 }

@@ -3,7 +3,7 @@ import { stringify } from "lossless-json";
 import type { Terminal } from "./terminal.ts";
 
 /** Of `red`, `green`, `bold` ...: what node:util knows. */
-export type Style = Parameters<typeof styleText>[0];
+type Style = Parameters<typeof styleText>[0];
 
 export interface OutputOptions {
   /** One JSON document on stdout instead of text. */

@@ -1,29 +1,28 @@
 import type { Environment } from "../../src/core/environment/environment.ts";
 import { milvusLayout } from "../../src/core/format/layout.ts";
 import type { PlanTotals } from "../pipeline/progress.ts";
-import { restoreResult, resultOf } from "../pipeline/results.ts";
-import type { FinishedExecution } from "../pipeline/run.ts";
+import { type FinishedExecution, restoreResult, resultOf } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
-import type { Output } from "./output.ts";
+import type { Summary } from "./summary.ts";
 import { formatPairs, formatTable } from "./table.ts";
 
-/** Shows how a restore ended; throws ExecutionError where it failed. */
-export function showRestore(output: Output, environment: Environment, finished: FinishedExecution): void {
+/** How a restore ended; throws ExecutionError where it failed. */
+export function restoreSummary(finished: FinishedExecution, environment: Environment): Summary {
   const { execution, progress, milliseconds } = finished;
   const result = resultOf(execution, restoreResult);
   if (result.outcome === "discarded") {
-    output.result(
-      { backupName: result.backupName, environment: environment.name, discarded: true, executionArn: execution.arn },
-      `What a failed restore of ${result.backupName} left behind is removed.`,
-    );
-    return;
+    const { backupName } = result;
+    return {
+      warnings: [],
+      document: { backupName, environment: environment.name, discarded: true, executionArn: execution.arn },
+      text: `What a failed restore of ${backupName} left behind is removed.`,
+    };
   }
   const layout = milvusLayout(environment.storage.rootPath);
   const collections = result.collections.map((collection) => ({
     ...collection,
     location: `${environment.storage.bucket}/${layout.collectionInsertLogs(collection.id)}`,
   }));
-  for (const warning of result.warnings) output.warn(warning);
   const { segments, objects, bytes } = progress.copied;
   const document = {
     backupName: result.backupName,
@@ -62,7 +61,7 @@ export function showRestore(output: Output, environment: Environment, finished: 
       ["took", formatDuration(milliseconds)],
     ]),
   ].join("\n");
-  output.result(document, text);
+  return { warnings: result.warnings, document, text };
 }
 
 function segmentsText({ segments, bytes }: PlanTotals): string {

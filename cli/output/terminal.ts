@@ -1,5 +1,5 @@
 /** Where text goes: a stream of the process, or a test's memory. */
-export interface TextStream {
+interface TextStream {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;

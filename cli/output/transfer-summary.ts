@@ -1,23 +1,19 @@
 import type { Environment } from "../../src/core/environment/environment.ts";
-import { backupLayout } from "../../src/core/format/layout.ts";
-import { resultOf, transferResult } from "../pipeline/results.ts";
-import type { FinishedExecution } from "../pipeline/run.ts";
+import { type FinishedExecution, resultOf, transferResult } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
-import type { Output } from "./output.ts";
+import { backupLocation } from "./location.ts";
+import type { Summary } from "./summary.ts";
 import { formatPairs } from "./table.ts";
 
-/** Shows how a transfer ended; throws ExecutionError where it failed. */
-export function showTransfer(
-  output: Output,
-  environments: { readonly from: Environment; readonly to: Environment },
+/** How a transfer ended; throws ExecutionError where it failed. */
+export function transferSummary(
   finished: FinishedExecution,
-): void {
-  const { from, to } = environments;
+  { from, to }: { readonly from: Environment; readonly to: Environment },
+): Summary {
   const result = resultOf(finished.execution, transferResult);
   const alreadyThere = result.outcome === "already-there";
-  const { address, port, bucket, rootPath } = to.backupStorage;
-  const location = `${bucket}/${backupLayout(rootPath, result.backupName).root}`;
-  for (const warning of result.warnings) output.warn(warning);
+  const { address, port } = to.backupStorage;
+  const location = backupLocation(to, result.backupName);
   const document = {
     backupName: result.backupName,
     from: from.name,
@@ -47,5 +43,5 @@ export function showTransfer(
       ["took", formatDuration(finished.milliseconds)],
     ]),
   ].join("\n");
-  output.result(document, text);
+  return { warnings: result.warnings, document, text };
 }

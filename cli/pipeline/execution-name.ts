@@ -12,3 +12,8 @@ export function executionName(verb: string, backupName: string, now: Date, rando
   const subject = backupName.replace(/[^A-Za-z0-9_-]/g, "_");
   return `${verb}-${subject}`.slice(0, longest - tail.length) + tail;
 }
+
+/** The name at the end of an execution's ARN. */
+export function executionNameOf(executionArn: string): string {
+  return executionArn.slice(executionArn.lastIndexOf(":") + 1);
+}

@@ -1,6 +1,7 @@
+import type { Machine } from "../../src/core/execution/machines.ts";
 import type { ExecutionDescription, PipelineExecutions } from "../../src/ports/pipeline-executions.ts";
 import { CliError } from "../errors.ts";
-import { deployedMachines, type Machine, machineArn, machineOf, type Pipeline } from "./stack.ts";
+import { deployedMachines, machineArn, machineOf, type Pipeline } from "./stack.ts";
 
 export interface FoundExecution {
   readonly machine: Machine;

@@ -2,10 +2,11 @@ import pLimit from "p-limit";
 import * as z from "zod";
 import { copyReceipt } from "../../src/core/execution/copy-plan.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
+import type { Machine } from "../../src/core/execution/machines.ts";
+import { type ProgressRecord, progressRecord } from "../../src/core/execution/messages.ts";
 import { parseWorkJson } from "../../src/core/execution/work-json.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
-import type { Machine } from "./stack.ts";
 
 /** How far an execution is, as its files in the work bucket tell. */
 export interface Progress {
@@ -14,7 +15,7 @@ export interface Progress {
   /** Segments, objects and bytes that lie at the destination, by the receipts so far. */
   readonly copied: { readonly segments: number; readonly objects: number; readonly bytes: number };
   /** Imports into Milvus, and then the loading of what was imported; absent before the first. */
-  readonly restoring?: z.infer<typeof progressFile>;
+  readonly restoring?: ProgressRecord;
 }
 
 const totals = z.object({
@@ -26,17 +27,6 @@ const totals = z.object({
 export type PlanTotals = z.infer<typeof totals>;
 
 const planFile = z.object({ attempt: z.number().default(0), totals });
-
-const progressFile = z.discriminatedUnion("phase", [
-  z.object({
-    phase: z.literal("importing"),
-    imports: z.number(),
-    completed: z.number(),
-    /** 0 to 100, over all imports. */
-    progress: z.number(),
-  }),
-  z.object({ phase: z.literal("loading") }),
-]);
 
 /** Receipts are small; a few at a time keep up with any pipeline. */
 const receiptConcurrency = 8;
@@ -94,7 +84,7 @@ export function createProgressReader(
       }),
       nothing,
     );
-    const restoring = machine === "restore" ? await readJson(work, layout.progress, progressFile) : undefined;
+    const restoring = machine === "restore" ? await readJson(work, layout.progress, progressRecord) : undefined;
     return { totals: current.totals, copied, ...(restoring && { restoring }) };
   }
 
@@ -115,16 +105,12 @@ export function createProgressReader(
 const nothing = { segments: 0, objects: 0, bytes: 0 };
 
 /** undefined where the file is not there (yet), or is not what this version writes. */
-async function readJson<T extends z.ZodType>(
-  work: ObjectStore,
-  key: string,
-  schema: T,
-): Promise<z.infer<T> | undefined> {
+async function readJson<T>(work: ObjectStore, key: string, schema: z.ZodType<T>): Promise<T | undefined> {
   try {
-    return schema.safeParse(parseWorkJson(await work.getText(key), key)).data;
+    const text = await work.getTextIfPresent(key);
+    return text === undefined ? undefined : parseWorkJson(text, key, schema);
   } catch (error) {
-    if (error instanceof PipelineError && (error.name === "ObjectNotFound" || error.name === "StoreFailed"))
-      return undefined;
+    if (error instanceof PipelineError && error.name === "StoreFailed") return undefined;
     throw error;
   }
 }

@@ -1,45 +1,39 @@
 import * as z from "zod";
 import { readFailure } from "../../src/core/execution/failure.ts";
+import { machineResults } from "../../src/core/execution/messages.ts";
 import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
 import { ExecutionError } from "../errors.ts";
+import type { Progress } from "./progress.ts";
 
-const warnings = z.array(z.string()).default([]);
+/** How a followed execution ended, and what its files said last. */
+export interface FinishedExecution {
+  readonly execution: ExecutionDescription;
+  readonly progress: Progress;
+  /** From its start to its end, by Step Functions' own clock. */
+  readonly milliseconds: number;
+}
+
+/** Milliseconds from start to end; 0 while it is running. */
+export function durationOf(execution: Pick<ExecutionDescription, "startedAt" | "stoppedAt">): number {
+  return execution.stoppedAt === undefined ? 0 : execution.stoppedAt.getTime() - execution.startedAt.getTime();
+}
+
+const { backedUp, restored, discarded, transferred } = machineResults;
+
+/** The deployed pipeline may be of another version: what is not needed here may be absent, what is not known is left out. */
+const warnings = backedUp.shape.warnings.default([]);
 
 /** Output of the machine `backup`: what Finalize Backup answered. */
-export const backupResult = z.object({
-  outcome: z.literal("backed-up"),
-  backupName: z.string(),
-  collections: z.number(),
-  segments: z.number(),
-  objects: z.number(),
-  bytes: z.number(),
-  warnings,
-});
+export const backupResult = backedUp.extend({ warnings });
 
 /** Output of the machine `restore`: what Finish Restore answered, or that a failed restore was discarded. */
 export const restoreResult = z.discriminatedUnion("outcome", [
-  z.object({
-    outcome: z.literal("restored"),
-    backupName: z.string(),
-    collections: z.array(
-      z.object({ from: z.string(), to: z.string(), id: z.string(), rows: z.string(), loaded: z.boolean() }),
-    ),
-    warnings,
-  }),
-  z.object({ outcome: z.literal("discarded"), backupName: z.string() }),
+  restored.omit({ waitSeconds: true }).extend({ warnings }),
+  discarded.pick({ outcome: true, backupName: true }),
 ]);
 
 /** Output of the machine `transfer`: what Finalize Transfer answered. */
-export const transferResult = z.object({
-  outcome: z.enum(["transferred", "already-there"]),
-  backupName: z.string(),
-  collections: z.number(),
-  segments: z.number(),
-  objects: z.number(),
-  bytes: z.number(),
-  skippedObjects: z.number(),
-  warnings,
-});
+export const transferResult = transferred.extend({ warnings });
 
 /** The output of an execution that succeeded; throws ExecutionError for one that did not. */
 export function resultOf<T extends z.ZodType>(execution: ExecutionDescription, schema: T): z.infer<T> {

@@ -1,3 +1,4 @@
+import { type Machine, machines } from "../../src/core/execution/machines.ts";
 import { CliError } from "../errors.ts";
 
 /** What a deployed pipeline consists of, as far as the command needs it: outputs of its CloudFormation stack. */
@@ -11,9 +12,6 @@ export interface Pipeline {
   /** Secrets below this prefix are registered environments. */
   readonly environmentsPrefix: string;
 }
-
-const machines = ["backup", "restore", "transfer"] as const;
-export type Machine = (typeof machines)[number];
 
 /** The ARN of one of the pipeline's machines; throws PipelineNotDeployed where it has none. */
 export function machineArn(pipeline: Pipeline, machine: Machine): string {

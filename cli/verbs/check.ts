@@ -1,19 +1,5 @@
 import { type Command, Option } from "commander";
-import type { Environment } from "../../src/core/environment/environment.ts";
-import { chosenEnvironment } from "../environments.ts";
-import type { Pipeline } from "../pipeline/stack.ts";
-import { examples, type VerbHost, type VerbRun } from "./verb.ts";
-
-interface CheckOptions {
-  readonly milvus: boolean;
-}
-
-/** How one check went. `detail` says what was found, or what is wrong and what to do. */
-interface CheckResult {
-  readonly check: string;
-  readonly ok: boolean;
-  readonly detail: string;
-}
+import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `check`: is everything there that a backup needs? */
 export function addCheck(program: Command, host: VerbHost): void {
@@ -22,84 +8,5 @@ export function addCheck(program: Command, host: VerbHost): void {
     .description("read the config, connect to both buckets and to Milvus, find the deployed pipeline; changes nothing")
     .addOption(new Option("--no-milvus", "leave Milvus out: only the pipeline's network reaches it"))
     .addHelpText("after", examples(["before the first backup", "--config milvus-a.yaml check"]))
-    .action(host.action(check));
-}
-
-async function check({ options, shared, output, context }: VerbRun<CheckOptions>): Promise<number> {
-  const { connections } = context;
-  const results: CheckResult[] = [];
-  const attempt = async <T>(name: string, run: () => Promise<{ value: T; detail: string }>): Promise<T | undefined> => {
-    try {
-      const { value, detail } = await run();
-      results.push({ check: name, ok: true, detail });
-      return value;
-    } catch (error) {
-      results.push({ check: name, ok: false, detail: error instanceof Error ? error.message : String(error) });
-      return undefined;
-    }
-  };
-
-  const environment = await attempt("config", async () => {
-    const value = await chosenEnvironment(context, shared);
-    return { value, detail: shared.environment === undefined ? shared.config : `registered as ${value.name}` };
-  });
-  if (environment) {
-    if (options.milvus) {
-      await attempt("milvus", () =>
-        connections.withMilvus(environment, async (milvus) => ({
-          value: undefined,
-          detail: `${milvus.address}, version ${await milvus.version()}`,
-        })),
-      );
-    }
-    for (const side of ["milvus", "backup"] as const) {
-      await attempt(`${side} bucket`, async () => {
-        const store = await connections.openStore(environment, side);
-        await store.checkAccess();
-        const { rootPath } = side === "milvus" ? environment.storage : environment.backupStorage;
-        return { value: undefined, detail: `${store.label}, root path ${rootPath || "(none)"}` };
-      });
-    }
-  }
-  const pipeline = await attempt("pipeline", async () => {
-    const value = await connections.pipeline(shared.stack);
-    return { value, detail: `stack ${value.stack}` };
-  });
-  if (pipeline) {
-    await attempt("work bucket", async () => {
-      const store = await connections.workStore(pipeline);
-      await store.checkAccess();
-      return { value: undefined, detail: store.label };
-    });
-    if (environment && shared.environment === undefined) {
-      await attempt("environment", async () => ({
-        value: undefined,
-        detail: await registrationOf(environment, pipeline, connections),
-      }));
-    }
-  }
-
-  const ok = results.every((result) => result.ok);
-  const width = Math.max(...results.map((result) => result.check.length));
-  const lines = results.map((result) => `${result.ok ? "✓" : "✗"} ${result.check.padEnd(width)}  ${result.detail}`);
-  output.result({ ok, checks: results }, lines.join("\n"));
-  return ok ? 0 : 1;
-}
-
-/** What will happen to the registration of a file when it is used next. */
-async function registrationOf(
-  environment: Environment,
-  pipeline: Pipeline,
-  connections: VerbRun<unknown>["context"]["connections"],
-): Promise<string> {
-  const [{ serializeEnvironment }, registry] = await Promise.all([
-    import("../../src/core/environment/json.ts"),
-    connections.environments(pipeline),
-  ]);
-  const { name } = environment;
-  if (!(await registry.list()).includes(name)) return `${name} is not registered yet: create and restore do that`;
-  const same = serializeEnvironment(await registry.get(name)) === serializeEnvironment(environment);
-  return same
-    ? `${name} is registered with this content`
-    : `${name} is registered with other content: create and restore replace it`;
+    .action(host.action(async () => (await import("../actions/check.ts")).check));
 }

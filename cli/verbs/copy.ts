@@ -1,16 +1,6 @@
 import { type Command, Option } from "commander";
-import type { TransferInput } from "../../src/core/execution/messages.ts";
-import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
-import { CliError } from "../errors.ts";
-import { detachOption, nameOption } from "../options.ts";
-import { examples, type VerbHost, type VerbRun } from "./verb.ts";
-
-interface CopyOptions {
-  readonly name: string;
-  readonly to?: string;
-  readonly toEnvironment?: string;
-  readonly detach?: true;
-}
+import { detachOption, nameOption, replaceOption } from "../options.ts";
+import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `copy`: copies a whole backup to where another environment keeps its backups. */
 export function addCopy(program: Command, host: VerbHost): void {
@@ -22,6 +12,7 @@ export function addCopy(program: Command, host: VerbHost): void {
     .addOption(nameOption("name of the backup").makeOptionMandatory())
     .addOption(new Option("--to <file>", "the backup.yaml of the environment that gets the backup"))
     .addOption(new Option("--to-environment <name>", "the same, with a registered environment").conflicts("to"))
+    .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",
@@ -30,41 +21,5 @@ export function addCopy(program: Command, host: VerbHost): void {
         ["between registered environments", "--environment prod copy -n my_backup --to-environment dr"],
       ),
     )
-    .action(host.action(copy));
-}
-
-async function copy({ options, shared, output, context }: VerbRun<CopyOptions>): Promise<void> {
-  const [{ checkBackupName }, { transferInput }, run, summary] = await Promise.all([
-    import("../../src/core/milvus/names.ts"),
-    import("../../src/core/execution/messages.ts"),
-    import("../pipeline/run.ts"),
-    import("../output/transfer-summary.ts"),
-  ]);
-  // Everything that can be wrong here is found before anything is started.
-  const backupName = checkBackupName(options.name);
-  if (options.to === undefined && options.toEnvironment === undefined) {
-    throw new CliError("Usage", "copy needs to know where to: --to FILE or --to-environment NAME");
-  }
-  const from = await chosenEnvironment(context, shared);
-  const file = options.to === undefined ? undefined : await readEnvironmentFile(options.to);
-  if (file) checkDistinctNames(from, file, "--to");
-
-  const pipeline = await context.connections.pipeline(shared.stack);
-  const registry = await context.connections.environments(pipeline);
-  const to = file ?? (await registry.get(options.toEnvironment ?? ""));
-  if (shared.environment === undefined) await registerEnvironment(registry, from, output);
-  if (file) await registerEnvironment(registry, file, output);
-  const input: TransferInput = transferInput.parse({ backupName, from: from.name, to: to.name });
-  const executionArn = await run.startExecution(context, pipeline, {
-    machine: "transfer",
-    verb: "copy",
-    backupName,
-    input,
-  });
-  if (options.detach) {
-    output.result({ backupName, from: from.name, to: to.name, executionArn }, executionArn);
-    return;
-  }
-  const finished = await run.watchExecution(context, output, pipeline, "transfer", executionArn);
-  summary.showTransfer(output, { from, to }, finished);
+    .action(host.action(async () => (await import("../actions/copy.ts")).copy));
 }

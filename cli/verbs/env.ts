@@ -1,9 +1,6 @@
 import type { Command } from "commander";
-import type { WritableEnvironmentRegistry } from "../../src/adapters/environment-registry.ts";
-import type { Environment, StorageSettings } from "../../src/core/environment/environment.ts";
-import { PipelineError } from "../../src/core/execution/errors.ts";
-import { readEnvironmentFile } from "../environments.ts";
-import { examples, type VerbHost, type VerbRun } from "./verb.ts";
+import { replaceOption } from "../options.ts";
+import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `env`: the environments that executions, schedules and `--environment` name. */
 export function addEnv(program: Command, host: VerbHost): void {
@@ -13,96 +10,30 @@ export function addEnv(program: Command, host: VerbHost): void {
     .addHelpText(
       "after",
       examples(
-        ["register a file, or replace what is registered", "--config milvus-a.yaml env set prod"],
+        ["register a file", "--config milvus-a.yaml env set prod"],
+        ["replace what is registered", "--config milvus-a.yaml env set prod --replace"],
         ["use it instead of a file", "--environment prod list"],
       ),
     );
-  env.command("list").description("list the registered environments").action(host.action(list));
+  env
+    .command("list")
+    .description("list the registered environments")
+    .action(host.action(async () => (await import("../actions/env.ts")).list));
   env
     .command("show")
     .description("show a registered environment, without its secrets")
     .argument("<name>")
-    .action(host.action(show));
+    .action(host.action(async () => (await import("../actions/env.ts")).show));
   env
     .command("set")
     .alias("put")
     .description("register the file of --config under a name")
     .argument("<name>")
-    .action(host.action(set));
-  env.command("rm").description("forget a registered environment").argument("<name>").action(host.action(remove));
-}
-
-async function list({ shared, output, context }: VerbRun<unknown>): Promise<void> {
-  const { formatTable } = await import("../output/table.ts");
-  const registry = await openRegistry(context, shared.stack);
-  const rows = await Promise.all((await registry.list()).map((name) => summarize(registry, name)));
-  const table = formatTable(
-    [{ title: "NAME" }, { title: "MILVUS" }, { title: "MILVUS'S DATA" }, { title: "BACKUPS" }],
-    rows.map(({ name, milvus = "(not valid: set it again)", storage = "", backupStorage = "" }) => [
-      name,
-      milvus,
-      storage,
-      backupStorage,
-    ]),
-  );
-  const none =
-    "No environment is registered: create and restore register the file they are given, env set registers one by hand.";
-  output.result({ environments: rows }, rows.length === 0 ? none : table);
-}
-
-interface EnvironmentRow {
-  readonly name: string;
-  /** Absent, with all that follows, where somebody changed the secret by hand into something else. */
-  readonly milvus?: string;
-  readonly storage?: string;
-  readonly backupStorage?: string;
-}
-
-async function summarize(registry: WritableEnvironmentRegistry, name: string): Promise<EnvironmentRow> {
-  try {
-    const environment = await registry.get(name);
-    return {
-      name,
-      milvus: `${environment.milvus.address}:${environment.milvus.port}`,
-      storage: placeOf(environment.storage),
-      backupStorage: placeOf(environment.backupStorage),
-    };
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "InvalidEnvironment") return { name };
-    throw error;
-  }
-}
-
-async function show({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
-  const [{ redact }, { toJson }] = await Promise.all([
-    import("../../src/core/environment/json.ts"),
-    import("../output/output.ts"),
-  ]);
-  const environment = await (await openRegistry(context, shared.stack)).get(name);
-  const shown: Environment = redact(environment);
-  output.result(shown, toJson(shown));
-}
-
-async function set({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
-  const environment = await readEnvironmentFile(shared.config, { set: shared.set, name });
-  const outcome = await (await openRegistry(context, shared.stack)).put(environment);
-  const said = {
-    created: "is registered",
-    updated: "is replaced",
-    unchanged: "was registered with this content already",
-  };
-  output.result({ environment: name, outcome }, `Environment ${name} ${said[outcome]}.`);
-}
-
-async function remove({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
-  await (await openRegistry(context, shared.stack)).delete(name);
-  output.result({ environment: name, outcome: "removed" }, `Environment ${name} is not registered any more.`);
-}
-
-async function openRegistry(context: VerbRun<unknown>["context"], stack: string) {
-  return context.connections.environments(await context.connections.pipeline(stack));
-}
-
-function placeOf({ address, port, bucket, rootPath }: StorageSettings): string {
-  return `${[bucket, rootPath].filter(Boolean).join("/")} at ${address}:${port}`;
+    .addOption(replaceOption())
+    .action(host.action(async () => (await import("../actions/env.ts")).set));
+  env
+    .command("rm")
+    .description("forget a registered environment")
+    .argument("<name>")
+    .action(host.action(async () => (await import("../actions/env.ts")).remove));
 }

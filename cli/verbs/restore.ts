@@ -1,30 +1,6 @@
 import { type Command, Option } from "commander";
-import type { RestoreInput } from "../../src/core/execution/messages.ts";
-import { checkDistinctNames, chosenEnvironment, readEnvironmentFile, registerEnvironment } from "../environments.ts";
-import {
-  addSelectionOptions,
-  detachOption,
-  nameOption,
-  parseRenames,
-  type SelectionOptions,
-  selectedCollections,
-} from "../options.ts";
-import { examples, type VerbHost, type VerbRun } from "./verb.ts";
-
-interface RestoreOptions extends SelectionOptions {
-  readonly name: string;
-  readonly suffix?: string;
-  readonly rename?: string;
-  readonly from?: string;
-  readonly fromEnvironment?: string;
-  readonly dropExisting?: true;
-  readonly skipCreate?: true;
-  readonly metadataOnly?: true;
-  readonly index: boolean;
-  readonly load: boolean;
-  readonly discard?: true;
-  readonly detach?: true;
-}
+import { addSelectionOptions, detachOption, nameOption, replaceOption } from "../options.ts";
+import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `restore`: restores collections through the pipeline. */
 export function addRestore(program: Command, host: VerbHost): void {
@@ -50,6 +26,7 @@ export function addRestore(program: Command, host: VerbHost): void {
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))
     .addOption(new Option("--use-v2-restore").hideHelp())
+    .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",
@@ -63,68 +40,5 @@ export function addRestore(program: Command, host: VerbHost): void {
         ],
       ),
     )
-    .action(host.action(restore));
-}
-
-async function restore({ options, shared, output, context }: VerbRun<RestoreOptions>): Promise<void> {
-  const [names, { restoreInput }, run, summary] = await Promise.all([
-    import("../../src/core/milvus/names.ts"),
-    import("../../src/core/execution/messages.ts"),
-    import("../pipeline/run.ts"),
-    import("../output/restore-summary.ts"),
-  ]);
-  // Everything that can be wrong here is found before anything is started.
-  const backupName = names.checkBackupName(options.name);
-  const collections = selectedCollections(options);
-  collections?.forEach(names.parseCollectionSelector);
-  const renames = options.rename === undefined ? undefined : checkRenames(parseRenames(options.rename), names);
-  if (options.suffix !== undefined) names.checkMilvusName("collection", `coll${options.suffix}`);
-  const environment = await chosenEnvironment(context, shared);
-  const source = options.from === undefined ? undefined : await readEnvironmentFile(options.from);
-  if (source) checkDistinctNames(environment, source, "--from");
-  const from = source?.name ?? options.fromEnvironment;
-  const input: RestoreInput = restoreInput.parse({
-    environment: environment.name,
-    backupName,
-    ...(from !== undefined && { from }),
-    ...(collections && { collections }),
-    ...(options.suffix !== undefined && { suffix: options.suffix }),
-    ...(renames && { renames }),
-    ...(options.dropExisting && { dropExisting: true }),
-    ...(options.skipCreate && { skipCreate: true }),
-    ...(options.metadataOnly && { metadataOnly: true }),
-    ...(!options.index && { indexes: false }),
-    ...(!options.load && { load: false }),
-    ...(options.discard && { discard: true }),
-  });
-
-  const pipeline = await context.connections.pipeline(shared.stack);
-  const registry = await context.connections.environments(pipeline);
-  if (shared.environment === undefined) await registerEnvironment(registry, environment, output);
-  if (source) await registerEnvironment(registry, source, output);
-  if (options.fromEnvironment !== undefined) await registry.get(options.fromEnvironment);
-  const executionArn = await run.startExecution(context, pipeline, {
-    machine: "restore",
-    verb: "restore",
-    backupName,
-    input,
-  });
-  if (options.detach) {
-    output.result({ backupName, environment: environment.name, executionArn }, executionArn);
-    return;
-  }
-  const finished = await run.watchExecution(context, output, pipeline, "restore", executionArn);
-  summary.showRestore(output, environment, finished);
-}
-
-function checkRenames(
-  renames: Record<string, string>,
-  names: typeof import("../../src/core/milvus/names.ts"),
-): Record<string, string> {
-  for (const name of Object.entries(renames).flat()) {
-    const { database, collection } = names.parseQualifiedName(name);
-    names.checkMilvusName("database", database);
-    names.checkMilvusName("collection", collection);
-  }
-  return renames;
+    .action(host.action(async () => (await import("../actions/restore.ts")).restore));
 }

@@ -13,22 +13,26 @@ export interface VerbRun<Options> {
 }
 
 /** Does a verb's work; may answer an exit code. */
-export type VerbAction<Options> = (run: VerbRun<Options>) => Promise<number | undefined> | Promise<void>;
+type VerbAction<Options> = (run: VerbRun<Options>) => Promise<number | undefined> | Promise<void>;
 
 /** What a verb file gets to add its command with. */
 export interface VerbHost {
-  /** Wraps an action for commander. */
-  action<Options>(run: VerbAction<Options>): (...all: unknown[]) => Promise<void>;
+  /**
+   * Wraps an action for commander.
+   * @param load imports it, when its verb is run: a verb's file only says its options, so that `--help` and bad input stay quick
+   */
+  action<Options>(load: () => Promise<VerbAction<Options>>): (...all: unknown[]) => Promise<void>;
 }
 
 /** @param exitWith hears of the exit code an action answered */
 export function createVerbHost(context: CliContext, exitWith: (code: number) => void): VerbHost {
   return {
-    action<Options>(run: VerbAction<Options>) {
+    action<Options>(load: () => Promise<VerbAction<Options>>) {
       // Commander calls with the arguments, the options and the command.
       return async (...all: unknown[]) => {
         const command = all.at(-1) as Command;
         const shared = sharedOptions(command);
+        const run = await load();
         const code = await run({
           options: command.opts() as Options,
           arguments: command.args,

@@ -3,7 +3,8 @@ import { eventBridgePublisher } from "../../src/adapters/event-bridge-publisher.
 import { retentionInput } from "../../src/core/deployment/events.ts";
 import { applyRetention } from "../../src/steps/events/apply-retention.ts";
 import { stepHandler } from "../shared/step-handler.ts";
-import { storeContext, variable } from "../shared/store-context.ts";
+import { storeContext } from "../shared/store-context.ts";
+import { variable } from "../shared/variable.ts";
 
 /** What the rule of a schedule sends when one of its backups is complete. */
 const retentionRequest = z.object({

@@ -1,5 +1,7 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
+import { scheduledBackupsMetric } from "../../src/core/execution/metrics.ts";
+import { variable } from "./variable.ts";
 
 /** One of each for a function; service and namespace come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE. */
 export const logger = new Logger();
@@ -33,6 +35,6 @@ export function countResult(result: object, target: Metrics = metrics): void {
 export function countScheduledBackup(schedule: string | undefined, target: Metrics = metrics): void {
   if (schedule === undefined) return;
   const single = target.singleMetric();
-  single.addDimensions({ Stack: process.env.STACK_NAME ?? "", Schedule: schedule });
-  single.addMetric("ScheduledBackups", MetricUnit.Count, 1);
+  single.addDimensions(scheduledBackupsMetric.dimensions(variable("STACK_NAME"), schedule));
+  single.addMetric(scheduledBackupsMetric.name, MetricUnit.Count, 1);
 }

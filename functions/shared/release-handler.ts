@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import { releasedFailure } from "../../src/core/execution/failure.ts";
+import type { Machine } from "../../src/core/execution/machines.ts";
 import {
   type CaughtFailure,
   caughtFailure,
@@ -20,7 +21,7 @@ type StepRequest = { execution: z.infer<typeof executionRef> };
  * whose input is not valid holds nothing: its failure is answered as it is.
  */
 export function releaseHandler<Request extends StepRequest, Context extends StepContext>(
-  machine: Parameters<typeof workLayout>[0],
+  machine: Machine,
   schema: z.ZodType<Request>,
   step: Step<Request & { failure: CaughtFailure }, ReleaseResult, Context>,
   context: Context,

@@ -3,7 +3,8 @@ import { triggeredRestoreRequest } from "../../src/core/deployment/restore-trigg
 import { startTriggeredRestore } from "../../src/steps/events/start-triggered-restore.ts";
 import { parseRequest } from "../shared/parse-request.ts";
 import { observedHandler } from "../shared/step-handler.ts";
-import { storeContext, variable } from "../shared/store-context.ts";
+import { storeContext } from "../shared/store-context.ts";
+import { variable } from "../shared/variable.ts";
 
 const context = { ...storeContext(), restores: stepFunctionsStarter(variable("RESTORE_STATE_MACHINE_ARN")) };
 

@@ -23,6 +23,14 @@ export interface ObjectStore {
   getTextIfPresent(key: string): Promise<string | undefined>;
 
   /**
+   * The text of an object as it comes, for large ones: pieces that end between two characters. It is one version of the object from
+   * its first piece to its last, also where a connection broke in between.
+   * @param options.ifMatch ETag without quotes: reads this version or none
+   * @throws ObjectNotFound where the object does not exist, or was replaced by another one
+   */
+  readText(key: string, options?: { ifMatch?: string }): AsyncIterable<string>;
+
+  /**
    * Writes a small object. Answers false and writes nothing where the key exists already (with `ifAbsent`), or where it does
    * not hold the version with this ETag any more (with `ifMatch`).
    */
@@ -33,12 +41,6 @@ export interface ObjectStore {
    * is finished, or not at all. What a killed process left of an upload to the same key is removed.
    */
   openText(key: string, options?: Pick<PutTextOptions, "contentType">): TextUpload;
-
-  /**
-   * The bytes of an object in pieces, all of one version of it, with bounded memory.
-   * Throws ObjectNotFound, also where the object is replaced while it is read.
-   */
-  getBytes(key: string): AsyncIterable<Uint8Array>;
 
   /**
    * Copies one object from `source` to `key` here and checks what arrived (size, and content where the store can tell).
@@ -75,9 +77,9 @@ export interface TextUpload {
 
   /**
    * Resolves when there is room for more: one call at a time.
-   * @param text whole characters, or bytes that go on where the last ones ended
+   * @param text whole characters
    */
-  write(text: string | Uint8Array): Promise<void>;
+  write(text: string): Promise<void>;
 
   /**
    * Makes the object appear: with a large one this completes the upload and sends nothing else. Answers false and leaves the store as

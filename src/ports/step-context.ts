@@ -1,4 +1,4 @@
-import type { Environment } from "../core/environment/environment.ts";
+import type { Environment, EnvironmentPin, RegisteredEnvironment } from "../core/environment/environment.ts";
 import type { StoreRef } from "../core/execution/copy-plan.ts";
 import type { Clock } from "./clock.ts";
 import type { Milvus } from "./milvus.ts";
@@ -9,8 +9,12 @@ export interface StepContext {
   /** The pipeline's own work bucket: plans, batches, receipts, leases. */
   readonly work: ObjectStore;
   readonly environments: EnvironmentRegistry;
-  /** Opens a bucket of an environment; connections are reused within an invocation and between warm ones. */
-  openStore(ref: StoreRef): Promise<ObjectStore>;
+  /**
+   * Opens a bucket of an environment; connections are reused within an invocation and between warm ones.
+   * @param options.earlier true: the registration that the reference names, although another one took its place; for Release alone
+   * @throws UnknownEnvironment, InvalidEnvironment, and EnvironmentChanged where the reference names an earlier registration
+   */
+  openStore(ref: StoreRef, options?: { readonly earlier?: boolean }): Promise<ObjectStore>;
   readonly executions: Executions;
   readonly clock: Clock;
   readonly log: StepLog;
@@ -26,8 +30,14 @@ export interface MilvusContext extends StepContext {
 }
 
 export interface EnvironmentRegistry {
-  /** Throws UnknownEnvironment, naming the registered ones, and InvalidEnvironment. */
-  get(name: string): Promise<Environment>;
+  /**
+   * What is registered under a name now. Steps of a machine ask through `pinnedEnvironment` (steps/shared), never themselves.
+   * @param pin what it has to be still; a later registration of the same content is as good
+   * @throws UnknownEnvironment, naming the registered ones; InvalidEnvironment; with a pin EnvironmentChanged, naming what changed
+   */
+  get(name: string, pin?: EnvironmentPin): Promise<RegisteredEnvironment>;
+  /** What was registered under a name earlier; undefined where that is kept no more. @throws InvalidEnvironment */
+  getVersion(name: string, version: string): Promise<RegisteredEnvironment | undefined>;
 }
 
 export interface Executions {

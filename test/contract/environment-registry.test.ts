@@ -25,11 +25,19 @@ function environment(name: string, bucket = "bucket-a"): Environment {
   });
 }
 
-test("an environment is registered, read back, replaced, left alone, forgotten, and registered again", async () => {
+test("an environment is registered, read back, left alone, replaced when asked, forgotten, and registered again", async () => {
   expect(await registry.put(environment("prod"))).toBe("created");
-  expect(await registry.get("prod")).toEqual(environment("prod"));
+  const { version, ...registered } = await registry.get("prod");
+  expect(registered).toEqual(environment("prod"));
   expect(await registry.put(environment("prod"))).toBe("unchanged");
-  expect(await registry.put(environment("prod", "bucket-b"))).toBe("updated");
+  expect(await registry.get("prod")).toMatchObject({ version });
+  expect(await registry.put(environment("prod", "bucket-b"))).toBe("refused");
+  expect((await registry.get("prod")).storage.bucket).toBe("bucket-a");
+  expect(await registry.compare(environment("prod", "bucket-b"))).toMatchObject({
+    registered: "other",
+    changes: [{ key: "minio.bucketName", values: { before: "bucket-a", after: "bucket-b" } }],
+  });
+  expect(await registry.put(environment("prod", "bucket-b"), { replace: true })).toBe("updated");
   expect((await registry.get("prod")).storage.bucket).toBe("bucket-b");
   await registry.delete("prod");
   await expect(registry.get("prod")).rejects.toMatchObject({ name: "UnknownEnvironment" });
@@ -53,16 +61,38 @@ test.each(["", "a/b", "a b", "../other"])("%j is no name of an environment", asy
   await expect(registry.put(environment(name))).rejects.toMatchObject({ name: "InvalidInput" });
 });
 
-test("what was read is used again for a while, and a change in this container is seen at once", async () => {
+test("what an execution began with is used again for a while, what is registered now is seen at once", async () => {
   const cached = environmentRegistry({ prefix, client, cacheMilliseconds: 60_000 });
   await cached.put(environment("cached"));
-  await cached.get("cached");
+  const { version } = await cached.get("cached");
 
-  await registry.put(environment("cached", "changed-elsewhere"));
-  expect((await cached.get("cached")).storage.bucket).toBe("bucket-a");
+  await registry.put(environment("cached", "changed-elsewhere"), { replace: true });
+  expect((await cached.get("cached", { version })).storage.bucket).toBe("bucket-a");
+  expect((await cached.get("cached")).storage.bucket).toBe("changed-elsewhere");
+  await expect(cached.get("cached", { version })).rejects.toMatchObject({ name: "EnvironmentChanged" });
 
-  await cached.put(environment("cached", "changed-here"));
+  await cached.put(environment("cached", "changed-here"), { replace: true });
   expect((await cached.get("cached")).storage.bucket).toBe("changed-here");
+});
+
+test("an environment that was replaced is told by what changed, and the one before is still to be had", async () => {
+  await registry.put(environment("pinned"));
+  const { version } = await registry.get("pinned");
+  expect(await registry.get("pinned", { version })).toMatchObject({ version });
+  await registry.put(environment("pinned", "bucket-b"), { replace: true });
+
+  await expect(registry.get("pinned", { version })).rejects.toMatchObject({
+    name: "EnvironmentChanged",
+    message: expect.stringContaining("minio.bucketName (bucket-a, now bucket-b)"),
+  });
+  expect((await registry.getVersion("pinned", version))?.storage.bucket).toBe("bucket-a");
+  expect(await registry.getVersion("pinned", randomUUID())).toBeUndefined();
+
+  await registry.delete("pinned");
+  await expect(registry.get("pinned", { version })).rejects.toMatchObject({
+    name: "EnvironmentChanged",
+    message: expect.stringContaining("was removed"),
+  });
 });
 
 test("stores are opened by reference to an environment", async () => {

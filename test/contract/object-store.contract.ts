@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ObjectStore, ObjectSummary } from "../../src/ports/object-store.ts";
+import { collected } from "../support/collected.ts";
 
 /** A store under test with a way to put bytes into it that does not go through the port. */
 export interface StoreFixture {
@@ -78,6 +79,42 @@ export function objectStoreContract(
 
       expect(await source.store.getTextIfPresent("maybe")).toBe("here");
       expect(await source.store.getTextIfPresent("maybe/not")).toBeUndefined();
+    });
+
+    test("reads a large text as it comes, without cutting a character in two", async () => {
+      const text = "Zürich 東京 😀 470615367219551002\n".repeat(20_000);
+      await source.store.putText("large-text", text);
+
+      const pieces = await collected(source.store.readText("large-text"));
+
+      expect(pieces.join("")).toBe(text);
+      expect(pieces.every((piece) => piece.isWellFormed())).toBe(true);
+      expect(pieces.length).toBeGreaterThan(1);
+    });
+
+    test("reads the version that was asked for or none", async () => {
+      await source.store.putText("pinned", "first");
+      const seen = await source.store.head("pinned");
+      const read = async () =>
+        (await collected(source.store.readText("pinned", { ifMatch: seen?.etag ?? "" }))).join("");
+      expect(await read()).toBe("first");
+
+      await source.store.putText("pinned", "other");
+
+      await expect(read()).rejects.toMatchObject({
+        name: "ObjectNotFound",
+        message: expect.stringContaining("replaced"),
+      });
+    });
+
+    test("names a missing object when its text is to come, and stops where the reader does", async () => {
+      await expect(collected(source.store.readText("gone/away"))).rejects.toMatchObject({
+        name: "ObjectNotFound",
+        message: expect.stringContaining("gone/away"),
+      });
+      await source.store.putText("long", "x".repeat(4 * 2 ** 20));
+      for await (const _ of source.store.readText("long")) break;
+      expect(await source.store.getText("long")).toHaveLength(4 * 2 ** 20);
     });
 
     test("writes only where nothing lies when asked to", async () => {

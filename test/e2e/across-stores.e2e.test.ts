@@ -129,7 +129,7 @@ describe("across two object stores", () => {
     await writeFile(file, yaml);
 
     const document = await milvusBackupJson<BackupDocument>(
-      ...["--config", file, "create", "-c", "coll", "-n", "cross_backup"],
+      ...["--config", file, "create", "--replace", "-c", "coll", "-n", "cross_backup"],
     );
     await milvusBackupJson("--config", B.backupYaml, "restore", "-c", "coll", "-n", "cross_backup", "-s", "_cross");
     await milvusBackup("env", "rm", "minio-cross");

@@ -20,7 +20,7 @@ describe("bad input to create", async () => {
 
   /** Runs create, which has to fail without a trace in the backup bucket. */
   async function failing(name: string, ...options: readonly string[]): Promise<CliRun> {
-    const run = await milvusBackup("create", "-n", name, ...options);
+    const run = await milvusBackup("create", "--replace", "-n", name, ...options);
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(await listKeys("bucket-b", `backup/${name}/`)).toEqual([]);
     return run;
@@ -289,7 +289,7 @@ describe.concurrent("bad input to restore", async () => {
   test("an unreachable Milvus, with its address", async ({ expect }) => {
     const file = await config.derive("bad-target-port", configs.b, { "milvus.port": nobody });
 
-    const run = await milvusBackup("--config", file, "restore", "-n", "bad_anything");
+    const run = await milvusBackup("--config", file, "restore", "--replace", "-n", "bad_anything");
 
     expect(run.exitCode).toBe(1);
     expect(run.stderr).toMatch(/MilvusUnreachable.*127\.0\.0\.1:1\b/);

@@ -66,6 +66,7 @@ describe("segments that compaction replaces while they are copied", async () => 
       "--config",
       file,
       "create",
+      "--replace",
       "-c",
       "compacting",
       "-n",

@@ -112,7 +112,7 @@ describe("a backup that lies in another account", async () => {
     const config = await configWith("across-accounts", roleIn(sourceAccount));
 
     const document = await milvusBackupJson<RestoreDocument>(
-      ...["--config", config, "restore", "-n", "my_backup", "-c", "by_tenant", "-s", suffix],
+      ...["--config", config, "restore", "--replace", "-n", "my_backup", "-c", "by_tenant", "-s", suffix],
     );
 
     expect(document.collections).toMatchObject([{ from: "default.by_tenant", to: `default.${restored.collection}` }]);
@@ -132,7 +132,7 @@ describe("a backup that lies in another account", async () => {
   test("is not reached with the pipeline's own role, and the missing grant is named", async () => {
     const config = await configWith("own-role", { backupUseIAM: "true" });
 
-    const run = await milvusBackup("--config", config, "restore", "-n", "my_backup", "-s", "_never");
+    const run = await milvusBackup("--config", config, "restore", "--replace", "-n", "my_backup", "-s", "_never");
 
     expect(run.exitCode).toBe(1);
     expect(run.stderr).toContain("StoreAccessDenied");
@@ -142,7 +142,7 @@ describe("a backup that lies in another account", async () => {
   test("is not reached through a role of a third account, which is named", async () => {
     const config = await configWith("third-account", roleIn("333333333333"));
 
-    const run = await milvusBackup("--config", config, "restore", "-n", "my_backup", "-s", "_never");
+    const run = await milvusBackup("--config", config, "restore", "--replace", "-n", "my_backup", "-s", "_never");
 
     expect(run.exitCode).toBe(1);
     expect(run.stderr).toContain(

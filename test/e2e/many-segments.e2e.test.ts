@@ -1,10 +1,10 @@
 import { ConsistencyLevelEnum, type MilvusClient } from "@zilliz/milvus2-sdk-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type ManySegments, seedManySegments, vectorField } from "../../bench/many-segments.ts";
-import { timesOf } from "../../local/measure/pipeline-run.ts";
-import { textTable } from "../../local/measure/text-table.ts";
-import { seconds } from "../../local/measure/times-table.ts";
 import { countRows } from "../../local/milvus-client.ts";
+import { timesOf } from "../../measure/pipeline-run.ts";
+import { textTable } from "../../measure/text-table.ts";
+import { seconds } from "../../measure/times-table.ts";
 import { type BackupDocument, configs, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { connectToServer, dropCollections, must } from "../support/e2e/milvus.ts";
 import { deletePrefix } from "../support/e2e/objects.ts";

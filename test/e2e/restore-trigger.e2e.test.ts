@@ -56,8 +56,8 @@ describe("a restore trigger of pipeline.yaml", async () => {
     backups = await createEventBucket(bucket);
     events = await captureEvents(stackName);
     stack = await deploySecondStack(stackName, pipelineYaml);
-    expect(await cli(...source, "env", "set", "source")).toMatchObject({ exitCode: 0 });
-    expect(await cli("--config", configs.b, "env", "set", "target")).toMatchObject({ exitCode: 0 });
+    expect(await cli(...source, "env", "set", "source", "--replace")).toMatchObject({ exitCode: 0 });
+    expect(await cli("--config", configs.b, "env", "set", "target", "--replace")).toMatchObject({ exitCode: 0 });
   });
 
   afterAll(async () => {

@@ -53,7 +53,7 @@ describe("what is interrupted goes on with the same command", async () => {
   }
 
   test("a backup whose copying Lambda was killed: what lies there is not copied again", async () => {
-    const create = ["--config", file, "create", "-c", "resume", "-n", "resume_killed"];
+    const create = ["--config", file, "create", "--replace", "-c", "resume", "-n", "resume_killed"];
     const hold = proxy.holdCopies(passed);
     const running = milvusBackup(...create);
     await hold.reached;
@@ -71,7 +71,7 @@ describe("what is interrupted goes on with the same command", async () => {
   });
 
   test("a backup that was stopped copies nothing more, and goes on when it is asked to", async () => {
-    const create = ["--config", file, "create", "-c", "resume", "-n", "resume_stopped"];
+    const create = ["--config", file, "create", "--replace", "-c", "resume", "-n", "resume_stopped"];
     const hold = proxy.holdCopies(passed);
     const { executionArn } = await milvusBackupJson<BackupDocument>(...create, "--detach");
     await hold.reached;

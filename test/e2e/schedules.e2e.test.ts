@@ -55,7 +55,7 @@ describe("a schedule of pipeline.yaml", async () => {
     backups = await createEventBucket(bucket);
     events = await captureEvents(stackName);
     stack = await deploySecondStack(stackName, pipelineYaml);
-    expect(await cli(...environment, "env", "set", "scheduled")).toMatchObject({ exitCode: 0 });
+    expect(await cli(...environment, "env", "set", "scheduled", "--replace")).toMatchObject({ exitCode: 0 });
   });
 
   afterAll(async () => {

@@ -60,8 +60,7 @@ describe("one bucket, two root paths", () => {
     const document = await restore("few");
 
     await expectRestored("few", document);
-    const { collections } = await executionFiles("restore", document.executionArn).plan();
-    const directories = collections.flatMap((collection) => collection.imports).flatMap((planned) => planned.files);
+    const directories = await executionFiles("restore", document.executionArn).importFiles();
     expect(directories).toHaveLength(1);
     for (const { insert } of directories) expect(insert).toMatch(/^backup\/shared_bucket\/binlogs\/insert_log\//);
   });
@@ -70,8 +69,9 @@ describe("one bucket, two root paths", () => {
     const document = await restore("many");
 
     await expectRestored("many", document);
-    const { collections, stagingPrefix } = await executionFiles("restore", document.executionArn).plan();
-    const directories = collections.flatMap((collection) => collection.imports).flatMap((planned) => planned.files);
+    const files = executionFiles("restore", document.executionArn);
+    const { stagingPrefix } = await files.plan();
+    const directories = await files.importFiles();
     expect(directories).toHaveLength(1);
     expect(directories[0]?.insert.startsWith(stagingPrefix)).toBe(true);
     expect(await listKeys("bucket-a", stagingPrefix)).toEqual([]);

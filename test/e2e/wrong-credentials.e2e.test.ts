@@ -39,7 +39,7 @@ describe("a Milvus with users", async () => {
     const name = what.replaceAll(" ", "-");
     const file = await config.derive(name, configs.a, { "milvus.port": server.port, ...credentials });
 
-    const run = await milvusBackup("--config", file, "create", "-c", "users_coll", "-n", "users_refused");
+    const run = await milvusBackup("--config", file, "create", "--replace", "-c", "users_coll", "-n", "users_refused");
 
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(run.stderr).toMatch(/MilvusUnauthenticated.*127\.0\.0\.1:19590/);
@@ -55,7 +55,7 @@ describe("a Milvus with users", async () => {
       "minio.rootPath": server.rootPath,
     });
 
-    const run = await milvusBackup("--config", file, "create", "-c", "users_coll", "-n", "users_accepted");
+    const run = await milvusBackup("--config", file, "create", "--replace", "-c", "users_coll", "-n", "users_accepted");
 
     expect(run).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Backup users_accepted is complete.") });
   });
@@ -91,7 +91,7 @@ describe("an object store with keys of its own", async () => {
       "minio.backupSecretAccessKey": keys.backupSecretAccessKey,
     });
 
-    const run = await milvusBackup("--config", file, "create", "-c", "locked_coll", "-n", "locked");
+    const run = await milvusBackup("--config", file, "create", "--replace", "-c", "locked_coll", "-n", "locked");
 
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(run.stderr).toMatch(/StoreAccessDenied.*127\.0\.0\.1:9700/);
@@ -105,7 +105,7 @@ describe("an object store with keys of its own", async () => {
       "minio.secretAccessKey": wrongSecret,
     });
 
-    const run = await milvusBackup("--config", file, "restore", "-n", "anything");
+    const run = await milvusBackup("--config", file, "restore", "--replace", "-n", "anything");
 
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(run.stderr).toMatch(/StoreAccessDenied.*locked at 127\.0\.0\.1:9700/);

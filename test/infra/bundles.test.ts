@@ -1,13 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { statSync } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { eventFunctionSpecs, functionSpecs } from "../../infra/functions.ts";
 
 const specs = [...functionSpecs, ...eventFunctionSpecs];
 const bundles = bundleFunctions(specs.map(({ name }) => name));
 const fileOf = (name: string) => join(bundles.directoryOf(name), "index.js");
+
+// The bundler removes it when its process exits; vitest's workers are ended, which runs no handler.
+afterAll(() => rmSync(dirname(bundles.directoryOf("copy-segments")), { recursive: true, force: true }));
 
 /** The packages that went into a bundle. */
 function packagesOf(name: string): string[] {

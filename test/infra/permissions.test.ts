@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { functionSpecs, machines, pascalCase } from "../../infra/functions.ts";
+import { functionSpecs, pascalCase } from "../../infra/functions.ts";
+import { machines } from "../../src/core/execution/machines.ts";
 import { actionsOf, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
 
 const template = pipelineTemplate();

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Match, type Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { machines } from "../../infra/functions.ts";
 import { readSettings } from "../../infra/settings.ts";
 import { parsePipelineYaml } from "../../src/core/deployment/yaml.ts";
+import { machines } from "../../src/core/execution/machines.ts";
 import { actionsOf, pipelineApp, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");

@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
 import validate from "asl-validator";
 import { describe, expect, it } from "vitest";
-import { functionSpecs, type Machine, machines, pascalCase } from "../../infra/functions.ts";
+import { functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { definitionOf } from "../../infra/pipeline-state-machine.ts";
-import { transientErrorNames } from "../../src/core/execution/errors.ts";
+import { outageErrorNames, transientErrorNames } from "../../src/core/execution/errors.ts";
+import { type Machine, machines } from "../../src/core/execution/machines.ts";
 
 interface Retrier {
   readonly ErrorEquals: readonly string[];
@@ -53,11 +55,94 @@ const tasksOf = (machine: Machine) => statesOf(machine).filter(([, { Type }]) =>
 const stepsOf = (machine: Machine) => tasksOf(machine).filter(([, { Resource }]) => Resource !== announcement);
 const retried = ({ Retry = [] }: State) => Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
 
+interface Policy {
+  readonly retriers: readonly Retrier[];
+  /** Names of states; `*` stands for the rest of one. */
+  readonly states: readonly string[];
+}
+
+/** The retry policies, read out of the two tables of the README, which tell them. */
+function toldPolicies(): Map<string, Policy> {
+  const readme = readFileSync(new URL("../../state-machines/README.md", import.meta.url), "utf8");
+  const section = /\n## Retries\n(.*?)\n## /s.exec(readme)?.[1] ?? "";
+  const rows = section
+    .split("\n")
+    .flatMap((line) => (line.startsWith("| ") ? [line.split("|").map((it) => it.trim())] : []));
+  const policies = new Map<string, Policy>();
+  for (const [, policy = "", names = "", attempts = "", waits = "", inAll = ""] of rows) {
+    const told = [...names.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? "");
+    if (told.length === 0) continue; // a head, or the line below it
+    const { retriers, states } = policies.get(policy) ?? { retriers: [], states: [] };
+    if (attempts === "") {
+      policies.set(policy, { retriers, states: [...states, ...told] });
+      continue;
+    }
+    const [, interval, longest] = /^(\d+) s, doubling up to (\d+) s$/.exec(waits) ?? [];
+    const retrier = {
+      ErrorEquals: told,
+      IntervalSeconds: Number(interval),
+      BackoffRate: 2,
+      MaxAttempts: Number(attempts),
+      MaxDelaySeconds: Number(longest),
+      JitterStrategy: "FULL",
+    };
+    expect(inAll, `${policy}: ${names}`).toBe(`${longestWaits(retrier)} s`);
+    policies.set(policy, { retriers: [...retriers, retrier], states });
+  }
+  return policies;
+}
+
+/** Seconds all waits of a retrier take together, where the jitter shortens none. */
+function longestWaits({ IntervalSeconds, BackoffRate, MaxAttempts, MaxDelaySeconds }: Retrier): number {
+  const waits = Array.from({ length: MaxAttempts }, (_, nth) => IntervalSeconds * BackoffRate ** nth);
+  return waits.reduce((sum, wait) => sum + Math.min(wait, MaxDelaySeconds), 0);
+}
+
+const isNamed = (name: string, pattern: string) =>
+  pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+
+describe("the retry policies of state-machines/README.md", () => {
+  it("are those of every state: a task has exactly one of them, another state none", () => {
+    const policies = [...toldPolicies()];
+    for (const [name, { Type, Retry }] of machines.flatMap(statesOf)) {
+      const has = policies.filter(([, { states }]) => states.some((pattern) => isNamed(name, pattern)));
+
+      expect(has.length, name).toBe(Type === "Task" ? 1 : 0);
+      expect(Retry, name).toEqual(has[0]?.[1].retriers);
+    }
+  });
+
+  it("name no state that no machine has", () => {
+    const policies = [...toldPolicies()];
+    const names = machines.flatMap(statesOf).map(([name]) => name);
+
+    expect(policies.map(([policy]) => policy)).toEqual(["first", "later", "owed"]);
+    for (const pattern of policies.flatMap(([, { states }]) => states)) {
+      expect(
+        names.some((name) => isNamed(name, pattern)),
+        pattern,
+      ).toBe(true);
+    }
+  });
+});
+
 describe.each(machines)("state machine %s", (machine) => {
   it("is valid ASL", () => {
     const result = validate(definition(machine));
 
     expect(result.isValid, result.errorsText("\n")).toBe(true);
+  });
+
+  it("says of every state first what it is, why and where it goes, and at the end what becomes of errors", () => {
+    const first = ["Type", "Comment", "Next", "End"];
+    const last = ["Catch", "Retry"];
+
+    for (const [name, state] of statesOf(machine)) {
+      const fields = Object.keys(state);
+      const between = fields.filter((field) => !first.includes(field) && !last.includes(field));
+      const has = (field: string) => fields.includes(field);
+      expect(fields, name).toEqual([...first.filter(has), ...between, ...last.filter(has)]);
+    }
   });
 
   it("has only ARNs and names substituted, each of a function named as its state", () => {
@@ -92,12 +177,14 @@ describe.each(machines)("state machine %s", (machine) => {
     expect(definition(machine).TimeoutSeconds).toBeGreaterThan(0);
   });
 
-  it("retries exactly what is transient, what Lambda itself reports, and functions that died", () => {
+  it("retries exactly what is transient, outages after the first step, what Lambda itself reports, and functions that died", () => {
     for (const [name, state] of stepsOf(machine)) {
       if (name.startsWith("Release ")) continue;
 
+      const outages = name.startsWith("Prepare ") ? [] : outageErrorNames;
       expect(state.Retry?.[0]?.ErrorEquals, name).toEqual(transientErrorNames);
       expect(retried(state).slice(transientErrorNames.length), name).toEqual([
+        ...outages,
         "Lambda.ClientExecutionTimeoutException",
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
@@ -123,7 +210,10 @@ describe.each(machines)("state machine %s", (machine) => {
         expect(retrier.BackoffRate, name).toBeGreaterThan(1);
         expect(retrier.MaxDelaySeconds, name).toBeLessThanOrEqual(60);
         expect(retrier.JitterStrategy, name).toBe("FULL");
-        expect(retrier.MaxAttempts, name).toBeLessThanOrEqual(8);
+        const isOutage = retrier.ErrorEquals.some((error) => outageErrorNames.some((outage) => outage === error));
+        expect(retrier.MaxAttempts, name).toBeLessThanOrEqual(isOutage ? 13 : 8);
+        // jitter takes half of it away on average: a restart of minutes fits
+        if (isOutage) expect(longestWaits(retrier), name).toBeGreaterThanOrEqual(600);
       }
     }
   });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { App, Validations } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { AwsSolutionsChecks } from "cdk-nag";
+import { afterAll } from "vitest";
 import { PipelineStack } from "../../infra/pipeline-stack.ts";
 import { readSettings } from "../../infra/settings.ts";
 import { emptyPipeline } from "../../src/core/deployment/config.ts";
@@ -17,13 +18,19 @@ export interface Statement {
   readonly Condition?: unknown;
 }
 
+const directories: string[] = [];
+// Not when the process exits: vitest's workers are ended, and a process that is ended runs no handler.
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
 /**
  * The app as `infra/app.ts` makes it, with an empty file for every function's code.
  * @param context the key `pipeline` holds the text of a pipeline.yaml, not its path
  */
 export function pipelineApp(context: Record<string, unknown> = {}) {
   const directory = mkdtempSync(join(tmpdir(), "milvus-backup-synth-"));
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  directories.push(directory);
   const [outdir, code] = [join(directory, "out"), join(directory, "code")];
   mkdirSync(code);
   writeFileSync(join(code, "index.js"), "");

@@ -1,8 +1,9 @@
 import { Match } from "aws-cdk-lib/assertions";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { describe, expect, it } from "vitest";
-import { functionSpecs, machines, pascalCase } from "../../infra/functions.ts";
+import { functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { readSettings } from "../../infra/settings.ts";
+import { machines } from "../../src/core/execution/machines.ts";
 import { pipelineApp, pipelineTemplate } from "./synthesized.ts";
 
 const template = pipelineTemplate();

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 
 /** `before`: the call never happens; `after`: it happens, and its answer is lost. */
@@ -9,12 +10,19 @@ export class FaultInjector {
   readonly calls: string[] = [];
   readonly #at: number;
   readonly #moment: FaultMoment;
+  /** Calls that have begun and not ended. */
+  readonly running = new Set<string>();
   readonly #wrapped = new Map<unknown, object>();
+  readonly #slow: boolean;
 
-  /** @param at number of the call that fails, from 0; none where absent */
-  constructor(at = Number.POSITIVE_INFINITY, moment: FaultMoment = "before") {
+  /**
+   * @param at number of the call that fails, from 0; none where absent
+   * @param options `slow`: calls take a while, some longer than others, as over a network
+   */
+  constructor(at = Number.POSITIVE_INFINITY, moment: FaultMoment = "before", options: { slow?: boolean } = {}) {
     this.#at = at;
     this.#moment = moment;
+    this.#slow = options.slow ?? false;
   }
 
   /** The same object with its methods counted. What is wrapped may be handed to what is wrapped: it meets the object itself. */
@@ -29,7 +37,7 @@ export class FaultInjector {
             target,
             args.map((argument) => this.#wrapped.get(argument) ?? argument),
           );
-        if (property === "list" || property === "getBytes") {
+        if (property === "list" || property === "readText") {
           return (...args: unknown[]) => {
             this.#enter(`${label}.${property} ${String(args[0])}`);
             return call(...args);
@@ -39,10 +47,18 @@ export class FaultInjector {
           return (...args: unknown[]) => this.wrap(`${label} upload of ${String(args[0])}`, call(...args));
         }
         return async (...args: unknown[]) => {
-          const number = this.#enter(`${label}.${property} ${JSON.stringify(args[0] ?? "")}`);
-          const answer = await call(...args);
-          if (number === this.#at && this.#moment === "after") throw this.#fault(number);
-          return answer;
+          const name = `${label}.${property} ${JSON.stringify(args[0] ?? "")}`;
+          const number = this.#enter(name);
+          const running = `${number} ${name}`;
+          this.running.add(running);
+          try {
+            for (let turns = this.#slow ? (number * 7) % 5 : 0; turns > 0; turns -= 1) await turn();
+            const answer = await call(...args);
+            if (number === this.#at && this.#moment === "after") throw this.#fault(number);
+            return answer;
+          } finally {
+            this.running.delete(running);
+          }
         };
       },
     });

@@ -2,7 +2,7 @@ import { parseEnvironment } from "../../src/core/environment/yaml.ts";
 import type { MilvusContext } from "../../src/ports/step-context.ts";
 import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
 import { finalizeTransfer } from "../../src/steps/transfer/finalize-transfer.ts";
-import { LargeBackup } from "./large-backup.ts";
+import { CopiedBackup } from "./copied-backup.ts";
 
 /**
  * Runs the last step of a backup or a transfer in a process of its own, as a Lambda does, on a backup of a given number of segments
@@ -10,7 +10,7 @@ import { LargeBackup } from "./large-backup.ts";
  */
 const [argument = "", segments = ""] = process.argv.slice(2);
 const machine = argument === "transfer" ? "transfer" : "backup";
-const large = new LargeBackup(Number(segments), machine);
+const large = new CopiedBackup(Number(segments), machine);
 const execution = {
   name: "large",
   id: "arn:aws:states:eu-west-1:000000000000:execution:m:large",
@@ -20,11 +20,11 @@ const [source, destination] = [machine === "transfer" ? large.source() : large.d
 const context: MilvusContext = {
   work: large.work(execution.name),
   environments: {
-    get: async (name) =>
-      parseEnvironment(`minio:\n  address: ${name}.test\n  bucketName: ${name}\n  backupRootPath: backup\n`, {
-        name,
-        fileName: `${name}.yaml`,
-      }),
+    get: async (name) => {
+      const yaml = `minio:\n  address: ${name}.test\n  bucketName: ${name}\n  backupRootPath: backup\n`;
+      return { ...parseEnvironment(yaml, { name, fileName: `${name}.yaml` }), version: "1" };
+    },
+    getVersion: () => Promise.reject(new Error("nothing else is registered")),
   },
   openStore: async ({ environment }) => (environment === "from" ? source : destination),
   connectMilvus: () => Promise.reject(new Error("no Milvus here")),

@@ -21,8 +21,9 @@ export interface HttpAnswer {
 /**
  * A server on a free loopback port that answers every request with what `answer` says, and remembers what it was asked.
  * @param certificate makes it speak TLS
+ * @param at the port of one that was closed, for a server that restarts
  */
-export async function startAnswering(answer: (request: SeenRequest) => HttpAnswer, certificate?: Certificate) {
+export async function startAnswering(answer: (request: SeenRequest) => HttpAnswer, certificate?: Certificate, at = 0) {
   const seen: SeenRequest[] = [];
   const listener: RequestListener = async (request, response) => {
     const chunks: Buffer[] = [];
@@ -35,7 +36,7 @@ export async function startAnswering(answer: (request: SeenRequest) => HttpAnswe
     response.end(method === "HEAD" ? undefined : body);
   };
   const server = certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
-  server.listen(0, "127.0.0.1");
+  server.listen(at, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {

@@ -1,4 +1,5 @@
 import { PipelineError } from "../../src/core/execution/errors.ts";
+import { hybridTimestamp } from "../../src/core/milvus/instant.ts";
 import { defaultDatabase, qualifiedName } from "../../src/core/milvus/names.ts";
 import { features } from "../../src/core/milvus/version.ts";
 import type {
@@ -51,6 +52,8 @@ export interface MemoryMilvusOptions {
   readonly pollsPerImport?: number;
   /** How many loadingProgress a load takes until 100; 1. */
   readonly pollsPerLoad?: number;
+  /** Its clock; the real one where absent. */
+  readonly now?: () => Date;
   /** The rows of one imported pair of directories; none where absent. */
   readonly rowsOf?: (insertDirectory: string) => bigint;
 }
@@ -72,7 +75,7 @@ export class MemoryMilvus implements Milvus {
   /** Every call in order: `createCollection default.coll`. */
   readonly calls: string[] = [];
   readonly #version: string;
-  readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad">> &
+  readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad" | "now">> &
     Pick<MemoryMilvusOptions, "rowsOf">;
   readonly #databases = new Map<string, DatabaseDescription>();
   /** By qualified name. */
@@ -87,6 +90,7 @@ export class MemoryMilvus implements Milvus {
     this.#options = {
       pollsPerImport: options.pollsPerImport ?? 2,
       pollsPerLoad: options.pollsPerLoad ?? 1,
+      now: options.now ?? (() => new Date()),
       ...(options.rowsOf ? { rowsOf: options.rowsOf } : {}),
     };
     this.#databases.set(defaultDatabase, { name: defaultDatabase, id: "1", properties: [] });
@@ -249,7 +253,10 @@ export class MemoryMilvus implements Milvus {
     collection.segments.push(...sealed);
     collection.growing = [];
     return {
-      segmentIds: collection.segments.filter(({ state }) => state === "Flushed").map(({ id }) => id),
+      // No server names L0 segments here.
+      segmentIds: collection.segments.filter(({ state, isL0 }) => state === "Flushed" && !isL0).map(({ id }) => id),
+      sealedIds: sealed.map(({ id }) => id),
+      timestamp: hybridTimestamp(BigInt(this.#options.now().getTime())),
       channelTimestamp: "0",
       sealTime: 0,
       channelCheckpoints: {},

@@ -9,6 +9,10 @@ import type {
   TextDigest,
   TextUpload,
 } from "../../src/ports/object-store.ts";
+import { chunksOf } from "./text-chunks.ts";
+
+/** Small enough that texts of tests come in pieces. */
+const pieceLength = 10_000;
 
 /** Every call a store has had, as `<operation> <key or prefix>`: lets a test say what must not happen twice. */
 export type RecordedCall = string;
@@ -84,6 +88,17 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#objects.get(key)?.toString();
   }
 
+  async *readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
+    this.#record(`readText ${key}`);
+    const body = this.#require(key);
+    if (options.ifMatch !== undefined && summary(key, body).etag !== options.ifMatch) {
+      throw new PipelineError("ObjectNotFound", `${key} in ${this.label} was replaced while it was read`, {
+        details: { key },
+      });
+    }
+    yield* chunksOf(body.toString(), pieceLength);
+  }
+
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
     this.#record(`putText ${key}`);
     const present = this.#objects.get(key);
@@ -103,13 +118,6 @@ export class MemoryObjectStore implements ObjectStore {
       this.#objects.set(key, body);
       return true;
     });
-  }
-
-  async *getBytes(key: string): AsyncIterable<Uint8Array> {
-    this.#record(`getBytes ${key}`);
-    const body = this.#require(key);
-    // small pieces, so that whoever reads them meets a character that is cut
-    for (let start = 0; start < body.length; start += 1000) yield body.subarray(start, start + 1000);
   }
 
   async copyFrom(
@@ -178,7 +186,7 @@ class MemoryUpload implements TextUpload {
     return { size: body.length, sha256: createHash("sha256").update(body).digest("hex") };
   }
 
-  async write(text: string | Uint8Array): Promise<void> {
+  async write(text: string): Promise<void> {
     if (this.#isOver) throw new Error("written to after its end");
     this.#chunks.push(Buffer.from(text));
   }

@@ -36,6 +36,6 @@ export function milvusEnvironment(
     multipartCopyThresholdBytes: 5 * 2 ** 30,
     gcPause: { enable: true, address: `http://127.0.0.1:${options.managementPort ?? 1}` },
     keepTempFiles: false,
-    parallelism: { copydata: 8, importJob: 8 },
+    parallelism: { importJob: 8 },
   };
 }

@@ -1,24 +1,11 @@
+import { fieldSchema } from "../../src/core/format/meta.ts";
+import { fromRecord } from "../../src/core/milvus/attributes.ts";
+import { fieldAttributes } from "../../src/core/milvus/schema-attributes.ts";
 import type { CreateCollectionRequest, FieldDescription, SchemaDescription } from "../../src/ports/milvus.ts";
 
 /** A field as Milvus describes it; only what a test is about needs saying. */
 export function field(name: string, dataType: number, rest: Partial<FieldDescription> = {}): FieldDescription {
-  return {
-    fieldId: "0",
-    name,
-    description: "",
-    dataType,
-    elementType: 0,
-    isPrimaryKey: false,
-    autoId: false,
-    isPartitionKey: false,
-    isDynamic: false,
-    nullable: false,
-    isFunctionOutput: false,
-    defaultValueBase64: "",
-    typeParams: [],
-    indexParams: [],
-    ...rest,
-  };
+  return { ...fromRecord(fieldAttributes, fieldSchema.zero()), name, dataType, ...rest };
 }
 
 export const int64 = 5;

@@ -1,11 +1,10 @@
 import type { Environment } from "../../src/core/environment/environment.ts";
-import type { StoreRef } from "../../src/core/execution/copy-plan.ts";
-import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { MilvusContext } from "../../src/ports/step-context.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { memoryContext } from "./memory-context.ts";
 import { MemoryMilvus, type MemoryMilvusOptions } from "./memory-milvus.ts";
 import { MemoryObjectStore } from "./memory-object-store.ts";
+import { MemoryRegistry } from "./memory-registry.ts";
 import { milvusEnvironment } from "./milvus-environment.ts";
 
 /** Where an environment's Milvus and backups lie, and which server it is. */
@@ -18,7 +17,7 @@ export interface WorldEnvironment {
 }
 
 /** Two environments as in the cross-bucket layout: `prod` backs up into the bucket of `dr`. */
-export const crossBucket = {
+const crossBucket = {
   prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup" },
   dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup" },
 } as const;
@@ -30,7 +29,7 @@ export const crossBucket = {
 export class PipelineWorld {
   readonly memory = memoryContext();
   readonly #buckets = new Map<string, MemoryObjectStore>();
-  readonly #environments = new Map<string, Environment>();
+  readonly environments = new MemoryRegistry();
   readonly #servers = new Map<string, MemoryMilvus>();
   /** Rows of a segment net of its deletes, by its ID. */
   readonly #rows = new Map<string, bigint>();
@@ -56,9 +55,13 @@ export class PipelineWorld {
   }
 
   environment(name: string): Environment {
-    const environment = this.#environments.get(name);
-    if (!environment) throw new PipelineError("UnknownEnvironment", `environment ${name} is not registered`);
-    return environment;
+    return this.environments.current(name);
+  }
+
+  /** Registers an environment anew, with other settings. */
+  registerAnew(name: string, settings: Partial<Environment>): void {
+    const { version: _, ...environment } = this.environments.current(name);
+    this.environments.register({ ...environment, ...settings });
   }
 
   /** Puts a segment's logs where its Milvus keeps them: one log a field, and one with deletes where `deletes` says so. */
@@ -97,9 +100,11 @@ export class PipelineWorld {
     const { clock, executions, log } = this.memory;
     return {
       work: faults.wrap("work", this.work),
-      environments: { get: async (name) => this.environment(name) },
-      openStore: async (ref: StoreRef) => {
-        const { storage, backupStorage } = this.environment(ref.environment);
+      environments: this.environments,
+      openStore: async ({ environment, version, ...ref }, { earlier = false } = {}) => {
+        const pin = version === undefined ? undefined : { version };
+        const kept = earlier && pin ? await this.environments.getVersion(environment, pin.version) : undefined;
+        const { storage, backupStorage } = kept ?? (await this.environments.get(environment, pin));
         const { bucket } = ref.side === "milvus" ? storage : backupStorage;
         return faults.wrap(bucket, this.bucket(bucket));
       },
@@ -116,10 +121,13 @@ export class PipelineWorld {
       const [bucket = "", ...rootPath] = place.split("/");
       return { ...base.storage, bucket, rootPath: rootPath.join("/") };
     };
-    this.#environments.set(name, { ...base, name, storage: at(milvusAt), backupStorage: at(backupAt), ...settings });
+    this.environments.register({ ...base, name, storage: at(milvusAt), backupStorage: at(backupAt), ...settings });
     const { bucket } = at(milvusAt);
     const rowsOf = (directory: string) => this.#rowsBelow(this.bucket(bucket), directory);
-    this.#servers.set(name, new MemoryMilvus({ address: `${name}.test:19530`, rowsOf, ...milvus }));
+    this.#servers.set(
+      name,
+      new MemoryMilvus({ address: `${name}.test:19530`, rowsOf, now: this.memory.clock.now, ...milvus }),
+    );
   }
 
   #rowsBelow(bucket: MemoryObjectStore, directory: string): bigint {

@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly retries?: number;
   /** Called after each step with its name, before the next one. */
   readonly after?: (step: string, attempt: number) => void | Promise<void>;
+  /** Called the moment a step has thrown. */
+  readonly failed?: (step: string) => void;
 }
 
 /** The state machine `backup`, in process; a failure is released and thrown, as the machine does it. */
@@ -48,6 +50,10 @@ export async function runBackup(
       for (let attempt = 0; ; attempt += 1) {
         const request = { execution, input, attempt };
         const prepared = await step("prepare", attempt, options, () => prepareBackup(request, context));
+        if (prepared.outcome === "planning") {
+          attempt -= 1;
+          continue;
+        }
         await copyAll(context, prepared, execution, attempt, options);
         const result = await step("finalize", attempt, options, () => finalizeBackup(request, context));
         if (result.outcome === "backed-up") return result;
@@ -120,6 +126,7 @@ async function step<T>(name: string, attempt: number, options: RunOptions, run: 
       await options.after?.(name, attempt);
       return result;
     } catch (error) {
+      options.failed?.(name);
       if (left <= 0) throw error;
     }
   }

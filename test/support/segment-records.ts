@@ -9,7 +9,7 @@ import {
   segmentBackup,
 } from "../../src/core/format/meta.ts";
 
-export const recordIds = { collection: 100n, partition: 200n } as const;
+const recordIds = { collection: 100n, partition: 200n } as const;
 
 /** A segment's record with one log for each of the fields 0, 1, 100, of `bytes` together. */
 export function segmentRecord(

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseEnvironment } from "../../src/core/environment/yaml.ts";
-import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { CopyItem, TransferInput, TransferStepRequest } from "../../src/core/execution/messages.ts";
 import { type BackupLayout, backupLayout, parseLogKey } from "../../src/core/format/layout.ts";
 import { manifestFileOf, printManifestIndex, printManifestObject } from "../../src/core/format/manifest.ts";
@@ -13,21 +12,21 @@ import { prepareTransfer } from "../../src/steps/transfer/prepare-transfer.ts";
 import { goldenFiles } from "./golden-backup.ts";
 import { memoryContext } from "./memory-context.ts";
 import type { MemoryObjectStore } from "./memory-object-store.ts";
+import { MemoryRegistry } from "./memory-registry.ts";
 
 const goldenFolder = fileURLToPath(new URL("../fixtures/milvus-backup-0.5.16/", import.meta.url));
 
 /** Two environments across two object stores, in memory; `a` holds the golden backup with all its logs as `my_backup`. */
 export function transferWorld() {
   const memory = memoryContext();
-  const environments = new Map([environment("a"), environment("b"), environment("b-again", "b")]);
+  const environments = new MemoryRegistry();
+  for (const one of [environment("a"), environment("b"), environment("b-again", "b")]) environments.register(one);
   const context: StepContext = {
     ...memory,
-    environments: {
-      async get(name) {
-        const found = environments.get(name);
-        if (found === undefined) throw new PipelineError("UnknownEnvironment", `${name} is not registered`);
-        return found;
-      },
+    environments,
+    async openStore(ref) {
+      if (ref.version !== undefined) await environments.get(ref.environment, { version: ref.version });
+      return memory.openStore(ref);
     },
   };
   const source = memory.store({ environment: "a", side: "backup" });
@@ -35,7 +34,7 @@ export function transferWorld() {
   const from = backupLayout("backup", "my_backup");
   const to = backupLayout("copies/backup", "my_backup");
   for (const path of goldenPaths) source.seed(from.root + path, readFileSync(join(goldenFolder, path)));
-  return { context, work: memory.work, running: memory.running, source, destination, from, to };
+  return { context, environments, work: memory.work, running: memory.running, source, destination, from, to };
 }
 export type TransferWorld = ReturnType<typeof transferWorld>;
 
@@ -53,7 +52,7 @@ minio:
   bucketName: bucket-${store}
   backupRootPath: ${store === "a" ? "backup" : "copies/backup"}
 `;
-  return [name, parseEnvironment(yaml, { name, fileName: `${name}.yaml` })] as const;
+  return parseEnvironment(yaml, { name, fileName: `${name}.yaml` });
 }
 
 /** A step's request in the execution of that name. */
@@ -112,6 +111,7 @@ export async function seedManifest(
     backupId: "id",
     created: "2026-11-21T11:03:07Z",
     pipelineVersion: "0.0.0",
+    instants: [],
     metas: names.map((name) => manifestFileOf(relative(layout.meta[name]), store.read(layout.meta[name]) ?? "")),
     parts: parts.map(({ part }) => part),
   });

@@ -12,6 +12,7 @@ import type {
 import { defaultDatabase } from "../../core/milvus/names.ts";
 import { type Features, features } from "../../core/milvus/version.ts";
 import type { Milvus } from "../../ports/milvus.ts";
+import type { Patience } from "../patience.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
 import {
   aboutCollection,
@@ -52,11 +53,18 @@ export class MilvusAdapter implements Milvus {
   readonly #limits: AdapterLimits;
 
   /** @param restAddress `host:port` of the REST interface */
-  constructor(environment: Environment, grpc: GrpcClient, version: string, restAddress: string, limits: AdapterLimits) {
+  constructor(
+    environment: Environment,
+    grpc: GrpcClient,
+    version: string,
+    restAddress: string,
+    limits: AdapterLimits,
+    patience?: Patience,
+  ) {
     this.address = grpc.endpoint.address;
     this.#grpc = grpc;
     this.#exchange = httpExchange(environment.milvus);
-    this.#rest = new RestClient(grpc.endpoint, environment.milvus, restAddress, this.#exchange);
+    this.#rest = new RestClient(grpc.endpoint, environment.milvus, restAddress, this.#exchange, patience);
     this.#version = version;
     this.#features = features(version);
     this.#imports = this.#features.importApi === "rest" ? restImports(this.#rest) : grpcImports(grpc);

@@ -1,4 +1,5 @@
 import { type ErrorName, PipelineError } from "../../core/execution/errors.ts";
+import type { WaitReason } from "../patience.ts";
 
 /** What the messages need to know about the Milvus at the other end. */
 export interface MilvusEndpoint {
@@ -71,17 +72,42 @@ export function statusError(
   about: CallSubject = {},
 ): PipelineError {
   const { code, error_code: errorCode, reason } = status;
-  const name =
+  const name = errorNameOf(status);
+  const options = { details: { address: endpoint.address, call, code: code || errorCode } };
+  const text = message(name, endpoint, call, reason, about);
+  const wait = waitReasonOf(status);
+  return wait === undefined ? new PipelineError(name, text, options) : new PassingError(wait, text, options);
+}
+
+function errorNameOf({ code, error_code: errorCode, reason }: MilvusStatus): ErrorName {
+  return (
     (code === 0 ? legacyErrors[errorCode] : errors[code]) ??
     // some 2.2 and 2.3 answers carry "unexpected error" and the truth in words only
     (/rate limit|quota exceeded|too many requests/i.test(reason)
       ? "MilvusBusy"
       : /can't find collection|collection not (found|exist)/i.test(reason)
         ? "CollectionNotFound"
-        : "MilvusFailed");
-  return new PipelineError(name, message(name, endpoint, call, reason, about), {
-    details: { address: endpoint.address, call, code: code || errorCode },
-  });
+        : "MilvusFailed")
+  );
+}
+
+/** What an answer that is not success is to be waited for; undefined where waiting does not help. */
+export function waitReasonOf(status: MilvusStatus): WaitReason | undefined {
+  if (errorNameOf(status) !== "MilvusBusy") return undefined;
+  const { code, error_code: errorCode, reason } = status;
+  if (code === 8 || (code === 0 && errorCode === 49) || /rate limit/i.test(reason)) return "rate";
+  // not ready, or without its coordinators: as it is while it starts
+  return code === 1 || code === 2 || (code === 0 && [56, 57, 100].includes(errorCode)) ? "outage" : "busy";
+}
+
+/** A MilvusBusy that says why it is worth waiting for. */
+export class PassingError extends PipelineError {
+  readonly wait: WaitReason;
+
+  constructor(wait: WaitReason, text: string, options: ConstructorParameters<typeof PipelineError>[2]) {
+    super("MilvusBusy", text, options);
+    this.wait = wait;
+  }
 }
 
 function message(
@@ -132,8 +158,14 @@ function unauthenticatedMessage(endpoint: MilvusEndpoint, reason: string): strin
 }
 
 /** A passing fault of a connection that worked before. */
-export function busyError(endpoint: MilvusEndpoint, call: string, reason: string, cause?: unknown): PipelineError {
-  return new PipelineError("MilvusBusy", `Milvus at ${endpoint.address} did not answer ${call}: ${reason}`, {
+export function busyError(
+  endpoint: MilvusEndpoint,
+  call: string,
+  reason: string,
+  wait: WaitReason,
+  cause?: unknown,
+): PassingError {
+  return new PassingError(wait, `Milvus at ${endpoint.address} did not answer ${call}: ${reason}`, {
     details: { address: endpoint.address, call },
     cause,
   });

@@ -1,8 +1,16 @@
+import type { Environment } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
-import type { HttpExchange } from "./rest-client.ts";
+import type { GarbageCollection } from "../../ports/garbage-collection.ts";
+import { type HttpExchange, httpExchange } from "./rest-client.ts";
 
 const requestTimeoutMs = 10_000;
+
+/** The garbage collection of an environment's Milvus. Makes no request, and needs no Milvus client: Copy Segments renews pauses by it. */
+export function garbageCollection({ milvus, gcPause }: Environment): GarbageCollection {
+  const exchange = httpExchange(milvus);
+  return { pause: (seconds) => pauseGarbageCollection(exchange, gcPause.address, seconds) };
+}
 
 /**
  * Pauses garbage collection through the management port.

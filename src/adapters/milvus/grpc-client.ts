@@ -1,5 +1,6 @@
 import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import type { MilvusSettings } from "../../core/environment/environment.ts";
+import { type Patience, patiently, type WaitReason } from "../patience.ts";
 import {
   busyError,
   type CallSubject,
@@ -7,9 +8,11 @@ import {
   isSuccess,
   type MilvusEndpoint,
   type MilvusStatus,
+  PassingError,
   statusError,
   unauthenticatedError,
   unreachableError,
+  waitReasonOf,
 } from "./errors.ts";
 import { type PlainMessage, type RpcMethod, rpcMethod } from "./protocol.ts";
 
@@ -29,15 +32,21 @@ export type GrpcOutcome<T> =
   /** The server does not know the call. */
   | { readonly kind: "unimplemented" };
 
+/** Calls that change nothing, or nothing more when they are made twice: they are made again where nobody knows what became of them. */
+const repeatable = /^(?:Get|List|Show|Describe|Has|Flush)/;
+
 /** One gRPC connection to a Milvus proxy. Every failure leaves as a PipelineError. */
 export class GrpcClient {
   readonly endpoint: MilvusEndpoint;
   readonly #client: Client;
   readonly #authorization: string;
+  readonly #patience: Patience | undefined;
   readonly #methods = new Map<string, RpcMethod>();
 
-  constructor(endpoint: MilvusEndpoint, settings: MilvusSettings) {
+  /** @param patience how long what passes is waited for after the handshake; not at all where absent */
+  constructor(endpoint: MilvusEndpoint, settings: MilvusSettings, patience?: Patience) {
     this.endpoint = endpoint;
+    this.#patience = patience;
     this.#authorization =
       settings.user || settings.password
         ? Buffer.from(`${settings.user}:${settings.password}`, "utf8").toString("base64")
@@ -66,12 +75,33 @@ export class GrpcClient {
     throw failedError(this.endpoint, name, "this Milvus version does not have the call");
   }
 
-  /** Calls; a refusal by status and a call the server does not have are answers, everything else is thrown. */
+  /**
+   * Calls; a refusal by status and a call the server does not have are answers, everything else is thrown. What passes is waited for
+   * on the spot: a limited rate with every call, as Milvus has not begun with it; an outage and a busy server with those that may be made
+   * twice.
+   */
   async attempt<T = PlainMessage>(
     name: string,
     request: PlainMessage,
     options: GrpcCall = {},
   ): Promise<GrpcOutcome<T>> {
+    const once = async () => {
+      const outcome = await this.#once<T>(name, request, options);
+      const wait = outcome.kind === "refused" ? waitReasonOf(outcome.status) : undefined;
+      if (outcome.kind === "refused" && wait !== undefined) throw new Refusal(outcome, wait);
+      return outcome;
+    };
+    try {
+      return await patiently(this.#patience, `${name} at ${this.endpoint.address}`, once, (error) =>
+        worthWaiting(name, error),
+      );
+    } catch (error) {
+      if (error instanceof Refusal) return error.outcome;
+      throw error;
+    }
+  }
+
+  async #once<T>(name: string, request: PlainMessage, options: GrpcCall): Promise<GrpcOutcome<T>> {
     let response: PlainMessage;
     try {
       response = await this.#invoke(name, request, options);
@@ -148,14 +178,33 @@ export class GrpcClient {
     switch (error.code) {
       case status.UNAVAILABLE:
       case status.DEADLINE_EXCEEDED:
+        return busyError(this.endpoint, call, innerReason(error.details), "outage", error);
       case status.RESOURCE_EXHAUSTED:
       case status.CANCELLED:
       case status.ABORTED:
-        return busyError(this.endpoint, call, innerReason(error.details), error);
+        return busyError(this.endpoint, call, innerReason(error.details), "busy", error);
       default:
         return failedError(this.endpoint, call, error.details || error.message, error);
     }
   }
+}
+
+/** An answer that is worth asking again for. */
+class Refusal extends Error {
+  readonly outcome: Extract<GrpcOutcome<never>, { kind: "refused" }>;
+  readonly wait: WaitReason;
+
+  constructor(outcome: Refusal["outcome"], wait: WaitReason) {
+    super(outcome.status.reason);
+    this.outcome = outcome;
+    this.wait = wait;
+  }
+}
+
+function worthWaiting(call: string, error: unknown): WaitReason | undefined {
+  if (!(error instanceof Refusal) && !(error instanceof PassingError)) return undefined;
+  if (error.wait === "rate") return call === "Flush" ? "flush-rate" : "rate";
+  return repeatable.test(call) ? error.wait : undefined;
 }
 
 function channelCredentials(settings: MilvusSettings): ChannelCredentials {

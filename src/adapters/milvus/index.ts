@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Environment } from "../../core/environment/environment.ts";
 import type { Milvus } from "../../ports/milvus.ts";
+import type { Patience } from "../patience.ts";
 import { MilvusAdapter } from "./adapter.ts";
 import { GrpcClient } from "./grpc-client.ts";
 
@@ -11,6 +12,8 @@ export interface ConnectOptions {
   readonly flushTimeoutMs?: number;
   /** `host:port` of the REST interface where it is not the gRPC port, as Milvus has it (a fake server's). */
   readonly restAddress?: string;
+  /** How long what passes is waited for once Milvus has answered; not at all where absent. The handshake never waits. */
+  readonly patience?: Patience;
 }
 
 /** gRPC connections by what they were opened with; a Lambda container keeps them from one invocation to the next. */
@@ -26,7 +29,7 @@ export async function connectMilvus(environment: Environment, options: ConnectOp
   const key = connectionKey(environment);
   let client = connections.get(key);
   if (!client) {
-    client = new GrpcClient({ address, user: milvus.user, environment: environment.name }, milvus);
+    client = new GrpcClient({ address, user: milvus.user, environment: environment.name }, milvus, options.patience);
     connections.set(key, client);
   }
   let version: string;
@@ -39,7 +42,8 @@ export async function connectMilvus(environment: Environment, options: ConnectOp
     throw error;
   }
   const limits = { flushTimeoutMs: options.flushTimeoutMs ?? 600_000 };
-  return new MilvusAdapter(environment, client, version, options.restAddress ?? address, limits);
+  const restAddress = options.restAddress ?? address;
+  return new MilvusAdapter(environment, client, version, restAddress, limits, options.patience);
 }
 
 /** Closes every connection; for programs that end, and for tests. */

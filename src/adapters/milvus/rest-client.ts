@@ -3,12 +3,14 @@ import https from "node:https";
 import { parse, stringify } from "lossless-json";
 import * as z from "zod";
 import type { MilvusSettings } from "../../core/environment/environment.ts";
+import { type Patience, patiently } from "../patience.ts";
 import {
   busyError,
   failedError,
   isSuccess,
   type MilvusEndpoint,
   type MilvusStatus,
+  PassingError,
   statusError,
   unauthenticatedError,
 } from "./errors.ts";
@@ -68,21 +70,41 @@ export class RestClient {
   readonly #base: string;
   readonly #token: string;
   readonly #exchange: HttpExchange;
+  readonly #patience: Patience | undefined;
 
-  /** @param address `host:port` of the proxy; the REST interface shares the port with gRPC */
-  constructor(endpoint: MilvusEndpoint, settings: MilvusSettings, address: string, exchange: HttpExchange) {
+  /**
+   * @param address `host:port` of the proxy; the REST interface shares the port with gRPC
+   * @param patience how long what passes is waited for; not at all where absent
+   */
+  constructor(
+    endpoint: MilvusEndpoint,
+    settings: MilvusSettings,
+    address: string,
+    exchange: HttpExchange,
+    patience?: Patience,
+  ) {
     this.endpoint = endpoint;
+    this.#patience = patience;
     this.#base = `${settings.tlsMode > 0 ? "https" : "http"}://${address}`;
     this.#token = settings.user || settings.password ? `${settings.user}:${settings.password}` : "";
     this.#exchange = exchange;
   }
 
   /**
-   * Posts `body` (bigints become bare 64-bit numbers) and reads the answer's `data`, whose numbers are decimal strings.
+   * Posts `body` (bigints become bare 64-bit numbers) and reads the answer's `data`, whose numbers are decimal strings. What passes is
+   * waited for on the spot; with what creates something only a limited rate, which comes before anything is done.
    * @param path `/v2/vectordb/jobs/import/create`
    * @param subject what it is about, for error messages
    */
   async post<T>(path: string, body: unknown, data: z.ZodType<T>, subject: string): Promise<T> {
+    const once = () => this.#once(path, body, data, subject);
+    return patiently(this.#patience, `${path} at ${this.endpoint.address}`, once, (error) => {
+      const wait = error instanceof PassingError ? error.wait : undefined;
+      return wait === "rate" || !path.endsWith("/create") ? wait : undefined;
+    });
+  }
+
+  async #once<T>(path: string, body: unknown, data: z.ZodType<T>, subject: string): Promise<T> {
     const headers: Record<string, string> = {
       "content-type": "application/json",
       accept: "application/json",
@@ -95,13 +117,14 @@ export class RestClient {
       answer = await this.#exchange(url, { method: "POST", headers, body: text, timeoutMs: requestTimeoutMs });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw busyError(this.endpoint, path, reason, error);
+      throw busyError(this.endpoint, path, reason, "outage", error);
     }
     if (answer.status === 401 || answer.status === 403) {
       throw unauthenticatedError(this.endpoint, `${path} answered HTTP ${answer.status}`);
     }
     if (answer.status === 429 || answer.status >= 500) {
-      throw busyError(this.endpoint, path, `HTTP ${answer.status} ${answer.body.slice(0, 200)}`);
+      const wait = answer.status === 429 ? "rate" : "outage";
+      throw busyError(this.endpoint, path, `HTTP ${answer.status} ${answer.body.slice(0, 200)}`, wait);
     }
     const read = envelope.safeParse(parseNumbersAsText(answer.body));
     if (!read.success) {

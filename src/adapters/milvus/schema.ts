@@ -1,58 +1,45 @@
-import type {
-  FieldDescription,
-  FunctionDescription,
-  KeyValue,
-  SchemaDescription,
-  StructArrayFieldDescription,
-} from "../../core/milvus/descriptions.ts";
+import { asDescribed, type Kinds, type Place, readAttributes, writeAttributes } from "../../core/milvus/attributes.ts";
+import type { FieldDescription, KeyValue, SchemaDescription } from "../../core/milvus/descriptions.ts";
+import { fieldAttributes, functionAttributes, structArrayAttributes } from "../../core/milvus/schema-attributes.ts";
 import { decodeSchemaMessage, encodeSchemaMessage, type PlainMessage } from "./protocol.ts";
 
 /** `schemapb.CollectionSchema` as a plain message. */
 export interface SchemaMessage extends PlainMessage {
   readonly name: string;
   readonly description: string;
-  readonly fields: readonly FieldMessage[];
+  readonly fields: readonly PlainMessage[];
   readonly enable_dynamic_field: boolean;
   readonly properties: readonly KeyValue[];
-  readonly functions: readonly FunctionMessage[];
+  readonly functions: readonly PlainMessage[];
   readonly struct_array_fields: readonly StructArrayFieldMessage[];
 }
 
-interface FieldMessage extends PlainMessage {
-  readonly fieldID: string;
-  readonly name: string;
-  readonly description: string;
-  readonly data_type: number;
-  readonly element_type: number;
-  readonly is_primary_key: boolean;
-  readonly autoID: boolean;
-  readonly is_partition_key: boolean;
-  readonly is_dynamic: boolean;
-  readonly nullable: boolean;
-  readonly is_function_output: boolean;
-  readonly default_value: PlainMessage | null;
-  readonly type_params: readonly KeyValue[];
-  readonly index_params: readonly KeyValue[];
-}
-
-interface FunctionMessage extends PlainMessage {
-  readonly id: string;
-  readonly name: string;
-  readonly description: string;
-  readonly type: number;
-  readonly input_field_names: readonly string[];
-  readonly input_field_ids: readonly string[];
-  readonly output_field_names: readonly string[];
-  readonly output_field_ids: readonly string[];
-  readonly params: readonly KeyValue[];
-}
-
 interface StructArrayFieldMessage extends PlainMessage {
-  readonly fieldID: string;
-  readonly name: string;
-  readonly description: string;
-  readonly fields: readonly FieldMessage[];
+  readonly fields: readonly PlainMessage[];
 }
+
+/** The kinds of values as plain messages hold them: 64-bit IDs are text there too. */
+type WireKinds = Omit<Kinds, "valueField"> & { valueField: PlainMessage | null };
+
+const answer: Place<WireKinds> = {
+  nameOf: ({ wire }) => wire,
+  spelling: {
+    id: asDescribed,
+    ids: asDescribed,
+    text: asDescribed,
+    texts: asDescribed,
+    flag: asDescribed,
+    number: asDescribed,
+    dataType: asDescribed,
+    keyValues: { read: (pairs) => pairs.map(readKeyValue), write: (pairs) => pairs.map(readKeyValue) },
+    valueField: {
+      read: (value) => (value ? Buffer.from(encodeSchemaMessage("ValueField", value)).toString("base64") : ""),
+      write: (base64) => (base64 ? decodeSchemaMessage("ValueField", Buffer.from(base64, "base64")) : null),
+    },
+  },
+};
+
+const request: Place<WireKinds> = { ...answer, nameOf: ({ wire, sent }) => (sent === false ? null : wire) };
 
 /** Reads a schema as DescribeCollection answers it. */
 export function readSchema(message: SchemaMessage): SchemaDescription {
@@ -62,53 +49,16 @@ export function readSchema(message: SchemaMessage): SchemaDescription {
     enableDynamicField: message.enable_dynamic_field,
     fields: message.fields.map(readField),
     properties: message.properties.map(readKeyValue),
-    functions: message.functions.map(readFunction),
-    structArrayFields: message.struct_array_fields.map(readStructArrayField),
+    functions: message.functions.map((fn) => readAttributes(functionAttributes, answer, fn)),
+    structArrayFields: message.struct_array_fields.map((field) => ({
+      ...readAttributes(structArrayAttributes, answer, field),
+      fields: field.fields.map(readField),
+    })),
   };
 }
 
-function readField(message: FieldMessage): FieldDescription {
-  return {
-    fieldId: message.fieldID,
-    name: message.name,
-    description: message.description,
-    dataType: message.data_type,
-    elementType: message.element_type,
-    isPrimaryKey: message.is_primary_key,
-    autoId: message.autoID,
-    isPartitionKey: message.is_partition_key,
-    isDynamic: message.is_dynamic,
-    nullable: message.nullable,
-    isFunctionOutput: message.is_function_output,
-    defaultValueBase64: message.default_value
-      ? Buffer.from(encodeSchemaMessage("ValueField", message.default_value)).toString("base64")
-      : "",
-    typeParams: message.type_params.map(readKeyValue),
-    indexParams: message.index_params.map(readKeyValue),
-  };
-}
-
-function readStructArrayField(message: StructArrayFieldMessage): StructArrayFieldDescription {
-  return {
-    fieldId: message.fieldID,
-    name: message.name,
-    description: message.description,
-    fields: message.fields.map(readField),
-  };
-}
-
-function readFunction(message: FunctionMessage): FunctionDescription {
-  return {
-    id: message.id,
-    name: message.name,
-    description: message.description,
-    type: message.type,
-    inputFieldNames: message.input_field_names,
-    inputFieldIds: message.input_field_ids,
-    outputFieldNames: message.output_field_names,
-    outputFieldIds: message.output_field_ids,
-    params: message.params.map(readKeyValue),
-  };
+function readField(message: PlainMessage): FieldDescription {
+  return readAttributes(fieldAttributes, answer, message);
 }
 
 /** Drops what protobuf adds: a plain pair. */
@@ -127,8 +77,11 @@ export function encodeSchema(name: string, schema: SchemaDescription): Uint8Arra
     enable_dynamic_field: schema.enableDynamicField,
     fields: schema.fields.map(fieldMessage),
     properties: schema.properties.map(readKeyValue),
-    functions: schema.functions.map(functionMessage),
-    struct_array_fields: schema.structArrayFields.map(structArrayFieldMessage),
+    functions: schema.functions.map((fn) => writeAttributes(functionAttributes, request, fn)),
+    struct_array_fields: schema.structArrayFields.map((field) => ({
+      ...writeAttributes(structArrayAttributes, request, field),
+      fields: field.fields.map(fieldMessage),
+    })),
   });
 }
 
@@ -138,35 +91,5 @@ export function encodeField(field: FieldDescription): Uint8Array {
 }
 
 function fieldMessage(field: FieldDescription): PlainMessage {
-  return {
-    name: field.name,
-    description: field.description,
-    data_type: field.dataType,
-    element_type: field.elementType,
-    is_primary_key: field.isPrimaryKey,
-    autoID: field.autoId,
-    is_partition_key: field.isPartitionKey,
-    nullable: field.nullable,
-    is_function_output: field.isFunctionOutput,
-    type_params: field.typeParams.map(readKeyValue),
-    index_params: field.indexParams.map(readKeyValue),
-    ...(field.defaultValueBase64
-      ? { default_value: decodeSchemaMessage("ValueField", Buffer.from(field.defaultValueBase64, "base64")) }
-      : {}),
-  };
-}
-
-function structArrayFieldMessage(field: StructArrayFieldDescription): PlainMessage {
-  return { name: field.name, description: field.description, fields: field.fields.map(fieldMessage) };
-}
-
-function functionMessage(fn: FunctionDescription): PlainMessage {
-  return {
-    name: fn.name,
-    description: fn.description,
-    type: fn.type,
-    input_field_names: [...fn.inputFieldNames],
-    output_field_names: [...fn.outputFieldNames],
-    params: fn.params.map(readKeyValue),
-  };
+  return writeAttributes(fieldAttributes, request, field);
 }

@@ -45,12 +45,19 @@ export async function flush(client: GrpcClient, name: CollectionName, timeoutMs:
     const { flushed } = await client.call<{ readonly flushed: boolean }>("GetFlushState", request, about);
     if (flushed) break;
     if (Date.now() >= deadline) {
-      throw busyError(client.endpoint, "Flush", `${about.subject} was not flushed within ${timeoutMs / 1000} s`);
+      throw busyError(
+        client.endpoint,
+        "Flush",
+        `${about.subject} was not flushed within ${timeoutMs / 1000} s`,
+        "busy",
+      );
     }
     await sleep(flushPollMs);
   }
   return {
     segmentIds: [...new Set([...(answer.flush_coll_segIDs[collection]?.data ?? []), ...sealedNow])],
+    sealedIds: [...sealedNow],
+    timestamp: request.flush_ts,
     channelTimestamp: latestTimestamp(answer.channel_cps),
     sealTime: Number(answer.coll_seal_times[collection] ?? 0),
     channelCheckpoints: Object.fromEntries(

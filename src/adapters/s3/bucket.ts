@@ -1,4 +1,6 @@
 import type { S3Client } from "@aws-sdk/client-s3";
+import { PipelineError } from "../../core/execution/errors.ts";
+import { type Patience, patiently } from "../patience.ts";
 import type { S3Connection } from "./connection.ts";
 import { type S3Request, s3Error } from "./errors.ts";
 
@@ -10,26 +12,55 @@ export class S3Bucket {
   readonly connection: S3Connection;
   readonly name: string;
   readonly #scope: string;
+  readonly #patience: Patience | undefined;
+  /** Whether the store has ever answered here, if only with an error of its own: its address is right, then. */
+  #answered = false;
 
-  /** @param scope below what the bucket is used (`backup/`), for messages; "" for all of it */
-  constructor(connection: S3Connection, name: string, scope = "") {
+  /**
+   * @param options `scope`: below what the bucket is used (`backup/`), for messages; "" for all of it. `patience`: how long a store that
+   * has answered and does not any more is waited for; not at all where absent
+   */
+  constructor(
+    connection: S3Connection,
+    name: string,
+    options: { scope?: string; patience?: Patience | undefined } = {},
+  ) {
     this.connection = connection;
     this.name = name;
-    this.#scope = scope;
+    this.#scope = options.scope ?? "";
+    this.#patience = options.patience;
   }
 
   get client(): S3Client {
     return this.connection.client;
   }
 
-  /** Makes a request and turns its fault into a PipelineError that names bucket, address and the missing permission. */
+  /**
+   * Makes a request and turns its fault into a PipelineError that names bucket, address and the missing permission. Once the store has
+   * answered here, a request that does not reach it is made again for a while.
+   * @param send is called for every try
+   */
   async request<T>(action: string, target: string | S3Target, send: () => Promise<T>): Promise<T> {
-    try {
-      return await send();
-    } catch (error) {
-      const { address, signer, region } = this.connection;
-      const about = typeof target === "string" ? { key: target } : target;
-      throw s3Error(error, { bucket: this.name, address, signer, region, action, scope: this.#scope, ...about });
-    }
+    const once = async () => {
+      try {
+        const answer = await send();
+        this.#answered = true;
+        return answer;
+      } catch (error) {
+        const fault = this.fault(action, target, error);
+        if (fault.kind !== "outage" && fault.kind !== "transient") this.#answered = true;
+        throw fault;
+      }
+    };
+    return patiently(this.#patience, `${action} at ${this.connection.address}`, once, (error) =>
+      this.#answered && error instanceof PipelineError && error.name === "StoreUnreachable" ? "outage" : undefined,
+    );
+  }
+
+  /** What a request failed with, as request would throw it. */
+  fault(action: string, target: string | S3Target, error: unknown): PipelineError {
+    const { address, signer, region } = this.connection;
+    const about = typeof target === "string" ? { key: target } : target;
+    return s3Error(error, { bucket: this.name, address, signer, region, action, scope: this.#scope, ...about });
   }
 }

@@ -56,7 +56,7 @@ export async function tellingMissing<T>(bucket: S3Bucket, key: string, read: () 
     // a key sorts before everything that it is a prefix of
     if (listed === undefined || listed.Contents?.[0]?.Key === key) throw error;
     const missing = Object.assign(new Error("not listed"), { name: "NoSuchKey" });
-    return bucket.request("s3:GetObject", key, () => Promise.reject(missing));
+    throw bucket.fault("s3:GetObject", key, missing);
   }
 }
 

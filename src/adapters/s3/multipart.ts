@@ -5,8 +5,8 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
-import pLimit from "p-limit";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { unquote } from "./content.ts";
 
@@ -58,25 +58,16 @@ export async function multipartUpload(
   if (uploadId === undefined)
     throw new PipelineError("StoreFailed", `no upload ID for ${key} in bucket ${bucket.name}`);
 
-  const limit = pLimit(options.parallel);
-  let failed = false;
-  const writes = options.parts.map((part) =>
-    limit(async (): Promise<CompletedPart | undefined> => {
-      if (failed) return undefined;
-      try {
-        return { PartNumber: part.number, ETag: await options.writePart(uploadId, part) };
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }),
-  );
   try {
     // all parts come to an end before the upload is aborted: one that is still on its way would survive the abort
-    const settled = await Promise.allSettled(writes);
-    const failure = settled.find((result) => result.status === "rejected");
-    if (failure !== undefined) throw failure.reason;
-    const parts = settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+    const parts = await settleEach(
+      options.parts,
+      options.parallel,
+      async (part): Promise<CompletedPart> => ({
+        PartNumber: part.number,
+        ETag: await options.writePart(uploadId, part),
+      }),
+    );
     options.beforeComplete?.();
     const completed = await bucket.request("s3:PutObject", key, () =>
       bucket.client.send(

@@ -1,7 +1,7 @@
 import { DeleteObjectCommand, DeleteObjectsCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import pLimit from "p-limit";
 import type { CopyMode } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type {
   CopiedObject,
   CopyOptions,
@@ -10,12 +10,13 @@ import type {
   PutTextOptions,
   TextUpload,
 } from "../../ports/object-store.ts";
+import type { Patience } from "../patience.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
 import { headObject, ifPresent, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
 import { checksumOf } from "./content-checksum.ts";
 import { putObject } from "./put-object.ts";
-import { readParts } from "./read-object.ts";
+import { readText } from "./read-text.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
 import { copyStreamed } from "./streamed-copy.ts";
 import { S3TextUpload } from "./text-upload.ts";
@@ -26,6 +27,8 @@ export interface S3ObjectStoreOptions {
   readonly multipartCopyThresholdBytes?: number;
   /** Where this store is used: access is checked below it, since a policy may grant nothing else. */
   readonly accessPrefix?: string;
+  /** How long an outage is waited for once the store has answered; not at all where absent. */
+  readonly patience?: Patience | undefined;
 }
 
 /** S3 deletes at most this many keys in one request. */
@@ -42,7 +45,10 @@ export class S3ObjectStore implements ObjectStore {
   readonly #refusedSources = new Set<string>();
 
   constructor(connection: S3Connection, bucket: string, options: S3ObjectStoreOptions = {}) {
-    this.#s3 = new S3Bucket(connection, bucket, options.accessPrefix);
+    this.#s3 = new S3Bucket(connection, bucket, {
+      scope: options.accessPrefix ?? "",
+      patience: options.patience,
+    });
     this.bucket = bucket;
     this.label = `${bucket} at ${connection.address}`;
     this.#options = options;
@@ -94,22 +100,16 @@ export class S3ObjectStore implements ObjectStore {
     return ifPresent(() => this.getText(key));
   }
 
+  readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
+    return readText(this.#s3, key, options.ifMatch);
+  }
+
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
     return putObject(this.#s3, key, Buffer.from(body, "utf-8"), options);
   }
 
   openText(key: string, options: Pick<PutTextOptions, "contentType"> = {}): TextUpload {
     return new S3TextUpload(this.#s3, key, options.contentType);
-  }
-
-  async *getBytes(key: string): AsyncIterable<Uint8Array> {
-    const object = await this.head(key);
-    if (object === undefined) {
-      const missing = Object.assign(new Error("not found"), { name: "NoSuchKey" });
-      await this.#s3.request("s3:GetObject", key, () => Promise.reject(missing));
-      return;
-    }
-    yield* readParts(this.#s3, object);
   }
 
   async copyFrom(
@@ -148,12 +148,11 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async deleteKeys(keys: readonly string[]): Promise<void> {
-    const limit = pLimit(parallelDeletes);
     const perRequest = this.#s3.connection.dialect === "gcp" ? 1 : keysPerDelete;
     const groups = Array.from({ length: Math.ceil(keys.length / perRequest) }, (_, index) =>
       keys.slice(index * perRequest, (index + 1) * perRequest),
     );
-    await Promise.all(groups.map((group) => limit(() => this.#deleteGroup(group))));
+    await settleEach(groups, parallelDeletes, (group) => this.#deleteGroup(group));
   }
 
   async checkAccess(prefix: string = this.#options.accessPrefix ?? ""): Promise<void> {
@@ -225,7 +224,7 @@ export class S3ObjectStore implements ObjectStore {
     const [refused] = answer.Errors ?? [];
     if (refused !== undefined) {
       const error = Object.assign(new Error(refused.Message ?? "not deleted"), { name: refused.Code ?? "StoreFailed" });
-      await this.#s3.request("s3:DeleteObject", { key: refused.Key }, () => Promise.reject(error));
+      throw this.#s3.fault("s3:DeleteObject", { key: refused.Key }, error);
     }
   }
 }

@@ -13,25 +13,27 @@ export async function putObject(
   body: Uint8Array,
   options: PutTextOptions,
 ): Promise<boolean> {
-  try {
-    await bucket.client.send(
-      new PutObjectCommand({
-        Bucket: bucket.name,
-        Key: key,
-        Body: body,
-        // also what a bucket with object lock insists on
-        ContentMD5: createHash("md5").update(body).digest("base64"),
-        ContentType: options.contentType ?? defaultContentType,
-        // Google's S3 interface has no conditional writes: harmless for leases, which lie in the pipeline's own work bucket
-        ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
-        ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),
-      }),
-    );
-    return true;
-  } catch (error) {
-    if ((options.ifAbsent || options.ifMatch !== undefined) && lostRace(error)) return false;
-    return bucket.request("s3:PutObject", key, () => Promise.reject(error));
-  }
+  const request = {
+    Bucket: bucket.name,
+    Key: key,
+    Body: body,
+    // also what a bucket with object lock insists on
+    ContentMD5: createHash("md5").update(body).digest("base64"),
+    ContentType: options.contentType ?? defaultContentType,
+    // Google's S3 interface has no conditional writes: harmless for leases, which lie in the pipeline's own work bucket
+    ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
+    ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),
+  };
+  const isConditional = options.ifAbsent || options.ifMatch !== undefined;
+  return bucket.request("s3:PutObject", key, async () => {
+    try {
+      await bucket.client.send(new PutObjectCommand(request));
+      return true;
+    } catch (error) {
+      if (isConditional && lostRace(error)) return false;
+      throw error;
+    }
+  });
 }
 
 /** A conditional write that came too late: 412 where the condition does not hold, 409 where another write is under way. */

@@ -111,7 +111,7 @@ async function readingFrom<T>(source: S3Bucket, object: ObjectSummary, send: () 
   } catch (error) {
     const name = error instanceof Error ? error.name : "";
     if (name === "NoSuchKey" || name === "PreconditionFailed") {
-      return source.request("s3:GetObject", object.key, () => Promise.reject(error));
+      throw source.fault("s3:GetObject", object.key, error);
     }
     throw error;
   }

@@ -20,10 +20,9 @@ const firstBuffer = 64 * 2 ** 10;
 
 /** The memory of parts that are sent, for the next ones: megabytes that come and go leave holes in what a process holds. */
 const spareParts: Buffer[] = [];
-const mostSpareParts = 4;
+const mostSpareParts = 2;
 
 function takePart(): Buffer {
-  // not of the pool that all small buffers share: an upload knows its own by its memory
   return spareParts.pop() ?? Buffer.allocUnsafeSlow(partSize);
 }
 
@@ -56,12 +55,13 @@ export class S3TextUpload implements TextUpload {
     return { size: this.#size, sha256: this.#hash.copy().digest("hex") };
   }
 
-  async write(text: string | Uint8Array): Promise<void> {
+  async write(text: string): Promise<void> {
     // most texts fit, and are encoded where they are sent from
-    const bytes = typeof text === "string" ? (this.#encode(text) ?? Buffer.from(text, "utf-8")) : text;
+    const encoded = this.#encode(text);
+    const bytes = encoded ?? Buffer.from(text, "utf-8");
     this.#hash.update(bytes);
     this.#size += bytes.length;
-    if (bytes.buffer === this.#buffer.buffer) return;
+    if (encoded !== undefined) return;
     for (let rest = bytes; rest.length > 0; ) {
       if (this.#filled === partSize) await this.#send();
       const fitting = rest.subarray(0, partSize - this.#filled);
@@ -183,21 +183,22 @@ export class S3TextUpload implements TextUpload {
         MultipartUpload: { Parts: this.#parts },
         ...condition,
       });
-    try {
-      await this.#bucket.client.send(command(ifAbsent ? { IfNoneMatch: "*" } : {}));
-      return true;
-    } catch (error) {
-      const name = error instanceof Error ? error.name : "";
-      if (ifAbsent && lostRace(error)) return false;
-      if (ifAbsent && name === "NotImplemented") {
-        await this.#request(() => this.#bucket.client.send(command({})));
+    return this.#request(async () => {
+      try {
+        await this.#bucket.client.send(command(ifAbsent ? { IfNoneMatch: "*" } : {}));
         return true;
+      } catch (error) {
+        const name = error instanceof Error ? error.name : "";
+        if (ifAbsent && lostRace(error)) return false;
+        if (ifAbsent && name === "NotImplemented") {
+          await this.#bucket.client.send(command({}));
+          return true;
+        }
+        // completed by a request whose answer was lost, or ended by another run: what lies there tells
+        if (ifAbsent && name === "NoSuchUpload" && (await headObject(this.#bucket, this.#key))) return false;
+        throw error;
       }
-      // completed by a request whose answer was lost, or ended by another run: what lies there tells
-      if (ifAbsent && name === "NoSuchUpload" && (await headObject(this.#bucket, this.#key)) !== undefined)
-        return false;
-      return this.#request(() => Promise.reject(error));
-    }
+    });
   }
 
   async #request<T>(send: () => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { environmentNamePattern } from "../environment/name.ts";
 import { PipelineError } from "../execution/errors.ts";
 import { backupInput, scheduleName } from "../execution/messages.ts";
 import { parseCollectionSelector } from "../milvus/names.ts";
@@ -11,7 +12,7 @@ import { problemOfScheduleExpression, problemOfTimeZone } from "./schedule-expre
  * environments themselves are registered with `milvus-backup env set`.
  */
 
-const environmentName = z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/, { error: "use 1 to 100 of [A-Za-z0-9_.-]" });
+const environmentName = z.string().regex(environmentNamePattern, { error: "use 1 to 100 of [A-Za-z0-9_.-]" });
 const bucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { error: "is no name of a bucket" });
 const arn = (service: string, resource: string) =>
   z.string().regex(new RegExp(`^arn:[a-z-]+:${service}:[^:]*:\\d{12}:${resource}.+$`), {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { backupInput, restoreInput, transferInput } from "../execution/messages.ts";
+import { backupInput, machineResults, restoredCollection, restoreInput, transferInput } from "../execution/messages.ts";
 import { keepRules } from "./retention.ts";
 
 /**
@@ -28,48 +28,7 @@ const failure = z.strictObject({
   Left: z.string().optional(),
 });
 
-const collections = z.number().int().min(0);
-const warnings = z.array(z.string());
-
-const backupResult = z.strictObject({
-  outcome: z.literal("backed-up"),
-  backupName: z.string(),
-  collections,
-  segments: z.number(),
-  objects: z.number(),
-  bytes: z.number(),
-  warnings,
-});
-
-const restoreResult = z.strictObject({
-  outcome: z.literal("restored"),
-  backupName: z.string(),
-  collections: z.array(
-    z.strictObject({ from: z.string(), to: z.string(), id: z.string(), rows: z.string(), loaded: z.boolean() }),
-  ),
-  waitSeconds: z.number(),
-  warnings,
-});
-
-const discardResult = z.strictObject({
-  outcome: z.literal("discarded"),
-  backupName: z.string(),
-  collections,
-  itemsKey: z.string(),
-  batches: z.number(),
-  segments: z.number(),
-});
-
-const transferResult = z.strictObject({
-  outcome: z.enum(["transferred", "already-there"]),
-  backupName: z.string(),
-  collections,
-  segments: z.number(),
-  objects: z.number(),
-  bytes: z.number(),
-  skippedObjects: z.number(),
-  warnings,
-});
+const restoreResult = machineResults.restored.extend({ collections: z.array(restoredCollection.strict()).readonly() });
 
 /** What retention is asked to do: the rules of one schedule. */
 export const retentionInput = z.strictObject({
@@ -81,7 +40,7 @@ export const retentionInput = z.strictObject({
 export type RetentionInput = z.infer<typeof retentionInput>;
 
 /** What retention did. Names are cut off at `mostNames`; the counts are whole. */
-export const retentionResult = z.strictObject({
+const retentionResult = z.strictObject({
   kept: z.number().int().min(0),
   removed: z.number().int().min(0),
   /** How many objects were deleted. */
@@ -104,12 +63,12 @@ const failed = <Machine extends string>(machine: Machine) =>
 
 /** The schema of every event's detail, by detail type. */
 export const eventDetails = {
-  "Backup Completed": completed("backup", backupInput, backupResult),
+  "Backup Completed": completed("backup", backupInput, machineResults.backedUp.strict()),
   "Backup Failed": failed("backup"),
-  "Restore Completed": completed("restore", restoreInput, restoreResult),
-  "Restore Discarded": completed("restore", restoreInput, discardResult),
+  "Restore Completed": completed("restore", restoreInput, restoreResult.strict()),
+  "Restore Discarded": completed("restore", restoreInput, machineResults.discarded.strict()),
   "Restore Failed": failed("restore"),
-  "Transfer Completed": completed("transfer", transferInput, transferResult),
+  "Transfer Completed": completed("transfer", transferInput, machineResults.transferred.strict()),
   "Transfer Failed": failed("transfer"),
   "Retention Applied": completed("retention", retentionInput, retentionResult),
   "Retention Failed": failed("retention"),

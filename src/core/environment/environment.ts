@@ -21,7 +21,20 @@ export interface Environment {
   readonly gcPause: { readonly enable: boolean; readonly address: string };
   /** true: staging files are kept after a restore, to debug. */
   readonly keepTempFiles: boolean;
-  readonly parallelism: { readonly copydata: number; readonly importJob: number };
+  readonly parallelism: { readonly importJob: number };
+}
+
+/** An environment as it is registered. */
+export interface RegisteredEnvironment extends Environment {
+  /** Names what was registered: another one for every registration of other content. Tells nothing of the content. */
+  readonly version: string;
+}
+
+/** Which registration of an environment an execution began with. */
+export interface EnvironmentPin {
+  readonly version: string;
+  /** Its settings without secrets: names what changed where the registry keeps that version no more. */
+  readonly settings?: Environment;
 }
 
 export type CopyMode = "auto" | "server-side" | "streamed";

@@ -45,7 +45,7 @@ const environmentRecord = z.object({
   multipartCopyThresholdBytes: z.number().int(),
   gcPause: z.object({ enable: z.boolean(), address: z.string() }),
   keepTempFiles: z.boolean(),
-  parallelism: z.object({ copydata: z.number().int(), importJob: z.number().int() }),
+  parallelism: z.object({ importJob: z.number().int() }),
 });
 
 /** The JSON that is kept in Secrets Manager: a resolved environment, secrets included. Equal environments give equal text. */

@@ -72,7 +72,6 @@ export const knownKeys = {
   "minio.crossStorage": key(boolean),
   "minio.copyMode": key(copyMode),
   "minio.multipartCopyThresholdMiB": key(integer),
-  "backup.parallelism.copydata": key(integer, "BACKUP_PARALLELISM_COPYDATA"),
   "backup.parallelism.importJob": key(integer),
   "backup.keepTempFiles": key(boolean, "BACKUP_KEEP_TEMP_FILES"),
   "backup.gcPause.enable": key(boolean, "BACKUP_GC_PAUSE_ENABLE"),
@@ -102,6 +101,7 @@ export const ignoredKeys: readonly string[] = [
   "backup.maxSegmentGroupSize",
   "backup.gcPause.seconds",
   "backup.parallelism.",
+  "BACKUP_PARALLELISM_COPYDATA",
   "backup.copydata.",
 ];
 

@@ -28,29 +28,34 @@ interface Given {
   readonly readFile: ((path: string) => string) | undefined;
 }
 
-/** Fills in milvus-backup 0.5.16's defaults; backup keys that are not given inherit from the primary ones. */
+/** Fills in milvus-backup 0.5.16's defaults (but the host of backup.gcPause.address); backup keys that are not given inherit from the primary ones. */
 export function resolveEnvironment(name: string, given: Given): Environment {
   const { values } = given;
+  const milvus = milvusSettings(given);
   const storage = primaryStorage(given);
   const backups = backupStorage(given, storage);
   const thresholdMiB = values.get("minio.multipartCopyThresholdMiB") ?? 0;
   return {
     name,
-    milvus: milvusSettings(given),
+    milvus,
     storage,
     backupStorage: backups,
     ...copying(values, storage, backups),
     multipartCopyThresholdBytes: (thresholdMiB > 0 ? thresholdMiB : 500) * mebibyte,
     gcPause: {
       enable: values.get("backup.gcPause.enable") ?? true,
-      address: values.get("backup.gcPause.address") ?? "http://localhost:9091",
+      address: values.get("backup.gcPause.address") || managementAddress(milvus),
     },
     keepTempFiles: values.get("backup.keepTempFiles") ?? false,
     parallelism: {
-      copydata: values.get("backup.parallelism.copydata") ?? 128,
       importJob: values.get("backup.parallelism.importJob") ?? 768,
     },
   };
+}
+
+/** Milvus's management port, on the host of Milvus: milvus-backup's default, localhost, is out of a Lambda's reach. */
+function managementAddress({ address }: MilvusSettings): string {
+  return `http://${address.includes(":") ? `[${address}]` : address}:9091`;
 }
 
 function milvusSettings(given: Given): MilvusSettings {

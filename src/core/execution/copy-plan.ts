@@ -4,8 +4,20 @@ import * as z from "zod";
 export const storeRef = z.object({
   environment: z.string(),
   side: z.enum(["milvus", "backup"]),
+  /** The registration that is meant; absent: whatever is registered. */
+  version: z.string().optional(),
 });
 export type StoreRef = z.infer<typeof storeRef>;
+/** What an execution opens: never what somebody registered since it began. */
+export type PinnedStoreRef = StoreRef & { readonly version: string };
+
+/** A bucket of an environment as it was registered when it was read. */
+export function pinnedStore(
+  environment: { readonly name: string; readonly version: string },
+  side: StoreRef["side"],
+): PinnedStoreRef {
+  return { environment: environment.name, side, version: environment.version };
+}
 
 /**
  * One prefix of a segment (its insert logs, or its delta logs), from where to where. Both end in `/`; with `to` empty nothing is
@@ -121,32 +133,36 @@ export const batchLimits = {
   bytes: 8 * 2 ** 30,
 } as const;
 
+/** Segments to copy, held or passing by: how many they are is known before. */
+export interface CountedSegments<T> {
+  readonly count: number;
+  readonly segments: AsyncIterable<T> | Iterable<T>;
+}
+
 /**
- * Puts segments into batches: in order, at most `batchLimits` each, and spread so that a small plan still uses up to
- * `parallel` invocations when each gets at least `minimumSegments`.
+ * Puts segments into batches as they come: in order, at most `batchLimits` each, and spread so that a small plan still uses up to
+ * `parallel` invocations when each gets at least `minimumSegments`. Holds one batch at a time.
  * @param sizeOf estimated bytes of a segment
  */
-export function planBatches<T>(
-  segments: readonly T[],
+export async function* planBatches<T>(
+  { segments, count }: CountedSegments<T>,
   sizeOf: (segment: T) => number,
   options: { parallel: number; minimumSegments?: number },
-): T[][] {
+): AsyncGenerator<T[]> {
   const minimum = options.minimumSegments ?? 20;
-  const spread = Math.max(1, Math.min(options.parallel, Math.ceil(segments.length / minimum)));
-  const perBatch = Math.min(batchLimits.segments, Math.ceil(segments.length / spread));
-  const batches: T[][] = [];
+  const spread = Math.max(1, Math.min(options.parallel, Math.ceil(count / minimum)));
+  const perBatch = Math.min(batchLimits.segments, Math.ceil(count / spread));
   let current: T[] = [];
   let bytes = 0;
-  for (const segment of segments) {
+  for await (const segment of segments) {
     const size = sizeOf(segment);
     if (current.length > 0 && (current.length >= perBatch || bytes + size > batchLimits.bytes)) {
-      batches.push(current);
+      yield current;
       current = [];
       bytes = 0;
     }
     current.push(segment);
     bytes += size;
   }
-  if (current.length > 0) batches.push(current);
-  return batches;
+  if (current.length > 0) yield current;
 }

@@ -1,10 +1,12 @@
 /**
  * How a fault is to be treated; decided once, where it is first seen (the adapters and the checks of the steps).
  * - transient: the same call may succeed later (throttling, a network error, a server starting up)
+ * - outage: nobody answers. On the first contact of an execution that is a wrong address, and permanent; once who is asked has answered
+ *   in this execution it restarts, and is waited for
  * - permanent: it will fail the same way until somebody changes something (bad input, missing bucket, wrong credentials)
  * - integrity: what was read or written is not what it should be; never retried blindly, never ignored
  */
-export type FaultKind = "transient" | "permanent" | "integrity";
+export type FaultKind = "transient" | "outage" | "permanent" | "integrity";
 
 interface ErrorDefinition {
   readonly kind: FaultKind;
@@ -16,6 +18,7 @@ const errorDefinitions = {
   InvalidInput: { kind: "permanent" },
   InvalidEnvironment: { kind: "permanent" },
   UnknownEnvironment: { kind: "permanent" },
+  EnvironmentChanged: { kind: "permanent" },
   CollectionNotFound: { kind: "permanent" },
   BackupExists: { kind: "permanent" },
   BackupNotFound: { kind: "permanent" },
@@ -24,11 +27,11 @@ const errorDefinitions = {
   UnsupportedByTarget: { kind: "permanent" },
   AlreadyRunning: { kind: "permanent" },
   // what the pipeline talks to
-  MilvusUnreachable: { kind: "permanent" },
+  MilvusUnreachable: { kind: "outage" },
   MilvusUnauthenticated: { kind: "permanent" },
   MilvusFailed: { kind: "permanent" },
   MilvusBusy: { kind: "transient" },
-  StoreUnreachable: { kind: "permanent" },
+  StoreUnreachable: { kind: "outage" },
   StoreAccessDenied: { kind: "permanent" },
   StoreFailed: { kind: "permanent" },
   StoreBusy: { kind: "transient" },
@@ -44,10 +47,15 @@ const errorDefinitions = {
 
 export type ErrorName = keyof typeof errorDefinitions;
 
-/** The names a state machine may retry: every transient error. */
-export const transientErrorNames: readonly ErrorName[] = (Object.keys(errorDefinitions) as ErrorName[]).filter(
-  (name) => errorDefinitions[name].kind === "transient",
-);
+/** The names a state machine may retry in every state. */
+export const transientErrorNames: readonly ErrorName[] = namesOf("transient");
+
+/** The names a state machine retries in the states after its first step, by when everything has answered. */
+export const outageErrorNames: readonly ErrorName[] = namesOf("outage");
+
+function namesOf(kind: FaultKind): ErrorName[] {
+  return (Object.keys(errorDefinitions) as ErrorName[]).filter((name) => errorDefinitions[name].kind === kind);
+}
 
 export function isErrorName(text: string): text is ErrorName {
   return Object.hasOwn(errorDefinitions, text);

@@ -2,23 +2,30 @@ import { hash } from "node:crypto";
 
 /** What a slot takes: two words of the key's hash, two of the value's. */
 const wordsPerSlot = 4;
-/** Each grows for itself: a whole table that is copied into a larger one takes the memory of both. */
-const shardCount = 64;
-const firstCapacity = 64;
-/** Beyond this share of taken slots a shard grows. */
+const fewestSlots = 64;
+/** Beyond this share of taken slots a table grows. */
 const fullest = 0.75;
-const growth = 1.4;
 
 /**
- * A map of strings to strings that remembers hashes only, 64 bits of each: 2 million keys take some 55 MB instead of half a gigabyte.
- * It cannot list what it holds. Of 2 million keys any two are taken for one another once in ten million runs.
+ * A map of strings to strings that remembers hashes only, 64 bits of each: 2 million keys take 50 MB instead of half a gigabyte. It
+ * cannot list what it holds. Of 2 million keys any two are taken for one another once in ten million runs.
  */
 export class KeyTable {
-  readonly #shards = Array.from({ length: shardCount }, () => new Shard());
+  #capacity: number;
+  #words: Uint32Array;
+  #tags: Uint8Array;
+  #size = 0;
+
+  /** @param expected how many keys there will be: a table that grows takes the memory of two meanwhile */
+  constructor(expected = 0) {
+    this.#capacity = Math.max(fewestSlots, Math.ceil(expected / fullest) + 1);
+    this.#words = new Uint32Array(this.#capacity * wordsPerSlot);
+    this.#tags = new Uint8Array(this.#capacity);
+  }
 
   /** How many different keys it has. */
   get size(): number {
-    return this.#shards.reduce((sum, { size }) => sum + size, 0);
+    return this.#size;
   }
 
   /**
@@ -26,67 +33,30 @@ export class KeyTable {
    * @param tag a small number (0 to 255) kept beside it
    */
   set(key: string, value: string, tag = 0): void {
-    const hashed = hashOf(key);
-    this.#shardOf(hashed).set(hashed, value, tag);
-  }
-
-  /** undefined where the key was never set. */
-  tagOf(key: string): number | undefined {
-    const hashed = hashOf(key);
-    return this.#shardOf(hashed).tagOf(hashed);
-  }
-
-  /** Whether one of the values is that of the key. */
-  hasValue(key: string, ...values: readonly string[]): boolean {
-    const hashed = hashOf(key);
-    return this.#shardOf(hashed).hasValue(hashed, values);
-  }
-
-  /** Does nothing where the key was never set. */
-  setTag(key: string, tag: number): void {
-    const hashed = hashOf(key);
-    this.#shardOf(hashed).setTag(hashed, tag);
-  }
-
-  #shardOf([high]: Hash): Shard {
-    // the list has every number below its length
-    return this.#shards[high % shardCount] as Shard;
-  }
-}
-
-/** 64 bits of a key, never both zero: that stands for a free slot. */
-type Hash = readonly [high: number, low: number];
-
-class Shard {
-  size = 0;
-  #capacity = firstCapacity;
-  #words = new Uint32Array(firstCapacity * wordsPerSlot);
-  #tags = new Uint8Array(firstCapacity);
-
-  set([high, low]: Hash, value: string, tag: number): void {
-    if (this.size >= this.#capacity * fullest) this.#grow();
+    if (this.#size >= this.#capacity * fullest) this.#grow();
+    const [high, low] = hashOf(key);
     const slot = this.#find(high, low);
-    if (!this.#isTaken(slot)) this.size += 1;
+    if (!this.#isTaken(slot)) this.#size += 1;
     this.#fill(slot, high, low, fold(value, 1), fold(value, 2), tag);
   }
 
-  tagOf([high, low]: Hash): number | undefined {
-    const slot = this.#find(high, low);
-    return this.#isTaken(slot) ? this.#tags[slot] : undefined;
+  /** Where a key lies, for the calls below; undefined where it was never set. Setting another key may move it. */
+  slotOf(key: string): number | undefined {
+    const slot = this.#find(...hashOf(key));
+    return this.#isTaken(slot) ? slot : undefined;
   }
 
-  setTag([high, low]: Hash, tag: number): void {
-    const slot = this.#find(high, low);
-    if (this.#isTaken(slot)) this.#tags[slot] = tag;
-  }
-
-  hasValue([high, low]: Hash, values: readonly string[]): boolean {
-    const slot = this.#find(high, low);
+  hasValue(slot: number, value: string): boolean {
     const at = slot * wordsPerSlot;
-    return (
-      this.#isTaken(slot) &&
-      values.some((value) => this.#words[at + 2] === fold(value, 1) && this.#words[at + 3] === fold(value, 2))
-    );
+    return this.#words[at + 2] === fold(value, 1) && this.#words[at + 3] === fold(value, 2);
+  }
+
+  tagOf(slot: number): number {
+    return this.#tags[slot] ?? 0;
+  }
+
+  setTag(slot: number, tag: number): void {
+    this.#tags[slot] = tag;
   }
 
   /** The slot of a key, or the free one where it would go. */
@@ -113,7 +83,7 @@ class Shard {
 
   #grow(): void {
     const [words, tags] = [this.#words, this.#tags];
-    this.#capacity = Math.ceil(this.#capacity * growth);
+    this.#capacity *= 2;
     this.#words = new Uint32Array(this.#capacity * wordsPerSlot);
     this.#tags = new Uint8Array(this.#capacity);
     for (let slot = 0; slot < tags.length; slot += 1) {
@@ -124,7 +94,8 @@ class Shard {
   }
 }
 
-function hashOf(text: string): Hash {
+/** 64 bits of a key, never both zero: that stands for a free slot. */
+function hashOf(text: string): [high: number, low: number] {
   // as text: a buffer for each of millions of digests takes longer, and leaves the process's memory in holes
   const digest = hash("md5", text, "binary");
   return [wordAt(digest, 0), wordAt(digest, 4) || 1];

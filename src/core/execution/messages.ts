@@ -102,110 +102,148 @@ export const copySegmentsRequest = z.object({
 export type CopySegmentsRequest = z.infer<typeof copySegmentsRequest>;
 
 /** One item of the item file. */
-export interface CopyItem {
-  readonly batchKey: string;
-}
+export const copyItem = copySegmentsRequest.pick({ batchKey: true });
+export type CopyItem = Readonly<z.infer<typeof copyItem>>;
+
+const count = z.number().int().min(0);
+const warnings = z.array(z.string()).readonly();
 
 /** What the preparing steps answer. `itemsKey` names the JSON array of CopyItem in the work bucket. */
-export interface PreparedCopies {
-  readonly itemsKey: string;
-  readonly batches: number;
-  readonly segments: number;
-}
+const preparedCopies = z.object({
+  itemsKey: z.string(),
+  batches: count,
+  segments: count,
+});
+export type PreparedCopies = Readonly<z.infer<typeof preparedCopies>>;
 
-export interface PrepareBackupResult extends PreparedCopies {
-  readonly outcome: "planned";
-  readonly backupName: string;
-  readonly collections: number;
-  readonly attempt: number;
-}
+const prepareBackupResult = preparedCopies.extend({
+  /** `planning`: there is no time left for the other collections; prepare again, which goes on with them. */
+  outcome: z.enum(["planned", "planning"]),
+  backupName: z.string(),
+  collections: count,
+  attempt: count,
+});
+export type PrepareBackupResult = Readonly<z.infer<typeof prepareBackupResult>>;
 
-export interface CopySegmentsResult {
-  readonly outcome: "copied" | "source-changed" | "cancelled";
-  readonly receiptKey: string;
-}
+const copySegmentsResult = z.object({
+  outcome: z.enum(["copied", "source-changed", "cancelled"]),
+  receiptKey: z.string(),
+});
+export type CopySegmentsResult = Readonly<z.infer<typeof copySegmentsResult>>;
 
-export interface FinalizeBackupResult {
+const finalizeBackupResult = z.object({
   /** `source-changed`: segments vanished while they were copied; prepare again and go on. */
-  readonly outcome: "backed-up" | "source-changed";
-  readonly backupName: string;
-  readonly collections: number;
-  readonly segments: number;
-  readonly objects: number;
+  outcome: z.enum(["backed-up", "source-changed"]),
+  backupName: z.string(),
+  collections: count,
+  segments: count,
+  objects: count,
   /** Bytes in the backup, as a decimal string would not fit a state's number filters: below 2^53 always. */
-  readonly bytes: number;
-  readonly warnings: readonly string[];
-}
+  bytes: count,
+  warnings,
+});
+export type FinalizeBackupResult = Readonly<z.infer<typeof finalizeBackupResult>>;
 
-export interface PrepareRestoreResult extends PreparedCopies {
+const prepareRestoreResult = preparedCopies.extend({
   /** `discarded`: the input asked to discard, and that is done. */
-  readonly outcome: "planned" | "discarded";
-  readonly backupName: string;
-  readonly collections: number;
-}
+  outcome: z.enum(["planned", "discarded"]),
+  backupName: z.string(),
+  collections: count,
+});
+export type PrepareRestoreResult = Readonly<z.infer<typeof prepareRestoreResult>>;
 
-export interface RecreateCollectionsResult {
-  readonly outcome: "recreated";
-  readonly collections: number;
-}
+const recreateCollectionsResult = z.object({
+  outcome: z.literal("recreated"),
+  collections: count,
+});
+export type RecreateCollectionsResult = Readonly<z.infer<typeof recreateCollectionsResult>>;
 
-export interface ImportSegmentsResult {
-  readonly outcome: "imported" | "imports-pending";
-  readonly imports: number;
-  readonly completed: number;
+const importSegmentsResult = z.object({
+  outcome: z.enum(["imported", "imports-pending"]),
+  imports: count,
+  completed: count,
   /** 0 to 100, over all imports. */
-  readonly progress: number;
+  progress: z.number(),
   /** How long the machine is to wait before it asks again. */
-  readonly waitSeconds: number;
-}
+  waitSeconds: z.number(),
+});
+export type ImportSegmentsResult = Readonly<z.infer<typeof importSegmentsResult>>;
 
-export interface FinishRestoreResult {
-  /** `loading`: everything is in place, collections are still loading; ask again. */
-  readonly outcome: "restored" | "loading";
-  readonly backupName: string;
-  /** Empty while `loading`; as many as fit (restore-result.ts), a warning says where the others are listed. */
-  readonly collections: readonly RestoredCollection[];
-  readonly waitSeconds: number;
-  readonly warnings: readonly string[];
-}
-
-export interface RestoredCollection {
-  readonly from: string;
-  readonly to: string;
+export const restoredCollection = z.object({
+  from: z.string(),
+  to: z.string(),
   /** ID of the new collection: its data lies under `<rootPath>/insert_log/<id>`. */
-  readonly id: string;
-  readonly rows: string;
-  readonly loaded: boolean;
-}
+  id: z.string(),
+  rows: z.string(),
+  loaded: z.boolean(),
+});
+export type RestoredCollection = Readonly<z.infer<typeof restoredCollection>>;
 
-export interface PrepareTransferResult extends PreparedCopies {
+export const finishRestoreResult = z.object({
+  /** `loading`: everything is in place, collections are still loading; ask again. */
+  outcome: z.enum(["restored", "loading"]),
+  backupName: z.string(),
+  /** Empty while `loading`; as many as fit (restore-result.ts), a warning says where the others are listed. */
+  collections: z.array(restoredCollection).readonly(),
+  waitSeconds: z.number(),
+  warnings,
+});
+export type FinishRestoreResult = Readonly<z.infer<typeof finishRestoreResult>>;
+
+const prepareTransferResult = preparedCopies.extend({
   /** `already-there`: the destination holds this very backup; its objects are verified, and what is missing is copied. */
-  readonly outcome: "planned" | "already-there";
-  readonly backupName: string;
-  readonly collections: number;
-}
+  outcome: z.enum(["planned", "already-there"]),
+  backupName: z.string(),
+  collections: count,
+});
+export type PrepareTransferResult = Readonly<z.infer<typeof prepareTransferResult>>;
 
-export interface FinalizeTransferResult {
+const finalizeTransferResult = z.object({
   /** `already-there`: the destination held this very backup before. */
-  readonly outcome: "transferred" | "already-there";
-  readonly backupName: string;
-  readonly collections: number;
-  readonly segments: number;
+  outcome: z.enum(["transferred", "already-there"]),
+  backupName: z.string(),
+  collections: count,
+  segments: count,
   /** Logs at the destination, with those that lay there before. */
-  readonly objects: number;
-  readonly bytes: number;
+  objects: count,
+  bytes: count,
   /** How many of the objects lay there before. */
-  readonly skippedObjects: number;
-  readonly warnings: readonly string[];
-}
+  skippedObjects: count,
+  warnings,
+});
+export type FinalizeTransferResult = Readonly<z.infer<typeof finalizeTransferResult>>;
+
+/**
+ * What an execution that succeeded answers: what its last step did. Events carry it as it is; the CLI reads those of other
+ * versions too.
+ */
+export const machineResults = {
+  backedUp: finalizeBackupResult.extend({ outcome: z.literal("backed-up") }),
+  restored: finishRestoreResult.extend({ outcome: z.literal("restored") }),
+  discarded: prepareRestoreResult.extend({ outcome: z.literal("discarded") }),
+  transferred: finalizeTransferResult,
+} as const;
+
+/**
+ * `progress.json` of a restore whose collections are made: what is going on in Milvus. From `loading` on every collection has its
+ * target name, which is what Release goes by.
+ */
+export const progressRecord = z.discriminatedUnion("phase", [
+  importSegmentsResult.pick({ imports: true, completed: true, progress: true }).extend({
+    phase: z.literal("importing"),
+  }),
+  z.object({ phase: z.literal("loading") }),
+]);
+export type ProgressRecord = Readonly<z.infer<typeof progressRecord>>;
 
 /** What the failure states hand to Release: what failed, as Step Functions caught it. */
 export const caughtFailure = z.object({ Error: z.string(), Cause: z.string().default("") });
 export type CaughtFailure = z.infer<typeof caughtFailure>;
 
 /** What Release answers: the failure again for the Fail state, and what the execution leaves behind ("" for nothing). */
-export interface ReleaseResult {
-  readonly error: string;
-  readonly cause: string;
-  readonly left: string;
-}
+const releaseResult = z.object({
+  error: z.string(),
+  cause: z.string(),
+  left: z.string(),
+});
+export type ReleaseResult = Readonly<z.infer<typeof releaseResult>>;

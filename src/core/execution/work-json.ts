@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { PipelineError } from "./errors.ts";
 
 /** What a text says as JSON; undefined where it is none. */
@@ -10,12 +11,12 @@ export function jsonOrUndefined(text: string): unknown {
 }
 
 /** Parses a file of the work bucket. These hold every 64-bit ID as a string, so plain JSON is lossless here. */
-export function parseWorkJson(text: string, key: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new PipelineError("StoreFailed", `${key} in the work bucket is not valid JSON; start the execution again`, {
-      cause,
-    });
-  }
+export function parseWorkJson<T>(text: string, key: string, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(jsonOrUndefined(text));
+  if (parsed.success) return parsed.data;
+  throw new PipelineError(
+    "StoreFailed",
+    `${key} in the work bucket is not what this version of the pipeline writes there: ${z.prettifyError(parsed.error)}. Start the execution again`,
+    { details: { key }, cause: parsed.error },
+  );
 }

@@ -1,11 +1,46 @@
-/** Keys of the pipeline's own work bucket. Everything of one execution lies under `executions/<machine>/<execution name>/`. */
-export function workLayout(machine: "backup" | "restore" | "transfer", execution: string) {
-  const root = `executions/${machine}/${execution}`;
+import type { Machine } from "./machines.ts";
+
+/** What the keys of the pipeline's own work bucket begin with. */
+export const workPrefixes = {
+  executions: "executions/",
+  leases: "leases/",
+  /** What outlives one execution of a restore (core/plan/restore-work.ts). */
+  restores: "restores/",
+} as const;
+
+/** The keys of many executions and subjects at once, as permissions name them. */
+export const workKeyPatterns = {
+  executions: `${workPrefixes.executions}*`,
+  executionsOf: (machine: Machine) => `${workPrefixes.executions}${machine}/*`,
+  /** What the distributed maps of a machine read. */
+  itemsOf: (machine: Machine) => `${workPrefixes.executions}${machine}/*/items-*.json`,
+  leasesOf: (kind: LeaseKind) => `${workPrefixes.leases}${kind}/*`,
+  restores: `${workPrefixes.restores}*`,
+} as const;
+
+/** The files of one execution in the work bucket. */
+export function workLayout(machine: Machine, execution: string) {
+  const root = `${workPrefixes.executions}${machine}/${execution}`;
   return {
     root: `${root}/`,
+    /** The environments it began with (steps/shared/pinned-environments.ts). */
+    environments: `${root}/environments.json`,
     plan: `${root}/plan.json`,
     /** What the execution holds outside of its own files (steps/shared/held.ts). */
     held: `${root}/held.json`,
+    /** Renewals of the pause of garbage collection (steps/shared/gc-pause.ts). */
+    pauseRenewals: `${root}/pause-renewals.json`,
+    /** Which collections the execution is about, as they were selected when it began. */
+    selected: `${root}/selected.json`,
+    /** What an attempt found out about one of them: with it, a step that starts again goes on behind it. */
+    draft: (attempt: number, index: number) => `${root}/drafts/${attempt}-${index}.json`,
+    /** What is planned for one collection, by its number and the attempt that planned it. */
+    collection: (attempt: number, index: number) => `${root}/collections/${attempt}-${index}.json`,
+    /** Which collections an attempt could not copy as they were planned. */
+    torn: (attempt: number) => `${root}/torn-${attempt}.json`,
+    imports: `${root}/imports/`,
+    /** What an import of a restore reads: ImportFiles[]. */
+    importFiles: (task: number) => `${root}/imports/${task}.json`,
     items: (attempt: number) => `${root}/items-${attempt}.json`,
     batch: (batch: string) => `${root}/batches/${batch}.json`,
     receipts: `${root}/receipts/`,
@@ -26,6 +61,12 @@ export function copyFailureKey(batchKey: string): string {
   return batchKey.replace("/batches/", "/failures/");
 }
 
+/** Where the execution that a batch belongs to says what it holds, and how its pause of garbage collection was renewed. */
+export function heldOfBatch(batchKey: string): Pick<ReturnType<typeof workLayout>, "held" | "pauseRenewals"> {
+  const root = batchKey.replace(/\/batches\/.*$/, "");
+  return { held: `${root}/held.json`, pauseRenewals: `${root}/pause-renewals.json` };
+}
+
 /** Where the copy of a batch leaves its receipt, from where it says why it failed. */
 export function receiptKeyOfFailure(failureKey: string): string {
   return failureKey.replace("/failures/", "/receipts/");
@@ -36,7 +77,10 @@ export function batchName(attempt: number, index: number): string {
   return `${attempt}-${String(index).padStart(6, "0")}`;
 }
 
-/** Who may work on something that only one execution may work on (a backup name, a restore target). */
-export function leaseKey(kind: "backup" | "restore", subject: string): string {
-  return `leases/${kind}/${encodeURIComponent(subject)}.json`;
+/** What only one execution may work on at a time: a backup that is written (a transfer writes one too), a restore target. */
+export type LeaseKind = "backup" | "restore";
+
+/** Where it is said which execution works on such a subject. */
+export function leaseKey(kind: LeaseKind, subject: string): string {
+  return `${workPrefixes.leases}${kind}/${encodeURIComponent(subject)}.json`;
 }

@@ -50,8 +50,23 @@ const manifestPart = manifestFile.extend({
 });
 export type ManifestPart = z.infer<typeof manifestPart>;
 
+/** The instant that a collection was cut at; a restore leaves out what came after it. */
+const cutCollection = z.object({
+  collectionId: z.string().regex(/^\d+$/),
+  /** `db.coll` */
+  collection: z.string(),
+  /** Hybrid timestamp of Milvus, decimal (core/milvus/instant.ts). */
+  timestamp: z.string(),
+  /** The same for people, ISO 8601. */
+  time: z.string(),
+  /** Segments that may hold rows from after it: those that the flush sealed. Of the others every row counts. */
+  laterRows: z.array(z.string()),
+});
+export type CutCollection = z.infer<typeof cutCollection>;
+
 export const manifestIndex = z.object({
-  version: z.literal(1),
+  /** 2 since there are instants; a backup of version 1 has none. */
+  version: z.literal([1, 2]),
   backupName: z.string(),
   backupId: z.string(),
   /** ISO 8601. */
@@ -59,6 +74,8 @@ export const manifestIndex = z.object({
   pipelineVersion: z.string(),
   /** Absent in a backup that no schedule made. */
   schedule: madeBySchedule.optional(),
+  /** Of every collection that was flushed for the backup. */
+  instants: z.array(cutCollection).default([]),
   objects: z.number().int().min(0),
   bytes: z.number().int().min(0),
   /** The five meta files of the format. */
@@ -93,7 +110,7 @@ export function manifestFileOf(key: string, text: string): ManifestFile {
 export function printManifestIndex(index: Omit<ManifestIndex, "version" | "objects" | "bytes">): string {
   const sum = (pick: (part: ManifestPart) => number) => index.parts.reduce((total, part) => total + pick(part), 0);
   const whole: ManifestIndex = {
-    version: 1,
+    version: 2,
     ...index,
     objects: sum((part) => part.objects),
     bytes: sum((part) => part.bytes),
@@ -101,28 +118,40 @@ export function printManifestIndex(index: Omit<ManifestIndex, "version" | "objec
   return `${JSON.stringify(whole, null, 2)}\n`;
 }
 
-/** Throws CorruptBackup where the text is no manifest of this version. */
+const anyManifest = z.object({ version: z.number() });
+
+/** @throws CorruptBackup where the text is no manifest, or one of a version that is not known yet */
 export function parseManifestIndex(text: string, key: string): ManifestIndex {
-  const parsed = manifestIndex.safeParse(jsonOrUndefined(text));
+  const json = jsonOrUndefined(text);
+  const parsed = manifestIndex.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw corrupt(`${key} is no manifest of version 1: ${z.prettifyError(parsed.error)}`, key);
+  const version = anyManifest.safeParse(json).data?.version ?? 0;
+  if (version > 2) {
+    throw corrupt(
+      `${key} is a manifest of version ${version}, and this version knows 1 and 2: update the pipeline`,
+      key,
+    );
+  }
+  throw corrupt(`${key} is no manifest of version 1 or 2: ${z.prettifyError(parsed.error)}`, key);
 }
 
-/** Reads one part; throws CorruptBackup where it is not the text that the index was written for. */
-export function parseManifestPart(text: string, part: ManifestPart): ManifestObject[] {
+/** Reads one part, an object at a time; throws CorruptBackup where it is not the text that the index was written for. */
+export function* parseManifestPart(text: string, part: ManifestPart): Generator<ManifestObject> {
   verifyManifestFile(text, part);
-  const objects = text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line, index) => {
-      const parsed = manifestObject.safeParse(jsonOrUndefined(line));
-      if (parsed.success) return parsed.data;
-      throw corrupt(`${part.key}: line ${index + 1}: ${z.prettifyError(parsed.error)}`, part.key);
-    });
-  if (objects.length !== part.objects) {
-    throw corrupt(`${part.key} lists ${objects.length} objects, the manifest says ${part.objects}`, part.key);
+  let objects = 0;
+  for (let start = 0, line = 1; start < text.length; line += 1) {
+    const end = text.indexOf("\n", start);
+    const printed = text.slice(start, end < 0 ? text.length : end);
+    start = end < 0 ? text.length : end + 1;
+    if (printed === "") continue;
+    const parsed = manifestObject.safeParse(jsonOrUndefined(printed));
+    if (!parsed.success) throw corrupt(`${part.key}: line ${line}: ${z.prettifyError(parsed.error)}`, part.key);
+    objects += 1;
+    yield parsed.data;
   }
-  return objects;
+  if (objects !== part.objects) {
+    throw corrupt(`${part.key} lists ${objects} objects, the manifest says ${part.objects}`, part.key);
+  }
 }
 
 /** Throws CorruptBackup where a file's text is not the one the manifest was written for. */

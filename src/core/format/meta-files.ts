@@ -2,6 +2,7 @@ import { PipelineError } from "../execution/errors.ts";
 import { allPartitions, type MetaFileName, metaFileNames } from "./layout.ts";
 import {
   type BackupInfo,
+  type BackupWith,
   backupInfo,
   type CollectionBackup,
   collectionBackup,
@@ -15,6 +16,7 @@ import {
   segmentLevelInfo,
 } from "./meta.ts";
 import { type Parsed, parseFile, type RecordCodec, type RecordPieces } from "./meta-codec.ts";
+import { type StreamedSegment, streamSegmentMeta } from "./meta-stream.ts";
 
 const allPartitionsId = BigInt(allPartitions);
 
@@ -88,7 +90,7 @@ export async function* printMetas(
 }
 
 /** Adds up `size` from the segments: of partitions, of collections (with their L0 segments of all partitions), of the backup. */
-export function withSizes(backup: BackupInfo): BackupInfo {
+export function withSizes<S extends { readonly size: bigint }>(backup: BackupWith<S>): BackupWith<S> {
   const collections = backup.collection_backups.map((collection) => {
     const partitions = collection.partition_backups.map((partition) => ({
       ...partition,
@@ -104,6 +106,9 @@ export function parseFullMeta(text: string): Parsed<BackupInfo> {
   return parseFile(backupInfo, text, "full_meta.json");
 }
 
+/** The level files without the one that holds the segments: small, whatever the backup's size is. */
+export type OutlineTexts = Readonly<Record<Exclude<MetaFileName, "full_meta" | "segment_meta">, string>>;
+
 /**
  * Rebuilds a backup from its four level files, with a warning of what these files do not hold.
  * @throws CorruptBackup also where they do not belong together (a segment whose partition is not there)
@@ -112,33 +117,72 @@ export function rebuildFromLevelFiles(texts: Readonly<Record<Exclude<MetaFileNam
   backup: BackupInfo;
   warnings: string[];
 } {
-  const backup = parseFile(backupInfo, texts.backup_meta, "backup_meta.json");
-  const collections = parseFile(collectionLevelInfo, texts.collection_meta, "collection_meta.json");
-  const partitions = parseFile(partitionLevelInfo, texts.partition_meta, "partition_meta.json");
+  const { backup, warnings } = outlineFromLevelFiles(texts);
   const segments = parseFile(segmentLevelInfo, texts.segment_meta, "segment_meta.json");
-
-  const partitionsOf = Map.groupBy(partitions.value.infos, (partition) => partition.collection_id);
-  const segmentsOf = Map.groupBy(segments.value.infos, partitionKey);
-  checkParents(collections.value.infos, partitions.value.infos, segments.value.infos);
-
-  const databases = [...new Set(collections.value.infos.map((collection) => collection.db_name))];
+  const partitions = new PartitionPlaces(backup);
+  const segmentsOf = Map.groupBy(segments.value.infos, (segment) => partitions.check(segment));
   const rebuilt = withSizes({
-    ...backup.value,
-    database_backups: databases.map((db_name) => databaseBackup.create({ db_name })),
-    collection_backups: collections.value.infos.map((collection) => ({
+    ...backup,
+    collection_backups: backup.collection_backups.map((collection) => ({
       ...collection,
-      partition_backups: (partitionsOf.get(collection.collection_id) ?? []).map((partition) => ({
+      partition_backups: collection.partition_backups.map((partition) => ({
         ...partition,
         segment_backups: segmentsOf.get(partitionKey(partition)) ?? [],
       })),
     })),
   });
+  return { backup: rebuilt, warnings: [...warnings, ...segments.warnings] };
+}
+
+/**
+ * The same without holding the segments: they come in the order of their file, then those that the collections' file holds; then the
+ * backup with empty lists of segments, whose sizes are still those of the files.
+ * @param segmentMeta the text of `segment_meta.json`, cut anywhere
+ */
+export async function* streamLevelFiles(
+  texts: OutlineTexts,
+  segmentMeta: AsyncIterable<string>,
+): AsyncGenerator<StreamedSegment, Parsed<BackupInfo>, undefined> {
+  const { backup, warnings } = outlineFromLevelFiles(texts);
+  const partitions = new PartitionPlaces(backup);
+  const segments = streamSegmentMeta(segmentMeta);
+  for (;;) {
+    const next = await segments.next();
+    if (next.done) {
+      yield* backup.collection_backups.flatMap(({ l0_segments }, collection) =>
+        l0_segments.map((segment) => ({ segment, collection, partition: undefined })),
+      );
+      const value = { ...backup, collection_backups: backup.collection_backups.map(withoutSegments) };
+      return { value, warnings: [...warnings, ...next.value] };
+    }
+    for (const place of partitions.of(next.value)) yield { segment: next.value, ...place };
+  }
+}
+
+/** A backup by its level files but for the one of the segments: its partitions have none. */
+function outlineFromLevelFiles(texts: OutlineTexts): { backup: BackupInfo; warnings: string[] } {
+  const backup = parseFile(backupInfo, texts.backup_meta, "backup_meta.json");
+  const collections = parseFile(collectionLevelInfo, texts.collection_meta, "collection_meta.json");
+  const partitions = parseFile(partitionLevelInfo, texts.partition_meta, "partition_meta.json");
+  const partitionsOf = Map.groupBy(partitions.value.infos, (partition) => partition.collection_id);
+  checkParents(collections.value.infos, partitions.value.infos);
+  const databases = [...new Set(collections.value.infos.map((collection) => collection.db_name))];
   return {
-    backup: rebuilt,
+    backup: {
+      ...backup.value,
+      database_backups: databases.map((db_name) => databaseBackup.create({ db_name })),
+      collection_backups: collections.value.infos.map((collection) => ({
+        ...collection,
+        partition_backups: (partitionsOf.get(collection.collection_id) ?? []).map((partition) => ({
+          ...partition,
+          segment_backups: [],
+        })),
+      })),
+    },
     warnings: [
       "full_meta.json is missing: the backup is read from its four level files, which hold no L0 segments of all partitions " +
         "(rows deleted shortly before the backup may come back), no properties of databases, and no users, roles or grants",
-      ...[backup, collections, partitions, segments].flatMap((parsed) => parsed.warnings),
+      ...[backup, collections, partitions].flatMap((parsed) => parsed.warnings),
     ],
   };
 }
@@ -165,11 +209,16 @@ export function readBackupMeta(texts: Readonly<Partial<Record<MetaFileName, stri
   ) {
     return rebuildFromLevelFiles({ backup_meta, collection_meta, partition_meta, segment_meta });
   }
-  const missing = metaFileNames.filter((name) => texts[name] === undefined).map((name) => `${name}.json`);
-  if (missing.length === metaFileNames.length) {
-    throw new PipelineError("BackupNotFound", "there is no backup here: it has no meta files");
+  throw missingMetas(metaFileNames.filter((name) => texts[name] === undefined));
+}
+
+/** What is thrown where files are missing of which a backup is read. */
+export function missingMetas(names: readonly MetaFileName[]): PipelineError {
+  if (names.length === metaFileNames.length) {
+    return new PipelineError("BackupNotFound", "there is no backup here: it has no meta files");
   }
-  throw new PipelineError(
+  const missing = names.map((name) => `${name}.json`);
+  return new PipelineError(
     "CorruptBackup",
     `the backup is incomplete: ${missing.join(", ")} missing; without full_meta.json all four level files are needed`,
     { details: { missing } },
@@ -238,6 +287,14 @@ function levelPieces<T>(codec: RecordCodec<{ infos: T[] }>, file: MetaFileName) 
   };
 }
 
+function withoutSegments(collection: CollectionBackup): CollectionBackup {
+  return {
+    ...collection,
+    l0_segments: [],
+    partition_backups: collection.partition_backups.map((partition) => ({ ...partition, segment_backups: [] })),
+  };
+}
+
 function sizeOf(parts: readonly { readonly size: bigint }[]): bigint {
   return parts.reduce((sum, part) => sum + part.size, 0n);
 }
@@ -246,24 +303,41 @@ function partitionKey(part: { readonly collection_id: bigint; readonly partition
   return `${part.collection_id}/${part.partition_id}`;
 }
 
-function checkParents(
-  collections: readonly CollectionBackup[],
-  partitions: readonly PartitionBackup[],
-  segments: readonly SegmentBackup[],
-): void {
+function checkParents(collections: readonly CollectionBackup[], partitions: readonly PartitionBackup[]): void {
   const collectionIds = new Set(collections.map((collection) => collection.collection_id));
-  const orphanPartition = partitions.find((partition) => !collectionIds.has(partition.collection_id));
-  if (orphanPartition) {
-    throw notTogether(
-      `partition_meta.json: partition ${orphanPartition.partition_id} belongs to collection ${orphanPartition.collection_id}, which collection_meta.json does not have`,
+  const orphan = partitions.find((partition) => !collectionIds.has(partition.collection_id));
+  if (!orphan) return;
+  throw notTogether(
+    `partition_meta.json: partition ${orphan.partition_id} belongs to collection ${orphan.collection_id}, which collection_meta.json does not have`,
+  );
+}
+
+/** Where in a backup the partition of a segment is. */
+class PartitionPlaces {
+  readonly #places: ReadonlyMap<string, readonly { collection: number; partition: number }[]>;
+
+  constructor(backup: BackupInfo) {
+    const places = backup.collection_backups.flatMap(({ partition_backups }, collection) =>
+      partition_backups.map((record, partition) => ({ key: partitionKey(record), place: { collection, partition } })),
+    );
+    this.#places = new Map(
+      [...Map.groupBy(places, ({ key }) => key)].map(([key, members]) => [key, members.map(({ place }) => place)]),
     );
   }
-  const partitionKeys = new Set(partitions.map(partitionKey));
-  const orphan = segments.find((segment) => !partitionKeys.has(partitionKey(segment)));
-  if (orphan) {
+
+  /** @throws CorruptBackup where the backup has no such partition */
+  of(segment: SegmentBackup): readonly { collection: number; partition: number }[] {
+    const places = this.#places.get(partitionKey(segment));
+    if (places) return places;
     throw notTogether(
-      `segment_meta.json: segment ${orphan.segment_id} belongs to partition ${orphan.partition_id} of collection ${orphan.collection_id}, which partition_meta.json does not have`,
+      `segment_meta.json: segment ${segment.segment_id} belongs to partition ${segment.partition_id} of collection ${segment.collection_id}, which partition_meta.json does not have`,
     );
+  }
+
+  /** The key of a segment's partition, which is there. */
+  check(segment: SegmentBackup): string {
+    this.of(segment);
+    return partitionKey(segment);
   }
 }
 

@@ -228,7 +228,19 @@ export function deltaLogsOf(logs: readonly Binlog[]): FieldBinlog[] {
   return [fieldBinlog.create({ binlogs: [...logs] })];
 }
 
-/** Every segment record of a collection: those of its partitions, then the L0 segments of all partitions. */
-export function segmentsOf(collection: CollectionBackup): SegmentBackup[] {
+/** A partition's record with something else in the place of its segments' records. */
+export type PartitionWith<S> = Omit<PartitionBackup, "segment_backups"> & { segment_backups: S[] };
+/** The same of a collection. */
+export type CollectionWith<S> = Omit<CollectionBackup, "partition_backups" | "l0_segments"> & {
+  partition_backups: PartitionWith<S>[];
+  l0_segments: S[];
+};
+/** The same of a backup. */
+export type BackupWith<S> = Omit<BackupInfo, "collection_backups"> & {
+  collection_backups: CollectionWith<S>[];
+};
+
+/** Every segment of a collection: those of its partitions, then the L0 segments of all partitions. */
+export function segmentsOf<S>(collection: Pick<CollectionWith<S>, "partition_backups" | "l0_segments">): S[] {
   return [...collection.partition_backups.flatMap((partition) => partition.segment_backups), ...collection.l0_segments];
 }

@@ -1,16 +1,13 @@
+import type { DescriptionOf, Id, KeyValue } from "./attributes.ts";
+import type { fieldAttributes, functionAttributes, structArrayAttributes } from "./schema-attributes.ts";
+
 /** What Milvus says of its collections and what it is asked to do, in its own words; shared by plans, mappings and the port. */
 
-/** A 64-bit Milvus ID in decimal. Never a JavaScript number: IDs are above 2^53. */
-export type Id = string;
+export type { Id, KeyValue } from "./attributes.ts";
 
 export interface CollectionName {
   readonly database: string;
   readonly collection: string;
-}
-
-export interface KeyValue {
-  readonly key: string;
-  readonly value: string;
 }
 
 export interface DatabaseDescription {
@@ -45,45 +42,13 @@ export interface SchemaDescription {
   readonly structArrayFields: readonly StructArrayFieldDescription[];
 }
 
-export interface FieldDescription {
-  readonly fieldId: Id;
-  readonly name: string;
-  readonly description: string;
-  /** Milvus's number: Int64 5, VarChar 21, FloatVector 101 ... */
-  readonly dataType: number;
-  /** For Array; 0 otherwise. */
-  readonly elementType: number;
-  readonly isPrimaryKey: boolean;
-  readonly autoId: boolean;
-  readonly isPartitionKey: boolean;
-  readonly isDynamic: boolean;
-  readonly nullable: boolean;
-  readonly isFunctionOutput: boolean;
-  /** base64 of the protobuf `schemapb.ValueField`; "" without default. */
-  readonly defaultValueBase64: string;
-  readonly typeParams: readonly KeyValue[];
-  readonly indexParams: readonly KeyValue[];
-}
+export type FieldDescription = DescriptionOf<typeof fieldAttributes>;
 
-export interface StructArrayFieldDescription {
-  readonly fieldId: Id;
-  readonly name: string;
-  readonly description: string;
+export interface StructArrayFieldDescription extends DescriptionOf<typeof structArrayAttributes> {
   readonly fields: readonly FieldDescription[];
 }
 
-export interface FunctionDescription {
-  readonly id: Id;
-  readonly name: string;
-  readonly description: string;
-  /** Milvus's number: BM25 1, TextEmbedding 2 ... */
-  readonly type: number;
-  readonly inputFieldNames: readonly string[];
-  readonly inputFieldIds: readonly Id[];
-  readonly outputFieldNames: readonly string[];
-  readonly outputFieldIds: readonly Id[];
-  readonly params: readonly KeyValue[];
-}
+export type FunctionDescription = DescriptionOf<typeof functionAttributes>;
 
 export interface PartitionDescription {
   readonly id: Id;
@@ -99,8 +64,15 @@ export interface IndexDescription {
 }
 
 export interface FlushedCollection {
-  /** All sealed segments of the collection at the flush. */
+  /**
+   * All sealed segments of the collection at the flush: with what L0 segments hold, everything up to `timestamp`. Without the L0
+   * segments, which no server names here.
+   */
   readonly segmentIds: readonly Id[];
+  /** Those of them that this very flush sealed: they may hold rows from after `timestamp`. */
+  readonly sealedIds: readonly Id[];
+  /** Hybrid, decimal: everything up to it is in sealed segments and their delta logs (`coll_flush_ts`); "0" where the server does not tell. */
+  readonly timestamp: Id;
   /** The latest hybrid timestamp of the channel checkpoints, decimal; "0" where there are none (2.3). */
   readonly channelTimestamp: Id;
   /** Unix seconds; 0 where the server does not tell. */
@@ -167,6 +139,16 @@ export interface ImportRequest {
   readonly kind: "segments" | "l0";
   /** Above "0" for storage v2 (2.6+). */
   readonly storageVersion: Id;
+  /** Rows and deletes after it are left out; everything is imported where absent. */
+  readonly end?: ImportEnd;
+}
+
+/** How `end_ts` of an import is told: servers up to 2.3 and early ones of 2.4 take milliseconds, later ones a hybrid timestamp. */
+export interface ImportEnd {
+  /** Hybrid, decimal. */
+  readonly timestamp: Id;
+  /** Milliseconds where absent: a server that wants the other says so, one that does not would filter nothing, or everything. */
+  readonly unit?: "hybrid";
 }
 
 /** Keys in the target's bucket, each ending in `/`; `delta` is "" where there is none, `insert` is "" for L0 imports. */

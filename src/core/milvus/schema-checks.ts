@@ -1,10 +1,18 @@
 import { defaultValueOf } from "../format/default-value.ts";
-import { type CollectionBackup, type CollectionSchema, type FieldSchema, segmentsOf } from "../format/meta.ts";
+import {
+  type CollectionSchema,
+  type CollectionWith,
+  type FieldSchema,
+  type SegmentBackup,
+  segmentsOf,
+} from "../format/meta.ts";
+import { type Attributes, fromRecord, type Kind } from "./attributes.ts";
 import { dataTypeName, dataTypeSince, firstUserFieldId } from "./data-types.ts";
 import type { CollectionName } from "./descriptions.ts";
 import { defaultDatabase } from "./names.ts";
+import { fieldAttributes } from "./schema-attributes.ts";
 import { dynamicFieldId, splitFields } from "./schema-mapping.ts";
-import { isAtLeast } from "./version.ts";
+import { isAtLeast, releases } from "./version.ts";
 
 /**
  * What keeps binlogs of `backup` from being imported into a collection with the schema `target`: one sentence for each
@@ -32,7 +40,11 @@ export function sameSchema(backup: CollectionSchema, target: CollectionSchema): 
  * the collection can be restored there.
  * @param target where the collection goes; its own name where absent
  */
-export function unsupportedBy(version: string, collection: CollectionBackup, target?: CollectionName): string[] {
+export function unsupportedBy(
+  version: string,
+  collection: CollectionWith<Pick<SegmentBackup, "is_l0" | "storage_version">>,
+  target?: CollectionName,
+): string[] {
   const { schema } = collection;
   const problems: string[] = [];
   const needs = (what: string, since: string) => {
@@ -45,48 +57,33 @@ export function unsupportedBy(version: string, collection: CollectionBackup, tar
       if (since === undefined) problems.push(`field ${field.name} has data ${dataTypeName(type)}, which is not known`);
       else if (since !== "") needs(`field ${field.name} of type ${dataTypeName(type)}`, since);
     }
-    if (field.is_partition_key) needs(`partition key ${field.name}`, featureReleases.partitionKey);
-    if (field.nullable && !field.is_dynamic) needs(`nullable field ${field.name}`, featureReleases.nullable);
+    if (field.is_partition_key) needs(`partition key ${field.name}`, releases.partitionKey);
+    if (field.nullable && !field.is_dynamic) needs(`nullable field ${field.name}`, releases.nullable);
     if (!field.is_dynamic && defaultValueOf(field) !== "") {
-      needs(`the default value of field ${field.name}`, featureReleases.nullable);
+      needs(`the default value of field ${field.name}`, releases.nullable);
     }
   }
-  if (schema.enable_dynamic_field) needs("the dynamic field", featureReleases.dynamicField);
+  if (schema.enable_dynamic_field) needs("the dynamic field", releases.dynamicField);
   for (const fn of schema.functions) {
-    const since = fn.type === bm25 ? featureReleases.fullTextSearch : featureReleases.modelFunctions;
+    const since = fn.type === bm25 ? releases.fullTextSearch : releases.modelFunctions;
     needs(`function ${fn.name}`, since);
   }
-  for (const field of schema.struct_array_fields) needs(`struct array ${field.name}`, featureReleases.structArrays);
+  for (const field of schema.struct_array_fields) needs(`struct array ${field.name}`, releases.structArrays);
   const { created, added } = splitFields(schema);
-  for (const field of added)
-    needs(`field ${field.name}, added after the collection was created,`, featureReleases.addField);
+  for (const field of added) needs(`field ${field.name}, added after the collection was created,`, releases.addField);
   problems.push(...unreachableIds(created));
   const database = target?.database ?? collection.db_name;
-  if (database !== "" && database !== defaultDatabase) needs(`database ${database}`, featureReleases.databases);
+  if (database !== "" && database !== defaultDatabase) needs(`database ${database}`, releases.databases);
   const segments = segmentsOf(collection);
-  if (segments.some((segment) => segment.is_l0)) needs("deletes in L0 segments", featureReleases.l0Segments);
+  if (segments.some((segment) => segment.is_l0)) needs("deletes in L0 segments", releases.l0Import);
   if (segments.some((segment) => segment.storage_version > 0n)) {
-    needs("data in storage version 2", featureReleases.storageV2);
+    needs("data in storage version 2", releases.storageV2);
   }
   return problems;
 }
 
 /** Milvus's number of the function type BM25; all others call a model. */
 const bm25 = 1;
-
-/** By Milvus's docs and release notes. */
-const featureReleases = {
-  databases: "2.2.9",
-  partitionKey: "2.2.9",
-  dynamicField: "2.2.9",
-  l0Segments: "2.4.0",
-  nullable: "2.5.0",
-  fullTextSearch: "2.5.0",
-  modelFunctions: "2.6.0",
-  structArrays: "2.6.4",
-  addField: "2.6.0",
-  storageV2: "2.6.0",
-} as const;
 
 /** Milvus numbers created fields from 100 on without gaps: other IDs in the binlogs could not be matched. */
 function unreachableIds(created: readonly FieldSchema[]): string[] {
@@ -119,17 +116,20 @@ function compareFields(what: string, backup: readonly FieldSchema[], target: rea
 
 function traits(field: FieldSchema): Record<string, string> {
   const params = new Map(field.type_params.map(({ key, value }) => [key, value]));
-  return {
-    ID: field.fieldID.toString(),
-    type: dataTypeName(field.data_type),
-    "element type": field.element_type === 0 ? "none" : dataTypeName(field.element_type),
-    "primary key": yesNo(field.is_primary_key),
-    autoID: yesNo(field.autoID),
-    "partition key": yesNo(field.is_partition_key),
-    nullable: yesNo(field.nullable),
-    "function output": yesNo(field.is_function_output),
-    ...Object.fromEntries(sizeParams.map((key) => [key, params.get(key) ?? "none"])),
-  };
+  const description: Readonly<Record<string, unknown>> = fromRecord(fieldAttributes, field);
+  const table: Attributes = fieldAttributes;
+  return Object.fromEntries([
+    ...Object.entries(table).flatMap(([key, { kind, trait }]) =>
+      trait ? [[trait, inWords(kind, description[key])]] : [],
+    ),
+    ...sizeParams.map((key) => [key, params.get(key) ?? "none"]),
+  ]);
+}
+
+function inWords(kind: Kind, value: unknown): string {
+  if (typeof value === "boolean") return yesNo(value);
+  if (kind !== "dataType") return String(value);
+  return value === 0 ? "none" : dataTypeName(Number(value));
 }
 
 function compareStructArrays(backup: CollectionSchema, target: CollectionSchema): string[] {

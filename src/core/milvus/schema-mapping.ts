@@ -1,27 +1,27 @@
 import { defaultValueOf } from "../format/default-value.ts";
 import {
-  type CollectionBackup,
   type CollectionSchema,
+  type CollectionWith,
   collectionSchema,
   type FieldSchema,
-  type FunctionSchema,
   fieldSchema,
   functionSchema,
   type IndexInfo,
   indexInfo,
   structArrayField,
 } from "../format/meta.ts";
+import { fromRecord, toRecord } from "./attributes.ts";
 import { firstUserFieldId, isVector } from "./data-types.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
   CreateIndexRequest,
   FieldDescription,
-  FunctionDescription,
   IndexDescription,
   KeyValue,
   SchemaDescription,
 } from "./descriptions.ts";
+import { fieldAttributes, functionAttributes, structArrayAttributes } from "./schema-attributes.ts";
 
 /** A schema as Milvus describes it, as the backup holds it. */
 export function toCollectionSchema(schema: SchemaDescription): CollectionSchema {
@@ -31,12 +31,10 @@ export function toCollectionSchema(schema: SchemaDescription): CollectionSchema 
     fields: schema.fields.map(toFieldSchema),
     enable_dynamic_field: schema.enableDynamicField,
     properties: [...schema.properties],
-    functions: schema.functions.map(toFunctionSchema),
+    functions: schema.functions.map((fn) => functionSchema.create(toRecord(functionAttributes, fn))),
     struct_array_fields: schema.structArrayFields.map((field) =>
       structArrayField.create({
-        fieldID: BigInt(field.fieldId),
-        name: field.name,
-        description: field.description,
+        ...toRecord(structArrayAttributes, field),
         fields: field.fields.map(toFieldSchema),
       }),
     ),
@@ -60,7 +58,7 @@ export function toIndexInfo(index: IndexDescription): IndexInfo {
  * that the backup holds damaged is left out (see `damagedDefaults`).
  * @throws CorruptBackup where a default value cannot be read
  */
-export function toCreateRequest(collection: CollectionBackup, target: CollectionName): CreateCollectionRequest {
+export function toCreateRequest(collection: CollectionWith<unknown>, target: CollectionName): CreateCollectionRequest {
   const { schema } = collection;
   const { created, added } = splitFields(schema);
   const hasPartitionKey = schema.fields.some((field) => field.is_partition_key);
@@ -72,11 +70,9 @@ export function toCreateRequest(collection: CollectionBackup, target: Collection
       enableDynamicField: schema.enable_dynamic_field,
       fields: created.map(toFieldDescription),
       properties: schema.properties,
-      functions: schema.functions.map(toFunctionDescription),
+      functions: schema.functions.map((fn) => fromRecord(functionAttributes, fn)),
       structArrayFields: schema.struct_array_fields.map((field) => ({
-        fieldId: field.fieldID.toString(),
-        name: field.name,
-        description: field.description,
+        ...fromRecord(structArrayAttributes, field),
         fields: field.fields.map(toFieldDescription),
       })),
     },
@@ -89,7 +85,7 @@ export function toCreateRequest(collection: CollectionBackup, target: Collection
 }
 
 /** What creates the indexes of a collection again, in their order in the backup. */
-export function toCreateIndexRequests(collection: CollectionBackup): CreateIndexRequest[] {
+export function toCreateIndexRequests(collection: CollectionWith<unknown>): CreateIndexRequest[] {
   const vectorFields = new Set(
     collection.schema.fields.filter((field) => isVector(field.data_type)).map((field) => field.name),
   );
@@ -167,67 +163,9 @@ function unionOfProperties(...lists: readonly (readonly KeyValue[])[]): KeyValue
 }
 
 function toFieldSchema(field: FieldDescription): FieldSchema {
-  return fieldSchema.create({
-    fieldID: BigInt(field.fieldId),
-    name: field.name,
-    is_primary_key: field.isPrimaryKey,
-    description: field.description,
-    data_type: field.dataType,
-    type_params: [...field.typeParams],
-    index_params: [...field.indexParams],
-    autoID: field.autoId,
-    element_type: field.elementType,
-    is_dynamic: field.isDynamic,
-    is_partition_key: field.isPartitionKey,
-    nullable: field.nullable,
-    is_function_output: field.isFunctionOutput,
-    default_value_base64: field.defaultValueBase64,
-  });
+  return fieldSchema.create(toRecord(fieldAttributes, field));
 }
 
 function toFieldDescription(field: FieldSchema): FieldDescription {
-  return {
-    fieldId: field.fieldID.toString(),
-    name: field.name,
-    description: field.description,
-    dataType: field.data_type,
-    elementType: field.element_type,
-    isPrimaryKey: field.is_primary_key,
-    autoId: field.autoID,
-    isPartitionKey: field.is_partition_key,
-    isDynamic: field.is_dynamic,
-    nullable: field.nullable,
-    isFunctionOutput: field.is_function_output,
-    defaultValueBase64: defaultValueOf(field) ?? "",
-    typeParams: field.type_params,
-    indexParams: field.index_params,
-  };
-}
-
-function toFunctionSchema(fn: FunctionDescription): FunctionSchema {
-  return functionSchema.create({
-    name: fn.name,
-    id: BigInt(fn.id),
-    description: fn.description,
-    type: fn.type,
-    input_field_names: [...fn.inputFieldNames],
-    input_field_ids: fn.inputFieldIds.map(BigInt),
-    output_field_names: [...fn.outputFieldNames],
-    output_field_ids: fn.outputFieldIds.map(BigInt),
-    params: [...fn.params],
-  });
-}
-
-function toFunctionDescription(fn: FunctionSchema): FunctionDescription {
-  return {
-    id: fn.id.toString(),
-    name: fn.name,
-    description: fn.description,
-    type: fn.type,
-    inputFieldNames: fn.input_field_names,
-    inputFieldIds: fn.input_field_ids.map(String),
-    outputFieldNames: fn.output_field_names,
-    outputFieldIds: fn.output_field_ids.map(String),
-    params: fn.params,
-  };
+  return { ...fromRecord(fieldAttributes, field), defaultValueBase64: defaultValueOf(field) ?? "" };
 }

@@ -26,36 +26,51 @@ export function isAtLeast(version: string, minimum: string): boolean {
   return compareVersions(parseVersion(version), parseVersion(minimum)) >= 0;
 }
 
-/** What a Milvus can do, as the steps and adapters ask for it; each with the release it came with. */
-export function features(version: string) {
-  const since = (minimum: string) => isAtLeast(version, minimum);
-  return {
-    /** 2.2 and 2.3 import through gRPC, one path pair a task; from 2.4 REST jobs take many pairs. */
-    importApi: since("2.4.0") ? "rest" : "grpc",
-    /** Directory pairs that one REST import job is given at most, as milvus-backup does. */
-    pairsPerJob: 256,
-    /** L0 segments exist and are imported with `l0_import`. */
-    l0Import: since("2.4.0"),
-    /** More than one L0 segment in one import job. */
-    multiL0PerJob: since("2.6.5"),
-    /** REST `/v2/vectordb/segments/describe`: the exact logs of a segment. */
-    segmentDescription: since("2.5.8"),
-    databases: since("2.2.9"),
-    describeDatabase: since("2.4.3"),
-    /** `renameCollection`, which knows databases. */
-    rename: since("2.2.9"),
-    /** One flush for many collections. */
-    flushAll: since("2.6.11"),
-    gcPause: since("2.4.0"),
-    /** Garbage collection can be paused for single collections. */
-    collectionGcPause: since("2.6.8"),
-    /** Property `disable_func_runtime_check`: create a collection with functions without calling their models. */
-    disableFunctionRuntimeCheck: since("2.6.8"),
-    /** Imports take `storage_version`. */
-    storageV2: since("2.6.0"),
-  } as const;
+/** The release that brought each thing, by Milvus's docs and release notes; data types are in data-types.ts. */
+export const releases = {
+  databases: "2.2.9",
+  /** `renameCollection`, which knows databases. */
+  rename: "2.2.9",
+  partitionKey: "2.2.9",
+  dynamicField: "2.2.9",
+  /** REST import jobs, which take many path pairs; 2.2 and 2.3 import through gRPC, one pair a task. */
+  restImports: "2.4.0",
+  /** L0 segments exist and are imported with `l0_import`. */
+  l0Import: "2.4.0",
+  gcPause: "2.4.0",
+  describeDatabase: "2.4.3",
+  /** Nullable fields and default values. */
+  nullable: "2.5.0",
+  fullTextSearch: "2.5.0",
+  /** REST `/v2/vectordb/segments/describe`: the exact logs of a segment. */
+  segmentDescription: "2.5.8",
+  /** Functions that call a model. */
+  modelFunctions: "2.6.0",
+  /** Fields can be added to a collection. */
+  addField: "2.6.0",
+  /** Imports take `storage_version`. */
+  storageV2: "2.6.0",
+  structArrays: "2.6.4",
+  /** More than one L0 segment in one import job. */
+  multiL0PerJob: "2.6.5",
+  /** Property `disable_func_runtime_check`: create a collection with functions without calling their models. */
+  disableFunctionRuntimeCheck: "2.6.8",
+} as const;
+
+/** Of everything that a release brought whether it is there, and what follows from that. */
+export interface Features extends Readonly<Record<keyof typeof releases, boolean>> {
+  readonly importApi: "rest" | "grpc";
+  /** Directory pairs that one REST import job is given at most, as milvus-backup does. */
+  readonly pairsPerJob: number;
 }
-export type Features = ReturnType<typeof features>;
+
+/** What a Milvus of `version` can do, as the steps and adapters ask for it. */
+export function features(version: string): Features {
+  const released = Object.entries(releases).map(([feature, since]) => [feature, isAtLeast(version, since)]);
+  // the table has every feature, so the object does
+  const has = Object.fromEntries(released) as Record<keyof typeof releases, boolean>;
+  return { ...has, importApi: has.restImports ? "rest" : "grpc", pairsPerJob: 256 };
+}
 
 /**
  * Why a backup of one Milvus cannot go into another: it comes from a newer MAJOR.MINOR than the target is. undefined where it

@@ -55,7 +55,8 @@ export function collectionRecord(backupId: string, collection: PlannedCollection
         load_state: partition.loadState,
       }),
     ),
-    backup_timestamp: BigInt(flushed?.channelTimestamp ?? "0"),
+    // What milvus-backup cuts at too, where it is asked to truncate.
+    backup_timestamp: BigInt(collection.instant?.timestamp ?? flushed?.channelTimestamp ?? "0"),
     backup_physical_timestamp: BigInt(flushed?.sealTime ?? 0),
     channel_checkpoints: { ...flushed?.channelCheckpoints },
     has_index: indexes.length > 0,

@@ -1,63 +1,124 @@
-import type { CopyPrefix } from "../execution/copy-plan.ts";
+import * as z from "zod";
+import { type CopyPrefix, copySegment } from "../execution/copy-plan.ts";
 import type { BackupLayout, MilvusLayout } from "../format/layout.ts";
-import type { MadeBySchedule } from "../format/manifest.ts";
-import type { LoadState } from "../format/meta.ts";
+import { madeBySchedule } from "../format/manifest.ts";
+import { type LoadState, loadStates } from "../format/meta.ts";
 import type {
   CollectionDescription,
-  DatabaseDescription,
   FieldDescription,
-  FlushedCollection,
+  Id,
   IndexDescription,
-  PartitionDescription,
   SchemaDescription,
   SegmentDescription,
   SegmentLogs,
   SegmentState,
 } from "../milvus/descriptions.ts";
+import { instant } from "../milvus/instant.ts";
 import { dynamicFieldId, toCollectionSchema } from "../milvus/schema-mapping.ts";
-import { isAtLeast } from "../milvus/version.ts";
+import { isAtLeast, releases } from "../milvus/version.ts";
 import type { SizedSegment } from "./segment-copies.ts";
 
-/** Everything Prepare Backup learned from Milvus; a file in the work bucket that Finalize Backup turns into the metas. */
-export interface BackupPlan {
-  readonly backupName: string;
-  /** One ID for the whole backup, as milvus-backup writes it into every collection record: a UUID. */
-  readonly backupId: string;
-  readonly attempt: number;
-  readonly milvusVersion: string;
-  readonly databases: readonly DatabaseDescription[];
-  readonly collections: readonly PlannedCollection[];
-  readonly warnings: readonly string[];
-  /** Absent where no schedule started it. */
-  readonly schedule?: MadeBySchedule;
-  /** For progress displays. */
-  readonly totals: { readonly collections: number; readonly segments: number; readonly rows: string };
-}
+/** A description as Milvus's adapter gave it: this pipeline wrote the file, so it is held to what identifies it. */
+const described = <T extends { readonly id: Id }>() =>
+  z.custom<T>((value) => typeof value === "object" && value !== null && "id" in value && typeof value.id === "string");
 
-export interface PlannedCollection {
-  readonly description: CollectionDescription;
-  readonly partitions: readonly PlannedPartition[];
-  readonly indexes: readonly IndexDescription[];
-  readonly loadState: LoadState;
-  /** Absent where nothing was flushed (skip_flush, meta_only). */
-  readonly flushed?: FlushedCollection;
-  readonly segments: readonly PlannedSegment[];
-}
+const id = z.string().regex(/^-?\d+$/);
+const count = z.number().int().min(0);
 
-export interface PlannedPartition extends PartitionDescription {
-  readonly loadState: LoadState;
-}
-
-export interface PlannedSegment {
-  readonly id: string;
-  readonly partitionId: string;
+const plannedSegment = z.object({
+  id,
+  partitionId: id,
   /** Decimal. */
-  readonly rows: string;
-  readonly isL0: boolean;
-  readonly storageVersion: string;
+  rows: z.string(),
+  isL0: z.boolean(),
+  storageVersion: z.string(),
   /** "" where Milvus does not tell (before 2.5.8). */
-  readonly virtualChannel: string;
-}
+  virtualChannel: z.string(),
+});
+export type PlannedSegment = Readonly<z.infer<typeof plannedSegment>>;
+
+/** What a backup holds of one collection; a file of its own in the work bucket, as a backup may have a thousand collections. */
+export const plannedCollection = z.object({
+  description: described<CollectionDescription>(),
+  partitions: z.array(z.object({ id, name: z.string(), loadState: z.enum(loadStates) })).readonly(),
+  indexes: z.array(described<IndexDescription>()).readonly(),
+  loadState: z.enum(loadStates),
+  /** Absent where nothing was flushed (skip_flush, meta_only). */
+  flushed: z
+    .object({
+      segmentIds: z.array(id).readonly(),
+      sealedIds: z.array(id).readonly(),
+      timestamp: id,
+      channelTimestamp: id,
+      sealTime: z.number(),
+      channelCheckpoints: z.record(z.string(), z.string()),
+    })
+    .optional(),
+  /** The instant it was cut at; absent where nothing was flushed. */
+  instant: instant.optional(),
+  segments: z.array(plannedSegment).readonly(),
+});
+export type PlannedCollection = Readonly<z.infer<typeof plannedCollection>>;
+
+/** A collection while it is planned: its copies are put into batches when all collections are known. */
+export const collectionDraft = z.object({
+  collection: plannedCollection,
+  copies: z.array(z.object({ segment: copySegment, bytes: z.number() })).readonly(),
+});
+export type CollectionDraft = Readonly<z.infer<typeof collectionDraft>>;
+
+/** Which collections a backup is about, as they were selected when it began. */
+export const selectedCollections = z.array(
+  z.object({
+    database: z.string(),
+    collection: z.string(),
+    /** The input names it: it cannot be left out. */
+    named: z.boolean(),
+  }),
+);
+export type SelectedCollection = Readonly<z.infer<typeof selectedCollections>[number]>;
+
+/** Everything Prepare Backup learned from Milvus; Finalize Backup turns it into the metas. */
+export const backupPlan = z.object({
+  backupName: z.string(),
+  /** One ID for the whole backup, as milvus-backup writes it into every collection record: a UUID. */
+  backupId: z.string(),
+  attempt: count,
+  milvusVersion: z.string(),
+  databases: z
+    .array(
+      z.object({
+        name: z.string(),
+        id,
+        properties: z.array(z.object({ key: z.string(), value: z.string() })).readonly(),
+      }),
+    )
+    .readonly(),
+  collections: z
+    .array(
+      z.object({
+        id,
+        /** `db.coll` */
+        name: z.string(),
+        /** Number among the selected collections. */
+        index: count,
+        /** The attempt that planned it: its segments are in that one's batches. A later one plans anew what was torn. */
+        attempt: count,
+        segments: count,
+      }),
+    )
+    .readonly(),
+  warnings: z.array(z.string()).readonly(),
+  /** Absent where no schedule started it. */
+  schedule: madeBySchedule.optional(),
+  /** For progress displays. */
+  totals: z.object({ collections: count, segments: count, rows: z.string() }),
+});
+export type BackupPlan = Readonly<z.infer<typeof backupPlan>>;
+export type PlanEntry = Readonly<BackupPlan["collections"][number]>;
+
+/** The collections whose cut is torn: segments of them vanished under the copy. */
+export const tornCollections = z.object({ collectionIds: z.array(id) });
 
 /** Milvus reports load progress in percent; the backup format knows three states. */
 export function loadStateOf(progressPercent: number): LoadState {
@@ -68,19 +129,29 @@ export function loadStateOf(progressPercent: number): LoadState {
 const neverInABackup: ReadonlySet<SegmentState> = new Set(["Growing", "Dropped", "Importing", "Unknown"]);
 
 /**
- * The segments a backup consists of: what Milvus lists as flushed or flushing, plus the sealed ones the flush named. Segments
- * that are growing, importing or dropped never belong to it; a segment without rows holds nothing (an L0 segment's rows are its
- * deletes).
+ * The segments a backup consists of. After a flush those that it named, which hold everything up to its timestamp, and the L0 segments,
+ * which it does not name: what was flushed later is no part of the instant. Without one (skip_flush) what Milvus lists as flushed or
+ * flushing. A segment without rows holds nothing (an L0 segment's rows are its deletes).
  */
 export function selectSegments(
   listed: readonly SegmentDescription[],
-  flushedIds: ReadonlySet<string>,
+  flushedIds: ReadonlySet<string> | undefined,
 ): SegmentDescription[] {
   return listed.filter((segment) => {
     if (neverInABackup.has(segment.state)) return false;
-    if (segment.state === "Sealed" && !flushedIds.has(segment.id)) return false;
+    if (flushedIds === undefined ? segment.state === "Sealed" : !flushedIds.has(segment.id) && !segment.isL0)
+      return false;
     return segment.rows > 0n || segment.isL0;
   });
+}
+
+/**
+ * The segments that a flush named and a listing right behind it does not show any more: compaction was quicker, and took away rows that
+ * deletes after the flush removed. What is listed then is not what was there at the instant.
+ */
+export function tornSegments(listed: readonly SegmentDescription[], flushedIds: readonly Id[]): Id[] {
+  const present = new Set(listed.filter(({ state }) => !neverInABackup.has(state)).map(({ id }) => id));
+  return flushedIds.filter((flushed) => !present.has(flushed));
 }
 
 /** Row ID and timestamp: Milvus keeps them beside the user's fields. */
@@ -91,7 +162,7 @@ const systemFieldIds: readonly string[] = ["0", "1"];
  * Milvus 2.6 (older segments have no logs of them), and its storage v2 keeps several fields in one log.
  */
 export function expectedFieldIds(version: string, schema: SchemaDescription): string[] | undefined {
-  if (isAtLeast(version, "2.6.0")) return undefined;
+  if (isAtLeast(version, releases.addField)) return undefined;
   // Described or not, the dynamic field has logs.
   const dynamic = dynamicFieldId(toCollectionSchema(schema))?.toString();
   const ids = [...systemFieldIds, ...schema.fields.map(({ fieldId }) => fieldId), ...(dynamic ? [dynamic] : [])];
@@ -116,17 +187,41 @@ export function estimateRowBytes(fields: readonly FieldDescription[]): number {
   }, systemFields);
 }
 
+/** Types whose values have no fixed width: only a look at what is there tells their size. */
+const isVariable = (field: FieldDescription) =>
+  fixedWidths[field.dataType] === undefined && bytesPerDimension[field.dataType] === undefined;
+
+/** Whether the bytes of a row can be told from its types alone. */
+export function hasFixedWidth({ fields, enableDynamicField, structArrayFields }: SchemaDescription): boolean {
+  return !enableDynamicField && structArrayFields.length === 0 && !fields.some(isVariable);
+}
+
 /**
- * The copies of a collection's segments out of Milvus's bucket.
- * @param logs the exact logs of segments, where Milvus names them (2.5.8+): of the others, what lies there is copied
+ * The copies of a collection's segments out of Milvus's bucket. Delta logs are named one by one: what is flushed after the plan does not
+ * belong to its instant, and would take away rows whose successors are not in the backup.
+ * @param logs the exact logs of segments, where Milvus names them (2.5.8+): of the others, the insert logs that lie there are copied
+ * @param deltaLogs IDs of the delta logs that lay below each segment, by its ID
+ * @param rowBytes about how many bytes a row takes, to spread segments over batches
  */
 export function planSegmentCopies(
   collection: PlannedCollection,
-  logs: ReadonlyMap<string, SegmentLogs>,
-  { from, to, version }: { from: MilvusLayout; to: BackupLayout; version: string },
+  {
+    logs,
+    deltaLogs,
+    from,
+    to,
+    version,
+    rowBytes,
+  }: {
+    readonly logs: ReadonlyMap<string, SegmentLogs>;
+    readonly deltaLogs: ReadonlyMap<string, readonly string[]>;
+    readonly from: MilvusLayout;
+    readonly to: BackupLayout;
+    readonly version: string;
+    readonly rowBytes: number;
+  },
 ): SizedSegment[] {
   const collectionId = collection.description.id;
-  const rowBytes = estimateRowBytes(collection.description.schema.fields);
   const fieldIds = expectedFieldIds(version, collection.description.schema);
   return collection.segments.map((segment) => {
     const path = { collectionId, partitionId: segment.partitionId, segmentId: segment.id };
@@ -143,7 +238,7 @@ export function planSegmentCopies(
       kind: "delta",
       from: from.deltaLogs(path),
       to: to.deltaLogs({ ...path, groupId: segment.id }),
-      ...(exact && { only: exact.deltaLogs.flatMap(({ logIds }) => [...logIds]) }),
+      only: exact ? exact.deltaLogs.flatMap(({ logIds }) => [...logIds]) : [...(deltaLogs.get(segment.id) ?? [])],
     };
     return {
       segment: {

@@ -1,17 +1,13 @@
 import { allPartitions, type BackupLayout, type StagingLayout } from "../format/layout.ts";
-import type { CollectionBackup, PartitionBackup, SegmentBackup } from "../format/meta.ts";
+import type { PartitionWith, SegmentBackup } from "../format/meta.ts";
+import type { CollectionOutline, SegmentBrief } from "../format/outline.ts";
 import type { ImportFiles } from "../milvus/descriptions.ts";
+import type { Instant } from "../milvus/instant.ts";
 import type { Features } from "../milvus/version.ts";
-import {
-  copyOutOfBackup,
-  deltaLogCount,
-  hasDeletes,
-  insertLogCount,
-  type SizedSegment,
-  segmentPath,
-} from "./segment-copies.ts";
+import { directoriesOf, fingerprintOf } from "./restore-work.ts";
+import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
 
-/** One import to submit: what `ImportRequest` needs, and what to expect of it. */
+/** One import to submit and what to expect of it. What it reads is in a file of its own: an import may read hundreds of directories. */
 export interface PlannedImport {
   /** Number of the import within the restore: names it in records, messages and staging keys. */
   readonly task: number;
@@ -20,7 +16,10 @@ export interface PlannedImport {
   readonly partition: string;
   readonly kind: "segments" | "l0";
   readonly storageVersion: string;
-  readonly files: readonly ImportFiles[];
+  /** `fingerprintOf` it. */
+  readonly fingerprint: string;
+  /** `directoriesOf` its files. */
+  readonly directories: string;
   /** Rows of the segments before deletes, decimal. */
   readonly rows: string;
   readonly hasDeletes: boolean;
@@ -29,25 +28,40 @@ export interface PlannedImport {
 
 export interface ImportPlan {
   readonly imports: readonly PlannedImport[];
-  /** What to stage, or (with no prefix that has a `to`) only to verify, before the target is touched. */
-  readonly segments: readonly SizedSegment[];
+  /** The segments that an import brings; those without anything to import are in none. */
+  segmentsOf(task: number): readonly SegmentBrief[];
+  /** What an import reads. */
+  filesOf(task: number): ImportFiles[];
+  /** What to stage of a segment of an import, or (with no prefix that has a `to`) only to verify, before the target is touched. */
+  copyOf(task: number, segment: SegmentBackup): SizedSegment;
+}
+
+/** How the segments of an import come before Milvus: side by side, each below a directory of its own, or where they lie. */
+type Staging = "merged" | "pairs" | "in-place";
+
+/** An import as long as its segments are at hand. */
+interface DraftedImport extends Omit<PlannedImport, "task" | "fingerprint" | "directories" | "bytes"> {
+  readonly staging: Staging;
+  /** Of the partition whose segments they are; "" for deletes. */
+  readonly partitionId: string;
+  readonly segments: readonly SegmentBrief[];
 }
 
 /** A directory of the backup that one import can read, and the segments in it. */
 interface Group {
-  /** "0" where a backup has no groups. */
-  readonly groupId: string;
-  readonly segments: readonly SegmentBackup[];
+  readonly segments: readonly SegmentBrief[];
   readonly bytes: number;
 }
 
 interface PlanContext {
-  readonly collection: CollectionBackup;
+  readonly collection: CollectionOutline;
   readonly backup: BackupLayout;
   readonly staging: StagingLayout;
   readonly features: Features;
   /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
   readonly readsInPlace: boolean;
+  /** What the collection was cut at; absent where nobody knows it. */
+  readonly instant?: Instant | undefined;
   /** Number of this collection's first import within the restore; staging directories are named after these numbers. */
   readonly firstTask: number;
 }
@@ -65,32 +79,29 @@ const stagedBytesPerSecond = 200e6;
 
 /** Plans the imports of one collection and the copies they need. */
 export function planImports(context: PlanContext): ImportPlan {
-  const builder = new ImportPlanBuilder(context);
-  for (const partition of context.collection.partition_backups) builder.addPartition(partition);
-  builder.addL0("", 2, context.collection.l0_segments.filter(hasDeletes));
-  return builder.plan();
+  const plan = new CollectionImports(context);
+  for (const partition of context.collection.partition_backups) plan.addPartition(partition);
+  plan.addL0("", 2, context.collection.l0_segments.filter(hasDeletes));
+  return plan;
 }
 
-class ImportPlanBuilder {
+class CollectionImports implements ImportPlan {
+  readonly imports: PlannedImport[] = [];
   readonly #context: PlanContext;
-  readonly #imports: PlannedImport[] = [];
-  readonly #segments: SizedSegment[] = [];
+  /** In the order of `imports`. */
+  readonly #drafts: DraftedImport[] = [];
 
   constructor(context: PlanContext) {
     this.#context = context;
   }
 
-  plan(): ImportPlan {
-    return { imports: this.#imports, segments: this.#segments };
-  }
-
-  addPartition(partition: PartitionBackup): void {
+  addPartition(partition: PartitionWith<SegmentBrief>): void {
     // Rows without logs are damage: kept here, so that the check of what lies in the backup finds it.
     const data = partition.segment_backups.filter(
-      (segment) => !segment.is_l0 && (insertLogCount(segment) > 0 || segment.num_of_rows > 0n),
+      (segment) => !segment.is_l0 && (segment.insertLogs > 0 || segment.num_of_rows > 0n),
     );
     // One import takes segments of one storage version.
-    for (const [storageVersion, segments] of Map.groupBy(data, ({ storage_version }) => storage_version.toString())) {
+    for (const [storageVersion, segments] of Map.groupBy(data, ({ storage_version }) => storage_version)) {
       const groups = groupsOf(segments);
       if (this.#context.features.importApi === "grpc") this.#addTasks(partition, storageVersion, groups);
       else this.#addJobs(partition, storageVersion, groups);
@@ -102,111 +113,150 @@ class ImportPlanBuilder {
     );
   }
 
-  /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time. */
-  #addTasks(partition: PartitionBackup, storageVersion: string, groups: readonly Group[]): void {
-    const merged = chunkByBytes(groups, mergedTaskBytes);
-    if (this.#context.readsInPlace && !worthStaging(groups, merged.length)) {
-      for (const group of groups) this.#addImport(partition, storageVersion, [group], undefined);
-      return;
-    }
-    for (const chunk of merged) this.#addImport(partition, storageVersion, chunk, "merged");
-  }
-
-  /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
-  #addJobs(partition: PartitionBackup, storageVersion: string, groups: readonly Group[]): void {
-    // In place a pair is a group; a staged pair is one segment.
-    const pairs = this.#context.readsInPlace ? groups : groups.flatMap(singleSegments);
-    for (const chunk of chunksOf(pairs, this.#context.features.pairsPerJob)) {
-      this.#addImport(partition, storageVersion, chunk, this.#context.readsInPlace ? undefined : "pairs");
-    }
-  }
-
-  #addImport(
-    partition: PartitionBackup,
-    storageVersion: string,
-    groups: readonly Group[],
-    staged: "merged" | "pairs" | undefined,
-  ): void {
-    const task = this.#nextTask();
-    const segments = groups.flatMap((group) => group.segments);
-    this.#imports.push({
-      task,
-      phase: 0,
-      partition: partition.partition_name,
-      kind: "segments",
-      storageVersion,
-      files:
-        staged === "merged"
-          ? [this.#stageMerged(task, partition.partition_id.toString(), segments)]
-          : staged === "pairs"
-            ? segments.map((segment) => this.#stagePair(task, segment))
-            : groups.map((group) => this.#readInPlace(group)),
-      rows: segments.reduce((sum, segment) => sum + segment.num_of_rows, 0n).toString(),
-      hasDeletes: segments.some(hasDeletes),
-      bytes: totalBytes(segments),
-    });
-  }
-
   /** Deletes of a partition (or, with the partition "", of all) that lie in L0 segments; only Milvus 2.4+ has them. */
-  addL0(partition: string, phase: 1 | 2, segments: readonly SegmentBackup[]): void {
+  addL0(partition: string, phase: 1 | 2, segments: readonly SegmentBrief[]): void {
     const perJob = this.#context.features.multiL0PerJob ? this.#context.features.pairsPerJob : 1;
-    for (const [storageVersion, members] of Map.groupBy(segments, (segment) => segment.storage_version.toString())) {
+    for (const [storageVersion, members] of Map.groupBy(segments, ({ storage_version }) => storage_version)) {
       for (const chunk of chunksOf(members, perJob)) {
-        const task = this.#nextTask();
-        this.#imports.push({
-          task,
+        this.#add({
           phase,
           partition,
           kind: "l0",
-          storageVersion,
-          files: chunk.map((segment) =>
-            this.#context.readsInPlace ? this.#readL0InPlace(segment) : this.#stagePair(task, segment),
-          ),
+          storageVersion: storageVersion.toString(),
           rows: "0",
           hasDeletes: true,
-          bytes: totalBytes(chunk),
+          staging: this.#context.readsInPlace ? "in-place" : "pairs",
+          partitionId: "",
+          segments: chunk,
         });
       }
     }
   }
 
-  #nextTask(): number {
-    return this.#context.firstTask + this.#imports.length;
+  segmentsOf(task: number): readonly SegmentBrief[] {
+    return this.#draft(task).segments;
   }
 
-  /** Copies segments side by side below the one directory a task of Milvus 2.2/2.3 reads. */
-  #stageMerged(task: number, partitionId: string, segments: readonly SegmentBackup[]): ImportFiles {
-    const directory = this.#context.staging.task(task, {
-      collectionId: this.#context.collection.collection_id.toString(),
-      partitionId,
-    });
-    for (const segment of segments) {
-      const segmentId = segment.segment_id.toString();
-      this.#copySegment(segment, directory.insertLogs(segmentId), directory.deltaLogs(segmentId));
+  filesOf(task: number): ImportFiles[] {
+    return this.#files(task, this.#draft(task));
+  }
+
+  copyOf(task: number, segment: SegmentBackup): SizedSegment {
+    return copyOutOfBackup(segment, this.#context.backup, this.#destinationOf(task, segment));
+  }
+
+  /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time. */
+  #addTasks(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
+    const merged = chunkByBytes(groups, mergedTaskBytes);
+    if (this.#context.readsInPlace && !worthStaging(groups, merged.length)) {
+      for (const group of groups) this.#addData(partition, storageVersion, [group], "in-place");
+      return;
     }
-    return { insert: directory.insert, delta: segments.some(hasDeletes) ? directory.delta : "" };
+    for (const chunk of merged) this.#addData(partition, storageVersion, chunk, "merged");
   }
 
-  /** Copies one segment below a directory of its own. */
-  #stagePair(task: number, segment: SegmentBackup): ImportFiles {
-    const pair = this.#context.staging.pair(task, segmentPath(segment));
-    this.#copySegment(segment, pair.insertLogs, pair.deltaLogs);
-    return { insert: segment.is_l0 ? "" : pair.insert, delta: hasDeletes(segment) ? pair.delta : "" };
+  /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
+  #addJobs(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
+    // In place a pair is a group; a staged pair is one segment.
+    const pairs = this.#context.readsInPlace ? groups : groups.flatMap(singleSegments);
+    for (const chunk of chunksOf(pairs, this.#context.features.pairsPerJob)) {
+      this.#addData(partition, storageVersion, chunk, this.#context.readsInPlace ? "in-place" : "pairs");
+    }
   }
 
-  /** Verifies segments where they lie, and lets Milvus read the directory they share. */
-  #readInPlace(group: Group): ImportFiles {
-    for (const segment of group.segments) this.#copySegment(segment, "", "");
-    const first = group.segments[0];
+  #addData(
+    { partition_name, partition_id }: PartitionWith<SegmentBrief>,
+    storageVersion: bigint,
+    groups: readonly Group[],
+    staging: Staging,
+  ): void {
+    const segments = groups.flatMap((group) => group.segments);
+    this.#add({
+      phase: 0,
+      partition: partition_name,
+      kind: "segments",
+      storageVersion: storageVersion.toString(),
+      rows: segments.reduce((sum, segment) => sum + segment.num_of_rows, 0n).toString(),
+      hasDeletes: segments.some(hasDeletes),
+      staging,
+      partitionId: partition_id.toString(),
+      segments,
+    });
+  }
+
+  #add(draft: DraftedImport): void {
+    const task = this.#context.firstTask + this.imports.length;
+    const { phase, partition, kind, storageVersion, rows, hasDeletes, segments } = draft;
+    const files = this.#files(task, draft);
+    this.#drafts.push(draft);
+    this.imports.push({
+      task,
+      phase,
+      partition,
+      kind,
+      storageVersion,
+      fingerprint: fingerprintOf({ partition, kind, storageVersion, files, instant: this.#context.instant }),
+      directories: directoriesOf(files),
+      rows,
+      hasDeletes,
+      bytes: totalBytes(segments),
+    });
+  }
+
+  #draft(task: number): DraftedImport {
+    const draft = this.#drafts[task - this.#context.firstTask];
+    if (!draft) throw new Error(`import ${task} is none of this collection`);
+    return draft;
+  }
+
+  #files(task: number, { staging, kind, partitionId, segments }: DraftedImport): ImportFiles[] {
+    switch (staging) {
+      case "merged": {
+        const { insert, delta } = this.#taskDirectory(task, partitionId);
+        return [{ insert, delta: segments.some(hasDeletes) ? delta : "" }];
+      }
+      case "pairs":
+        return segments.map((segment) => {
+          const { insert, delta } = this.#context.staging.pair(task, segmentPath(segment));
+          return { insert: segment.is_l0 ? "" : insert, delta: hasDeletes(segment) ? delta : "" };
+        });
+      case "in-place":
+        return kind === "l0"
+          ? segments.map((segment) => this.#l0InPlace(segment))
+          : groupsOf(segments).map((group) => this.#groupInPlace(group));
+    }
+  }
+
+  /** Where the logs of a segment go; nowhere (`""`) where Milvus reads them in place. */
+  #destinationOf(task: number, segment: SegmentBackup): { insert: string; delta: string } {
+    const { staging, partitionId } = this.#draft(task);
+    if (staging === "in-place") return { insert: "", delta: "" };
+    const path = segmentPath(segment);
+    if (staging === "pairs") {
+      const { insertLogs, deltaLogs } = this.#context.staging.pair(task, path);
+      return { insert: insertLogs, delta: deltaLogs };
+    }
+    const directory = this.#taskDirectory(task, partitionId);
+    return { insert: directory.insertLogs(path.segmentId), delta: directory.deltaLogs(path.segmentId) };
+  }
+
+  /** The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. */
+  #taskDirectory(task: number, partitionId: string): ReturnType<StagingLayout["task"]> {
+    const collectionId = this.#context.collection.collection_id.toString();
+    return this.#context.staging.task(task, { collectionId, partitionId });
+  }
+
+  /** The directory that segments share where they lie. */
+  #groupInPlace({ segments }: Group): ImportFiles {
+    const first = segments[0];
     if (!first) throw new Error("a group without segments");
     return {
       insert: this.#context.backup.insertGroup(segmentPath(first)),
-      delta: group.segments.some(hasDeletes) ? this.#context.backup.deltaGroup(segmentPath(first)) : "",
+      delta: segments.some(hasDeletes) ? this.#context.backup.deltaGroup(segmentPath(first)) : "",
     };
   }
 
-  #readL0InPlace(segment: SegmentBackup): ImportFiles {
-    this.#copySegment(segment, "", "");
+  #l0InPlace(segment: SegmentBrief): ImportFiles {
     const path = segmentPath(segment);
     const grouped = path.groupId !== "0" && path.partitionId !== allPartitions;
     return {
@@ -214,24 +264,22 @@ class ImportPlanBuilder {
       delta: grouped ? this.#context.backup.deltaGroup(path) : this.#context.backup.deltaLogs(path),
     };
   }
+}
 
-  /** Adds the copies of a segment's logs; without a destination (`""`) they are only verified. */
-  #copySegment(segment: SegmentBackup, insertTo: string, deltaTo: string): void {
-    this.#segments.push(copyOutOfBackup(segment, this.#context.backup, { insert: insertTo, delta: deltaTo }));
-  }
+function hasDeletes(segment: SegmentBrief): boolean {
+  return segment.deltaLogs > 0;
 }
 
 /** Segments by the directory that holds them: their group, or the partition itself where a backup has no groups. */
-function groupsOf(segments: readonly SegmentBackup[]): Group[] {
-  return [...Map.groupBy(segments, (segment) => segment.group_id.toString())].map(([groupId, members]) => ({
-    groupId,
+function groupsOf(segments: readonly SegmentBrief[]): Group[] {
+  return [...Map.groupBy(segments, ({ group_id }) => group_id).values()].map((members) => ({
     segments: members,
     bytes: totalBytes(members),
   }));
 }
 
-function singleSegments({ groupId, segments }: Group): Group[] {
-  return segments.map((segment) => ({ groupId, segments: [segment], bytes: Number(segment.size) }));
+function singleSegments({ segments }: Group): Group[] {
+  return segments.map((segment) => ({ segments: [segment], bytes: Number(segment.size) }));
 }
 
 function chunksOf<T>(values: readonly T[], size: number): T[][] {
@@ -243,7 +291,7 @@ function chunksOf<T>(values: readonly T[], size: number): T[][] {
 function worthStaging(groups: readonly Group[], mergedTasks: number): boolean {
   const objects = groups
     .flatMap(({ segments }) => segments)
-    .reduce((sum, segment) => sum + insertLogCount(segment) + deltaLogCount(segment), 0);
+    .reduce((sum, segment) => sum + segment.insertLogs + segment.deltaLogs, 0);
   const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
   const saved = (groups.length - mergedTasks) * taskSeconds;
   return saved > objects / stagedObjectsPerSecond + bytes / stagedBytesPerSecond;
@@ -266,6 +314,6 @@ function chunkByBytes(groups: readonly Group[], limit: number): Group[][] {
   return chunks;
 }
 
-function totalBytes(segments: readonly SegmentBackup[]): number {
+function totalBytes(segments: readonly SegmentBrief[]): number {
   return segments.reduce((sum, segment) => sum + Number(segment.size), 0);
 }

@@ -1,11 +1,13 @@
+import * as z from "zod";
 import { shortHash } from "../execution/deterministic-id.ts";
-import type { CollectionName } from "../milvus/descriptions.ts";
+import { workPrefixes } from "../execution/work-layout.ts";
+import type { CollectionName, ImportFiles } from "../milvus/descriptions.ts";
+import type { Instant } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
-import type { PlannedImport } from "./imports.ts";
 
 /** Records of a restore that outlive one execution: found again by its restore ID. Keys of the work bucket. */
 export function restoreWorkLayout(restoreId: string) {
-  const root = `restores/${restoreId}`;
+  const root = `${workPrefixes.restores}${restoreId}`;
   return {
     root: `${root}/`,
     /** What was submitted to Milvus, so that nothing is submitted twice: ImportRecord[]. */
@@ -15,34 +17,39 @@ export function restoreWorkLayout(restoreId: string) {
   };
 }
 
+/** What an import reads, as it is written for it. */
+export const importFiles = z.array(z.object({ insert: z.string(), delta: z.string() }));
+
 /** One submitted import. It counts only for the collection it went into: a collection that was made anew holds none of its rows. */
-export interface ImportRecord {
+export const importRecord = z.object({
   /** CollectionRecord.id */
-  readonly collectionId: string;
+  collectionId: z.string(),
   /** PlannedImport.task */
-  readonly task: number;
+  task: z.number().int().min(0),
   /** `fingerprintOf` what was planned when it was submitted. */
-  readonly planned: string;
+  planned: z.string(),
   /** Milvus's ID of the task or job. */
-  readonly id: string;
-  readonly state: "submitted" | "completed";
+  id: z.string(),
+  state: z.enum(["submitted", "completed"]),
   /** Rows imported, net of deletes, decimal; "0" until complete. */
-  readonly rows: string;
-}
+  rows: z.string(),
+});
+export type ImportRecord = Readonly<z.infer<typeof importRecord>>;
 
 /** One collection that the restore made, or (skipCreate) imports into. */
-export interface CollectionRecord {
+export const collectionRecord = z.object({
   /** `db.coll` */
-  readonly target: string;
+  target: z.string(),
   /** `db.coll`, the name it had when it was made; the target's own under `skipCreate`. */
-  readonly working: string;
+  working: z.string(),
   /** Milvus's ID; renaming keeps it. */
-  readonly id: string;
+  id: z.string(),
   /** Rows it had before anything was imported, decimal. */
-  readonly rowsBefore: string;
+  rowsBefore: z.string(),
   /** Imports Milvus remembered under its name before this restore submitted any: never ours, however alike they look. */
-  readonly importsBefore: readonly string[];
-}
+  importsBefore: z.array(z.string()).readonly(),
+});
+export type CollectionRecord = Readonly<z.infer<typeof collectionRecord>>;
 
 /** The record of a planned collection, of whichever run made it. */
 export function recordOf(
@@ -54,6 +61,27 @@ export function recordOf(
 }
 
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */
-export function fingerprintOf({ partition, kind, storageVersion, files }: PlannedImport): string {
-  return shortHash(partition, kind, storageVersion, ...files.flatMap(({ insert, delta }) => [insert, delta]));
+export function fingerprintOf(content: {
+  readonly partition: string;
+  readonly kind: "segments" | "l0";
+  readonly storageVersion: string;
+  readonly files: readonly ImportFiles[];
+  /** What came after it is not imported. */
+  readonly instant?: Pick<Instant, "timestamp"> | undefined;
+}): string {
+  const { partition, kind, storageVersion, files, instant } = content;
+  const what = [partition, kind, storageVersion, ...(instant === undefined ? [] : [instant.timestamp])];
+  return shortHash(...what, ...files.flatMap(({ insert, delta }) => [insert, delta]));
+}
+
+/**
+ * Tells whether two imports read the same directories, in any order: Milvus 2.4+ does not tell which delta directory belongs to which
+ * insert directory.
+ */
+export function directoriesOf(files: readonly ImportFiles[]): string {
+  return shortHash(...files.map(({ insert, delta }) => withoutSlash(insert || delta)).sort());
+}
+
+function withoutSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
 }

@@ -1,12 +1,16 @@
+import * as z from "zod";
 import type { RestoreInput } from "../execution/messages.ts";
 import { type BackupLayout, type StagingLayout, stagingLayout } from "../format/layout.ts";
-import type { BackupInfo, CollectionBackup } from "../format/meta.ts";
+import type { BackupWith, CollectionWith, SegmentBackup } from "../format/meta.ts";
+import type { BackupOutline, CollectionOutline } from "../format/outline.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
   CreateIndexRequest,
+  ImportFiles,
   IndexDescription,
 } from "../milvus/descriptions.ts";
+import type { Instant } from "../milvus/instant.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
@@ -15,26 +19,35 @@ import { type RestoreName, workingName } from "./restore-names.ts";
 import type { SizedSegment } from "./segment-copies.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
-export interface RestorePlan {
-  readonly restoreId: string;
-  readonly backupName: string;
-  readonly backupId: string;
+export const restorePlan = z.object({
+  restoreId: z.string(),
+  backupName: z.string(),
+  backupId: z.string(),
   /** What identifies the restored names among executions. */
-  readonly leaseSubject: string;
-  readonly dropExisting: boolean;
-  readonly databases: readonly PlannedDatabase[];
-  readonly collections: readonly PlannedRestore[];
+  leaseSubject: z.string(),
+  dropExisting: z.boolean(),
+  databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
+  collections: z
+    .array(
+      z.custom<PlannedRestore>((value) => isRecord(value) && isRecord(value.target) && Array.isArray(value.imports)),
+    )
+    .readonly(),
   /** Below this prefix of the target's Milvus bucket lies what is staged; deleted at the end. */
-  readonly stagingPrefix: string;
-  readonly warnings: readonly string[];
+  stagingPrefix: z.string(),
+  warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
-  readonly totals: {
-    readonly collections: number;
-    readonly segments: number;
-    readonly bytes: number;
-    readonly rows: string;
-    readonly imports: number;
-  };
+  totals: z.object({
+    collections: z.number(),
+    segments: z.number(),
+    bytes: z.number(),
+    rows: z.string(),
+    imports: z.number(),
+  }),
+});
+export type RestorePlan = Readonly<z.infer<typeof restorePlan>>;
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 export interface PlannedDatabase {
@@ -56,6 +69,8 @@ export interface PlannedRestore {
   /** What to load at the end: everything, some partitions, or nothing. */
   readonly load: "all" | "none" | { readonly partitions: readonly string[] };
   readonly imports: readonly PlannedImport[];
+  /** The instant the backup was cut at: what came after it is not imported. Absent where nobody knows it. */
+  readonly instant?: Instant;
 }
 
 export interface RestoreOptions {
@@ -65,9 +80,9 @@ export interface RestoreOptions {
   readonly load: boolean;
 }
 
-/** Plans a whole restore: what is made of each collection, and every segment to stage, or to verify where it lies. */
+/** Plans a whole restore: what is made of each collection, and what becomes of every segment. */
 export function planRestore(
-  backup: BackupInfo,
+  backup: BackupOutline,
   names: readonly RestoreName[],
   context: {
     readonly restoreId: string;
@@ -78,12 +93,14 @@ export function planRestore(
     /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
     readonly readsInPlace: boolean;
     readonly input: RestoreInput;
+    /** By collection ID. */
+    readonly instants: ReadonlyMap<string, Instant>;
     readonly warnings: readonly string[];
   },
-): { plan: RestorePlan; segments: readonly SizedSegment[] } {
+): { plan: RestorePlan; segments: RestoreSegments } {
   const { restoreId, input } = context;
   const staging = stagingLayout(restoreId);
-  const segments: SizedSegment[] = [];
+  const segments = new RestoreSegments();
   const collections: PlannedRestore[] = [];
   const warnings = [...context.warnings];
   let firstTask = 0;
@@ -94,6 +111,7 @@ export function planRestore(
       backup: context.backup,
       staging,
       readsInPlace: context.readsInPlace,
+      instant: context.instants.get(collectionOf(backup, name.source).collection_id.toString()),
       firstTask,
       options: {
         skipCreate: input.skipCreate ?? false,
@@ -103,7 +121,7 @@ export function planRestore(
       },
     });
     collections.push(planned.restore);
-    for (const segment of planned.segments) segments.push(segment);
+    segments.add(planned.imports);
     warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
   }
@@ -122,8 +140,8 @@ export function planRestore(
       warnings,
       totals: {
         collections: collections.length,
-        segments: segments.length,
-        bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+        segments: segments.count,
+        bytes: imports.reduce((sum, { bytes }) => sum + bytes, 0),
         rows: imports.reduce((sum, { rows }) => sum + BigInt(rows), 0n).toString(),
         imports: imports.length,
       },
@@ -131,8 +149,42 @@ export function planRestore(
   };
 }
 
+/** What becomes of every segment of a backup in a restore; the segments themselves pass by one after another. */
+export class RestoreSegments {
+  count = 0;
+  readonly #plans: ImportPlan[] = [];
+  /** The task that imports a segment, by the segment's ordinal; undefined where nothing of it is imported. */
+  readonly #tasks: number[] = [];
+  readonly #planOf = new Map<number, ImportPlan>();
+
+  add(plan: ImportPlan): void {
+    this.#plans.push(plan);
+    for (const { task } of plan.imports) {
+      this.#planOf.set(task, plan);
+      for (const { ordinal } of plan.segmentsOf(task)) {
+        this.#tasks[ordinal] = task;
+        this.count += 1;
+      }
+    }
+  }
+
+  /** What every import reads. */
+  *importFiles(): Generator<{ task: number; files: ImportFiles[] }> {
+    for (const plan of this.#plans) for (const { task } of plan.imports) yield { task, files: plan.filesOf(task) };
+  }
+
+  /**
+   * What to stage of a segment, or to verify where it lies; undefined for one that is not restored.
+   * @param ordinal SegmentBrief.ordinal of this segment
+   */
+  copyOf(segment: SegmentBackup, ordinal: number): SizedSegment | undefined {
+    const task = this.#tasks[ordinal];
+    return task === undefined ? undefined : this.#planOf.get(task)?.copyOf(task, segment);
+  }
+}
+
 /** The record of a collection that was selected from this very backup. */
-export function collectionOf(backup: BackupInfo, name: CollectionName): CollectionBackup {
+export function collectionOf<S>(backup: BackupWith<S>, name: CollectionName): CollectionWith<S> {
   const found = backup.collection_backups.find(
     ({ db_name, collection_name }) =>
       (db_name || defaultDatabase) === name.database && collection_name === name.collection,
@@ -146,7 +198,7 @@ export function collectionOf(backup: BackupInfo, name: CollectionName): Collecti
  * @param context.firstTask number of its first import within the restore
  */
 export function planCollection(
-  collection: CollectionBackup,
+  collection: CollectionOutline,
   name: RestoreName,
   context: {
     readonly restoreId: string;
@@ -154,23 +206,24 @@ export function planCollection(
     readonly backup: BackupLayout;
     readonly staging: StagingLayout;
     readonly readsInPlace: boolean;
+    /** Absent where nobody knows it. */
+    readonly instant?: Instant | undefined;
     readonly firstTask: number;
     readonly options: RestoreOptions;
   },
-): { restore: PlannedRestore; segments: ImportPlan["segments"]; warnings: readonly string[] } {
+): { restore: PlannedRestore; imports: ImportPlan; warnings: readonly string[] } {
   const { options } = context;
   const target = features(context.version);
   const working = plannedWorkingName(name.target, context);
-  const imports: ImportPlan = options.metadataOnly
-    ? { imports: [], segments: [] }
-    : planImports({
-        collection,
-        backup: context.backup,
-        staging: context.staging,
-        features: target,
-        readsInPlace: context.readsInPlace,
-        firstTask: context.firstTask,
-      });
+  const imports = planImports({
+    collection: options.metadataOnly ? withoutSegments(collection) : collection,
+    backup: context.backup,
+    staging: context.staging,
+    features: target,
+    readsInPlace: context.readsInPlace,
+    instant: context.instant,
+    firstTask: context.firstTask,
+  });
   const usesPartitionKey = collection.schema.fields.some(({ is_partition_key }) => is_partition_key);
   return {
     restore: {
@@ -188,10 +241,15 @@ export function planCollection(
       // A collection that was there before is loaded or not as its owner wants it.
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",
       imports: imports.imports,
+      ...(context.instant && { instant: context.instant }),
     },
-    segments: imports.segments,
+    imports,
     warnings: options.skipCreate ? [] : damagedDefaults(collection.schema),
   };
+}
+
+function withoutSegments(collection: CollectionOutline): CollectionOutline {
+  return { ...collection, partition_backups: [], l0_segments: [] };
 }
 
 /** The name a collection is restored under until it is complete: its target name where it exists, or cannot be renamed. */
@@ -212,7 +270,10 @@ export function hasWorkingName({ working, target }: Pick<PlannedRestore, "workin
 }
 
 /** The databases the targets need, with what the backup says of them; `default` is always there. */
-export function planDatabases(backup: BackupInfo, names: readonly RestoreName[]): PlannedDatabase[] {
+export function planDatabases(
+  backup: Pick<BackupOutline, "database_backups">,
+  names: readonly RestoreName[],
+): PlannedDatabase[] {
   const needed = new Map<string, string>();
   for (const { source, target } of names) {
     if (target.database !== defaultDatabase) needed.set(target.database, source.database);
@@ -223,7 +284,7 @@ export function planDatabases(backup: BackupInfo, names: readonly RestoreName[])
   }));
 }
 
-function loadOf(collection: CollectionBackup): PlannedRestore["load"] {
+function loadOf(collection: CollectionWith<unknown>): PlannedRestore["load"] {
   const wasLoaded = (state: string) => state === "Loaded" || state === "Loading";
   const partitions = collection.partition_backups.filter(({ load_state }) => wasLoaded(load_state));
   // Metas that say nothing of partitions speak for the whole collection.

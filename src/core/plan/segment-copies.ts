@@ -1,6 +1,7 @@
 import type { CopyPrefix, CopySegment } from "../execution/copy-plan.ts";
 import type { BackupLayout, BackupSegmentPath } from "../format/layout.ts";
 import type { SegmentBackup } from "../format/meta.ts";
+import { deltaLogCount } from "../format/segment-logs.ts";
 
 /** A segment to copy with the bytes its meta says it has; batches are cut by these. */
 export interface SizedSegment {
@@ -27,7 +28,7 @@ export function copyOutOfBackup(
       isL0: segment.is_l0,
       prefixes: [
         ...(segment.is_l0 ? [] : [insertPrefix(segment, backup.insertLogs(path), to.insert)]),
-        ...(hasDeletes(segment) ? [deltaPrefix(segment, backup.deltaLogs(path), to.delta)] : []),
+        ...(deltaLogCount(segment) > 0 ? [deltaPrefix(segment, backup.deltaLogs(path), to.delta)] : []),
       ],
     },
     bytes: Number(segment.size),
@@ -35,25 +36,15 @@ export function copyOutOfBackup(
 }
 
 /** Where a segment lies in its backup. */
-export function segmentPath(segment: SegmentBackup): BackupSegmentPath {
+export function segmentPath(
+  segment: Pick<SegmentBackup, "collection_id" | "partition_id" | "group_id" | "segment_id">,
+): BackupSegmentPath {
   return {
     collectionId: segment.collection_id.toString(),
     partitionId: segment.partition_id.toString(),
     groupId: segment.group_id.toString(),
     segmentId: segment.segment_id.toString(),
   };
-}
-
-export function insertLogCount(segment: SegmentBackup): number {
-  return segment.binlogs.reduce((sum, { binlogs }) => sum + binlogs.length, 0);
-}
-
-export function deltaLogCount(segment: SegmentBackup): number {
-  return segment.deltalogs.reduce((sum, { binlogs }) => sum + binlogs.length, 0);
-}
-
-export function hasDeletes(segment: SegmentBackup): boolean {
-  return deltaLogCount(segment) > 0;
 }
 
 function insertPrefix(segment: SegmentBackup, from: string, to: string): CopyPrefix {

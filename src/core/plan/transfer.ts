@@ -1,23 +1,23 @@
+import * as z from "zod";
 import type { BackupLayout } from "../format/layout.ts";
-import { type BackupInfo, segmentsOf } from "../format/meta.ts";
+import type { SegmentBackup } from "../format/meta.ts";
 import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
 
 /** What a transfer is going to do; a file in the work bucket, written by Prepare Transfer. */
-export interface TransferPlan {
-  readonly backupName: string;
+export const transferPlan = z.object({
+  backupName: z.string(),
   /** Of the source's `full_meta.json` as it was read: the very text that is written last. */
-  readonly fullMetaSha256: string;
+  fullMetaSha256: z.string(),
   /** Whether the destination held this backup before: what lies there is verified, and what is missing copied. */
-  readonly alreadyThere: boolean;
-  readonly warnings: readonly string[];
+  alreadyThere: z.boolean(),
+  warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
-  readonly totals: { readonly collections: number; readonly segments: number; readonly bytes: number };
-}
+  totals: z.object({ collections: z.number(), segments: z.number(), bytes: z.number() }),
+});
+export type TransferPlan = Readonly<z.infer<typeof transferPlan>>;
 
-/** Every segment of a backup, to be copied to the same place in another backup directory. */
-export function planTransfer(backup: BackupInfo, from: BackupLayout, to: BackupLayout): SizedSegment[] {
-  return backup.collection_backups.flatMap(segmentsOf).map((segment) => {
-    const path = segmentPath(segment);
-    return copyOutOfBackup(segment, from, { insert: to.insertLogs(path), delta: to.deltaLogs(path) });
-  });
+/** A segment of a backup, to be copied to the same place in another backup directory. */
+export function planTransferOf(segment: SegmentBackup, from: BackupLayout, to: BackupLayout): SizedSegment {
+  const path = segmentPath(segment);
+  return copyOutOfBackup(segment, from, { insert: to.insertLogs(path), delta: to.deltaLogs(path) });
 }

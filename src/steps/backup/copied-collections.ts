@@ -1,39 +1,84 @@
-import type { CopyReceipt, SegmentReceipt } from "../../core/execution/copy-plan.ts";
-import type { PlannedCollection } from "../../core/plan/backup.ts";
+import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
+import type { workLayout } from "../../core/execution/work-layout.ts";
+import { type BackupPlan, type PlanEntry, type PlannedCollection, plannedCollection } from "../../core/plan/backup.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
 
 /** A collection with what the copies of its segments left behind. */
 export interface CopiedCollection {
   readonly collection: PlannedCollection;
-  /** In the order of the plan. */
+  /** In the order in which the collection plans its segments. */
   readonly segments: AsyncIterable<SegmentReceipt>;
 }
 
+interface WorkFiles {
+  readonly context: StepContext;
+  readonly layout: ReturnType<typeof workLayout>;
+}
+
 /**
- * The collections of a plan, each with its receipts, which are read as they are consumed: all of one collection before the next.
- * @param receipts in the order of the plan
+ * The collections of a plan, each with the receipts of the attempt that planned it. All is read as it is consumed: the segments of one
+ * collection before the next collection.
+ * @throws CopyMismatch where a receipt is missing
  */
 export async function* copiedCollections(
-  collections: Iterable<PlannedCollection>,
-  receipts: AsyncIterable<CopyReceipt>,
+  plan: BackupPlan,
+  { context, layout }: WorkFiles,
 ): AsyncGenerator<CopiedCollection> {
-  const segments = segmentsOf(receipts);
+  const attempts = new Map<number, Receipts>();
   try {
-    let next = await segments.next();
-    for (const collection of collections) {
-      const ofCollection = async function* () {
-        while (!next.done && next.value.collectionId === collection.description.id) {
-          yield next.value;
-          next = await segments.next();
-        }
-      };
-      yield { collection, segments: ofCollection() };
+    for (const entry of plan.collections) {
+      const receipts = attempts.get(entry.attempt) ?? new Receipts({ context, layout }, entry.attempt);
+      attempts.set(entry.attempt, receipts);
+      const collection = await readWorkJson(context, layout.collection(entry.attempt, entry.index), plannedCollection);
+      yield { collection, segments: receipts.of(entry) };
     }
   } finally {
-    await segments.return(undefined);
+    for (const receipts of attempts.values()) await receipts.end();
   }
 }
 
-async function* segmentsOf(receipts: AsyncIterable<CopyReceipt>): AsyncGenerator<SegmentReceipt, undefined> {
-  for await (const receipt of receipts) yield* receipt.segments;
-  return undefined;
+/** The receipts of every segment of a plan, of whatever outcome: those of each collection from the attempt that planned it. */
+export async function* plannedReceipts(
+  plan: BackupPlan,
+  { context, layout, attempt }: WorkFiles & { readonly attempt: number },
+): AsyncGenerator<SegmentReceipt> {
+  const plannedIn = new Map(plan.collections.map((entry) => [entry.id, entry.attempt]));
+  // an attempt may have planned nothing that has segments: its receipts must be there all the same
+  for (const one of new Set([attempt, ...plannedIn.values()])) {
+    for await (const { segments } of readCopyReceipts(context, layout, one)) {
+      for (const segment of segments) if (plannedIn.get(segment.collectionId) === one) yield segment;
+    }
+  }
+}
+
+/** What one attempt copied, in the order of its plan; collections that a later one planned anew are left out. */
+class Receipts {
+  readonly #segments: AsyncGenerator<SegmentReceipt, undefined>;
+  #next: SegmentReceipt | undefined;
+
+  constructor({ context, layout }: WorkFiles, attempt: number) {
+    this.#segments = (async function* () {
+      for await (const { segments } of readCopyReceipts(context, layout, attempt)) yield* segments;
+      return undefined;
+    })();
+  }
+
+  async *of({ id, segments }: PlanEntry): AsyncGenerator<SegmentReceipt> {
+    if (segments === 0) return;
+    this.#next ??= await this.#read();
+    while (this.#next !== undefined && this.#next.collectionId !== id) this.#next = await this.#read();
+    while (this.#next?.collectionId === id) {
+      yield this.#next;
+      this.#next = await this.#read();
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#segments.return(undefined);
+  }
+
+  async #read(): Promise<SegmentReceipt | undefined> {
+    return (await this.#segments.next()).value;
+  }
 }

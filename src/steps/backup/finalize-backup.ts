@@ -1,36 +1,33 @@
-import {
-  addTotals,
-  type CopyReceipt,
-  type CopyTotals,
-  noTotals,
-  type SegmentReceipt,
-} from "../../core/execution/copy-plan.ts";
+import { logsOf, pinnedStore, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { BackupPlan } from "../../core/plan/backup.ts";
+import { backupPlan } from "../../core/plan/backup.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
-import { copyReceipts, readWorkJson } from "../shared/work-files.ts";
-import { copiedCollections } from "./copied-collections.ts";
+import { readWorkJson, writeWorkJson } from "../shared/work-files.ts";
+import { copiedCollections, plannedReceipts } from "./copied-collections.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 import { writeBackup } from "./write-backup.ts";
 
-/** How often a backup takes a fresh list before it gives up, by what is wrong. */
+/** How often a backup takes a fresh cut before it gives up, by what is wrong. */
 const attemptsAllowed = { "source-changed": 10, "inconsistent-logs": 4 } as const;
 
-/** Gives a flush or compaction under way the time to commit its logs, before the segment is looked at again. */
-const settleMilliseconds = 5_000;
+/** Gives a flush or compaction under way the time to end before the collection is cut anew: doubled each time. */
+const firstWaitMilliseconds = 2_000;
+const longestWaitMilliseconds = 60_000;
 
 /**
- * Last step of a backup. Reads the receipts; where segments vanished (compaction, GC) it answers `source-changed` and the
- * machine prepares again. Otherwise looks for every object, writes the level metas, the manifest, and `full_meta.json` as the very
- * last object: the backup exists from then on.
- * Throws InconsistentSegments (segments by name) where fresh lists did not help, CopyMismatch where a receipt or an object is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile.
+ * Last step of a backup. Reads the receipts; where segments vanished (compaction, GC) it answers `source-changed`, and the machine
+ * prepares the collections again that lost some. Otherwise looks for every object, writes the level metas, the manifest, and
+ * `full_meta.json` as the very last object: the backup exists from then on.
+ * @throws InconsistentSegments (segments by name) where fresh cuts did not help, CopyMismatch where a receipt or an object is missing,
+ *   BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged
  */
 export async function finalizeBackup(
   request: BackupStepRequest,
@@ -38,13 +35,12 @@ export async function finalizeBackup(
 ): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
-  const [plan, environment, store] = await Promise.all([
-    readWorkJson<BackupPlan>(context, layout.plan),
-    context.environments.get(input.environment),
-    context.openStore({ environment: input.environment, side: "backup" }),
+  const environment = await pinnedEnvironment(context, layout, input.environment);
+  const [plan, store] = await settleAll([
+    readWorkJson(context, layout.plan, backupPlan),
+    context.openStore(pinnedStore(environment, "backup")),
   ]);
-  const receipts = () => copyReceipts(context, layout, attempt);
-  const { objects, bytes, unsettled } = await survey(receipts());
+  const { objects, bytes, unsettled } = await survey(plannedReceipts(plan, { context, layout, attempt }));
   const totals = {
     backupName: plan.backupName,
     collections: plan.collections.length,
@@ -55,28 +51,34 @@ export async function finalizeBackup(
   };
   if (unsettled.length > 0) {
     checkAttempts(unsettled, attempt);
-    await context.clock.sleep(settleMilliseconds);
+    const collectionIds = [...new Set(unsettled.map(({ collectionId }) => collectionId))];
+    await writeWorkJson(context, layout.torn(attempt), { collectionIds });
+    await context.clock.sleep(Math.min(longestWaitMilliseconds, firstWaitMilliseconds * 2 ** attempt));
     return { outcome: "source-changed", ...totals };
   }
 
   const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
-  const collections = () => copiedCollections(plan.collections, receipts());
-  await writeBackup(stored, plan, collections, { created: execution.startTime }, context);
+  const collections = () => copiedCollections(plan, { context, layout });
+  await writeBackup(stored, plan, collections, { created: execution.startTime, objects }, context);
   const held = await readHeld(context, layout);
+  const warnings = [...plan.warnings];
   if (held) {
-    await resumeGarbageCollection(held, environment, context);
+    warnings.push(...(await resumeGarbageCollection(held, async () => environment, layout, context)));
     await releaseLease(context, "backup", held.leaseSubject, execution.id);
   }
-  return { outcome: "backed-up", ...totals };
+  return { outcome: "backed-up", ...totals, warnings };
 }
 
-/** What the receipts come to, and which segments were not copied. */
-async function survey(receipts: AsyncIterable<CopyReceipt>): Promise<CopyTotals & { unsettled: SegmentReceipt[] }> {
-  const totals = noTotals();
+/** What the copies come to, and which segments were not copied. */
+async function survey(receipts: AsyncIterable<SegmentReceipt>) {
+  const totals = { objects: 0, bytes: 0 };
   const unsettled: SegmentReceipt[] = [];
   for await (const receipt of receipts) {
-    addTotals(totals, receipt);
-    unsettled.push(...receipt.segments.filter(({ outcome }) => outcome !== "copied"));
+    for (const { size } of logsOf(receipt)) {
+      totals.objects += 1;
+      totals.bytes += size;
+    }
+    if (receipt.outcome !== "copied") unsettled.push(receipt);
   }
   return { ...totals, unsettled };
 }

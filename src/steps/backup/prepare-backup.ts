@@ -1,48 +1,71 @@
-import pLimit from "p-limit";
-import type { Environment } from "../../core/environment/environment.ts";
+import type { Environment, RegisteredEnvironment } from "../../core/environment/environment.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { uuidOf } from "../../core/execution/deterministic-id.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, PrepareBackupResult } from "../../core/execution/messages.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { milvusLayout } from "../../core/format/layout.ts";
-import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
-import { parseCollectionSelector } from "../../core/milvus/names.ts";
-import { features } from "../../core/milvus/version.ts";
-import { type BackupPlan, type PlannedCollection, planSegmentCopies } from "../../core/plan/backup.ts";
+import type { CollectionName, GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
+import {
+  type CollectionSelector,
+  parseCollectionSelector,
+  parseQualifiedName,
+  qualifiedName,
+} from "../../core/milvus/names.ts";
+import {
+  type BackupPlan,
+  backupPlan,
+  type CollectionDraft,
+  collectionDraft,
+  type PlanEntry,
+  type PlannedCollection,
+  plannedCollection,
+  type SelectedCollection,
+  selectedCollections,
+  tornCollections,
+} from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
+import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
-import { readWorkJson, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+import { readWorkJson, readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { CollectionPlanner } from "./collection-planner.ts";
 
 /** Milvus's proxies answer quickly; more than a few collections at once only queue there. */
 const collectionConcurrency = 8;
 
-/** How long Milvus keeps removed segments when nobody resumes; longer than any backup should take. */
-const garbageCollectionPauseSeconds = 4 * 3600;
+/** No collection is begun after that: the function has 15 minutes, and one collection may be flushed for minutes. */
+const planningMilliseconds = 6 * 60_000;
 
 /**
  * First step of a backup: checks everything that can be wrong, flushes, describes the collections, lists their sealed segments
  * and writes the plan and the copy batches into the work bucket. Changes nothing in Milvus but the flush and the GC pause.
- * On a later attempt (segments vanished under the copy) it takes a fresh list without flushing again: compaction keeps every
- * row that was sealed, so a fresh list is as complete as the first one was.
- * Throws InvalidInput, BackupExists, CollectionNotFound, AlreadyRunning and what environments, stores and Milvus throw.
+ * What is learned of a collection is kept at once: a step that starts again, or goes on in another invocation (`planning`), flushes none
+ * twice. On a later attempt (segments vanished under the copy) the collections whose cut is torn are flushed and listed anew: a fresh
+ * list without a fresh flush would lack the rows that compaction took away for deletes after the flush.
+ * @throws InvalidInput, BackupExists, CollectionNotFound, AlreadyRunning, InconsistentSegments, EnvironmentChanged and what environments, stores and Milvus
+ *   throw
  */
 export async function prepareBackup(request: BackupStepRequest, context: MilvusContext): Promise<PrepareBackupResult> {
   const { execution, input, attempt } = request;
   const backupName = backupNameOf(input, execution.startTime);
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
-  const environment = await context.environments.get(input.environment);
+  const layout = workLayout("backup", execution.name);
+  await pinEnvironments(context, layout, [input.environment]);
+  const environment = await pinnedEnvironment(context, layout, input.environment);
 
-  const [backupStore, milvusStore, milvus] = await Promise.all([
-    openChecked(context, input.environment, "backup"),
-    openChecked(context, input.environment, "milvus"),
+  const [backupStore, milvusStore, milvus] = await settleAll([
+    openChecked(context, environment, "backup"),
+    openChecked(context, environment, "milvus"),
     context.connectMilvus(environment),
   ]);
   const stored = new StoredBackup(backupStore, environment.backupStorage, backupName);
@@ -50,43 +73,48 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
 
   const version = await milvus.version();
   const databases = await listDatabases(milvus, version);
-  const names = await selectCollections(milvus, databases, selectors);
+  const selected = await select(milvus, databases, selectors, { context, layout });
 
-  const layout = workLayout("backup", execution.name);
-  let held: Held = (await readHeld(context, layout)) ?? {
-    leaseSubject: stored.leaseSubject,
-  };
+  let held: Held = (await readHeld(context, layout)) ?? { leaseSubject: stored.leaseSubject };
   await writeHeld(context, layout, held);
   await acquireLease(context, "backup", held.leaseSubject, execution.id);
   // Again, now that nobody else writes it: the execution that held the name may just have finished.
   await checkNewBackup(stored);
-  const earlier = attempt > 0 ? await readWorkJson<BackupPlan>(context, layout.plan) : undefined;
+  const earlier = attempt > 0 ? await readWorkJson(context, layout.plan, backupPlan) : undefined;
 
   const metadataOnly = input.strategy === "meta_only";
   const warnings: string[] = [];
-  if (!metadataOnly && !held.garbageCollectionPause) {
+  if (held.garbageCollectionPause) {
+    await renewPause(context, layout.pauseRenewals, async () => ({
+      pause: (seconds) => milvus.pauseGarbageCollection(seconds),
+    }));
+  } else if (!metadataOnly) {
     const garbageCollectionPause = await pauseGarbageCollection(milvus, environment, context, warnings);
     if (garbageCollectionPause) {
       held = { ...held, garbageCollectionPause };
       await writeHeld(context, layout, held);
+      await noteFirstPause(context, layout.pauseRenewals);
     }
   }
-  const planner = new CollectionPlanner(milvus, features(version), {
+  const planner = new CollectionPlanner(milvus, {
+    version,
     flush: (input.strategy ?? "flush") === "flush",
     segments: !metadataOnly,
-    earlier,
+    store: milvusStore,
+    from: milvusLayout(environment.storage.rootPath),
+    to: stored.layout,
+    clock: context.clock,
   });
-  const limit = pLimit(collectionConcurrency);
-  const planned = await Promise.all(names.map((name) => limit(() => planner.plan(name))));
-  const collections = planned.map(({ collection }) => collection);
-
-  const segments = planned.flatMap(({ collection, logs }) =>
-    planSegmentCopies(collection, logs, {
-      from: milvusLayout(environment.storage.rootPath),
-      to: stored.layout,
-      version,
-    }),
+  const drafts = new Drafts(planner, { context, layout, attempt });
+  const kept = earlier ? await untorn(earlier, { context, layout }) : [];
+  const open = selected.flatMap((name, index) =>
+    kept.some((entry) => entry.index === index) ? [] : [{ name, index }],
   );
+  if (!(await drafts.makeAll(open))) return planningGoesOn(backupName, selected.length, request);
+
+  const { entries, segments, rows } = await collect(open, drafts, warnings);
+  const collections = [...kept, ...entries].toSorted((a, b) => a.index - b.index);
+  const totals = await totalsOf(kept, { context, layout });
   const plan: BackupPlan = {
     backupName,
     backupId: uuidOf("backup", execution.id),
@@ -104,29 +132,181 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     }),
     totals: {
       collections: collections.length,
-      segments: segments.length,
-      rows: collections
-        .flatMap((collection) => collection.segments)
-        .reduce((sum, segment) => sum + (segment.isL0 ? 0n : BigInt(segment.rows)), 0n)
-        .toString(),
+      segments: collections.reduce((sum, entry) => sum + entry.segments, 0),
+      rows: (totals.rows + rows).toString(),
     },
   };
   await writeWorkJson(context, layout.plan, plan);
   const copies = await writeCopyBatches(context, layout, attempt, segments, {
-    source: { environment: input.environment, side: "milvus" },
-    destination: { environment: input.environment, side: "backup" },
+    source: pinnedStore(environment, "milvus"),
+    destination: pinnedStore(environment, "backup"),
     checkLogCounts: true,
   });
   context.log.info("backup planned", { backupName, source: milvusStore.label, ...copies });
   return { outcome: "planned", backupName, collections: collections.length, attempt, ...copies };
 }
 
+interface WorkFiles {
+  readonly context: MilvusContext;
+  readonly layout: ReturnType<typeof workLayout>;
+}
+
+/** The collections that the backup is about: those that were there when it began, however often this step runs. */
+async function select(
+  milvus: Milvus,
+  databases: readonly string[],
+  selectors: readonly CollectionSelector[],
+  { context, layout }: WorkFiles,
+): Promise<readonly SelectedCollection[]> {
+  const earlier = await readWorkJsonIfThere(context, layout.selected, selectedCollections);
+  if (earlier) return earlier;
+  const names = await selectCollections(milvus, databases, selectors);
+  const selected = names.map((name) => ({ ...name, named: selectors.some((selector) => isNamed(selector, name)) }));
+  await writeWorkJson(context, layout.selected, selected);
+  return selected;
+}
+
+function isNamed({ database, collection }: CollectionSelector, name: CollectionName): boolean {
+  return database === name.database && collection === name.collection;
+}
+
+/** The collections of the attempt before that are copied as they were planned; their instants stand. */
+async function untorn(earlier: BackupPlan, { context, layout }: WorkFiles): Promise<readonly PlanEntry[]> {
+  const { collectionIds } = await readWorkJson(context, layout.torn(earlier.attempt), tornCollections);
+  return earlier.collections.filter(({ id }) => !collectionIds.includes(id));
+}
+
+function planningGoesOn(
+  backupName: string,
+  collections: number,
+  { execution, attempt }: BackupStepRequest,
+): PrepareBackupResult {
+  const itemsKey = workLayout("backup", execution.name).items(attempt);
+  return { outcome: "planning", backupName, collections, attempt, itemsKey, batches: 0, segments: 0 };
+}
+
+/** What is learned of each collection, kept in the work bucket as soon as it is known. */
+class Drafts {
+  readonly #planner: CollectionPlanner;
+  readonly #files: WorkFiles;
+  readonly #attempt: number;
+
+  constructor(planner: CollectionPlanner, { attempt, ...files }: WorkFiles & { attempt: number }) {
+    this.#planner = planner;
+    this.#files = files;
+    this.#attempt = attempt;
+  }
+
+  /** @returns false where time ran out before all were planned: the step is to run again */
+  async makeAll(open: readonly Open[]): Promise<boolean> {
+    const { clock } = this.#files.context;
+    const deadline = clock.now().getTime() + planningMilliseconds;
+    let left = open.length;
+    await settleEach(open, collectionConcurrency, async (one) => {
+      if (clock.now().getTime() >= deadline) return;
+      await this.#make(one);
+      left -= 1;
+    });
+    return left === 0;
+  }
+
+  async read({ index }: Open): Promise<CollectionDraft | undefined> {
+    const { context, layout } = this.#files;
+    const draft = await readWorkJson(context, layout.draft(this.#attempt, index), collectionDraft.nullable());
+    return draft ?? undefined;
+  }
+
+  /** Where the plan of a collection that is not null lies from now on, beside its copies. */
+  async keep({ index }: Open, { collection }: CollectionDraft): Promise<PlanEntry> {
+    const { context, layout } = this.#files;
+    await writeWorkJson(context, layout.collection(this.#attempt, index), collection);
+    const { description, segments } = collection;
+    return {
+      id: description.id,
+      name: qualifiedName(description.name),
+      index,
+      attempt: this.#attempt,
+      segments: segments.length,
+    };
+  }
+
+  async #make({ name, index }: Open): Promise<void> {
+    const { context, layout } = this.#files;
+    const key = layout.draft(this.#attempt, index);
+    if ((await context.work.head(key)) !== undefined) return;
+    await writeWorkJson(context, key, await this.#plan(name));
+  }
+
+  /** null for a collection that is gone and that nobody asked for by its name. */
+  async #plan(name: SelectedCollection): Promise<CollectionDraft | null> {
+    try {
+      return await this.#planner.plan({ database: name.database, collection: name.collection });
+    } catch (error) {
+      if (!(error instanceof PipelineError) || error.name !== "CollectionNotFound") throw error;
+      if (!name.named) return null;
+      throw new PipelineError(
+        "CollectionNotFound",
+        `collection ${qualifiedName(name)} was dropped or renamed while it was backed up: nothing was committed. ${error.message}`,
+        { details: { key: "collections" }, cause: error },
+      );
+    }
+  }
+}
+
+interface Open {
+  readonly name: SelectedCollection;
+  readonly index: number;
+}
+
+/** Turns the drafts of an attempt into its plan: entries, the copies to make, and a warning for each collection that is gone. */
+async function collect(
+  open: readonly Open[],
+  drafts: Drafts,
+  warnings: string[],
+): Promise<{ entries: PlanEntry[]; segments: SizedSegment[]; rows: bigint }> {
+  const entries: PlanEntry[] = [];
+  const segments: SizedSegment[] = [];
+  let rows = 0n;
+  for (const one of open) {
+    const draft = await drafts.read(one);
+    if (!draft) {
+      warnings.push(
+        `collection ${qualifiedName(one.name)} was dropped while it was backed up: it is not in the backup`,
+      );
+      continue;
+    }
+    entries.push(await drafts.keep(one, draft));
+    rows += rowsOf(draft.collection);
+    for (const copy of draft.copies) segments.push(copy);
+    const { flushed, instant, description } = draft.collection;
+    if (flushed && !instant) {
+      warnings.push(
+        `${qualifiedName(description.name)}: this Milvus does not tell the timestamp of a flush, so the backup is not the collection at one instant`,
+      );
+    }
+  }
+  return { entries, segments, rows };
+}
+
+async function totalsOf(kept: readonly PlanEntry[], { context, layout }: WorkFiles): Promise<{ rows: bigint }> {
+  let rows = 0n;
+  for (const { attempt, index } of kept) {
+    rows += rowsOf(await readWorkJson(context, layout.collection(attempt, index), plannedCollection));
+  }
+  return { rows };
+}
+
+/** An L0 segment's rows are deletes. */
+function rowsOf({ segments }: PlannedCollection): bigint {
+  return segments.reduce((sum, segment) => sum + (segment.isL0 ? 0n : BigInt(segment.rows)), 0n);
+}
+
 async function openChecked(
   context: MilvusContext,
-  environment: string,
+  environment: RegisteredEnvironment,
   side: "milvus" | "backup",
 ): Promise<ObjectStore> {
-  const store = await context.openStore({ environment, side });
+  const store = await context.openStore(pinnedStore(environment, side));
   await store.checkAccess();
   return store;
 }
@@ -149,7 +329,7 @@ async function pauseGarbageCollection(
 ): Promise<GarbageCollectionPause | undefined> {
   if (!environment.gcPause.enable) return undefined;
   try {
-    const pause = await milvus.pauseGarbageCollection(garbageCollectionPauseSeconds);
+    const pause = await milvus.pauseGarbageCollection(pauseSeconds);
     if (!pause) context.log.info("this Milvus has no call to pause garbage collection; going on without");
     return pause;
   } catch (error) {
@@ -164,12 +344,11 @@ async function pauseGarbageCollection(
 
 async function describeDatabases(
   milvus: Milvus,
-  collections: readonly PlannedCollection[],
+  collections: readonly PlanEntry[],
   databases: readonly string[],
   all: boolean,
 ): Promise<BackupPlan["databases"]> {
-  const used = new Set(collections.map(({ description }) => description.name.database));
-  return Promise.all(
-    databases.filter((database) => all || used.has(database)).map((database) => milvus.describeDatabase(database)),
-  );
+  const used = new Set(collections.map(({ name }) => parseQualifiedName(name).database));
+  const told = databases.filter((database) => all || used.has(database));
+  return settleEach(told, collectionConcurrency, (database) => milvus.describeDatabase(database));
 }

@@ -1,21 +1,25 @@
 import { createHash } from "node:crypto";
 import { type CopiedLog, logsOf, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { type MetaFileName, metaFileNames } from "../../core/format/layout.ts";
+import type { CutCollection } from "../../core/format/manifest.ts";
 import type { SegmentBackup } from "../../core/format/meta.ts";
 import { type MetaPiece, printMetas, type StreamedCollection } from "../../core/format/meta-files.ts";
 import type { PlannedCollection } from "../../core/plan/backup.ts";
 import { type BackupHead, backupRecord, collectionRecord, segmentRecord } from "../../core/plan/backup-records.ts";
 import type { TextDigest, TextUpload } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { ExpectedObjects, settleCopies } from "../shared/settle-copies.ts";
+import { settleCopies } from "../shared/settle-copies.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 import type { CopiedCollection } from "./copied-collections.ts";
-import { ManifestWriter } from "./write-manifest.ts";
+import { cutsOf, ManifestWriter } from "./write-manifest.ts";
 
 export interface WriteBackupOptions {
   /** ISO 8601. */
   readonly created: string;
+  /** How many were copied. */
+  readonly objects: number;
 }
 
 /**
@@ -29,7 +33,7 @@ export async function writeBackup(
   stored: StoredBackup,
   head: BackupHead,
   collections: () => AsyncIterable<CopiedCollection>,
-  { created }: WriteBackupOptions,
+  { created, objects }: WriteBackupOptions,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
   if ((await stored.committed()) !== undefined) {
@@ -44,20 +48,24 @@ export async function writeBackup(
   >;
   const manifest = new ManifestWriter(stored);
   try {
-    const expected = new ExpectedObjects();
-    const list = async (receipt: SegmentReceipt) => {
-      const logs = logsOf(receipt);
-      for (const log of logs) expected.add(log);
-      await manifest.add(receipt.collectionId, logs);
+    const instants: CutCollection[] = [];
+    const noteInstants = async function* () {
+      for await (const copied of collections()) {
+        instants.push(...cutsOf(copied.collection));
+        yield copied;
+      }
     };
-    for await (const { file, text } of printBackup(head, collections(), list)) await uploads[file].write(text);
-    await settleCopies(stored, expected, () => copiedLogs(collections()), context);
+    const list = async (receipt: SegmentReceipt) => {
+      await manifest.add(receipt.collectionId, logsOf(receipt));
+    };
+    for await (const { file, text } of printBackup(head, noteInstants(), list)) await uploads[file].write(text);
+    await settleCopies(stored, { count: objects, logs: () => copiedLogs(collections()) }, context);
 
     const { full_meta: commitRecord, ...levels } = uploads;
-    await Promise.all(Object.values(levels).map((upload) => upload.finish()));
+    await settleAll(Object.values(levels).map((upload) => upload.finish()));
     const { root, meta } = stored.layout;
     const files = metas.map(({ file, upload }) => ({ key: meta[file].slice(root.length), ...upload.written }));
-    await manifest.finish(head, files, created);
+    await manifest.finish(head, { metas: files, instants, created });
     await stored.commit(commitRecord);
   } catch (error) {
     await Promise.all([manifest.abort(), ...metas.map(({ upload }) => upload.abort())]);

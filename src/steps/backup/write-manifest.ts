@@ -1,15 +1,25 @@
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
 import {
+  type CutCollection,
   type ManifestFile,
   type ManifestPart,
   manifestPartObjects,
   printManifestIndex,
   printManifestObject,
 } from "../../core/format/manifest.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import type { PlannedCollection } from "../../core/plan/backup.ts";
 import type { BackupHead } from "../../core/plan/backup-records.ts";
 import type { TextUpload } from "../../ports/object-store.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
+
+/** The instant of a collection as the manifest has it; none where nothing was flushed. */
+export function cutsOf({ description, instant, flushed }: PlannedCollection): CutCollection[] {
+  if (!instant) return [];
+  const laterRows = [...(flushed?.sealedIds ?? [])];
+  return [{ collectionId: description.id, collection: qualifiedName(description.name), ...instant, laterRows }];
+}
 
 /** The part that is being filled. */
 interface OpenPart {
@@ -55,7 +65,14 @@ export class ManifestWriter {
   }
 
   /** @param created ISO 8601 */
-  async finish(head: BackupHead, metas: readonly ManifestFile[], created: string): Promise<void> {
+  async finish(
+    head: BackupHead,
+    {
+      metas,
+      instants,
+      created,
+    }: { metas: readonly ManifestFile[]; instants: readonly CutCollection[]; created: string },
+  ): Promise<void> {
     await this.endCollection();
     const index = printManifestIndex({
       backupName: head.backupName,
@@ -63,6 +80,7 @@ export class ManifestWriter {
       created: new Date(created).toISOString(),
       pipelineVersion,
       ...(head.schedule && { schedule: head.schedule }),
+      instants: [...instants],
       metas: [...metas],
       parts: this.#parts,
     });

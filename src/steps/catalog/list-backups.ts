@@ -1,9 +1,9 @@
-import pLimit from "p-limit";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { BackupInfo } from "../../core/format/meta.ts";
+import { settleEach } from "../../core/execution/settle.ts";
+import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import { type BriefBackup, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
+import { type BriefBackup, type Instants, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 
 /** One line of a list of backups. */
 export interface BackupSummary {
@@ -18,6 +18,8 @@ export interface BackupSummary {
   readonly createdAt?: Date;
   /** `db.coll`, in the backup's order. */
   readonly collections: readonly string[];
+  /** At which instants its collections were cut; empty where nobody knows (milvus-backup, skip_flush). */
+  readonly instants: readonly (Instant & { readonly collection: string })[];
   /** Bytes of all logs. */
   readonly size: bigint;
   /** As the server said it: `v2.3.5-lite`; "" where the metas do not tell. */
@@ -38,9 +40,8 @@ export async function listBackups(
   rootPath: string,
   options: { incomplete?: boolean } = {},
 ): Promise<BackupSummary[]> {
-  const limit = pLimit(concurrency);
   const stored = await storedBackups(store, { rootPath });
-  const summaries = await Promise.all(stored.map((backup) => limit(() => summarize(backup))));
+  const summaries = await settleEach(stored, concurrency, summarize);
   return summaries
     .filter((summary) => summary !== undefined)
     .filter((summary) => options.incomplete || summary.state !== "incomplete");
@@ -49,12 +50,13 @@ export async function listBackups(
 /** undefined for a directory that is no backup. */
 async function summarize(stored: StoredBackup): Promise<BackupSummary | undefined> {
   const { name } = stored;
-  const unknown = { name, collections: [], size: 0n, milvusVersion: "" };
+  const unknown = { name, collections: [], instants: [], size: 0n, milvusVersion: "" };
   if ((await stored.committed()) === undefined) {
     return (await stored.looksLikeBackup()) ? { ...unknown, state: "incomplete" } : undefined;
   }
   try {
-    return { name, state: "complete", ...describe(await stored.readBrief()) };
+    const brief = await stored.readBrief();
+    return { name, state: "complete", ...describe(brief, await stored.readInstants(brief.id)) };
   } catch (error) {
     if (error instanceof PipelineError && error.name === "CorruptBackup") {
       return { ...unknown, state: "corrupt", problem: error.message };
@@ -63,20 +65,27 @@ async function summarize(stored: StoredBackup): Promise<BackupSummary | undefine
   }
 }
 
-function describe(brief: BriefBackup): Pick<BackupSummary, "createdAt" | "collections" | "size" | "milvusVersion"> {
+function describe(
+  brief: BriefBackup,
+  instants: Instants,
+): Pick<BackupSummary, "createdAt" | "collections" | "instants" | "size" | "milvusVersion"> {
   const createdAt = createdAtOf(brief);
   return {
     ...(createdAt && { createdAt }),
     collections: brief.collection_backups.map(({ db_name, collection_name }) =>
       qualifiedName({ database: db_name, collection: collection_name }),
     ),
+    instants: brief.collection_backups.flatMap(({ db_name, collection_name, collection_id }) => {
+      const cut = instants.get(collection_id.toString());
+      return cut ? [{ collection: qualifiedName({ database: db_name, collection: collection_name }), ...cut }] : [];
+    }),
     size: brief.size,
     milvusVersion: brief.milvus_version,
   };
 }
 
 /** When the last collection was flushed; undefined where no collection tells. */
-export function createdAtOf(backup: Pick<BackupInfo, "collection_backups">): Date | undefined {
+export function createdAtOf(backup: Pick<BriefBackup, "collection_backups">): Date | undefined {
   const seconds = Math.max(0, ...backup.collection_backups.map((it) => Number(it.backup_physical_timestamp)));
   return seconds > 0 ? new Date(seconds * 1000) : undefined;
 }

@@ -12,8 +12,13 @@ import {
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopySegmentsRequest, CopySegmentsResult } from "../../core/execution/messages.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
+import { heldOfBatch } from "../../core/execution/work-layout.ts";
+import type { GarbageCollection } from "../../ports/garbage-collection.ts";
 import type { CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { renewPause } from "../shared/gc-pause.ts";
+import { readHeld } from "../shared/held.ts";
 import { cancelWatch } from "./cancel-watch.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "./check-segment.ts";
 import { listPrefixes } from "./list-prefixes.ts";
@@ -25,48 +30,37 @@ const largeObjectsInFlight = 8;
 /** Enough to keep the objects' slots filled, few enough that a cancel mark is seen soon. */
 const segmentsInFlight = 16;
 
+export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "clock" | "log"> {
+  /** The garbage collection of an environment's Milvus; absent where no pause is to be renewed. */
+  readonly garbageCollection?: (environment: string) => Promise<GarbageCollection>;
+}
+
 /**
  * Copies (or only verifies) the segments of one batch and leaves a receipt. Safe to run again: what lies at the destination already is
  * skipped, and a batch whose receipt says `copied` is not looked at again. Transient faults of the stores are thrown, for the
  * machine to retry; what the sources look like is the outcome.
  * @returns `copied` only where every segment is; `source-changed` where at least one has another outcome (the receipt says which)
  */
-export async function copySegments(
-  request: CopySegmentsRequest,
-  context: Pick<StepContext, "work" | "openStore" | "clock" | "log">,
-): Promise<CopySegmentsResult> {
+export async function copySegments(request: CopySegmentsRequest, context: CopyContext): Promise<CopySegmentsResult> {
   const batch = await readBatch(request.batchKey, context.work);
   const { receiptKey } = batch;
   if ((await readOutcome(receiptKey, context.work)) === "copied") return { outcome: "copied", receiptKey };
 
+  const isCancelled = cancelWatch(context, batch.cancelKey);
+  // Release has ended the pause by then
+  if (!(await isCancelled())) await keepPaused(request.batchKey, batch, context);
   const source = await context.openStore(batch.source);
   const destination = await context.openStore(batch.destination);
-  const [listed, present] = await Promise.all([
+  const [listed, present] = await settleAll([
     listPrefixes(source, prefixesOf(batch, "from")),
     listPrefixes(destination, prefixesOf(batch, "to")),
   ]);
   const copier = new BatchCopier(batch, { source, destination, listed, present });
 
-  const isCancelled = cancelWatch(context, batch.cancelKey);
-  const limit = pLimit(segmentsInFlight);
-  let stopped = false;
-  const settled = await Promise.allSettled(
-    batch.segments.map((segment) =>
-      limit(async () => {
-        if (stopped || (await isCancelled())) return undefined;
-        try {
-          return await copier.segment(segment, () => stopped);
-        } catch (error) {
-          stopped = true;
-          throw error;
-        }
-      }),
-    ),
+  const copied = await settleEach(batch.segments, segmentsInFlight, async (segment, isStopped) =>
+    (await isCancelled()) ? undefined : copier.segment(segment, isStopped),
   );
-  // every copy has come to its end before a fault is thrown: none goes on behind the next attempt's back
-  const fault = settled.find((result) => result.status === "rejected");
-  if (fault !== undefined) throw fault.reason;
-  const segments = settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+  const segments = copied.filter((receipt) => receipt !== undefined);
 
   const receipt = copier.receipt(segments);
   await context.work.putText(receiptKey, JSON.stringify(copyReceipt.parse(receipt)), {
@@ -81,6 +75,16 @@ export async function copySegments(
     skippedObjects: receipt.skippedObjects,
   });
   return { outcome: receipt.outcome, receiptKey };
+}
+
+/** What copies out of a Milvus's bucket go on with: a pause of its garbage collection that does not end meanwhile. */
+async function keepPaused(batchKey: string, { source }: CopyBatch, context: CopyContext): Promise<void> {
+  const { garbageCollection } = context;
+  if (garbageCollection === undefined || source.side !== "milvus") return;
+  const files = heldOfBatch(batchKey);
+  const held = await readHeld(context, files);
+  if (held?.garbageCollectionPause === undefined) return;
+  await renewPause(context, files.pauseRenewals, () => garbageCollection(source.environment));
 }
 
 /** What the stores hold for the prefixes of a batch, before anything is copied. */
@@ -122,7 +126,9 @@ class BatchCopier {
       return { collectionId, partitionId, segmentId, ...problem, insertLogs: [], deltaLogs: [] };
     }
     try {
-      const copies = await Promise.all(listed.map((entry) => this.#prefix(entry, isStopped)));
+      const copies = await settleEach(listed, listed.length, (entry, isFaulty) =>
+        this.#prefix(entry, () => isStopped() || isFaulty()),
+      );
       const logsOf = (kind: CopyPrefix["kind"]) =>
         copies.flatMap((logs, index) => (listed[index]?.prefix.kind === kind ? logs : []));
       await this.#deleteLeftovers(segment);
@@ -172,23 +178,13 @@ class BatchCopier {
     if (!isCopied(prefix)) {
       return objects.map(({ key, size, etag }) => ({ from: key, key, size, etag }));
     }
-    let failed = false;
-    const settled = await Promise.allSettled(
-      objects.map((object) =>
-        (object.size < smallObjectBytes ? this.#small : this.#large)(async () => {
-          if (failed || isStopped()) return undefined;
-          try {
-            return await this.#object(destination, object, targetKey(prefix, object.key));
-          } catch (error) {
-            failed = true;
-            throw error;
-          }
-        }),
+    // all of them at once: they wait for the slots that the batch has
+    const copied = await settleEach(objects, objects.length, (object, isFaulty) =>
+      (object.size < smallObjectBytes ? this.#small : this.#large)(async () =>
+        isFaulty() || isStopped() ? undefined : this.#object(destination, object, targetKey(prefix, object.key)),
       ),
     );
-    const fault = settled.find((result) => result.status === "rejected");
-    if (fault !== undefined) throw fault.reason;
-    return settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+    return copied.filter((log) => log !== undefined);
   }
 
   async #object(destination: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedLog> {

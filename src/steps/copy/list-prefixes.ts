@@ -1,3 +1,4 @@
+import { settleEach } from "../../core/execution/settle.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 
 /** So many keys nobody asked for in a row are read before the scan jumps to the next prefix. */
@@ -54,13 +55,9 @@ async function listEach(
   prefixes: readonly string[],
   found: Map<string, ObjectSummary[]>,
 ): Promise<void> {
-  const waiting = [...prefixes];
-  const worker = async () => {
-    for (let prefix = waiting.shift(); prefix !== undefined; prefix = waiting.shift()) {
-      for await (const object of store.list(prefix)) found.get(prefix)?.push(object);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(parallelLists, prefixes.length) }, worker));
+  await settleEach(prefixes, parallelLists, async (prefix) => {
+    for await (const object of store.list(prefix)) found.get(prefix)?.push(object);
+  });
 }
 
 /** Keys come in the order of their bytes, as the prefixes are sorted: below their common directory both are plain ASCII. */

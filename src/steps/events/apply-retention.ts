@@ -1,8 +1,7 @@
 import type { RetentionInput, RetentionResult } from "../../core/deployment/events.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import type { EventPublisher } from "../../ports/event-publisher.ts";
-import type { StepContext } from "../../ports/step-context.ts";
-import { pruneBackups } from "./prune-backups.ts";
+import { pruneBackups, type RetentionContext } from "./prune-backups.ts";
 
 export interface ApplyRetentionRequest {
   readonly input: RetentionInput;
@@ -15,7 +14,7 @@ export interface ApplyRetentionRequest {
 /** Prunes the backups of a schedule after one of them is complete, and announces what was done or why it failed. Throws what pruning does. */
 export async function applyRetention(
   request: ApplyRetentionRequest,
-  context: Pick<StepContext, "environments" | "openStore" | "clock" | "log"> & { events: EventPublisher },
+  context: RetentionContext & { events: EventPublisher },
 ): Promise<RetentionResult> {
   const { input, execution, startTime } = request;
   const about = { machine: "retention", execution, startTime, input } as const;

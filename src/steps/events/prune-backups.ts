@@ -1,10 +1,11 @@
-import pLimit from "p-limit";
 import { mostNames, type RetentionInput, type RetentionResult } from "../../core/deployment/events.ts";
 import { planRetention, type RetentionPlan, type ScheduledBackup } from "../../core/deployment/retention.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import type { StepContext } from "../../ports/step-context.ts";
+import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 import { deleteBackup } from "../catalog/delete-backup.ts";
 import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 
@@ -16,6 +17,11 @@ const longestBackupMilliseconds = 8 * 86_400_000;
 export interface PruningPlan extends RetentionPlan {
   /** Backups of the schedule whose deletion was broken off, or whose last step was: no reader takes them for backups. */
   readonly leftovers: readonly string[];
+}
+
+/** What retention needs: it reads its environment once, by name. */
+export interface RetentionContext extends Pick<StepContext, "openStore" | "clock" | "log"> {
+  readonly environments: Pick<EnvironmentRegistry, "get">;
 }
 
 /** Which backups in a store are whose business, and by which rules. */
@@ -34,9 +40,8 @@ export async function planPruning(
   rootPath: string,
   now: Date,
 ): Promise<PruningPlan> {
-  const limit = pLimit(concurrency);
   const stored = await storedBackups(store, { rootPath });
-  const found = await Promise.all(stored.map((backup) => limit(() => scheduledBackup(backup, request.madeBy))));
+  const found = await settleEach(stored, concurrency, (backup) => scheduledBackup(backup, request.madeBy));
   const backups = found.filter((backup) => backup !== undefined);
   const plan = planRetention(
     backups.filter(({ committed }) => committed),
@@ -55,11 +60,13 @@ export async function planPruning(
  */
 export async function pruneBackups(
   request: { readonly input: RetentionInput; readonly stateMachine: string },
-  context: Pick<StepContext, "environments" | "openStore" | "clock" | "log">,
+  context: RetentionContext,
 ): Promise<RetentionResult> {
   const { input, stateMachine } = request;
-  const { backupStorage } = await context.environments.get(input.environment);
-  const store = await context.openStore({ environment: input.environment, side: "backup" });
+  const environment = await context.environments.get(input.environment);
+  const { backupStorage } = environment;
+  // by version: what is deleted lies in the bucket of the root path that was read
+  const store = await context.openStore(pinnedStore(environment, "backup"));
   const madeBy = { name: input.schedule, environment: input.environment, stateMachine };
   const plan = await planPruning({ madeBy, input }, store, backupStorage.rootPath, context.clock.now());
   return applyPruning(plan, store, backupStorage.rootPath, context.log);

@@ -8,7 +8,7 @@ import {
 import { PipelineError } from "../../core/execution/errors.ts";
 import { backupLayout } from "../../core/format/layout.ts";
 import type { ExecutionStarter } from "../../ports/execution-starter.ts";
-import type { StepContext } from "../../ports/step-context.ts";
+import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 
 export interface StartTriggeredRestoreResult {
   /**
@@ -28,7 +28,10 @@ export interface StartTriggeredRestoreResult {
  */
 export async function startTriggeredRestore(
   request: TriggeredRestoreRequest,
-  context: Pick<StepContext, "environments" | "log"> & { restores: ExecutionStarter },
+  context: Pick<StepContext, "log"> & {
+    environments: Pick<EnvironmentRegistry, "get">;
+    restores: ExecutionStarter;
+  },
 ): Promise<StartTriggeredRestoreResult> {
   const { trigger, object, restore } = request;
   const backupName = backupNameOfKey(object.key);

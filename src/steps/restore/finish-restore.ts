@@ -1,21 +1,32 @@
-import pLimit from "p-limit";
-import type { Environment } from "../../core/environment/environment.ts";
+import * as z from "zod";
+import type { RegisteredEnvironment } from "../../core/environment/environment.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type {
-  ExecutionRef,
-  FinishRestoreResult,
-  RestoredCollection,
-  RestoreStepRequest,
+import {
+  type ExecutionRef,
+  type FinishRestoreResult,
+  finishRestoreResult,
+  type RestoredCollection,
+  type RestoreStepRequest,
 } from "../../core/execution/messages.ts";
 import { boundedResult } from "../../core/execution/restore-result.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, type PlannedRestore, type RestorePlan } from "../../core/plan/restore.ts";
-import { type CollectionRecord, type ImportRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import { hasWorkingName, type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
+import {
+  type CollectionRecord,
+  collectionRecord,
+  type ImportRecord,
+  importRecord,
+  recordOf,
+  restoreWorkLayout,
+} from "../../core/plan/restore-work.ts";
 import { rowsProblem, sum } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
@@ -24,27 +35,29 @@ const closeWatchMilliseconds = 15_000;
 const longestWaitSeconds = 30;
 
 const collectionConcurrency = 8;
+/** Of one collection. */
+const partitionConcurrency = 8;
 
 /**
  * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now),
  * sets free aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
- * Throws RowCountMismatch before anything gets its target name, and what Milvus throws.
+ * Throws RowCountMismatch before anything gets its target name, EnvironmentChanged, and what Milvus throws.
  */
 export async function finishRestore(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
-  const [plan, environment, done] = await Promise.all([
-    readWorkJson<RestorePlan>(context, layout.plan),
-    context.environments.get(input.environment),
-    readWorkJsonIfThere<FinishRestoreResult>(context, layout.result),
+  const [plan, environment, done] = await settleAll([
+    readWorkJson(context, layout.plan, restorePlan),
+    pinnedEnvironment(context, layout, input.environment),
+    readWorkJsonIfThere(context, layout.result, finishRestoreResult),
   ]);
   // An earlier run of this step ended while it cleaned up: the records it would need may be gone.
   if (done) return finished(done, { plan, environment, execution }, context);
 
   const milvus = await context.connectMilvus(environment);
   const records = restoreWorkLayout(plan.restoreId);
-  const made = await readWorkJson<CollectionRecord[]>(context, records.collections);
-  const imports = (await readWorkJsonIfThere<ImportRecord[]>(context, records.imports)) ?? [];
+  const made = await readWorkJson(context, records.collections, z.array(collectionRecord));
+  const imports = (await readWorkJsonIfThere(context, records.imports, z.array(importRecord))) ?? [];
   const warnings = [...plan.warnings];
   const finisher = new RestoreFinisher(milvus, made, imports);
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
@@ -58,9 +71,8 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
     const waitSeconds = Math.min(longestWaitSeconds, 2 ** attempt);
     return { outcome: "loading", backupName: plan.backupName, collections: [], warnings: [], waitSeconds };
   }
-  const limit = pLimit(collectionConcurrency);
-  const collections = await Promise.all(
-    plan.collections.map((collection) => limit(() => finisher.describe(collection))),
+  const collections = await settleEach(plan.collections, collectionConcurrency, (collection) =>
+    finisher.describe(collection),
   );
   const result = { outcome: "restored", backupName: plan.backupName, collections, warnings, waitSeconds: 0 } as const;
   await writeWorkJson(context, layout.result, result);
@@ -69,10 +81,9 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
 
 async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context: MilvusContext): Promise<boolean> {
   const deadline = context.clock.now().getTime() + closeWatchMilliseconds;
-  const limit = pLimit(collectionConcurrency);
   let loading = plan.collections;
   for (;;) {
-    const states = await Promise.all(loading.map((collection) => limit(() => finisher.isLoaded(collection))));
+    const states = await settleEach(loading, collectionConcurrency, (collection) => finisher.isLoaded(collection));
     loading = loading.filter((_, index) => !states[index]);
     if (loading.length === 0) return true;
     if (context.clock.now().getTime() >= deadline) return false;
@@ -82,7 +93,7 @@ async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context
 
 async function finished(
   result: FinishRestoreResult,
-  { plan, environment, execution }: { plan: RestorePlan; environment: Environment; execution: ExecutionRef },
+  { plan, environment, execution }: { plan: RestorePlan; environment: RegisteredEnvironment; execution: ExecutionRef },
   context: MilvusContext,
 ): Promise<FinishRestoreResult> {
   await cleanUp(plan, environment, context, execution.id);
@@ -91,12 +102,12 @@ async function finished(
 
 async function cleanUp(
   plan: RestorePlan,
-  environment: Environment,
+  environment: RegisteredEnvironment,
   context: MilvusContext,
   executionArn: string,
 ): Promise<void> {
   if (!environment.keepTempFiles) {
-    const store = await context.openStore({ environment: environment.name, side: "milvus" });
+    const store = await context.openStore(pinnedStore(environment, "milvus"));
     await store.deletePrefix(plan.stagingPrefix);
   }
   await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
@@ -172,8 +183,8 @@ class RestoreFinisher {
   async isLoaded({ target, load }: PlannedRestore): Promise<boolean> {
     if (load === "none") return true;
     if (load === "all") return (await this.#milvus.loadingProgress(target)) >= 100;
-    const progress = await Promise.all(
-      load.partitions.map((partition) => this.#milvus.loadingProgress(target, partition)),
+    const progress = await settleEach(load.partitions, partitionConcurrency, (partition) =>
+      this.#milvus.loadingProgress(target, partition),
     );
     return progress.every((percent) => percent >= 100);
   }

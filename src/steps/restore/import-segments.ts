@@ -1,20 +1,25 @@
-import pLimit from "p-limit";
+import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ImportSegmentsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { ImportTask } from "../../core/milvus/descriptions.ts";
+import type { ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
+import { type Instant, wantsHybridTimestamp } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { PlannedImport } from "../../core/plan/imports.ts";
-import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
+import { type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
 import {
   type CollectionRecord,
-  fingerprintOf,
+  collectionRecord,
   type ImportRecord,
+  importFiles,
+  importRecord,
   recordOf,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { ImportTasks } from "./import-tasks.ts";
 
@@ -28,7 +33,7 @@ const listConcurrency = 8;
 /**
  * One turn of the import loop: submits what may start, looks at what runs, and answers how far it is. An import is submitted at
  * most once: what is recorded is not submitted again, and what Milvus lists with the same files is adopted.
- * Throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, and what Milvus throws.
+ * Throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, EnvironmentChanged, and what Milvus throws.
  */
 export async function importSegments(
   request: RestoreStepRequest,
@@ -36,12 +41,13 @@ export async function importSegments(
 ): Promise<ImportSegmentsResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
-  const [plan, environment] = await Promise.all([
-    readWorkJson<RestorePlan>(context, layout.plan),
-    context.environments.get(input.environment),
+  const [plan, environment] = await settleAll([
+    readWorkJson(context, layout.plan, restorePlan),
+    pinnedEnvironment(context, layout, input.environment),
   ]);
   const loop = new ImportLoop(plan, await context.connectMilvus(environment), context, {
     inFlight: environment.parallelism.importJob,
+    filesKey: layout.importFiles,
   });
   await loop.start();
   const deadline = context.clock.now().getTime() + (attempt < closeWatches ? closeWatchMilliseconds : 0);
@@ -71,6 +77,7 @@ class ImportLoop {
   readonly #milvus: Milvus;
   readonly #context: MilvusContext;
   readonly #inFlight: number;
+  readonly #filesKey: (task: number) => string;
   readonly #recordKey: string;
   readonly #imports: readonly Import[];
   /** What the restore made of each collection. */
@@ -78,12 +85,20 @@ class ImportLoop {
   readonly #records = new Map<number, ImportRecord>();
   /** Of collections that this plan is not about: a run with other options may go on with them. */
   #others: readonly ImportRecord[] = [];
+  /** Whether the server takes the end of an import as a hybrid timestamp only. */
+  #wantsHybrid = false;
 
-  constructor(plan: RestorePlan, milvus: Milvus, context: MilvusContext, options: { inFlight: number }) {
+  constructor(
+    plan: RestorePlan,
+    milvus: Milvus,
+    context: MilvusContext,
+    options: { inFlight: number; filesKey: (task: number) => string },
+  ) {
     this.#plan = plan;
     this.#milvus = milvus;
     this.#context = context;
     this.#inFlight = options.inFlight;
+    this.#filesKey = options.filesKey;
     this.#recordKey = restoreWorkLayout(plan.restoreId).imports;
     this.#imports = plan.collections.flatMap((collection) =>
       collection.imports.map((planned) => ({ collection, planned })),
@@ -92,9 +107,9 @@ class ImportLoop {
 
   async start(): Promise<void> {
     const { collections } = restoreWorkLayout(this.#plan.restoreId);
-    const [made, records] = await Promise.all([
-      readWorkJson<CollectionRecord[]>(this.#context, collections),
-      readWorkJsonIfThere<ImportRecord[]>(this.#context, this.#recordKey),
+    const [made, records] = await settleAll([
+      readWorkJson(this.#context, collections, z.array(collectionRecord)),
+      readWorkJsonIfThere(this.#context, this.#recordKey, z.array(importRecord)),
     ]);
     for (const collection of this.#plan.collections) {
       const record = recordOf(made, collection);
@@ -115,6 +130,12 @@ class ImportLoop {
     for (const item of open) {
       const task = this.#find(item, tasks);
       if (!task) continue;
+      if (task.state === "failed" && !this.#wantsHybrid && wantsHybridTimestamp(task.failedReason)) {
+        // Read only when the job ran: from now on this server gets what it wants.
+        this.#wantsHybrid = true;
+        changed = this.#records.delete(item.planned.task) || changed;
+        continue;
+      }
       if (task.state === "failed") {
         // Forgotten, so that the same restore started again submits it anew.
         changed = this.#records.delete(item.planned.task) || changed;
@@ -152,7 +173,7 @@ class ImportLoop {
       if (
         !item ||
         this.#made.get(item.collection)?.id !== record.collectionId ||
-        fingerprintOf(item.planned) !== record.planned
+        item.planned.fingerprint !== record.planned
       ) {
         throw new PipelineError(
           "InvalidInput",
@@ -168,18 +189,12 @@ class ImportLoop {
 
   async #listTasks(open: readonly Import[]): Promise<ReadonlyMap<PlannedRestore, ImportTasks>> {
     const collections = [...new Set(open.map(({ collection }) => collection))];
-    const limit = pLimit(listConcurrency);
-    return new Map(
-      await Promise.all(
-        collections.map((collection) =>
-          limit(async (): Promise<[PlannedRestore, ImportTasks]> => {
-            const before = new Set(this.#made.get(collection)?.importsBefore);
-            const listed = await this.#milvus.listImports(collection.working);
-            return [collection, new ImportTasks(listed.filter((task) => !before.has(task.id)))];
-          }),
-        ),
-      ),
-    );
+    const tasksOf = async (collection: PlannedRestore): Promise<[PlannedRestore, ImportTasks]> => {
+      const before = new Set(this.#made.get(collection)?.importsBefore);
+      const listed = await this.#milvus.listImports(collection.working);
+      return [collection, new ImportTasks(listed.filter((task) => !before.has(task.id)))];
+    };
+    return new Map(await settleEach(collections, listConcurrency, tasksOf));
   }
 
   /** The recorded task; else one with the same files that a run submitted and could not record any more. */
@@ -209,7 +224,7 @@ class ImportLoop {
 
   #set({ collection, planned }: Import, task: Pick<ImportRecord, "id" | "state" | "rows">): void {
     const collectionId = this.#made.get(collection)?.id ?? "";
-    this.#records.set(planned.task, { collectionId, task: planned.task, planned: fingerprintOf(planned), ...task });
+    this.#records.set(planned.task, { collectionId, task: planned.task, planned: planned.fingerprint, ...task });
   }
 
   #isComplete(planned: PlannedImport): boolean {
@@ -229,12 +244,27 @@ class ImportLoop {
   }
 
   async #submit(item: Import): Promise<void> {
-    const { partition, files, kind, storageVersion } = item.planned;
-    const name = item.collection.working;
-    const id = await this.#milvus.submitImport({ name, partition, files, kind, storageVersion });
+    const { task, partition, kind, storageVersion } = item.planned;
+    const { working: name, instant } = item.collection;
+    const files = await readWorkJson(this.#context, this.#filesKey(task), importFiles);
+    const request = { name, partition, files, kind, storageVersion };
+    const id = instant ? await this.#submitUpTo(request, instant) : await this.#milvus.submitImport(request);
     this.#set(item, { id, state: "submitted", rows: "0" });
     // At once: what is submitted and not recorded is only found again by its files.
     await this.#writeRecords();
+  }
+
+  /** Milliseconds first: a server that wants the other says so, and filters nothing before it has. */
+  async #submitUpTo(request: ImportRequest, { timestamp }: Instant): Promise<string> {
+    const hybrid = { ...request, end: { timestamp, unit: "hybrid" } } as const;
+    if (this.#wantsHybrid) return this.#milvus.submitImport(hybrid);
+    try {
+      return await this.#milvus.submitImport({ ...request, end: { timestamp } });
+    } catch (error) {
+      if (!(error instanceof PipelineError) || !wantsHybridTimestamp(error.message)) throw error;
+      this.#wantsHybrid = true;
+      return this.#milvus.submitImport(hybrid);
+    }
   }
 }
 

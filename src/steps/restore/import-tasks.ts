@@ -1,5 +1,6 @@
-import type { ImportFiles, ImportTask } from "../../core/milvus/descriptions.ts";
+import type { ImportTask } from "../../core/milvus/descriptions.ts";
 import type { PlannedImport } from "../../core/plan/imports.ts";
+import { directoriesOf } from "../../core/plan/restore-work.ts";
 
 /** The imports Milvus lists for one collection, found by their IDs or by what they read. */
 export class ImportTasks {
@@ -18,12 +19,11 @@ export class ImportTasks {
   }
 
   /**
-   * A task that reads what a planned import reads, and has not failed. Milvus 2.4+ tells neither the partition nor which delta
-   * directory belongs to which insert directory.
+   * A task that reads what a planned import reads, and has not failed. Milvus 2.4+ does not tell the partition.
    */
   like(planned: PlannedImport): ImportTask | undefined {
     return this.#byFiles
-      .get(directoriesOf(planned.files))
+      .get(planned.directories)
       ?.find((task) => task.state !== "failed" && (task.partition === "" || task.partition === planned.partition));
   }
 
@@ -33,15 +33,4 @@ export class ImportTasks {
       ({ id, files, state }) => files.length === 0 && state !== "failed" && state !== "completed" && !recorded.has(id),
     );
   }
-}
-
-function directoriesOf(files: readonly ImportFiles[]): string {
-  return files
-    .map(({ insert, delta }) => withoutSlash(insert || delta))
-    .sort()
-    .join();
-}
-
-function withoutSlash(path: string): string {
-  return path.endsWith("/") ? path.slice(0, -1) : path;
 }

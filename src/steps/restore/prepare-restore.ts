@@ -1,30 +1,37 @@
+import * as z from "zod";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { BackupInfo } from "../../core/format/meta.ts";
+import type { BackupOutline } from "../../core/format/outline.ts";
 import { checkBackupName, defaultDatabase, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
 import { sameSchema, unsupportedBy } from "../../core/milvus/schema-checks.ts";
 import { toCollectionSchema } from "../../core/milvus/schema-mapping.ts";
 import { features, restorableInto } from "../../core/milvus/version.ts";
-import { collectionOf, plannedWorkingName, planRestore } from "../../core/plan/restore.ts";
+import { collectionOf, plannedWorkingName, planRestore, type RestoreSegments } from "../../core/plan/restore.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
-import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { checkEverySelectorFinds, listDatabases } from "../shared/select-collections.ts";
-import { StoredBackup } from "../shared/stored-backup.ts";
-import { readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
+import type { StreamedMetas } from "../shared/streamed-metas.ts";
+import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
 
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
- * what to stage, and writes plan and batches into the work bucket.
- * Throws InvalidInput, BackupNotFound, CorruptBackup, CollectionNotFound, TargetExists, SchemaMismatch, UnsupportedByTarget,
- * AlreadyRunning and what environments, stores and Milvus throw.
+ * what to stage, and writes plan and batches into the work bucket. The metas are read twice, as they come: first for the plan, then
+ * for what every segment must hold.
+ * @throws InvalidInput, BackupNotFound, CorruptBackup, CopyMismatch where the backup was replaced meanwhile, CollectionNotFound,
+ *   TargetExists, SchemaMismatch, UnsupportedByTarget, AlreadyRunning, EnvironmentChanged and what environments, stores and Milvus throw
  */
 export async function prepareRestore(
   request: RestoreStepRequest,
@@ -32,54 +39,86 @@ export async function prepareRestore(
 ): Promise<PrepareRestoreResult> {
   const { execution, input } = request;
   checkOptions(input);
-  const [environment, from] = await Promise.all([
-    context.environments.get(input.environment),
-    context.environments.get(input.from ?? input.environment),
+  const layout = workLayout("restore", execution.name);
+  await pinEnvironments(context, layout, [input.environment, input.from ?? input.environment]);
+  const [environment, from] = await settleAll([
+    pinnedEnvironment(context, layout, input.environment),
+    pinnedEnvironment(context, layout, input.from ?? input.environment),
   ]);
-  const [backupStore, milvusStore, milvus] = await Promise.all([
-    context.openStore({ environment: from.name, side: "backup" }),
-    context.openStore({ environment: environment.name, side: "milvus" }),
+  const [backupStore, milvusStore, milvus] = await settleAll([
+    context.openStore(pinnedStore(from, "backup")),
+    context.openStore(pinnedStore(environment, "milvus")),
     context.connectMilvus(environment),
   ]);
   const stored = new StoredBackup(backupStore, from.backupStorage, checkBackupName(input.backupName));
   // no more than the backup itself: a grant in another account may reach no further
-  await Promise.all([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
+  await settleAll([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
 
-  const { backup, warnings } = await stored.readMetas();
+  const metas = await stored.streamMetas();
+  const { backup, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
+  const instants = await stored.readInstants(backup.id);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
   const version = await milvus.version();
   if (!input.discard) {
-    const made = await readWorkJsonIfThere<CollectionRecord[]>(context, restoreWorkLayout(restoreId).collections);
+    const made = await readWorkJsonIfThere(
+      context,
+      restoreWorkLayout(restoreId).collections,
+      z.array(collectionRecord),
+    );
     await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
   }
-  const layout = workLayout("restore", execution.name);
   await writeHeld(context, layout, { leaseSubject });
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
-  const plan = planRestore(backup, names, {
+  const { plan, segments } = planRestore(backup, names, {
     restoreId,
     leaseSubject,
     version,
     backup: stored.layout,
     readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
     input,
-    warnings,
+    instants,
+    warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
-  await writeWorkJson(context, layout.plan, plan.plan);
-  const copies = await writeCopyBatches(context, layout, 0, plan.segments, {
-    source: { environment: from.name, side: "backup" },
-    destination: { environment: environment.name, side: "milvus" },
+  if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
+  await writeWorkJson(context, layout.plan, plan);
+  const toCopy = input.discard ? [] : { count: segments.count, segments: copiesOf(metas, segments) };
+  const copies = await writeCopyBatches(context, layout, 0, toCopy, {
+    source: pinnedStore(from, "backup"),
+    destination: pinnedStore(environment, "milvus"),
     checkLogCounts: false,
   });
   const result = { backupName: input.backupName, collections: names.length, ...copies };
   if (input.discard) {
-    await discardRestore(plan.plan, milvus, milvusStore, context, execution.id);
+    await discardRestore(plan, milvus, milvusStore, context, execution.id);
     return { outcome: "discarded", ...result };
   }
-  context.log.info("restore planned", { restoreId, imports: plan.plan.totals.imports, ...result });
+  context.log.info("restore planned", { restoreId, imports: plan.totals.imports, ...result });
   return { outcome: "planned", ...result };
+}
+
+/** What is told of collections whose instant nobody knows: they are restored as they are. */
+function notCut(backup: BackupOutline, names: readonly RestoreName[], instants: Instants): string[] {
+  const without = names.filter(({ source }) => !instants.has(collectionOf(backup, source).collection_id.toString()));
+  if (without.length === 0) return [];
+  return [
+    `${shortList(without.map(({ source }) => qualifiedName(source)))}: the backup does not say at which instant it was taken (milvus-backup ` +
+      "and skip_flush leave none), so it is restored as it is: where rows were written or deleted while it was taken, it is not the " +
+      "collection at one instant",
+  ];
+}
+
+/** What to copy of every segment, which the plan knows only without its logs: the metas pass by once more. */
+async function* copiesOf(metas: StreamedMetas, segments: RestoreSegments): AsyncGenerator<SizedSegment> {
+  if (segments.count === 0) return;
+  let ordinal = 0;
+  for await (const { segment } of metas.segments()) {
+    const copy = segments.copyOf(segment, ordinal);
+    ordinal += 1;
+    if (copy) yield copy;
+  }
 }
 
 function checkOptions(input: RestoreInput): void {
@@ -99,7 +138,7 @@ function checkOptions(input: RestoreInput): void {
   }
 }
 
-function nameCollections(backup: BackupInfo, input: RestoreInput, where: string): RestoreName[] {
+function nameCollections(backup: BackupOutline, input: RestoreInput, where: string): RestoreName[] {
   const inBackup = backup.collection_backups.map(({ db_name, collection_name }) => ({
     database: db_name || defaultDatabase,
     collection: collection_name,
@@ -112,7 +151,7 @@ function nameCollections(backup: BackupInfo, input: RestoreInput, where: string)
 interface TargetCheck {
   readonly restoreId: string;
   readonly version: string;
-  readonly backup: BackupInfo;
+  readonly backup: BackupOutline;
   readonly names: readonly RestoreName[];
   readonly input: RestoreInput;
   readonly made: readonly CollectionRecord[];
@@ -183,7 +222,7 @@ async function isOurs(
 
 async function checkSameSchema(
   milvus: Milvus,
-  backup: BackupInfo,
+  backup: BackupOutline,
   source: RestoreName["source"],
   target: RestoreName["target"],
   exists: boolean,

@@ -1,18 +1,27 @@
+import * as z from "zod";
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, isIndexOf, type PlannedRestore, type RestorePlan } from "../../core/plan/restore.ts";
-import { type CollectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import {
+  hasWorkingName,
+  isIndexOf,
+  type PlannedRestore,
+  type RestorePlan,
+  restorePlan,
+} from "../../core/plan/restore.ts";
+import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /**
  * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first
  * thing that changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made.
- * Throws CorruptBackup naming what is missing or different, and what Milvus throws.
+ * Throws CorruptBackup naming what is missing or different, EnvironmentChanged, and what Milvus throws.
  */
 export async function recreateCollections(
   request: RestoreStepRequest,
@@ -20,16 +29,16 @@ export async function recreateCollections(
 ): Promise<RecreateCollectionsResult> {
   const { execution, input } = request;
   const layout = workLayout("restore", execution.name);
-  const [plan, environment] = await Promise.all([
-    readWorkJson<RestorePlan>(context, layout.plan),
-    context.environments.get(input.environment),
+  const [plan, environment] = await settleAll([
+    readWorkJson(context, layout.plan, restorePlan),
+    pinnedEnvironment(context, layout, input.environment),
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
   await checkBackupReceipts(context, layout, plan.backupName, consequence);
 
   const milvus = await context.connectMilvus(environment);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;
-  const earlier = await readWorkJsonIfThere<CollectionRecord[]>(context, recordKey);
+  const earlier = await readWorkJsonIfThere(context, recordKey, z.array(collectionRecord));
   // Its presence tells Release that the target may have been changed.
   if (!earlier) await writeWorkJson(context, recordKey, []);
   await createDatabases(plan, milvus);
@@ -71,7 +80,7 @@ async function recreate(
   }
   const { id } = await milvus.describeCollection(working);
   if (done?.id === id) return done;
-  const [rows, imports] = await Promise.all([milvus.rowCount(working), milvus.listImports(working)]);
+  const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
   return {
     target: qualifiedName(target),
     working: qualifiedName(working),
@@ -95,7 +104,7 @@ async function createAsPlanned(
   if (await milvus.hasCollection(working)) {
     const { id, schema } = await milvus.describeCollection(working);
     if (id === done?.id || !hasWorkingName(collection)) return;
-    const [rows, imports] = await Promise.all([milvus.rowCount(working), milvus.listImports(working)]);
+    const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
     const fields = schema.fields.filter(({ isDynamic }) => !isDynamic).length;
     // Added fields are added one by one, after the collection is there.
     const whole = fields === create.schema.fields.length + create.addedFields.length;

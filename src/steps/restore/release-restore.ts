@@ -1,13 +1,23 @@
+import type { Environment } from "../../core/environment/environment.ts";
+import { sameBucket } from "../../core/environment/storage-identity.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import { releasedFailure } from "../../core/execution/failure.ts";
-import type { CaughtFailure, ReleaseResult, RestoreStepRequest } from "../../core/execution/messages.ts";
+import {
+  type CaughtFailure,
+  progressRecord,
+  type ReleaseResult,
+  type RestoreStepRequest,
+} from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, type RestorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
 import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { environmentToRelease } from "../shared/pinned-environments.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
@@ -24,7 +34,7 @@ export async function releaseRestore(
   await recordFailure(context, layout, failure);
   const held = await readHeld(context, layout);
   if (!held) return releasedFailure(failure, "");
-  const plan = await readWorkJsonIfThere<RestorePlan>(context, layout.plan);
+  const plan = await readWorkJsonIfThere(context, layout.plan, restorePlan);
   const left = plan ? await giveUp(plan, request, context) : "";
   await releaseLease(context, "restore", held.leaseSubject, execution.id);
   return releasedFailure(failure, left);
@@ -36,12 +46,32 @@ async function giveUp(plan: RestorePlan, request: RestoreStepRequest, context: S
   const made = await context.work.head(restoreWorkLayout(plan.restoreId).collections);
   if (!made) {
     // Milvus was not touched: staged files are all there is, and they are worth nothing by themselves.
-    const store = await context.openStore({ environment: request.input.environment, side: "milvus" });
-    await store.deletePrefix(plan.stagingPrefix);
-    return "";
+    return removeStaged(plan.stagingPrefix, request, context);
   }
-  const progress = await readWorkJsonIfThere<{ phase: string }>(context, layout.progress);
+  const progress = await readWorkJsonIfThere(context, layout.progress, progressRecord);
   return progress?.phase === "loading" ? whatIsInPlace(plan) : whatIsLeft(plan);
+}
+
+/** Removes staged files from where they were staged, whatever is registered by now; answers what stays where that cannot be. */
+async function removeStaged(
+  prefix: string,
+  { execution, input }: RestoreStepRequest,
+  context: StepContext,
+): Promise<string> {
+  const layout = workLayout("restore", execution.name);
+  const samePlace = (a: Environment, b: Environment) => sameBucket(a.storage, b.storage);
+  try {
+    const environment = await environmentToRelease(context, layout, input.environment, samePlace);
+    if (environment === undefined)
+      return `staged files below ${prefix} in the bucket that ${input.environment} had then`;
+    const store = await context.openStore(pinnedStore(environment, "milvus"), { earlier: true });
+    await store.deletePrefix(prefix);
+    return "";
+  } catch (error) {
+    // A transient fault is worth another run; with keys that were taken back, no run would ever give the target names free.
+    if (!(error instanceof PipelineError) || error.kind === "transient") throw error;
+    return `staged files below ${prefix} in Milvus's bucket, which could not be removed (${error.message})`;
+  }
 }
 
 function whatIsInPlace(plan: RestorePlan): string {

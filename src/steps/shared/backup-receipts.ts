@@ -1,46 +1,71 @@
-import { addTotals, type CopyReceipt, type CopyTotals, noTotals } from "../../core/execution/copy-plan.ts";
+import type { CopyReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import { shortList } from "../../core/execution/short-list.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { copyReceipts } from "./work-files.ts";
+import { readCopyReceipts } from "./work-files.ts";
 
 /**
- * Passes over the receipts of copies out of a backup, which must be complete, every one of them.
- * Throws CorruptBackup, naming segments, where the backup does not hold what its meta says; CopyMismatch where a receipt is missing.
- * @param consequence what that means for the person, at the end of the message
- * @param visit gets each receipt: they are too many to be held
- * @returns what they come to
+ * The receipts of copies out of a backup, read as they are consumed. Only the end tells that all of them are complete: nothing that
+ * cannot be taken back may be done before it.
+ * @param consequence what problems mean for the person, at the end of the message
+ * @throws CorruptBackup at the end, naming segments, where the backup does not hold what its meta says; CopyMismatch where a receipt is
+ *   missing or a batch did not come to its end
  */
-export async function checkBackupReceipts(
+export async function* readBackupReceipts(
   context: StepContext,
   layout: ReturnType<typeof workLayout>,
   backupName: string,
   consequence: string,
-  visit: (receipt: CopyReceipt) => void = () => undefined,
-): Promise<CopyTotals> {
-  const totals = noTotals();
-  const broken: string[] = [];
-  const unfinished: string[] = [];
-  for await (const receipt of copyReceipts(context, layout, 0)) {
-    addTotals(totals, receipt);
+): AsyncGenerator<CopyReceipt, void, undefined> {
+  const broken = new ProblemList();
+  const unfinished = new ProblemList();
+  for await (const receipt of readCopyReceipts(context, layout, 0)) {
     for (const { segmentId, problem, outcome } of receipt.segments) {
-      if (outcome !== "copied") broken.push(problem ?? `segment ${segmentId}: ${outcome}`);
+      if (outcome !== "copied") broken.add(problem ?? `segment ${segmentId}: ${outcome}`);
     }
-    if (receipt.outcome !== "copied") unfinished.push(receipt.outcome);
-    visit(receipt);
+    if (receipt.outcome !== "copied") unfinished.add(receipt.outcome);
+    yield receipt;
   }
-  if (broken.length > 0) {
+  if (broken.count > 0) {
     throw new PipelineError(
       "CorruptBackup",
-      `backup ${backupName} does not hold what its meta says in ${broken.length} segments: ${shortList(broken, { separator: "; " })}. ${consequence}`,
+      `backup ${backupName} does not hold what its meta says in ${broken.count} segments: ${broken}. ${consequence}`,
     );
   }
-  if (unfinished.length > 0) {
+  if (unfinished.count > 0) {
     throw new PipelineError(
       "CopyMismatch",
-      `${unfinished.length} batches were not copied to their end (${unfinished[0]}). Start the same command again: what is copied is kept`,
+      `${unfinished.count} batches were not copied to their end (${unfinished.first}). Start the same command again: what is copied is kept`,
     );
   }
-  return totals;
 }
+
+/**
+ * Reads all of them for their problems alone.
+ * @throws as `readBackupReceipts`
+ */
+export async function checkBackupReceipts(...of: Parameters<typeof readBackupReceipts>): Promise<void> {
+  for await (const _ of readBackupReceipts(...of));
+}
+
+/** What is wrong, counted; only as many sentences are kept as a message names. */
+class ProblemList {
+  count = 0;
+  readonly #named: string[] = [];
+
+  add(problem: string): void {
+    this.count += 1;
+    if (this.#named.length < namedProblems) this.#named.push(problem);
+  }
+
+  get first(): string | undefined {
+    return this.#named[0];
+  }
+
+  toString(): string {
+    const more = this.count - this.#named.length;
+    return [...this.#named, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+  }
+}
+
+const namedProblems = 10;

@@ -1,12 +1,9 @@
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { jsonOrUndefined } from "../../core/execution/work-json.ts";
-import { leaseKey } from "../../core/execution/work-layout.ts";
+import { type LeaseKind, leaseKey } from "../../core/execution/work-layout.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-
-/** What only one execution may work on at a time: a backup that is written (a transfer writes one too), a restore target. */
-export type LeaseKind = "backup" | "restore";
 
 const leaseRecord = z.object({ executionArn: z.string(), acquiredAt: z.string() });
 

@@ -1,4 +1,5 @@
 import type { CaughtFailure } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { writeWorkJson } from "./work-files.ts";
@@ -9,7 +10,7 @@ export async function recordFailure(
   layout: ReturnType<typeof workLayout>,
   failure: CaughtFailure,
 ): Promise<void> {
-  await Promise.all([
+  await settleAll([
     context.work.putText(layout.cancel, "the execution failed\n"),
     writeWorkJson(context, layout.failure, { error: failure.Error, cause: failure.Cause, at: context.clock.now() }),
   ]);

@@ -1,9 +1,13 @@
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import type { CollectionName } from "../../core/milvus/descriptions.ts";
 import { type CollectionSelector, defaultDatabase, isSelected, qualifiedName } from "../../core/milvus/names.ts";
 import { features } from "../../core/milvus/version.ts";
 import type { Milvus } from "../../ports/milvus.ts";
+
+/** Milvus's proxies answer quickly; more at once only queue there. */
+const databaseConcurrency = 8;
 
 /** The databases of a Milvus; servers before 2.2.9 know only the default one. */
 export async function listDatabases(milvus: Milvus, version: string): Promise<string[]> {
@@ -23,10 +27,8 @@ export async function selectCollections(
     (database) => selectors.length === 0 || selectors.some((selector) => selector.database === database),
   );
   const found = (
-    await Promise.all(
-      wanted.map(async (database) =>
-        (await milvus.listCollections(database)).map((collection) => ({ database, collection })),
-      ),
+    await settleEach(wanted, databaseConcurrency, async (database) =>
+      (await milvus.listCollections(database)).map((collection) => ({ database, collection })),
     )
   )
     .flat()

@@ -14,10 +14,22 @@ const notSeen = 0;
 const seen = 1;
 const seenDifferent = 2;
 
+/** Everything that was copied. */
+export interface CopiedObjects {
+  /** How many they are. */
+  readonly count: number;
+  /** Reads them anew with each call: millions of them are not held. */
+  readonly logs: () => AsyncIterable<CopiedLog>;
+}
+
 /** What copies left behind, in hashes: every object that must be there before a backup is committed. */
-export class ExpectedObjects {
-  readonly #table = new KeyTable();
+class ExpectedObjects {
+  readonly #table: KeyTable;
   #good = 0;
+
+  constructor(count: number) {
+    this.#table = new KeyTable(count);
+  }
 
   get size(): number {
     return this.#table.size;
@@ -34,17 +46,18 @@ export class ExpectedObjects {
 
   /** Notes what a listing shows; false where nobody copied it. */
   see({ key, size, etag }: ObjectSummary): boolean {
-    const before = this.#table.tagOf(key);
-    if (before === undefined) return false;
-    const isSame = this.#table.hasValue(key, contentOf(size, etag), contentOf(size, ""));
-    if (isSame && before === notSeen) this.#good += 1;
-    this.#table.setTag(key, isSame ? seen : seenDifferent);
+    const slot = this.#table.slotOf(key);
+    if (slot === undefined) return false;
+    const isSame = [etag, ""].some((known) => this.#table.hasValue(slot, contentOf(size, known)));
+    if (isSame && this.#table.tagOf(slot) === notSeen) this.#good += 1;
+    this.#table.setTag(slot, isSame ? seen : seenDifferent);
     return true;
   }
 
   /** What is wrong with an object that was added; undefined where all is well. */
   problemOf(key: string): "missing" | "different" | undefined {
-    const tag = this.#table.tagOf(key);
+    const slot = this.#table.slotOf(key);
+    const tag = slot === undefined ? notSeen : this.#table.tagOf(slot);
     if (tag === seen) return undefined;
     return tag === seenDifferent ? "different" : "missing";
   }
@@ -54,18 +67,18 @@ export class ExpectedObjects {
  * The look before a commit: one listing of the backup's logs must hold every object that was copied, with its size, and its ETag where
  * the copy was told one. Only then what else lies there is deleted: segments that compaction replaced, collections that an earlier run
  * selected. Old readers import whole directories, so nothing that is not in the meta may lie there.
- * @param copied the same objects again, read only where some are missing, to name them
  * @throws CopyMismatch, naming objects; nothing is deleted then
  */
 export async function settleCopies(
   stored: StoredBackup,
-  expected: ExpectedObjects,
-  copied: () => AsyncIterable<CopiedLog>,
+  copied: CopiedObjects,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
+  const expected = new ExpectedObjects(copied.count);
+  for await (const log of copied.logs()) expected.add(log);
   let strays = 0;
   for await (const object of stored.listLogs()) if (!expected.see(object)) strays += 1;
-  if (expected.unsettled > 0) throw await mismatch(stored, expected, copied());
+  if (expected.unsettled > 0) throw await mismatch(stored, expected, copied.logs());
   if (strays > 0) await removeStrays(stored, expected, context);
 }
 

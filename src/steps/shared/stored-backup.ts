@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
+import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
 import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
-import { type BackupInfo, backupInfo, collectionLevelInfo } from "../../core/format/meta.ts";
+import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
-import { parseFullMeta, readBackupMeta } from "../../core/format/meta-files.ts";
+import { readBackupMeta } from "../../core/format/meta-files.ts";
+import { type Instant, instant } from "../../core/milvus/instant.ts";
 import type { ObjectStore, ObjectSummary, TextDigest, TextUpload } from "../../ports/object-store.ts";
+import { findMetas, type MetaVersion, StreamedMetas } from "./streamed-metas.ts";
 
 /** A backup as its metas tell it. */
 export interface FoundBackup {
@@ -15,8 +19,13 @@ export interface FoundBackup {
   readonly warnings: readonly string[];
 }
 
+/** The instant of every collection that was cut, by its ID. */
+export type Instants = ReadonlyMap<string, Instant>;
+
 /** What a list shows of a backup: its collections without their segments. */
-export type BriefBackup = Pick<BackupInfo, "size" | "milvus_version" | "collection_backups">;
+export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version"> & {
+  readonly collection_backups: readonly CollectionWith<unknown>[];
+};
 
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
 
@@ -68,7 +77,27 @@ export class StoredBackup {
   }
 
   /**
-   * Reads the metas: `full_meta.json`, or without it the four level files with a warning.
+   * Finds the metas and answers what reads them as they come: `full_meta.json`, or without it the four level files with a warning.
+   * @throws BackupNotFound, CorruptBackup where some of the level files are missing, and what the store throws
+   */
+  async streamMetas(): Promise<StreamedMetas> {
+    const found = await findMetas(this.store, this.layout.meta);
+    if (found === undefined) throw this.notFound("milvus-backup list shows what is there");
+    return this.#streamed(found);
+  }
+
+  /** The commit record alone, as it comes; undefined for a backup that is not complete. */
+  async streamCommitRecord(): Promise<StreamedMetas | undefined> {
+    const large = await this.committed();
+    return large && this.#streamed({ large });
+  }
+
+  #streamed(version: MetaVersion): StreamedMetas {
+    return new StreamedMetas(this.store, `backup ${this.name} in ${this.place}`, version);
+  }
+
+  /**
+   * Reads the metas whole, every log of every segment with them: for whoever wants to see all of it.
    * @throws BackupNotFound, CorruptBackup, and what the store throws
    */
   async readMetas(): Promise<FoundBackup> {
@@ -85,21 +114,23 @@ export class StoredBackup {
   }
 
   /**
-   * Without segments where the level files are there; the whole meta otherwise.
-   * @throws CorruptBackup, and ObjectNotFound for a backup that is not complete
+   * From the small level files where they are there; otherwise from the commit record, without its segments' logs.
+   * @throws CorruptBackup, and BackupNotFound for a backup that is not complete
    */
   async readBrief(): Promise<BriefBackup> {
     const { meta } = this.layout;
-    const [backup, collections] = await Promise.all([
+    const [backup, collections] = await settleAll([
       this.store.getTextIfPresent(meta.backup_meta),
       this.store.getTextIfPresent(meta.collection_meta),
     ]);
     if (backup === undefined || collections === undefined) {
-      return parseFullMeta(await this.store.getText(meta.full_meta)).value;
+      const record = await this.streamCommitRecord();
+      if (record === undefined) throw this.notFound("it was deleted meanwhile");
+      return (await record.outline()).backup;
     }
-    const { size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
+    const { id, size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
     const { infos } = parseFile(collectionLevelInfo, collections, "collection_meta.json").value;
-    return { size, milvus_version, collection_backups: infos };
+    return { id, size, milvus_version, collection_backups: infos };
   }
 
   /**
@@ -109,6 +140,28 @@ export class StoredBackup {
   async readManifest(): Promise<ManifestIndex | undefined> {
     const text = await this.store.getTextIfPresent(this.layout.manifest);
     return text === undefined ? undefined : parseManifestIndex(text, this.layout.manifest);
+  }
+
+  /**
+   * The instants that the collections of a backup were cut at, as our manifest has them; empty for a backup without (another tool's).
+   * @param backupId of the backup as its metas tell it: a manifest that somebody left beside another backup says nothing of it
+   * @throws CorruptBackup where one cannot be understood: importing everything in its place would bring back another state
+   */
+  async readInstants(backupId: string): Promise<Instants> {
+    const manifest = await this.readManifest();
+    if (manifest?.backupId !== backupId) return new Map();
+    return new Map(
+      manifest.instants.map(({ collectionId, collection, timestamp, time }) => {
+        const parsed = instant.safeParse({ timestamp, time });
+        if (parsed.success) return [collectionId, parsed.data];
+        throw new PipelineError(
+          "CorruptBackup",
+          `${this.layout.manifest}: the instant of ${collection} cannot be understood: ${z.prettifyError(parsed.error)}. ` +
+            "A newer version of the pipeline may have written it: update this one",
+          { details: { file: this.layout.manifest } },
+        );
+      }),
+    );
   }
 
   /** Every log that lies there, in key order. */
@@ -127,7 +180,12 @@ export class StoredBackup {
     if (present === undefined) return undefined;
     if (present.size !== text.size) return false;
     const hash = createHash("sha256");
-    for await (const bytes of this.store.getBytes(present.key)) hash.update(bytes);
+    try {
+      for await (const piece of this.store.readText(present.key, { ifMatch: present.etag })) hash.update(piece);
+    } catch (error) {
+      if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
+      throw error;
+    }
     return hash.digest("hex") === text.sha256;
   }
 

@@ -1,25 +1,34 @@
-import pLimit from "p-limit";
-import { pMapIterable } from "p-map";
+import * as z from "zod";
 import {
   type CopyBatch,
   type CopyReceipt,
   type CopySegment,
+  type CountedSegments,
   copyReceipt,
+  type PinnedStoreRef,
   planBatches,
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { CopyItem, PreparedCopies } from "../../core/execution/messages.ts";
+import { type CopyItem, copyItem, type PreparedCopies } from "../../core/execution/messages.ts";
+import { settleStream } from "../../core/execution/settle.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
 import { batchName, type workLayout } from "../../core/execution/work-layout.ts";
+import type { ImportFiles } from "../../core/milvus/descriptions.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 
 type WorkLayout = ReturnType<typeof workLayout>;
 
-/** At most so many requests to the work bucket at once. */
-const workConcurrency = 32;
+/** At most so many requests to the work bucket at once; each holds a file in memory that may be megabytes. */
+const workConcurrency = 16;
 
-/** A receipt is a few megabytes: only so many are in memory at once. */
+/** A receipt is parsed as soon as it comes, and takes a few megabytes until it is its turn. */
 const receiptsAhead = 6;
+
+interface SizedCopy {
+  readonly segment: CopySegment;
+  /** Estimated. */
+  readonly bytes: number;
+}
 
 /** How many invocations a plan may be spread over while each still gets a worthwhile share. */
 const parallelBatches = 64;
@@ -29,64 +38,84 @@ export async function writeWorkJson(context: StepContext, key: string, value: un
 }
 
 /** Reads a file that this pipeline wrote; IDs in it are strings. */
-export async function readWorkJson<T>(context: StepContext, key: string): Promise<T> {
-  return parseWorkJson(await context.work.getText(key), key) as T;
+export async function readWorkJson<T>(context: StepContext, key: string, schema: z.ZodType<T>): Promise<T> {
+  return parseWorkJson(await context.work.getText(key), key, schema);
 }
 
 /** The same; undefined where the file was never written. */
-export async function readWorkJsonIfThere<T>(context: StepContext, key: string): Promise<T | undefined> {
+export async function readWorkJsonIfThere<T>(
+  context: Pick<StepContext, "work">,
+  key: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
   const text = await context.work.getTextIfPresent(key);
-  return text === undefined ? undefined : (parseWorkJson(text, key) as T);
+  return text === undefined ? undefined : parseWorkJson(text, key, schema);
 }
 
-/** Writes the batches of an execution and the item file the distributed map reads. */
+/**
+ * Writes the batches of an execution as they fill, and then the item file the distributed map reads.
+ * @param segments all of them, or their count and what brings them one after another
+ */
 export async function writeCopyBatches(
   context: StepContext,
   layout: WorkLayout,
   attempt: number,
-  segments: readonly { segment: CopySegment; bytes: number }[],
-  common: Pick<CopyBatch, "source" | "destination" | "checkLogCounts">,
+  segments: readonly SizedCopy[] | CountedSegments<SizedCopy>,
+  common: { readonly source: PinnedStoreRef; readonly destination: PinnedStoreRef; readonly checkLogCounts: boolean },
 ): Promise<PreparedCopies> {
-  const batches = planBatches(segments, ({ bytes }) => bytes, { parallel: parallelBatches });
-  const limit = pLimit(workConcurrency);
-  const items: CopyItem[] = await Promise.all(
-    batches.map((members, index) =>
-      limit(async () => {
-        const name = batchName(attempt, index);
-        const batch: CopyBatch = {
-          ...common,
-          batch: name,
-          receiptKey: layout.receipt(name),
-          cancelKey: layout.cancel,
-          segments: members.map(({ segment }) => segment),
-        };
-        await writeWorkJson(context, layout.batch(name), batch);
-        return { batchKey: layout.batch(name) };
-      }),
-    ),
-  );
+  const counted = "segments" in segments ? segments : { segments, count: segments.length };
+  const batches = planBatches(counted, ({ bytes }) => bytes, { parallel: parallelBatches });
+  const written = settleStream(batches, workConcurrency, async (members, index) => {
+    const name = batchName(attempt, index);
+    const batch: CopyBatch = {
+      ...common,
+      batch: name,
+      receiptKey: layout.receipt(name),
+      cancelKey: layout.cancel,
+      segments: members.map(({ segment }) => segment),
+    };
+    await writeWorkJson(context, layout.batch(name), batch);
+    return { batchKey: layout.batch(name), segments: members.length };
+  });
+  const items: CopyItem[] = [];
+  let count = 0;
+  for await (const { batchKey, segments: members } of written) {
+    items.push({ batchKey });
+    count += members;
+  }
   await writeWorkJson(context, layout.items(attempt), items);
-  return { itemsKey: layout.items(attempt), batches: batches.length, segments: segments.length };
+  return { itemsKey: layout.items(attempt), batches: items.length, segments: count };
+}
+
+/** Writes what each import of a restore reads. */
+export async function writeImportFiles(
+  context: StepContext,
+  layout: WorkLayout,
+  imports: Iterable<{ readonly task: number; readonly files: readonly ImportFiles[] }>,
+): Promise<void> {
+  const write = ({ task, files }: { task: number; files: readonly ImportFiles[] }) =>
+    writeWorkJson(context, layout.importFiles(task), files);
+  for await (const _ of settleStream(imports, workConcurrency, write));
 }
 
 /**
- * The receipts of every batch of an attempt, in the order in which they were planned, read as they are consumed.
- * Throws CopyMismatch where one is missing, as no copy is believed without it.
+ * The receipts of every batch of an attempt in order, read as they are consumed.
+ * @throws CopyMismatch where one is missing, as no copy is believed without it
  */
-export async function* copyReceipts(
+export async function* readCopyReceipts(
   context: StepContext,
   layout: WorkLayout,
   attempt: number,
-): AsyncGenerator<CopyReceipt> {
-  const items = await readWorkJson<CopyItem[]>(context, layout.items(attempt));
-  const read = async (name: string): Promise<CopyReceipt> => {
-    const receipt = await readWorkJsonIfThere(context, layout.receipt(name));
-    if (receipt !== undefined) return copyReceipt.parse(receipt);
-    throw new PipelineError(
-      "CopyMismatch",
-      `batch ${name} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
-    );
-  };
-  const names = items.map((_, index) => batchName(attempt, index));
-  yield* pMapIterable(names, read, { concurrency: receiptsAhead, backpressure: receiptsAhead });
+): AsyncGenerator<CopyReceipt, void, undefined> {
+  const items = await readWorkJson(context, layout.items(attempt), z.array(copyItem));
+  yield* settleStream(items, receiptsAhead, (_, index) => readReceipt(context, layout, batchName(attempt, index)));
+}
+
+async function readReceipt(context: StepContext, layout: WorkLayout, batch: string): Promise<CopyReceipt> {
+  const receipt = await readWorkJsonIfThere(context, layout.receipt(batch), copyReceipt);
+  if (receipt !== undefined) return receipt;
+  throw new PipelineError(
+    "CopyMismatch",
+    `batch ${batch} left no receipt: its copy failed or never ran. Start the same command again: what is copied is kept`,
+  );
 }

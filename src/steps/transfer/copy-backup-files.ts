@@ -1,4 +1,4 @@
-import pLimit from "p-limit";
+import { settleEach } from "../../core/execution/settle.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
@@ -18,10 +18,7 @@ export async function copyBackupFiles(from: StoredBackup, to: StoredBackup): Pro
     const object = await from.store.head(key);
     if (object !== undefined) files.push(object);
   }
-  const limit = pLimit(fileConcurrency);
-  await Promise.all(
-    files.map((object) =>
-      limit(() => to.store.copyFrom(from.store, object, to.layout.root + object.key.slice(layout.root.length))),
-    ),
+  await settleEach(files, fileConcurrency, (object) =>
+    to.store.copyFrom(from.store, object, to.layout.root + object.key.slice(layout.root.length)),
   );
 }

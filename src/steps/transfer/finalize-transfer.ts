@@ -1,24 +1,26 @@
-import { type CopyReceipt, logsOf } from "../../core/execution/copy-plan.ts";
+import { addTotals, logsOf, noTotals, pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { TransferPlan } from "../../core/plan/transfer.ts";
+import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
 import type { TextUpload } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { checkBackupReceipts } from "../shared/backup-receipts.ts";
+import { readBackupReceipts } from "../shared/backup-receipts.ts";
 import { releaseLease } from "../shared/lease.ts";
-import { settleCopies } from "../shared/settle-copies.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { type CopiedObjects, settleCopies } from "../shared/settle-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
-import { copyReceipts, readWorkJson } from "../shared/work-files.ts";
+import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
 import { copyBackupFiles } from "./copy-backup-files.ts";
-import { TransferredObjects, verifyCopies } from "./verify-copies.ts";
+import { verifyCopies } from "./verify-copies.ts";
 
 /**
  * Last step of a transfer: passes over the receipts, holds them against the backup's own checksums, looks for every object at the
  * destination, then copies its metas and manifest byte for byte, and `full_meta.json` as the very last object: the backup exists at the
- * destination from then on. Held in memory are 70 bytes of each object.
+ * destination from then on. Held in memory are 30 bytes of each object.
  * Throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed, or a receipt or object is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile.
+ * BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged.
  */
 export async function finalizeTransfer(
   request: TransferStepRequest,
@@ -26,21 +28,26 @@ export async function finalizeTransfer(
 ): Promise<FinalizeTransferResult> {
   const { execution, input } = request;
   const layout = workLayout("transfer", execution.name);
-  const [plan, from, to, source, destination] = await Promise.all([
-    readWorkJson<TransferPlan>(context, layout.plan),
-    context.environments.get(input.from),
-    context.environments.get(input.to),
-    context.openStore({ environment: input.from, side: "backup" }),
-    context.openStore({ environment: input.to, side: "backup" }),
+  const [plan, from, to] = await settleAll([
+    readWorkJson(context, layout.plan, transferPlan),
+    pinnedEnvironment(context, layout, input.from),
+    pinnedEnvironment(context, layout, input.to),
+  ]);
+  const [source, destination] = await Promise.all([
+    context.openStore(pinnedStore(from, "backup")),
+    context.openStore(pinnedStore(to, "backup")),
   ]);
   const consequence = `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
-  const copies = new TransferredObjects();
-  const totals = await checkBackupReceipts(context, layout, plan.backupName, consequence, ({ segments }) => {
-    for (const segment of segments) for (const log of logsOf(segment)) copies.add(log);
-  });
+  const totals = noTotals();
+  for await (const receipt of readBackupReceipts(context, layout, plan.backupName, consequence)) {
+    addTotals(totals, receipt);
+  }
   const backup = new StoredBackup(source, from.backupStorage, plan.backupName);
   const copy = new StoredBackup(destination, to.backupStorage, plan.backupName);
-  await writeCopy(plan, { backup, copy, copies, receipts: () => copyReceipts(context, layout, 0) }, context);
+  const logs = async function* () {
+    for await (const { segments } of readCopyReceipts(context, layout, 0)) for (const it of segments) yield* logsOf(it);
+  };
+  await writeCopy(plan, { backup, copy, copied: { count: totals.objects, logs } }, context);
   await releaseLease(context, "backup", copy.leaseSubject, execution.id);
   return {
     outcome: plan.alreadyThere ? "already-there" : "transferred",
@@ -55,24 +62,20 @@ export async function finalizeTransfer(
 interface Transfer {
   readonly backup: StoredBackup;
   readonly copy: StoredBackup;
-  readonly copies: TransferredObjects;
-  readonly receipts: () => AsyncIterable<CopyReceipt>;
+  readonly copied: CopiedObjects;
 }
 
 async function writeCopy(
   plan: TransferPlan,
-  { backup, copy, copies, receipts }: Transfer,
+  { backup, copy, copied }: Transfer,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
   const commitRecord = copy.openMeta("full_meta");
   try {
     const source = await backup.committed();
     await readUnchanged(plan, backup, commitRecord);
-    await verifyCopies(backup, commitRecord.written.sha256, copies, context);
-    const copied = async function* () {
-      for await (const { segments } of receipts()) for (const segment of segments) yield* logsOf(segment);
-    };
-    await settleCopies(copy, copies.expected, copied, context);
+    await verifyCopies(backup, commitRecord.written.sha256, copied, context);
+    await settleCopies(copy, copied, context);
     await copyBackupFiles(backup, copy);
     // what was copied since it was read must be of the same backup
     const { etag } = (await backup.committed()) ?? {};
@@ -87,7 +90,7 @@ async function writeCopy(
 /** Sends the commit record on its way, if it is still the one whose segments were copied. */
 async function readUnchanged(plan: TransferPlan, backup: StoredBackup, commitRecord: TextUpload): Promise<void> {
   try {
-    for await (const bytes of backup.store.getBytes(backup.layout.meta.full_meta)) await commitRecord.write(bytes);
+    for await (const text of backup.store.readText(backup.layout.meta.full_meta)) await commitRecord.write(text);
   } catch (error) {
     if (!(error instanceof PipelineError) || error.name !== "ObjectNotFound") throw error;
     throw changed(plan, backup, "deleted");

@@ -1,23 +1,30 @@
+import { createHash } from "node:crypto";
 import type { Environment } from "../../core/environment/environment.ts";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { manifestFileOf } from "../../core/format/manifest.ts";
-import type { BackupInfo } from "../../core/format/meta.ts";
-import { parseFullMeta } from "../../core/format/meta-files.ts";
+import type { BackupLayout } from "../../core/format/layout.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
-import { planTransfer, type TransferPlan } from "../../core/plan/transfer.ts";
+import type { SizedSegment } from "../../core/plan/segment-copies.ts";
+import { planTransferOf, type TransferPlan } from "../../core/plan/transfer.ts";
+import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
+import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
+import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 
 /**
  * First step of a transfer: reads the backup's commit record, checks both stores, and writes the plan and the copy batches. Where
- * the destination holds this very backup already, its objects are only verified, and what is missing is copied again.
- * Throws InvalidInput, BackupNotFound, CorruptBackup, BackupExists, AlreadyRunning and what environments and stores throw.
+ * the destination holds this very backup already, its objects are only verified, and what is missing is copied again. The record is
+ * read twice, as it comes: first whether it is sound, then for what every segment must hold.
+ * @throws InvalidInput, BackupNotFound, CorruptBackup, CopyMismatch where the backup was replaced meanwhile, BackupExists,
+ *   AlreadyRunning, EnvironmentChanged and what environments and stores throw
  */
 export async function prepareTransfer(
   request: TransferStepRequest,
@@ -25,39 +32,34 @@ export async function prepareTransfer(
 ): Promise<PrepareTransferResult> {
   const { execution, input } = request;
   const backupName = checkBackupName(input.backupName);
-  const [from, to] = await Promise.all([context.environments.get(input.from), context.environments.get(input.to)]);
+  const layout = workLayout("transfer", execution.name);
+  await pinEnvironments(context, layout, [input.from, input.to]);
+  const [from, to] = await settleAll([
+    pinnedEnvironment(context, layout, input.from),
+    pinnedEnvironment(context, layout, input.to),
+  ]);
   checkDistinct(from, to);
-  const [source, destination] = await Promise.all([
-    context.openStore({ environment: from.name, side: "backup" }),
-    context.openStore({ environment: to.name, side: "backup" }),
+  const [source, destination] = await settleAll([
+    context.openStore(pinnedStore(from, "backup")),
+    context.openStore(pinnedStore(to, "backup")),
   ]);
   const stored = new StoredBackup(source, from.backupStorage, backupName);
   const copy = new StoredBackup(destination, to.backupStorage, backupName);
   // No more than the backup itself: a grant in another account may reach no further.
-  await Promise.all([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
-  const { backup, text, warnings } = await readCommitted(stored);
-  const alreadyThere = await holdsBackup(copy, text);
-  const layout = workLayout("transfer", execution.name);
+  await settleAll([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
+  const metas = await openCommitted(stored);
+  const { totals, warnings } = await readTotals(metas);
+  const alreadyThere = await holdsBackup(copy, metas);
   const { leaseSubject } = copy;
   await writeHeld(context, layout, { leaseSubject });
   await acquireLease(context, "backup", leaseSubject, execution.id);
 
-  const segments = planTransfer(backup, stored.layout, copy.layout);
-  const plan: TransferPlan = {
-    backupName,
-    fullMetaSha256: manifestFileOf(stored.layout.meta.full_meta, text).sha256,
-    alreadyThere,
-    warnings,
-    totals: {
-      collections: backup.collection_backups.length,
-      segments: segments.length,
-      bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
-    },
-  };
+  const plan: TransferPlan = { backupName, fullMetaSha256: metas.sha256, alreadyThere, warnings, totals };
   await writeWorkJson(context, layout.plan, plan);
-  const copies = await writeCopyBatches(context, layout, 0, segments, {
-    source: { environment: from.name, side: "backup" },
-    destination: { environment: to.name, side: "backup" },
+  const toCopy = { count: totals.segments, segments: copiesOf(metas, stored.layout, copy.layout) };
+  const copies = await writeCopyBatches(context, layout, 0, toCopy, {
+    source: pinnedStore(from, "backup"),
+    destination: pinnedStore(to, "backup"),
     checkLogCounts: false,
   });
   const outcome = alreadyThere ? "already-there" : "planned";
@@ -78,14 +80,9 @@ function checkDistinct(from: Environment, to: Environment): void {
 }
 
 /** Only `full_meta.json` says that a backup is whole: without it nothing is transferred. */
-async function readCommitted(
-  stored: StoredBackup,
-): Promise<{ backup: BackupInfo; text: string; warnings: readonly string[] }> {
-  const text = await stored.commitRecord();
-  if (text !== undefined) {
-    const { value, warnings } = parseFullMeta(text);
-    return { backup: value, text, warnings };
-  }
+async function openCommitted(stored: StoredBackup): Promise<StreamedMetas> {
+  const metas = await stored.streamCommitRecord();
+  if (metas !== undefined) return metas;
   throw stored.notFound(
     (await stored.hasLeftovers())
       ? "what lies there has no full_meta.json: it is being written, or its writing failed; create it again first"
@@ -93,13 +90,40 @@ async function readCommitted(
   );
 }
 
+/** Reads the metas once, before anything is held or written: what is corrupt is found here. */
+async function readTotals(metas: StreamedMetas): Promise<Pick<TransferPlan, "totals" | "warnings">> {
+  const stream = metas.segments();
+  let segments = 0;
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await stream.next();
+    if (done) {
+      const collections = value.value.collection_backups.length;
+      return { totals: { collections, segments, bytes }, warnings: value.warnings };
+    }
+    segments += 1;
+    bytes += Number(value.segment.size);
+  }
+}
+
+async function* copiesOf(metas: StreamedMetas, from: BackupLayout, to: BackupLayout): AsyncGenerator<SizedSegment> {
+  for await (const { segment } of metas.segments()) yield planTransferOf(segment, from, to);
+}
+
 /** @throws BackupExists where the destination holds another backup of that name */
-async function holdsBackup(copy: StoredBackup, text: string): Promise<boolean> {
-  const present = await copy.commitRecord();
-  if (present === undefined || present === text) return present !== undefined;
+async function holdsBackup(copy: StoredBackup, metas: StreamedMetas): Promise<boolean> {
+  const present = await copy.committed();
+  if (present === undefined) return false;
+  if (present.size === metas.size && (await sha256Of(copy, present)) === metas.sha256) return true;
   throw new PipelineError(
     "BackupExists",
     `another backup ${copy.name}, with other content, exists in ${copy.place}; delete it there first, or create the backup under another name`,
     { details: { key: "backupName" } },
   );
+}
+
+async function sha256Of({ store }: StoredBackup, { key, etag }: ObjectSummary): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of store.readText(key, { ifMatch: etag })) hash.update(piece);
+  return hash.digest("hex");
 }

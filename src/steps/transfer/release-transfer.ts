@@ -1,10 +1,11 @@
 import { releasedFailure } from "../../core/execution/failure.ts";
 import type { CaughtFailure, ReleaseResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { TransferPlan } from "../../core/plan/transfer.ts";
+import { transferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
+import { movedFrom } from "../shared/pinned-environments.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
@@ -23,11 +24,14 @@ export async function releaseTransfer(
   if (!held) return releasedFailure(failure, "");
 
   await releaseLease(context, "backup", held.leaseSubject, execution.id);
-  const plan = await readWorkJsonIfThere<TransferPlan>(context, layout.plan);
+  const plan = await readWorkJsonIfThere(context, layout.plan, transferPlan);
+  if (!plan || plan.alreadyThere || plan.totals.segments === 0) return releasedFailure(failure, "");
+  const moved = await movedFrom(context, layout, input.to, plan.backupName);
+  const then =
+    moved ??
+    `the same command goes on from there, "milvus-backup --environment ${input.to} delete -n ${plan.backupName} --incomplete" removes them`;
   return releasedFailure(
     failure,
-    !plan || plan.alreadyThere || plan.totals.segments === 0
-      ? ""
-      : `segments already copied to ${input.to} stay, without full_meta.json: they are no backup; the same command goes on from there, "milvus-backup --environment ${input.to} delete -n ${plan.backupName} --incomplete" removes them`,
+    `segments already copied to ${input.to} stay, without full_meta.json: they are no backup; ${then}`,
   );
 }

@@ -3,30 +3,31 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
 import { type ManifestObject, parseManifestPart } from "../../core/format/manifest.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { ExpectedObjects } from "../shared/settle-copies.ts";
+import type { CopiedObjects } from "../shared/settle-copies.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
 const namedObjects = 3;
 
-/** The objects of a transfer, in hashes: what must be at the destination, and the checksums of what came from the source. */
-export class TransferredObjects {
-  readonly expected = new ExpectedObjects();
-  /** By the source's key; tagged with the kind of the checksum. */
-  readonly #checksums = new KeyTable();
+/** The checksums of what came from the source, in hashes, by the source's keys. */
+class CopiedChecksums {
+  /** Tagged with the kind of the checksum. */
+  readonly #checksums: KeyTable;
   readonly #kinds: string[] = [];
 
-  add(log: CopiedLog): void {
-    this.expected.add(log);
-    const { from, checksum = "" } = log;
+  constructor(count: number) {
+    this.#checksums = new KeyTable(count);
+  }
+
+  add({ from, checksum = "" }: CopiedLog): void {
     this.#checksums.set(from, checksum, this.#numberOf(kindOf(checksum)));
   }
 
   /** @param key at the source */
   compare(key: string, checksum: string): "equal" | "different" | "not comparable" | "missing" {
-    const kind = this.#checksums.tagOf(key);
-    if (kind === undefined) return "missing";
-    if (this.#checksums.hasValue(key, checksum)) return "equal";
-    return this.#kinds[kind] === kindOf(checksum) ? "different" : "not comparable";
+    const slot = this.#checksums.slotOf(key);
+    if (slot === undefined) return "missing";
+    if (this.#checksums.hasValue(slot, checksum)) return "equal";
+    return this.#kinds[this.#checksums.tagOf(slot)] === kindOf(checksum) ? "different" : "not comparable";
   }
 
   #numberOf(kind: string): number {
@@ -46,7 +47,7 @@ export class TransferredObjects {
 export async function verifyCopies(
   from: StoredBackup,
   fullMetaSha256: string,
-  copies: TransferredObjects,
+  copied: CopiedObjects,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
   const { store, layout } = from;
@@ -62,6 +63,8 @@ export async function verifyCopies(
     );
   }
 
+  const copies = new CopiedChecksums(copied.count);
+  for await (const log of copied.logs()) copies.add(log);
   /** The first of them by name: all could be too many for memory. */
   const named: string[] = [];
   let damaged = 0;
@@ -95,7 +98,7 @@ export async function verifyCopies(
   );
 }
 
-function compare(copies: TransferredObjects, root: string, { key, checksum = "" }: ManifestObject) {
+function compare(copies: CopiedChecksums, root: string, { key, checksum = "" }: ManifestObject) {
   return copies.compare(root + key, checksum);
 }
 

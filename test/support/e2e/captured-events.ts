@@ -14,7 +14,7 @@ import { aws } from "../../../local/index.ts";
 import type { DetailType } from "../../../src/core/deployment/events.ts";
 import { eventBridge, stepFunctions } from "./aws-clients.ts";
 
-export interface CapturedEvent {
+interface CapturedEvent {
   readonly source: string;
   readonly "detail-type": string;
   readonly detail: Record<string, unknown>;

@@ -9,7 +9,8 @@ type Section = Record<string, unknown>;
 
 /**
  * A folder of backup.yaml files for one test file, removed when it is through. The name of a file is that of its environment: none
- * may be `milvus-a` or `milvus-b`, which other tests use at the same time.
+ * may be `milvus-a` or `milvus-b`, which other tests use at the same time. Ports differ from run to run on a stack that stays up: use
+ * them with `--replace`.
  */
 export function configFolder() {
   const folder = mkdtemp(join(tmpdir(), "milvus-backup-configs-"));

@@ -3,6 +3,7 @@ import { aws, stackInfo } from "../../../local/index.ts";
 import { createPipelineExecutions } from "../../../src/adapters/pipeline-executions.ts";
 import { type CopyReceipt, copyReceipt } from "../../../src/core/execution/copy-plan.ts";
 import { workLayout } from "../../../src/core/execution/work-layout.ts";
+import type { ImportFiles } from "../../../src/core/milvus/descriptions.ts";
 import type { RestorePlan } from "../../../src/core/plan/restore.ts";
 import type { ExecutionDescription } from "../../../src/ports/pipeline-executions.ts";
 import { until } from "./milvus.ts";
@@ -30,6 +31,11 @@ export function executionFiles(machine: "backup" | "restore", executionArn: stri
   return {
     layout,
     plan: async <Plan = RestorePlan>() => JSON.parse(await read(layout.plan)) as Plan,
+    /** What the imports of a restore read, all together. */
+    async importFiles(): Promise<ImportFiles[]> {
+      const keys = await listKeys(await workBucket(), layout.imports);
+      return (await Promise.all(keys.map(async (key) => JSON.parse(await read(key)) as ImportFiles[]))).flat();
+    },
     /** Of every batch, in order. */
     async receipts(): Promise<CopyReceipt[]> {
       const keys = await listKeys(await workBucket(), layout.receipts);
@@ -39,7 +45,7 @@ export function executionFiles(machine: "backup" | "restore", executionArn: stri
 }
 
 /** The pipeline's own bucket. */
-export async function workBucket(): Promise<string> {
+async function workBucket(): Promise<string> {
   const { outputs } = await stackInfo();
   const name = outputs.WorkBucketName;
   if (name === undefined) throw new Error("the stack has no output WorkBucketName: is it deployed?");

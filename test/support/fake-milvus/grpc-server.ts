@@ -10,9 +10,9 @@ import { getGRPCService, LOADER_OPTIONS } from "@zilliz/milvus2-sdk-node";
 
 type Message = Record<string, unknown>;
 /** What a call answers; a thrown `{code, details}` becomes a gRPC status. */
-export type GrpcAnswer = (request: Message) => Message;
+type GrpcAnswer = (request: Message) => Message;
 
-export interface GrpcRequest {
+interface GrpcRequest {
   readonly call: string;
   readonly request: Message;
   /** From the metadata. */
@@ -31,7 +31,8 @@ export interface FakeGrpc {
 /** `common.Status` of a call that went well. */
 export const success: Message = { error_code: "Success", code: 0, reason: "" };
 
-export async function startFakeGrpc(version: string, credentials: string | undefined): Promise<FakeGrpc> {
+/** @param at a free port of its own where absent; that of one that was closed, for a server that restarts */
+export async function startFakeGrpc(version: string, credentials?: string, at = 0): Promise<FakeGrpc> {
   const answers = new Map<string, GrpcAnswer>([["GetVersion", () => ({ status: success, version })]]);
   const requests: GrpcRequest[] = [];
   const { service } = getGRPCService({ serviceName: "milvus.proto.milvus.MilvusService" }, LOADER_OPTIONS);
@@ -60,7 +61,7 @@ export async function startFakeGrpc(version: string, credentials: string | undef
     ),
   );
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync(`127.0.0.1:${at}`, ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
     );
   });

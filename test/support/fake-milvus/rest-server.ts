@@ -3,14 +3,14 @@ import { listen } from "./http.ts";
 
 type Body = Record<string, unknown>;
 
-export interface RestRequest {
+interface RestRequest {
   readonly path: string;
   /** As it came, to see whether 64-bit numbers are bare. */
   readonly text: string;
   readonly body: Body;
 }
 
-export interface FakeImportJob {
+interface FakeImportJob {
   readonly jobId: string;
   readonly request: Body;
   /** Segments below each directory: how Milvus breaks a job up. */

@@ -57,7 +57,7 @@ describe("get", () => {
     const { stdout } = await run("get", "-n", "golden");
 
     expect(stdout).toContain("bucket-b/backup/golden/");
-    expect(stdout).toMatch(/^default\.all_types +301 +7 .* vec HNSW +all_types_alias$/m);
+    expect(stdout).toMatch(/^default\.all_types +- +301 +7 .* vec HNSW +all_types_alias$/m);
     expect(stdout).toMatch(/^ {2}p1 +100 +2 /m);
   });
 

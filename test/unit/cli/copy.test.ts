@@ -68,6 +68,25 @@ describe("what is started", () => {
     expect([...cli.environments.keys()]).toEqual(["prod", "dr"]);
   });
 
+  test("where one of two files differs from what is registered, neither is registered and nothing is started", async () => {
+    cli.environments.set("minio-b", environmentNamed("minio-b"));
+
+    const { code, stderr } = await cli.run("--config", from, "copy", "-n", "my_backup", "--to", to);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("environment minio-b is registered with other content");
+    expect(stderr).toContain("--to-environment NAME");
+    expect([...cli.environments.keys()]).toEqual(["minio-b"]);
+    expect(cli.environments.get("minio-b")?.backupStorage.bucket).toBe("bucket-b");
+    expect(cli.executions.started).toEqual([]);
+
+    cli.executions.script = [() => succeeded("transferred")];
+    const replaced = await cli.run("--config", from, "copy", "-n", "my_backup", "--to", to, "--replace");
+
+    expect(replaced.code).toBe(0);
+    expect(cli.environments.get("minio-b")?.backupStorage.bucket).toBe("bucket-c");
+  });
+
   test("--detach answers the execution at once", async () => {
     const { code, stdout } = await cli.run("--config", from, "copy", "-n", "b", "--to", to, "--detach");
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -104,14 +104,60 @@ describe("what is started", () => {
     expect([...cli.environments.keys()]).toEqual(["prod"]);
   });
 
-  test("--set changes what is registered, and other content is spoken of", async () => {
+  test("other content is never registered over what is there: what differs is named, without secrets", async () => {
     cli.executions.script = [() => succeeded];
     await cli.run("--config", config, "create", "-n", "b");
+    const other = [
+      "--set",
+      "MILVUS_PORT=19540",
+      "--set",
+      "minio.backupRootPath=mine",
+      "--set",
+      "MINIO_SECRET_KEY=other-s3cret",
+    ];
 
-    const { stderr } = await cli.run("--config", config, "--set", "MILVUS_PORT=19540", "create", "-n", "c");
+    const { code, stderr } = await cli.run("--config", config, ...other, "create", "-n", "c");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("Error (EnvironmentDiffers): environment milvus-a is registered with other content");
+    expect(stderr).toContain("milvus.port (registered 19530, in the file 19540)");
+    expect(stderr).toContain("minio.backupRootPath (registered backup, in the file mine)");
+    expect(stderr).toMatch(/minio\.secretAccessKey[,.] /);
+    expect(stderr).toMatch(/env set NAME.*--environment NAME.*--replace.*--environment milvus-a/);
+    expect(stderr).not.toMatch(/storage-secret|other-s3cret/);
+    expect(cli.environments.get("milvus-a")?.milvus.port).toBe(19530);
+    expect(cli.executions.started).toHaveLength(1);
+  });
+
+  test("--replace replaces it and says so; the same content again is silent", async () => {
+    cli.executions.script = [() => succeeded];
+    await cli.run("--config", config, "create", "-n", "b");
+    const other = ["--config", config, "--set", "MILVUS_PORT=19540"];
+
+    const replaced = await cli.run(...other, "create", "-n", "c", "--replace");
+    const again = await cli.run(...other, "create", "-n", "d");
 
     expect(cli.environments.get("milvus-a")?.milvus.port).toBe(19540);
-    expect(stderr).toContain("environment milvus-a was registered with other content");
+    expect(replaced.stderr).toContain("environment milvus-a was registered with other content");
+    expect([replaced.code, again.code]).toEqual([0, 0]);
+    expect(again.stderr).not.toContain("milvus-a");
+  });
+
+  test("the backup.yaml of two people is not one environment", async () => {
+    cli.executions.script = [() => succeeded];
+    const files = ["one", "two"].map((person) => {
+      mkdirSync(join(directory, person));
+      return join(directory, person, "backup.yaml");
+    });
+    writeFileSync(files[0] ?? "", yamlText);
+    writeFileSync(files[1] ?? "", yamlText.replaceAll("bucket-b", "bucket-of-two"));
+
+    const first = await cli.run("--config", files[0] ?? "", "create", "-n", "b");
+    const second = await cli.run("--config", files[1] ?? "", "create", "-n", "c");
+
+    expect([first.code, second.code]).toEqual([0, 1]);
+    expect(second.stderr).toContain("minio.backupBucketName (registered bucket-b, in the file bucket-of-two)");
+    expect(cli.environments.get("backup")?.backupStorage.bucket).toBe("bucket-b");
   });
 });
 

@@ -90,7 +90,7 @@ test("executions lists what the machines ran", async () => {
   expect(stdout).toMatch(/^create-nightly-1 +backup +running/m);
 });
 
-test("env set registers a file under a name", async () => {
+test("env set registers a file under a name, and replaces what is registered only where it is told to", async () => {
   const directory = mkdtempSync(join(tmpdir(), "milvus-backup-cli-"));
   try {
     const config = join(directory, "backup.yaml");
@@ -100,6 +100,16 @@ test("env set registers a file under a name", async () => {
 
     expect(code).toBe(0);
     expect(cli.environments.get("staging")?.storage.bucket).toBe("bucket-a");
+
+    const other = ["--config", config, "--set", "MINIO_BUCKET_NAME=bucket-z", "env", "set", "staging"];
+    const refused = await cli.run(...other);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("minio.bucketName (registered bucket-a, in the file bucket-z)");
+    expect(refused.stderr).toContain("--replace");
+    expect(cli.environments.get("staging")?.storage.bucket).toBe("bucket-a");
+
+    expect(await cli.run(...other, "--replace")).toMatchObject({ code: 0 });
+    expect(cli.environments.get("staging")?.storage.bucket).toBe("bucket-z");
   } finally {
     rmSync(directory, { recursive: true });
   }

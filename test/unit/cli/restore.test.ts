@@ -101,6 +101,23 @@ test("--from registers the other file and names it", async () => {
   expect(cli.environments.get("milvus-a")?.backupStorage.rootPath).toBe("elsewhere");
 });
 
+test("--from never replaces what is registered under its file's name, unless it is told to", async () => {
+  const from = join(directory, "milvus-a.yaml");
+  writeFileSync(from, yamlText.replace("backupRootPath: backup", "backupRootPath: elsewhere"));
+  cli.environments.set("milvus-a", environmentNamed("milvus-a"));
+  const restore = ["--config", config, "restore", "-n", "my_backup", "--from", from];
+
+  const refused = await cli.run(...restore);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("minio.backupRootPath (registered backup, in the file elsewhere)");
+  expect(refused.stderr).toContain("--from-environment NAME");
+  expect(cli.executions.started).toEqual([]);
+
+  const replaced = await cli.run(...restore, "--replace");
+  expect(replaced.code).toBe(0);
+  expect(cli.environments.get("milvus-a")?.backupStorage.rootPath).toBe("elsewhere");
+});
+
 test("--from-environment must be registered", async () => {
   cli.environments.set("prod", environmentNamed("prod"));
 

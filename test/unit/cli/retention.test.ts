@@ -38,6 +38,7 @@ function seed(name: string, day: number): void {
     created: `2026-11-${day}T03:00:00.000Z`,
     pipelineVersion: "0.1.0",
     schedule: { name: "nightly", environment: "prod", stateMachine: stackOutputs.BackupStateMachineArn },
+    instants: [],
     metas: [manifestFileOf("meta/full_meta.json", goldenFiles.full_meta)],
     parts: [],
   });

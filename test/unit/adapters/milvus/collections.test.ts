@@ -30,6 +30,7 @@ const richSchema: SchemaDescription = {
         { key: "enable_analyzer", value: "true" },
       ],
     }),
+    field("day", varChar, { isClusteringKey: true, externalField: "day_column" }),
     field("tags", array, { elementType: varChar, typeParams: [{ key: "max_capacity", value: "4" }] }),
     field("vec", floatVector, { typeParams: [{ key: "dim", value: "8" }] }),
     field("sparse", 104, { isFunctionOutput: true }),
@@ -49,7 +50,14 @@ const richSchema: SchemaDescription = {
     },
   ],
   structArrayFields: [
-    { fieldId: "0", name: "clips", description: "parts", fields: [field("start", array, { elementType: int64 })] },
+    {
+      fieldId: "0",
+      name: "clips",
+      description: "parts",
+      typeParams: [{ key: "max_capacity", value: "4" }],
+      nullable: true,
+      fields: [field("start", array, { elementType: int64 })],
+    },
   ],
 };
 

@@ -45,6 +45,16 @@ describe("imports of Milvus 2.2 and 2.3", () => {
     ]);
   });
 
+  it("tells the end in milliseconds, which is what 2.2 and 2.3 shift into a timestamp", async () => {
+    fake.grpc.on("Import", () => ({ status: success, tasks: ["1"] }));
+
+    await milvus.submitImport({ ...request, end: { timestamp: "470616978630901767" } });
+
+    expect(fake.grpc.requests).toMatchObject([
+      { request: { options: [{}, {}, { key: "end_ts", value: "1795261301540" }] } },
+    ]);
+  });
+
   it.each([
     ["ImportPending", "pending"],
     ["ImportStarted", "importing"],

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { garbageCollection } from "../../../../src/adapters/milvus/garbage-collection.ts";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
 import type { ImportRequest, Milvus } from "../../../../src/ports/milvus.ts";
 import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
@@ -74,6 +75,18 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       await milvus.submitImport({ ...request, storageVersion: "2" });
 
       expect(fake.rest.requests[0]?.body.options).toMatchObject({ storage_version: "2" });
+    });
+
+    it("tells the end in milliseconds, or as a hybrid timestamp where the server wants that", async () => {
+      const timestamp = "470616978630901767";
+
+      await milvus.submitImport({ ...request, end: { timestamp } });
+      await milvus.submitImport({ ...request, end: { timestamp, unit: "hybrid" } });
+
+      expect(fake.rest.requests.map(({ body }) => body.options)).toMatchObject([
+        { end_ts: "1795261301540" },
+        { end_ts: timestamp },
+      ]);
     });
 
     it("lists the jobs of a collection with the directories they were submitted with", async () => {
@@ -210,6 +223,15 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       await milvus.resumeGarbageCollection(pause ?? { ticket: "" });
 
       expect(fake.management.pauses.size).toBe(0);
+    });
+
+    it("is paused without a Milvus client, and longer by a later pause", async () => {
+      const collection = garbageCollection(milvusEnvironment(fake.grpc.port, { managementPort: fake.management.port }));
+
+      expect(await collection.pause(60)).toEqual({ ticket: "" });
+      await collection.pause(3600);
+
+      expect([...fake.management.pauses]).toEqual([["", 3600]]);
     });
 
     it("names the key where the management port cannot be reached", async () => {

@@ -2,6 +2,8 @@ import type { CliContext, Connections } from "../../../../cli/context.ts";
 import { main } from "../../../../cli/main.ts";
 import type { Terminal } from "../../../../cli/output/terminal.ts";
 import { type Pipeline, pipelineOf } from "../../../../cli/pipeline/stack.ts";
+import type { WritableEnvironmentRegistry } from "../../../../src/adapters/environment-registry.ts";
+import { changedSettings } from "../../../../src/core/environment/changes.ts";
 import type { Environment } from "../../../../src/core/environment/environment.ts";
 import { serializeEnvironment } from "../../../../src/core/environment/json.ts";
 import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
@@ -130,6 +132,12 @@ export class FakeCli {
 
   #connections(): Connections {
     const { environments } = this;
+    const compare: WritableEnvironmentRegistry["compare"] = async (environment) => {
+      const present = environments.get(environment.name);
+      if (present === undefined) return { registered: "nothing" };
+      if (serializeEnvironment(present) === serializeEnvironment(environment)) return { registered: "same" };
+      return { registered: "other", changes: changedSettings(present, environment) };
+    };
     return {
       pipeline: async (stack): Promise<Pipeline> => pipelineOf(stack, this.outputs),
       executions: async () => this.executions,
@@ -143,13 +151,16 @@ export class FakeCli {
           const found = environments.get(name);
           if (found === undefined)
             throw new PipelineError("UnknownEnvironment", `environment ${name} is not registered`);
-          return found;
+          return { ...found, version: "1" };
         },
-        async put(environment) {
-          const present = environments.get(environment.name);
+        getVersion: async () => undefined,
+        compare,
+        async put(environment, { replace = false } = {}) {
+          const { registered } = await compare(environment);
+          if (registered === "same") return "unchanged";
+          if (registered === "other" && !replace) return "refused";
           environments.set(environment.name, environment);
-          if (present === undefined) return "created";
-          return serializeEnvironment(present) === serializeEnvironment(environment) ? "unchanged" : "updated";
+          return registered === "other" ? "updated" : "created";
         },
         list: async () => [...environments.keys()].sort(),
         async delete(name) {

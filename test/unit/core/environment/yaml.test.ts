@@ -51,8 +51,16 @@ describe("defaults", () => {
       multipartCopyThresholdBytes: 500 * 2 ** 20,
       gcPause: { enable: true, address: "http://localhost:9091" },
       keepTempFiles: false,
-      parallelism: { copydata: 128, importJob: 768 },
+      parallelism: { importJob: 768 },
     });
+  });
+
+  test.each([
+    ["milvus:\n  address: milvus.internal\n", "http://milvus.internal:9091"],
+    ["milvus:\n  address: fd00::1\n", "http://[fd00::1]:9091"],
+    ["milvus:\n  address: a\nbackup:\n  gcPause:\n    address: http://b:9101\n", "http://b:9101"],
+  ])("garbage collection is paused on the host of Milvus unless another one is given: %j", (yaml, address) => {
+    expect(parse(yaml).gcPause.address).toBe(address);
   });
 
   test("the backup root path is `backup` where Milvus has no root path, and Milvus's otherwise", () => {
@@ -94,7 +102,7 @@ describe("keys", () => {
     ["etcd and channels", "milvus:\n  rpcChannelName: x\n  etcd:\n    endpoints: a:1\n"],
     ["native Google credentials", "minio:\n  gcpCredentialJSON: /a\n  backupGcpCredentialJSON: /b\n"],
     ["former keys", "backup:\n  maxSegmentGroupSize: 2G\n  gcPause:\n    seconds: 7200\n"],
-    ["parallelism", "backup:\n  parallelism:\n    backupCollection: 4\n    backupSegment: 1024\n"],
+    ["parallelism", "backup:\n  parallelism:\n    backupCollection: 4\n    backupSegment: 1024\n    copydata: 8\n"],
   ])("without meaning here are accepted: %s", (_, yaml) => {
     expect(parse(yaml)).toEqual(parse(""));
   });
@@ -366,6 +374,10 @@ describe("bad files", () => {
 });
 
 describe("--set", () => {
+  test("takes milvus-backup's variable for a key without meaning here", () => {
+    expect(parse("", { overrides: { BACKUP_PARALLELISM_COPYDATA: "8" } })).toEqual(parse(""));
+  });
+
   test("wins over the file, by key in any case or by milvus-backup's name of the environment variable", () => {
     const overrides = { "MINIO.bucketname": "other", MILVUS_PORT: "19540", "minio.backupRootPath": "elsewhere" };
     const environment = parse("minio:\n  bucketName: first\nmilvus:\n  port: 1\n", { overrides });

@@ -1,14 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { batchLimits, planBatches } from "../../../../src/core/execution/copy-plan.ts";
+import { collected } from "../../../support/collected.ts";
+
+function batchesOf<T>(segments: readonly T[], sizeOf: (segment: T) => number, parallel: number): Promise<T[][]> {
+  return collected(planBatches({ segments, count: segments.length }, sizeOf, { parallel }));
+}
 
 const sizes = fc.array(fc.integer({ min: 0, max: 5 * 2 ** 30 }), { maxLength: 400 });
 
 describe("planBatches", () => {
-  test("keeps every segment, in order, within the limits of a batch", () => {
-    fc.assert(
-      fc.property(sizes, fc.integer({ min: 1, max: 64 }), (bytes, parallel) => {
-        const batches = planBatches(bytes, (size) => size, { parallel });
+  test("keeps every segment, in order, within the limits of a batch", async () => {
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.integer({ min: 1, max: 64 }), async (bytes, parallel) => {
+        const batches = await batchesOf(bytes, (size) => size, parallel);
 
         expect(batches.flat()).toEqual(bytes);
         for (const batch of batches) {
@@ -21,18 +26,18 @@ describe("planBatches", () => {
     );
   });
 
-  test("puts few small segments into one batch and spreads more of them", () => {
-    const batchesOf = (count: number) => planBatches(Array.from({ length: count }), () => 1, { parallel: 64 });
+  test("puts few small segments into one batch and spreads more of them", async () => {
+    const small = (count: number) => batchesOf(Array.from({ length: count }), () => 1, 64);
 
-    expect(batchesOf(0)).toEqual([]);
-    expect(batchesOf(20)).toHaveLength(1);
-    expect(batchesOf(80)).toHaveLength(4);
-    expect(batchesOf(100_000)).toHaveLength(Math.ceil(100_000 / batchLimits.segments));
+    expect(await small(0)).toEqual([]);
+    expect(await small(20)).toHaveLength(1);
+    expect(await small(80)).toHaveLength(4);
+    expect(await small(100_000)).toHaveLength(Math.ceil(100_000 / batchLimits.segments));
   });
 
-  test("gives a segment above the limit a batch of its own", () => {
+  test("gives a segment above the limit a batch of its own", async () => {
     const huge = batchLimits.bytes + 1;
 
-    expect(planBatches([1, huge, 1], (size) => size, { parallel: 1 })).toEqual([[1], [huge], [1]]);
+    expect(await batchesOf([1, huge, 1], (size) => size, 1)).toEqual([[1], [huge], [1]]);
   });
 });

@@ -1,11 +1,17 @@
 import { describe, expect, test } from "vitest";
+import { machines } from "../../../../src/core/execution/machines.ts";
 import {
   batchName,
   copyFailureKey,
   leaseKey,
   receiptKeyOfFailure,
+  workKeyPatterns,
   workLayout,
 } from "../../../../src/core/execution/work-layout.ts";
+import { restoreWorkLayout } from "../../../../src/core/plan/restore-work.ts";
+
+/** Whether IAM takes `key` for one that `pattern` names. */
+const covers = (pattern: string, key: string) => new RegExp(`^${pattern.split("*").join(".*")}$`).test(key);
 
 describe("work files", () => {
   test("batches of an attempt sort by number, and say where they failed and what they left", () => {
@@ -26,5 +32,20 @@ describe("work files", () => {
     expect(new Set(keys).size).toBe(4);
     expect(leaseKey("backup", "bucket at host:9000 backup/a/")).not.toContain(" ");
     expect(leaseKey("backup", "a/b")).not.toBe(leaseKey("backup", "a%2Fb"));
+  });
+
+  test.each(machines)("patterns name the files of a %s, and of no other machine", (machine) => {
+    const patterns = workKeyPatterns;
+    for (const of of machines) {
+      const { progress, items } = workLayout(of, "nightly");
+
+      expect(covers(patterns.executions, progress)).toBe(true);
+      expect(covers(patterns.executionsOf(machine), progress)).toBe(of === machine);
+      expect(covers(patterns.itemsOf(machine), items(12))).toBe(of === machine);
+      expect(covers(patterns.itemsOf(machine), progress)).toBe(false);
+    }
+    expect(covers(patterns.leasesOf("backup"), leaseKey("backup", "a/b"))).toBe(true);
+    expect(covers(patterns.leasesOf("restore"), leaseKey("backup", "a/b"))).toBe(false);
+    expect(covers(patterns.restores, restoreWorkLayout("0a1b").imports)).toBe(true);
   });
 });

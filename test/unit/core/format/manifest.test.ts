@@ -32,10 +32,22 @@ describe("a part", () => {
     const { text, part: listed } = part("1", [log(5), { ...log(6, 20), checksum: "md5:9e10" }]);
 
     // assess
-    expect(parseManifestPart(text, listed)).toEqual([
+    expect([...parseManifestPart(text, listed)]).toEqual([
       { key: "binlogs/insert_log/1/2/3/3/100/5", size: 10, etag: "e5" },
       { key: "binlogs/insert_log/1/2/3/3/100/6", size: 20, etag: "e6", checksum: "md5:9e10" },
     ]);
+  });
+
+  it("is refused where its index says another number of objects, or a line is none", () => {
+    const { text, part: listed } = part("1", [log(5), log(6, 20)]);
+    const broken = text.replace('"size":20', '"size":-1');
+
+    expect(() => [...parseManifestPart(text, { ...listed, objects: 3 })]).toThrow(
+      corrupt(/lists 2 objects, .* says 3/),
+    );
+    expect(() => [...parseManifestPart(broken, { ...listed, ...manifestFileOf(listed.key, broken) })]).toThrow(
+      corrupt(/line 2: /),
+    );
   });
 
   it("never lists what lies outside of the backup", () => {
@@ -50,13 +62,14 @@ describe("the index", () => {
     backupId: "id",
     created: "2026-11-21T11:03:07.000Z",
     pipelineVersion: "0.1.0",
+    instants: [],
     metas: [manifestFileOf("meta/full_meta.json", '{"name":"b"}')],
     parts: parts.map((each) => each.part),
   });
 
   it("adds up its parts and reads back", () => {
     expect(parseManifestIndex(printed, "m.json")).toMatchObject({
-      version: 1,
+      version: 2,
       objects: 2,
       bytes: 30,
       parts: [{ objects: 2 }],
@@ -65,10 +78,19 @@ describe("the index", () => {
 
   it.each([
     ["cut off", printed.slice(0, 100)],
-    ["of another version", printed.replace('"version": 1', '"version": 2')],
     ["something else", "[]"],
   ])("is refused where it is %s", (_what, text) => {
-    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1: /));
+    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1 or 2: /));
+  });
+
+  it("is refused where it is of a later version, with what to do", () => {
+    const later = printed.replace('"version": 2', '"version": 3');
+    expect(() => parseManifestIndex(later, "m.json")).toThrow(corrupt(/version 3.*update the pipeline/));
+  });
+
+  it("of version 1 has no instants", () => {
+    const { instants: _, ...first } = JSON.parse(printed);
+    expect(parseManifestIndex(JSON.stringify({ ...first, version: 1 }), "m.json").instants).toEqual([]);
   });
 
   it("finds a part or meta that was changed", () => {
@@ -76,7 +98,7 @@ describe("the index", () => {
     const [part] = index.parts;
     const [meta] = index.metas;
     const text = parts[0]?.text ?? "";
-    expect(() => part && parseManifestPart(text.replace('"size":10', '"size":11'), part)).toThrow(
+    expect(() => part && [...parseManifestPart(text.replace('"size":10', '"size":11'), part)]).toThrow(
       corrupt(/1-0\.jsonl.*SHA-256/),
     );
     expect(() => meta && verifyManifestFile('{"name":"c"}', meta)).toThrow(corrupt(/full_meta\.json.*SHA-256/));

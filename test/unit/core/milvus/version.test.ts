@@ -45,10 +45,9 @@ describe("features", () => {
     ["2.4.3", { describeDatabase: true, segmentDescription: false }],
     ["2.5.8", { segmentDescription: true, storageV2: false, multiL0PerJob: false }],
     ["2.6.4", { storageV2: true, multiL0PerJob: false }],
-    ["2.6.5", { multiL0PerJob: true, disableFunctionRuntimeCheck: false, collectionGcPause: false }],
-    ["2.6.8", { disableFunctionRuntimeCheck: true, collectionGcPause: true, flushAll: false }],
-    ["2.6.11", { flushAll: true }],
-    ["master-20260226-abcdef", { importApi: "rest", flushAll: true, disableFunctionRuntimeCheck: true }],
+    ["2.6.5", { multiL0PerJob: true, disableFunctionRuntimeCheck: false }],
+    ["2.6.8", { disableFunctionRuntimeCheck: true }],
+    ["master-20260226-abcdef", { importApi: "rest", disableFunctionRuntimeCheck: true }],
   ])("of %s", (version, expected) => {
     expect(features(version)).toMatchObject(expected);
   });

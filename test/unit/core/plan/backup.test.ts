@@ -14,10 +14,14 @@ function segment(id: string, state: SegmentState, rest: Partial<SegmentDescripti
 }
 
 describe("selectSegments", () => {
-  test("takes what is flushed, and sealed segments that the flush named", () => {
-    const listed = [segment("1", "Flushed"), segment("2", "Flushing"), segment("3", "Sealed"), segment("4", "Sealed")];
+  const listed = [segment("1", "Flushed"), segment("2", "Flushing"), segment("3", "Sealed"), segment("4", "Sealed")];
 
-    expect(selectSegments(listed, new Set(["3"])).map(({ id }) => id)).toEqual(["1", "2", "3"]);
+  test("takes what the flush named, and nothing that was flushed later", () => {
+    expect(selectSegments(listed, new Set(["2", "3"])).map(({ id }) => id)).toEqual(["2", "3"]);
+  });
+
+  test("takes what is flushed or flushing where nothing was flushed for it", () => {
+    expect(selectSegments(listed, undefined).map(({ id }) => id)).toEqual(["1", "2"]);
   });
 
   test.each<SegmentState>(["Growing", "Dropped", "Importing", "Unknown"])(

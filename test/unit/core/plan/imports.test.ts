@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { backupLayout, stagingLayout } from "../../../../src/core/format/layout.ts";
-import type { CollectionBackup } from "../../../../src/core/format/meta.ts";
+import { type CollectionBackup, segmentsOf } from "../../../../src/core/format/meta.ts";
 import { features } from "../../../../src/core/milvus/version.ts";
 import { planImports } from "../../../../src/core/plan/imports.ts";
+import { outlineOf } from "../../../support/outlines.ts";
 import { collectionRecord, segmentRecord } from "../../../support/segment-records.ts";
 
 const backup = backupLayout("backup", "nightly");
@@ -16,7 +17,25 @@ function plan(
   options: { version?: string; readsInPlace?: boolean; firstTask?: number } = {},
 ) {
   const { version = "2.3.5", readsInPlace = false, firstTask = 0 } = options;
-  return planImports({ collection, backup, staging, features: features(version), readsInPlace, firstTask });
+  const planned = planImports({
+    collection: outlineOf(collection),
+    backup,
+    staging,
+    features: features(version),
+    readsInPlace,
+    firstTask,
+  });
+  const records = segmentsOf(collection);
+  return {
+    imports: planned.imports.map(({ fingerprint, directories, ...rest }) => ({
+      ...rest,
+      files: planned.filesOf(rest.task),
+    })),
+    /** The copies of all imports, in their order. */
+    segments: planned.imports.flatMap(({ task }) =>
+      planned.segmentsOf(task).map(({ ordinal }) => planned.copyOf(task, records[ordinal] ?? expect.fail())),
+    ),
+  };
 }
 
 /** Whether what is planned for the segments copies something, or only verifies it where it lies. */

@@ -10,6 +10,7 @@ import {
   partitionBackup,
 } from "../../../../src/core/format/meta.ts";
 import { planCollection, planDatabases, type RestoreOptions } from "../../../../src/core/plan/restore.ts";
+import { outlineOf } from "../../../support/outlines.ts";
 import { collectionRecord, segmentRecord } from "../../../support/segment-records.ts";
 
 const name = {
@@ -18,7 +19,7 @@ const name = {
 };
 
 function plan(collection: CollectionBackup, options: Partial<RestoreOptions> = {}, version = "2.3.5") {
-  return planCollection(collection, name, {
+  return planCollection(outlineOf(collection), name, {
     restoreId: "0123456789ab",
     version,
     backup: backupLayout("backup", "nightly"),
@@ -62,10 +63,10 @@ describe("planCollection", () => {
   });
 
   test("metadataOnly brings everything but the rows", () => {
-    const { restore, segments } = plan(collectionRecord([segmentRecord(301)], indexed), { metadataOnly: true });
+    const { restore, imports } = plan(collectionRecord([segmentRecord(301)], indexed), { metadataOnly: true });
 
     expect(restore.imports).toEqual([]);
-    expect(segments).toEqual([]);
+    expect(imports.imports).toEqual([]);
     expect(restore.indexes).toHaveLength(1);
   });
 

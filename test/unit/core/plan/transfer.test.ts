@@ -9,8 +9,9 @@ import {
   fieldBinlog,
   partitionBackup,
   segmentBackup,
+  segmentsOf,
 } from "../../../../src/core/format/meta.ts";
-import { planTransfer } from "../../../../src/core/plan/transfer.ts";
+import { planTransferOf } from "../../../../src/core/plan/transfer.ts";
 
 const ids = { collection_id: 470615367219551002n, partition_id: 470615367219551003n };
 const log = (id: bigint, size: bigint) =>
@@ -24,7 +25,9 @@ function backupOf(parts: Partial<Parameters<typeof collectionBackup.create>[0]>)
 }
 
 function plan(backup: BackupInfo) {
-  return planTransfer(backup, backupLayout("backup", "b"), backupLayout("deep/er", "b")).map(({ segment, bytes }) => ({
+  const [from, to] = [backupLayout("backup", "b"), backupLayout("deep/er", "b")];
+  const planned = backup.collection_backups.flatMap(segmentsOf).map((record) => planTransferOf(record, from, to));
+  return planned.map(({ segment, bytes }) => ({
     id: segment.segmentId,
     bytes,
     prefixes: segment.prefixes.map(({ kind, from, to, expect: logs }) => ({ kind, from, to, logs })),

@@ -25,6 +25,7 @@ function stepContext() {
       get: async (name) => {
         throw new PipelineError("UnknownEnvironment", name);
       },
+      getVersion: async () => undefined,
     },
   };
   return { context, work: memory.work };

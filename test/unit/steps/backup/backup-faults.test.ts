@@ -13,11 +13,16 @@ const second = executionOf("second");
 function outcome(world: PipelineWorld) {
   const bucket = world.bucket("bucket-b");
   return {
-    files: Object.fromEntries(bucket.keys().map((key) => [key, bucket.read(key)])),
+    files: Object.fromEntries(bucket.keys().map((key) => [key, withoutLaterRows(bucket.read(key) ?? "")])),
     leases: world.work.keys("leases/"),
     pauses: world.milvus("prod").openPauses,
     flushes: world.milvus("prod").calls.filter((call) => call.startsWith("flush ")).length,
   };
+}
+
+/** A flush whose answer is lost has sealed: the next one, later, finds less to seal. */
+function withoutLaterRows(text: string): string {
+  return text.replace(/"laterRows": \[[^\]]*\]/g, "");
 }
 
 function seededWorld(): PipelineWorld {

@@ -2,9 +2,10 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { type CopyBatch, copyBatch } from "../../../../src/core/execution/copy-plan.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { batchName, workLayout } from "../../../../src/core/execution/work-layout.ts";
-import type { BackupPlan } from "../../../../src/core/plan/backup.ts";
+import { type BackupPlan, type PlannedCollection, plannedCollection } from "../../../../src/core/plan/backup.ts";
 import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../../../src/steps/backup/release-backup.ts";
+import { collectionDescription } from "../../../support/collection-description.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
 import { books, seedShop } from "../../../support/seed-shop.ts";
@@ -26,6 +27,16 @@ function plan(): BackupPlan {
   return JSON.parse(world.work.read(layout.plan) ?? "null");
 }
 
+/** What the plan of an attempt holds of the collection with that number. */
+function planned(index = 0, attempt = 0): PlannedCollection {
+  return plannedCollection.parse(JSON.parse(world.work.read(layout.collection(attempt, index)) ?? "null"));
+}
+
+/** Tells the next attempt which collections were torn, as Finalize Backup does. */
+function tear(attempt: number, ...collectionIds: string[]): void {
+  world.work.seed(layout.torn(attempt), JSON.stringify({ collectionIds }));
+}
+
 function batch(index = 0, attempt = 0): CopyBatch {
   return copyBatch.parse(JSON.parse(world.work.read(layout.batch(batchName(attempt, index))) ?? "null"));
 }
@@ -41,9 +52,9 @@ describe("a plan", () => {
       segments: 3,
       batches: 1,
     });
-    const [planned, carts] = plan().collections;
-    expect(planned?.segments.map(({ id }) => id)).toEqual(books.segments);
-    expect(planned).toMatchObject({
+    const carts = planned(1);
+    expect(planned().segments.map(({ id }) => id)).toEqual(books.segments);
+    expect(planned()).toMatchObject({
       loadState: "Loaded",
       partitions: [{ loadState: "NotLoad" }, { loadState: "Loaded" }],
       indexes: [{ indexName: "vec_idx" }],
@@ -74,6 +85,7 @@ describe("a plan", () => {
           kind: "delta",
           from: `files/delta_log/${books.id}/${books.defaultPartition}/${books.segments[0]}/`,
           to: `backup/nightly/binlogs/delta_log/${books.id}/${books.defaultPartition}/${books.segments[0]}/${books.segments[0]}/`,
+          only: [],
         },
       ],
     });
@@ -93,13 +105,13 @@ describe("a plan", () => {
 
     await prepareBackup(request, world.context());
 
-    expect(plan().collections[0]?.segments.map(({ id }) => id)).toEqual([books.segments[2]]);
+    expect(planned().segments.map(({ id }) => id)).toEqual([books.segments[2]]);
   });
 
   test("takes what is sealed, without a flush, under skip_flush", async () => {
     await prepareBackup({ ...request, input: { ...input, strategy: "skip_flush" } }, world.context());
 
-    expect(plan().collections[0]?.segments.map(({ id }) => id)).toEqual(books.segments.slice(0, 2));
+    expect(planned().segments.map(({ id }) => id)).toEqual(books.segments.slice(0, 2));
     expect(world.milvus("prod").calls.filter((call) => call.startsWith("flush"))).toEqual([]);
   });
 
@@ -113,7 +125,7 @@ describe("a plan", () => {
   test("is about the selected collections only, and their databases", async () => {
     await prepareBackup({ ...request, input: { ...input, collections: ["shop.*"] } }, world.context());
 
-    expect(plan().collections.map(({ description }) => description.name.collection)).toEqual(["carts"]);
+    expect(plan().collections.map((collection) => collection.name)).toEqual(["shop.carts"]);
     expect(plan().databases.map((database) => database.name)).toEqual(["shop"]);
   });
 
@@ -122,6 +134,7 @@ describe("a plan", () => {
       prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup", milvus: { version: "2.5.8" } },
     });
     seedShop(world);
+    await world.milvus("prod").flush(name);
     const path = { collectionId: books.id, partitionId: books.novels };
     const logs = {
       segmentId: "7",
@@ -138,7 +151,7 @@ describe("a plan", () => {
 
     await prepareBackup(request, world.context());
 
-    expect(plan().collections[0]?.segments[0]?.virtualChannel).toBe("ch_0");
+    expect(planned().segments[0]?.virtualChannel).toBe("ch_0");
     const [segment] = batch().segments;
     expect(segment?.prefixes.map(({ only }) => only)).toEqual([["0/1", "100/2", "100/3"], ["4"]]);
     expect(segment?.fieldIds).toBeUndefined();
@@ -155,6 +168,7 @@ describe("a plan", () => {
       storageVersion: "0",
     } as const;
     world.milvus("prod").setSegments(name, [l0]);
+    world.bucket("bucket-a").seed(`files/delta_log/${books.id}/-1/7/9`, "deletes");
 
     await prepareBackup(request, world.context());
 
@@ -163,26 +177,190 @@ describe("a plan", () => {
         kind: "delta",
         from: `files/delta_log/${books.id}/-1/7/`,
         to: `backup/nightly/binlogs/delta_log/${books.id}/-1/7/`,
+        only: ["9"],
       },
     ]);
   });
 });
 
 describe("a later attempt", () => {
-  test("does not flush again, and flushes a collection that was made again under its name since", async () => {
+  const flushes = () => world.milvus("prod").calls.filter((call) => call.startsWith("flush "));
+
+  test("flushes and lists what was torn anew, at a later instant, and nothing else", async () => {
     const context = world.context();
     await prepareBackup(request, context);
-    const flushes = () => world.milvus("prod").calls.filter((call) => call.startsWith("flush "));
+    const [first] = plan().collections;
     const before = flushes().length;
+    tear(0, planned(1).description.id);
+    await context.clock.sleep(1_000);
 
     await prepareBackup({ ...request, attempt: 1 }, context);
-    expect(flushes()).toHaveLength(before);
 
-    const { description } = plan().collections[1] ?? expect.fail();
+    expect(flushes().slice(before)).toEqual(["flush shop.carts"]);
+    expect(plan().collections[0]).toEqual(first);
+    expect(plan().collections[1]).toMatchObject({ name: "shop.carts", attempt: 1 });
+    expect(BigInt(planned(1, 1).instant?.timestamp ?? 0)).toBeGreaterThan(
+      BigInt(planned(1, 0).instant?.timestamp ?? 0),
+    );
+    // what is not torn is not copied again
+    expect(JSON.parse(world.work.read(layout.items(1)) ?? "[]")).toEqual([]);
+  });
+
+  test("takes a collection that was made again under its name as what it is now", async () => {
+    const context = world.context();
+    await prepareBackup(request, context);
+    const { description } = planned(1);
     await world.milvus("prod").dropCollection(description.name);
     world.milvus("prod").addCollection({ ...description, id: "470000000000000999" });
-    await prepareBackup({ ...request, attempt: 2 }, context);
-    expect(flushes().slice(before)).toEqual(["flush shop.carts"]);
+    tear(0, description.id);
+
+    await prepareBackup({ ...request, attempt: 1 }, context);
+
+    expect(plan().collections[1]).toMatchObject({ id: "470000000000000999", attempt: 1 });
+  });
+
+  test("says that a collection is gone: in a warning, or as an error where the input names it", async () => {
+    const context = world.context();
+    await prepareBackup(request, context);
+    const { description } = planned(1);
+    await world.milvus("prod").dropCollection(description.name);
+    tear(0, description.id);
+
+    await prepareBackup({ ...request, attempt: 1 }, context);
+
+    expect(plan().collections.map((collection) => collection.name)).toEqual(["default.books"]);
+    expect(plan().warnings.join()).toContain("shop.carts was dropped while it was backed up");
+
+    const named = {
+      ...request,
+      execution: executionOf("named"),
+      input: { ...input, backupName: "b", collections: ["books"] },
+    };
+    await prepareBackup(named, context);
+    await world.milvus("prod").dropCollection(name);
+    const files = workLayout("backup", "named");
+    world.work.seed(files.torn(0), JSON.stringify({ collectionIds: [books.id] }));
+    await expect(prepareBackup({ ...named, attempt: 1 }, context)).rejects.toMatchObject({
+      name: "CollectionNotFound",
+      message: expect.stringContaining("default.books was dropped or renamed while it was backed up"),
+    });
+  });
+});
+
+describe("one instant", () => {
+  test("is the timestamp of the flush, and what that flush sealed is told apart", async () => {
+    await prepareBackup(request, world.context());
+
+    const { instant, flushed } = planned();
+    expect(instant).toEqual({ timestamp: flushed?.timestamp, time: "2026-11-21T11:03:07.000Z" });
+    expect(flushed?.sealedIds).toEqual([books.segments[2]]);
+  });
+
+  test("has none of the segments that were flushed later", async () => {
+    const milvus = world.milvus("prod");
+    const flush = milvus.flush.bind(milvus);
+    milvus.flush = async (of) => {
+      const flushed = await flush(of);
+      milvus.insertRows(of, 7);
+      await flush(of);
+      return flushed;
+    };
+
+    await prepareBackup(request, world.context());
+
+    expect(planned().segments.map(({ id }) => id)).toEqual(books.segments);
+  });
+
+  test("has the delta logs that lay there when it was planned, by their keys", async () => {
+    const [first = ""] = books.segments;
+    const at = `files/delta_log/${books.id}/${books.defaultPartition}/${first}`;
+    world.bucket("bucket-a").seed(`${at}/11`, "deletes before");
+    const context = world.context();
+
+    await runBackup(context, input, execution, {
+      after: (step) => {
+        if (step === "prepare") world.bucket("bucket-a").seed(`${at}/12`, "deletes after");
+      },
+    });
+
+    const copied = world.bucket("bucket-b").keys("backup/nightly/binlogs/delta_log/");
+    expect(copied.filter((key) => key.includes(`/${first}/`)).map((key) => key.split("/").at(-1))).toEqual(["11"]);
+  });
+
+  test("is taken anew where compaction took segments between the flush and the list", async () => {
+    const milvus = world.milvus("prod");
+    const listSegments = milvus.listSegments.bind(milvus);
+    let compacted = 0;
+    milvus.listSegments = async (of) => {
+      const listed = await listSegments(of);
+      if (of.collection !== "books" || compacted >= 2) return listed;
+      compacted += 1;
+      return listed.slice(1);
+    };
+
+    await prepareBackup(request, world.context());
+
+    expect(milvus.calls.filter((call) => call === "flush default.books")).toHaveLength(3);
+    expect(planned().segments.map(({ id }) => id)).toEqual(books.segments);
+    expect(planned().instant?.time).toBe("2026-11-21T11:03:08.500Z");
+  });
+
+  test("is given up where compaction is always quicker", async () => {
+    const milvus = world.milvus("prod");
+    milvus.listSegments = async () => [];
+
+    await expect(prepareBackup(request, world.context())).rejects.toMatchObject({
+      name: "InconsistentSegments",
+      message: expect.stringContaining("default.books is compacted faster than its segments can be listed"),
+    });
+  });
+});
+
+describe("many collections", () => {
+  const many = 40;
+  const flushes = () => world.milvus("prod").calls.filter((call) => call.startsWith("flush "));
+
+  beforeEach(() => {
+    for (let index = 0; index < many; index += 1) {
+      world.milvus("prod").addCollection(collectionDescription(`c${index}`, { id: String(480_000 + index) }));
+    }
+  });
+
+  test("are flushed once each, though the step fails and runs again", async () => {
+    const busy = new PipelineError("MilvusBusy", "rate limit exceeded");
+    world.milvus("prod").fail("describeCollection", busy, {
+      times: 1,
+      when: (of) => JSON.stringify(of).includes('"c20"'),
+    });
+    const context = world.context();
+
+    await expect(prepareBackup(request, context)).rejects.toThrow(busy);
+    const before = flushes().length;
+    expect(before).toBeGreaterThan(0);
+    await prepareBackup(request, context);
+
+    expect(new Set(flushes()).size).toBe(many + 2);
+    expect(flushes()).toHaveLength(many + 2);
+    expect(plan().collections).toHaveLength(many + 2);
+  });
+
+  test("are planned over several invocations where time runs out", async () => {
+    const context = world.context();
+    const milvus = world.milvus("prod");
+    const flush = milvus.flush.bind(milvus);
+    milvus.flush = async (of) => {
+      await context.clock.sleep(60_000);
+      return flush(of);
+    };
+
+    const outcomes: string[] = [];
+    for (let runs = 0; runs < 20 && outcomes.at(-1) !== "planned"; runs += 1) {
+      outcomes.push((await prepareBackup(request, context)).outcome);
+    }
+
+    expect(outcomes.slice(0, -1)).toContain("planning");
+    expect(outcomes.at(-1)).toBe("planned");
+    expect(flushes()).toHaveLength(many + 2);
   });
 });
 
@@ -198,6 +376,7 @@ describe("garbage collection", () => {
     const context = world.context();
     await prepareBackup(request, context);
     await prepareBackup(request, context);
+    tear(0);
     await prepareBackup({ ...request, attempt: 1 }, context);
 
     expect(world.milvus("prod").openPauses).toHaveLength(1);
@@ -244,7 +423,7 @@ describe("bad input", () => {
     const failed = prepareBackup({ ...request, input: { ...input, ...wrong } }, world.context());
 
     await expect(failed).rejects.toMatchObject({ name: error, message: expect.stringContaining(message) });
-    expect(world.work.keys()).toEqual([]);
+    expect(world.work.keys().filter((key) => !key.endsWith("/environments.json"))).toEqual([]);
     expect(world.bucket("bucket-b").keys()).toEqual([]);
     expect(world.milvus("prod").calls.join()).not.toContain("flush");
   });
@@ -305,19 +484,13 @@ test("no secret of an environment reaches a file, a log or a result", async () =
   const environment = world.environment("prod");
   const credentials = { kind: "static", accessKeyId: "key", secretAccessKey: secret, token: secret } as const;
   const storage = { ...environment.storage, credentials };
-  const context = {
-    ...world.context(),
-    environments: {
-      get: async () => ({
-        ...environment,
-        storage,
-        backupStorage: { ...environment.backupStorage, credentials },
-        milvus: { ...environment.milvus, password: secret },
-      }),
-    },
-  };
+  world.registerAnew("prod", {
+    storage,
+    backupStorage: { ...environment.backupStorage, credentials },
+    milvus: { ...environment.milvus, password: secret },
+  });
 
-  const result = await runBackup(context, input);
+  const result = await runBackup(world.context(), input);
 
   const written = [world.work, world.bucket("bucket-b")].flatMap((store) => store.keys().map((key) => store.read(key)));
   expect(JSON.stringify([result, written, world.memory.logged])).not.toContain(secret);

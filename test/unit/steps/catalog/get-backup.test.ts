@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
-import { getBackup } from "../../../../src/steps/catalog/get-backup.ts";
+import { getBackup, outlineBackup } from "../../../../src/steps/catalog/get-backup.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { seedBackup } from "../../../support/seed-backup.ts";
 
@@ -10,11 +10,14 @@ beforeEach(() => {
   store = new MemoryObjectStore("bucket-b");
 });
 
-describe("getBackup", () => {
+describe.each([
+  ["getBackup", getBackup],
+  ["outlineBackup", outlineBackup],
+])("%s", (_, read) => {
   test("reads the full meta", async () => {
     seedBackup(store, "golden");
 
-    const { backup, complete, warnings } = await getBackup(store, "backup", "golden");
+    const { backup, complete, warnings } = await read(store, "backup", "golden");
 
     expect(complete).toBe(true);
     expect(warnings).toEqual([]);
@@ -24,7 +27,7 @@ describe("getBackup", () => {
   test("rebuilds it from the level files with a warning", async () => {
     seedBackup(store, "golden", { without: ["full_meta"] });
 
-    const { backup, complete, warnings } = await getBackup(store, "backup", "golden");
+    const { backup, complete, warnings } = await read(store, "backup", "golden");
 
     expect(complete).toBe(false);
     expect(warnings.join()).toContain("full_meta.json is missing");
@@ -35,13 +38,23 @@ describe("getBackup", () => {
     seedBackup(store, "golden");
     store.seed(backupLayout("backup", "golden").meta.full_meta, "{");
 
-    await expect(getBackup(store, "backup", "golden")).rejects.toMatchObject({ name: "CorruptBackup" });
+    await expect(read(store, "backup", "golden")).rejects.toMatchObject({ name: "CorruptBackup" });
   });
 
   test.each([
     ["golden", "BackupNotFound"],
     ["../golden", "InvalidInput"],
   ])("%s is refused with %s", async (name, error) => {
-    await expect(getBackup(store, "backup", name)).rejects.toMatchObject({ name: error });
+    await expect(read(store, "backup", name)).rejects.toMatchObject({ name: error });
   });
+});
+
+test("outlineBackup never holds the whole meta", async () => {
+  seedBackup(store, "golden");
+
+  await outlineBackup(store, "backup", "golden");
+
+  expect(store.calls.filter((call) => call.startsWith("getText"))).toEqual([
+    expect.stringContaining("milvus-backup-manifest.json"),
+  ]);
 });

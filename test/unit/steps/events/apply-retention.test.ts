@@ -17,7 +17,7 @@ function world(options: { busDown?: boolean } = {}) {
   const announced: [DetailType, unknown][] = [];
   const context = {
     ...memory,
-    environments: { get: async (name: string) => ({ ...milvusEnvironment(19530), name }) },
+    environments: { get: async (name: string) => ({ ...milvusEnvironment(19530), name, version: "1" }) },
     events: {
       async publish(type: DetailType, detail: object) {
         if (options.busDown) throw new Error("the bus is down");

@@ -27,7 +27,10 @@ function environment() {
   return { ...milvusEnvironment(19530), name: "prod" };
 }
 const prune = () =>
-  pruneBackups({ input, stateMachine }, { ...memory, environments: { get: async () => environment() } });
+  pruneBackups(
+    { input, stateMachine },
+    { ...memory, environments: { get: async () => ({ ...environment(), version: "1" }) } },
+  );
 
 /** A whole backup of the schedule, made `day` of November 2026. */
 function seed(name: string, day: number, schedule: MadeBySchedule | undefined = nightly, backupName = name): void {
@@ -39,6 +42,7 @@ function seed(name: string, day: number, schedule: MadeBySchedule | undefined = 
     created: new Date(Date.UTC(2026, 10, day)).toISOString(),
     pipelineVersion: "0.1.0",
     ...(schedule && { schedule }),
+    instants: [],
     metas: [manifestFileOf("meta/full_meta.json", goldenFiles.full_meta)],
     parts: [],
   });

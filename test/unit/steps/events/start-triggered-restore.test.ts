@@ -23,7 +23,7 @@ function world() {
     environments: {
       async get(name: string) {
         asked.push(name);
-        return { ...environment, name };
+        return { ...environment, name, version: "1" };
       },
     },
     restores: {

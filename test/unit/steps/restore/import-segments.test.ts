@@ -1,15 +1,19 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import type { ImportFiles } from "../../../../src/core/milvus/descriptions.ts";
 import type { PlannedImport } from "../../../../src/core/plan/imports.ts";
 import type { PlannedRestore, RestorePlan } from "../../../../src/core/plan/restore.ts";
 import {
   type CollectionRecord,
+  directoriesOf,
   fingerprintOf,
   type ImportRecord,
   restoreWorkLayout,
 } from "../../../../src/core/plan/restore-work.ts";
-import type { ImportTask, Milvus } from "../../../../src/ports/milvus.ts";
+import type { ImportRequest, ImportTask, Milvus } from "../../../../src/ports/milvus.ts";
 import { importSegments } from "../../../../src/steps/restore/import-segments.ts";
+import { pinEnvironments } from "../../../../src/steps/shared/pinned-environments.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf } from "../../../support/run-machines.ts";
@@ -25,17 +29,21 @@ let world: PipelineWorld;
 let listed: ImportTask[];
 let submitted: number[];
 
-beforeEach(() => {
+beforeEach(async () => {
   world = new PipelineWorld({
-    dr: { milvusAt: "b/files", backupAt: "b/backup", settings: { parallelism: { copydata: 8, importJob: 2 } } },
+    dr: { milvusAt: "b/files", backupAt: "b/backup", settings: { parallelism: { importJob: 2 } } },
   });
   world.milvus("dr").addCollection(collectionDescription(working.collection, { id: "5" }));
+  await pinEnvironments(world.context(), layout, ["dr"]);
   listed = [];
   submitted = [];
 });
 
-function planned(task: number, rest: Partial<PlannedImport> = {}): PlannedImport {
-  return {
+/** A planned import with what it reads, which lies in a file of its own. */
+type ImportWithFiles = PlannedImport & { readonly files: readonly ImportFiles[] };
+
+function planned(task: number, rest: Partial<ImportWithFiles> = {}): ImportWithFiles {
+  const whole = {
     task,
     phase: 0,
     partition: "_default",
@@ -46,10 +54,11 @@ function planned(task: number, rest: Partial<PlannedImport> = {}): PlannedImport
     hasDeletes: false,
     bytes: 1,
     ...rest,
-  };
+  } as const;
+  return { ...whole, fingerprint: fingerprintOf(whole), directories: directoriesOf(whole.files) };
 }
 
-function task(of: PlannedImport, rest: Partial<ImportTask> = {}): ImportTask {
+function task(of: ImportWithFiles, rest: Partial<ImportTask> = {}): ImportTask {
   const { partition, files } = of;
   return {
     id: `job${of.task}`,
@@ -63,11 +72,11 @@ function task(of: PlannedImport, rest: Partial<ImportTask> = {}): ImportTask {
   };
 }
 
-function record(of: PlannedImport, rest: Partial<ImportRecord> = {}): ImportRecord {
+function record(of: ImportWithFiles, rest: Partial<ImportRecord> = {}): ImportRecord {
   return {
     collectionId: "5",
     task: of.task,
-    planned: fingerprintOf(of),
+    planned: of.fingerprint,
     id: `job${of.task}`,
     state: "submitted",
     rows: "0",
@@ -76,16 +85,36 @@ function record(of: PlannedImport, rest: Partial<ImportRecord> = {}): ImportReco
 }
 
 function seed(
-  imports: readonly PlannedImport[],
+  withFiles: readonly ImportWithFiles[],
   earlier: readonly ImportRecord[] = [],
   made: Partial<CollectionRecord> = {},
+  cut: Pick<PlannedRestore, "instant"> = {},
 ): void {
-  const restore = { target: { database: "default", collection: "coll" }, working, imports } as Partial<PlannedRestore>;
-  const plan = { restoreId: "r1", collections: [restore] } as {
-    restoreId: string;
-    collections: Partial<PlannedRestore>[];
+  for (const { task, files } of withFiles) world.work.seed(layout.importFiles(task), JSON.stringify(files));
+  const imports: PlannedImport[] = withFiles.map(({ files, ...rest }) => rest);
+  const restore = {
+    source: { database: "default", collection: "coll" },
+    target: { database: "default", collection: "coll" },
+    working,
+    partitions: [],
+    indexes: [],
+    aliases: [],
+    load: "none",
+    imports,
+    ...cut,
+  } as const satisfies PlannedRestore;
+  const plan: RestorePlan = {
+    restoreId: "r1",
+    backupName: "nightly",
+    backupId: "b1",
+    leaseSubject: "r1",
+    dropExisting: false,
+    databases: [],
+    collections: [restore],
+    stagingPrefix: "milvus-backup-staging/r1/",
+    warnings: [],
+    totals: { collections: 1, segments: 0, bytes: 0, rows: "0", imports: imports.length },
   };
-  const whole: Pick<RestorePlan, "restoreId"> = plan;
   const collection = {
     target: "default.coll",
     working: "default.coll_restoring_r1",
@@ -94,7 +123,7 @@ function seed(
     importsBefore: [],
     ...made,
   };
-  world.work.seed(layout.plan, JSON.stringify(whole));
+  world.work.seed(layout.plan, JSON.stringify(plan));
   world.work.seed(records.collections, JSON.stringify([collection]));
   if (earlier.length > 0) world.work.seed(records.imports, JSON.stringify(earlier));
 }
@@ -121,6 +150,54 @@ function run(state: ImportTask["state"] = "completed", attempt = 0) {
 function recorded(): ImportRecord[] {
   return JSON.parse(world.work.read(records.imports) ?? "[]");
 }
+
+describe("an import of a backup that was cut", () => {
+  const instant = { timestamp: "470616978630901767", time: "2026-11-21T11:41:41.540Z" };
+  const refusal = "end_ts is not a valid hybrid timestamp, value=1795261301540";
+
+  /** A Milvus that takes hybrid timestamps only, and says so when it is asked, or when the job runs. */
+  function strictly(refuses: "at once" | "later") {
+    const ends: ImportRequest["end"][] = [];
+    const memory = world.milvus("dr");
+    const milvus: Pick<Milvus, "listImports" | "submitImport"> = {
+      listImports: async () => [...listed],
+      submitImport: async (of) => {
+        ends.push(of.end);
+        const bad = of.end?.unit !== "hybrid";
+        if (bad && refuses === "at once") throw new PipelineError("MilvusFailed", `Milvus refused: ${refusal}`);
+        const id = `job${ends.length}`;
+        const files = { partition: of.partition, files: of.files };
+        listed.push(
+          task(planned(0, files), bad ? { id, state: "failed", failedReason: refusal } : { id, state: "completed" }),
+        );
+        return id;
+      },
+    };
+    const connectMilvus = async () =>
+      new Proxy(memory, { get: (target, key) => Reflect.get(key in milvus ? milvus : target, key) });
+    return { ends, run: () => importSegments(request, { ...world.context(), connectMilvus }) };
+  }
+
+  test.each(["at once", "later"] as const)(
+    "says it in milliseconds first, and as a hybrid timestamp to a server that refuses these %s",
+    async (refuses) => {
+      seed([planned(0)], [], {}, { instant });
+      const { ends, run: once } = strictly(refuses);
+
+      await expect(once()).resolves.toMatchObject({ outcome: "imported", completed: 1 });
+
+      expect(ends).toEqual([{ timestamp: instant.timestamp }, { timestamp: instant.timestamp, unit: "hybrid" }]);
+    },
+  );
+
+  test("is not taken for one that was not", async () => {
+    const one = planned(0);
+    const cut = { ...one, fingerprint: fingerprintOf({ ...one, instant }) };
+    seed([cut], [record(one)], {}, { instant });
+
+    await expect(run()).rejects.toMatchObject({ name: "InvalidInput" });
+  });
+});
 
 describe("an import is submitted once", () => {
   test("and not at all where it is recorded as complete: nobody is asked", async () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { copyBatch } from "../../../../src/core/execution/copy-plan.ts";
 import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
@@ -61,7 +62,8 @@ describe("a plan", () => {
       dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup" },
     });
 
-    await expect(prepare()).rejects.toMatchObject({ name: "BackupNotFound" });
+    const elsewhere = { execution: executionOf("restore-2"), input, attempt: 0 };
+    await expect(prepareRestore(elsewhere, world.context())).rejects.toMatchObject({ name: "BackupNotFound" });
     await expect(prepare({ from: "prod" })).resolves.toMatchObject({ outcome: "planned", segments: 3 });
   });
 
@@ -88,6 +90,44 @@ describe("a plan", () => {
 
     expect(seen).toBe(staged);
     expect(await world.milvus("dr").rowCount({ database: "default", collection: "books_bak" })).toBe(32n);
+  });
+
+  test("has what an import reads in a file of its own, and of every segment what the backup must hold", async () => {
+    const { itemsKey } = await prepare();
+
+    const files = plan()
+      .collections.flatMap(({ imports }) => imports)
+      .map(({ task }) => JSON.parse(world.work.read(layout.importFiles(task)) ?? "null"));
+    expect(files).toEqual(
+      files.map(() => [
+        { insert: expect.stringMatching(/^(milvus-backup-staging|backup\/nightly)\//), delta: expect.any(String) },
+      ]),
+    );
+    const [{ batchKey }] = JSON.parse(world.work.read(itemsKey) ?? "[]");
+    const { segments } = copyBatch.parse(JSON.parse(world.work.read(batchKey) ?? "null"));
+    expect(segments).toHaveLength(3);
+    const expected = segments.flatMap(({ prefixes }) =>
+      prefixes.flatMap(({ from, expect: logs = [] }) => logs.map(({ path }) => from + path)),
+    );
+    expect(expected.sort()).toEqual(world.bucket("bucket-b").keys(backupLayout("backup", "nightly").binlogs));
+  });
+
+  test("stops where the backup is replaced while it is read", async () => {
+    const key = backupLayout("backup", "nightly").meta.full_meta;
+    const bucket = world.bucket("bucket-b");
+    world.work.failOn(
+      (call) => {
+        if (call === `putText ${layout.plan}`) bucket.seed(key, `${bucket.read(key)} `);
+        return false;
+      },
+      () => new Error("never"),
+    );
+
+    await expect(prepare()).rejects.toMatchObject({
+      name: "CopyMismatch",
+      message: expect.stringContaining("backup nightly in bucket-b in memory under backup/nightly/ was replaced"),
+    });
+    expect(world.work.read(layout.items(0))).toBeUndefined();
   });
 
   test("goes for a backup without full_meta.json, with a loud warning", async () => {
@@ -122,7 +162,7 @@ describe("bad input fails before anything is made or held", () => {
     await expect(prepare(wrong)).rejects.toMatchObject({ name, message: expect.stringContaining(message) });
 
     expectUntouched();
-    expect(world.work.keys(layout.root)).toEqual([]);
+    expect(world.work.keys(layout.root).filter((key) => key !== layout.environments)).toEqual([]);
   });
 
   test.each([

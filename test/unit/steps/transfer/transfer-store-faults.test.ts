@@ -36,7 +36,7 @@ async function storeThatAnswers({ status, headers = {}, body }: Answer): Promise
 
 /** Transfers with one of the two backup buckets in a real store at that port, and the other one in memory. */
 async function prepareWith(side: "from" | "to", port: number) {
-  const { context } = transferWorld();
+  const { context, environments } = transferWorld();
   const yaml = `
 minio:
   address: 127.0.0.1
@@ -47,9 +47,9 @@ minio:
   bucketName: bucket-x
 `;
   const faulty = parseEnvironment(yaml, { name: "x", fileName: "x.yaml" });
+  environments.register(faulty);
   const withFault: StepContext = {
     ...context,
-    environments: { get: async (name) => (name === "x" ? faulty : context.environments.get(name)) },
     openStore: async (ref) =>
       ref.environment === "x" ? openEnvironmentStore(faulty, ref.side) : context.openStore(ref),
   };

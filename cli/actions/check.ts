@@ -1,0 +1,93 @@
+import { describeChanges } from "../../src/core/environment/changes.ts";
+import type { Environment } from "../../src/core/environment/environment.ts";
+import type { Connections } from "../context.ts";
+import { chosenEnvironment } from "../environments.ts";
+import type { Pipeline } from "../pipeline/stack.ts";
+import type { VerbRun } from "../verbs/verb.ts";
+
+interface CheckOptions {
+  readonly milvus: boolean;
+}
+
+/** How one check went. `detail` says what was found, or what is wrong and what to do. */
+interface CheckResult {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** Tries everything that a backup needs; answers exit code 1 where something is wrong. */
+export async function check({ options, shared, output, context }: VerbRun<CheckOptions>): Promise<number> {
+  const { connections } = context;
+  const results: CheckResult[] = [];
+  const attempt = async <T>(name: string, run: () => Promise<{ value: T; detail: string }>): Promise<T | undefined> => {
+    try {
+      const { value, detail } = await run();
+      results.push({ check: name, ok: true, detail });
+      return value;
+    } catch (error) {
+      results.push({ check: name, ok: false, detail: error instanceof Error ? error.message : String(error) });
+      return undefined;
+    }
+  };
+
+  const environment = await attempt("config", async () => {
+    const value = await chosenEnvironment(context, shared);
+    return { value, detail: shared.environment === undefined ? shared.config : `registered as ${value.name}` };
+  });
+  if (environment) {
+    if (options.milvus) {
+      await attempt("milvus", () =>
+        connections.withMilvus(environment, async (milvus) => ({
+          value: undefined,
+          detail: `${milvus.address}, version ${await milvus.version()}`,
+        })),
+      );
+    }
+    for (const side of ["milvus", "backup"] as const) {
+      await attempt(`${side} bucket`, async () => {
+        const store = await connections.openStore(environment, side);
+        await store.checkAccess();
+        const { rootPath } = side === "milvus" ? environment.storage : environment.backupStorage;
+        return { value: undefined, detail: `${store.label}, root path ${rootPath || "(none)"}` };
+      });
+    }
+  }
+  const pipeline = await attempt("pipeline", async () => {
+    const value = await connections.pipeline(shared.stack);
+    return { value, detail: `stack ${value.stack}` };
+  });
+  if (pipeline) {
+    await attempt("work bucket", async () => {
+      const store = await connections.workStore(pipeline);
+      await store.checkAccess();
+      return { value: undefined, detail: store.label };
+    });
+    if (environment && shared.environment === undefined) {
+      await attempt("environment", async () => ({
+        value: undefined,
+        detail: await registrationOf(environment, pipeline, connections),
+      }));
+    }
+  }
+
+  const ok = results.every((result) => result.ok);
+  const width = Math.max(...results.map((result) => result.check.length));
+  const lines = results.map((result) => `${result.ok ? "✓" : "✗"} ${result.check.padEnd(width)}  ${result.detail}`);
+  output.result({ ok, checks: results }, lines.join("\n"));
+  return ok ? 0 : 1;
+}
+
+/** How a file stands to what is registered under its name. */
+async function registrationOf(environment: Environment, pipeline: Pipeline, connections: Connections): Promise<string> {
+  const registry = await connections.environments(pipeline);
+  const { name } = environment;
+  const compared = await registry.compare(environment);
+  if (compared.registered === "nothing") return `${name} is not registered yet: create and restore do that`;
+  if (compared.registered === "same") return `${name} is registered with this content`;
+  const what = describeChanges(
+    compared.changes,
+    (registered, given) => `registered ${registered}, in the file ${given}`,
+  );
+  return `${name} is registered with other content${what && `: ${what}`}; create and restore want --replace, or --environment ${name}`;
+}

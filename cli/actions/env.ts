@@ -1,0 +1,94 @@
+import type { WritableEnvironmentRegistry } from "../../src/adapters/environment-registry.ts";
+import type { Environment, StorageSettings } from "../../src/core/environment/environment.ts";
+import { redact } from "../../src/core/environment/json.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
+import type { CliContext } from "../context.ts";
+import { environmentDiffers, readEnvironmentFile } from "../environments.ts";
+import { toJson } from "../output/output.ts";
+import { formatTable } from "../output/table.ts";
+import type { VerbRun } from "../verbs/verb.ts";
+
+/** Lists the registered environments. */
+export async function list({ shared, output, context }: VerbRun<unknown>): Promise<void> {
+  const registry = await openRegistry(context, shared.stack);
+  const rows = await Promise.all((await registry.list()).map((name) => summarize(registry, name)));
+  const table = formatTable(
+    [{ title: "NAME" }, { title: "MILVUS" }, { title: "MILVUS'S DATA" }, { title: "BACKUPS" }],
+    rows.map(({ name, milvus = "(not valid: set it again)", storage = "", backupStorage = "" }) => [
+      name,
+      milvus,
+      storage,
+      backupStorage,
+    ]),
+  );
+  const none =
+    "No environment is registered: create and restore register the file they are given, env set registers one by hand.";
+  output.result({ environments: rows }, rows.length === 0 ? none : table);
+}
+
+interface EnvironmentRow {
+  readonly name: string;
+  /** Absent, with all that follows, where somebody changed the secret by hand into something else. */
+  readonly milvus?: string;
+  readonly storage?: string;
+  readonly backupStorage?: string;
+}
+
+async function summarize(registry: WritableEnvironmentRegistry, name: string): Promise<EnvironmentRow> {
+  try {
+    const environment = await registry.get(name);
+    return {
+      name,
+      milvus: `${environment.milvus.address}:${environment.milvus.port}`,
+      storage: placeOf(environment.storage),
+      backupStorage: placeOf(environment.backupStorage),
+    };
+  } catch (error) {
+    if (error instanceof PipelineError && error.name === "InvalidEnvironment") return { name };
+    throw error;
+  }
+}
+
+/** Shows a registered environment, without its secrets. */
+export async function show({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
+  const environment = await (await openRegistry(context, shared.stack)).get(name);
+  const shown: Environment = redact(environment);
+  output.result(shown, toJson(shown));
+}
+
+/** Registers the file of --config under a name. */
+export async function set(run: VerbRun<{ readonly replace?: true }>): Promise<void> {
+  const {
+    arguments: [name = ""],
+    options,
+    shared,
+    output,
+    context,
+  } = run;
+  const environment = readEnvironmentFile(shared.config, { set: shared.set, name });
+  const registry = await openRegistry(context, shared.stack);
+  const outcome = await registry.put(environment, { replace: options.replace === true });
+  if (outcome === "refused") {
+    throw await environmentDiffers(registry, { environment, file: shared.config, option: "--environment" });
+  }
+  const said = {
+    created: "is registered",
+    updated: "is replaced",
+    unchanged: "was registered with this content already",
+  };
+  output.result({ environment: name, outcome }, `Environment ${name} ${said[outcome]}.`);
+}
+
+/** Forgets a registered environment. */
+export async function remove({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
+  await (await openRegistry(context, shared.stack)).delete(name);
+  output.result({ environment: name, outcome: "removed" }, `Environment ${name} is not registered any more.`);
+}
+
+async function openRegistry(context: CliContext, stack: string) {
+  return context.connections.environments(await context.connections.pipeline(stack));
+}
+
+function placeOf({ address, port, bucket, rootPath }: StorageSettings): string {
+  return `${[bucket, rootPath].filter(Boolean).join("/")} at ${address}:${port}`;
+}

@@ -1,0 +1,55 @@
+import { isSelected, parseCollectionSelector, parseQualifiedName } from "../../src/core/milvus/names.ts";
+import { type BackupSummary, listBackups } from "../../src/steps/catalog/list-backups.ts";
+import { chosenEnvironment } from "../environments.ts";
+import { selectedCollections } from "../options.ts";
+import { formatBytes, formatCount, formatTime } from "../output/format.ts";
+import { formatTable } from "../output/table.ts";
+import type { VerbRun } from "../verbs/verb.ts";
+
+interface ListOptions {
+  readonly collections?: string;
+  readonly all?: true;
+}
+
+/** Lists the backups in the backup bucket. */
+export async function list({ options, shared, output, context }: VerbRun<ListOptions>): Promise<void> {
+  const selectors = (selectedCollections(options) ?? []).map(parseCollectionSelector);
+  const environment = await chosenEnvironment(context, shared);
+  const store = await context.connections.openStore(environment, "backup");
+  const found = await listBackups(store, environment.backupStorage.rootPath, { incomplete: options.all === true });
+  const backups = found.filter(
+    ({ collections }) =>
+      selectors.length === 0 || collections.some((name) => isSelected(selectors, parseQualifiedName(name))),
+  );
+  for (const { name, problem } of backups) {
+    if (problem !== undefined) output.warn(`${name}: ${problem}`);
+  }
+  const place = [environment.backupStorage.bucket, environment.backupStorage.rootPath].filter(Boolean).join("/");
+  const table = formatTable(
+    [
+      { title: "NAME" },
+      { title: "CREATED" },
+      { title: "COLLECTIONS", align: "right" },
+      { title: "SIZE", align: "right" },
+      { title: "MILVUS" },
+      { title: "STATE" },
+    ],
+    backups.map((backup) => [
+      backup.name,
+      backup.createdAt ? formatTime(backup.createdAt) : "-",
+      ...(backup.state === "complete"
+        ? [formatCount(backup.collections.length), formatBytes(backup.size)]
+        : ["-", "-"]),
+      backup.milvusVersion || "-",
+      backup.state,
+    ]),
+  );
+  output.result(
+    { environment: environment.name, location: place, backups: backups.map(toDocument) },
+    backups.length === 0 ? `There are no backups in ${place}.` : table,
+  );
+}
+
+function toDocument({ createdAt, ...backup }: BackupSummary) {
+  return { ...backup, ...(createdAt && { createdAt: createdAt.toISOString() }) };
+}

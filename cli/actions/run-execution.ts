@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import type { Machine } from "../../src/core/execution/machines.ts";
+import type { CliContext } from "../context.ts";
+import { DetachedError } from "../errors.ts";
+import type { Output } from "../output/output.ts";
+import { createProgressLine, silentProgress } from "../output/progress-line.ts";
+import { createProgressText } from "../output/progress-text.ts";
+import { type Summary, showSummary } from "../output/summary.ts";
+import { executionName, executionNameOf } from "../pipeline/execution-name.ts";
+import { followExecution } from "../pipeline/follow.ts";
+import { createProgressReader } from "../pipeline/progress.ts";
+import { durationOf, type FinishedExecution } from "../pipeline/results.ts";
+import { machineArn, type Pipeline } from "../pipeline/stack.ts";
+import type { VerbRun } from "../verbs/verb.ts";
+
+/** What a verb starts, and how it sums up what came of it. */
+interface ExecutionRequest {
+  readonly machine: Machine;
+  /** The first word of the execution's name. */
+  readonly verb: string;
+  readonly backupName: string;
+  /** Names of the environments it is about, as `--detach` prints them. */
+  readonly environments: Readonly<Record<string, string>>;
+  readonly input: object;
+  /** Throws ExecutionError where it failed. */
+  readonly summarize: (finished: FinishedExecution) => Summary;
+}
+
+/** Starts an execution under a readable name, then leaves (`--detach`) or shows its progress and how it ended. */
+export async function runExecution(
+  { options, output, context }: VerbRun<{ readonly detach?: true }>,
+  pipeline: Pipeline,
+  { machine, verb, backupName, environments, input, summarize }: ExecutionRequest,
+): Promise<void> {
+  const executions = await context.connections.executions();
+  const name = executionName(verb, backupName, context.clock.now(), randomBytes(3).toString("hex"));
+  const executionArn = await executions.start({ stateMachineArn: machineArn(pipeline, machine), name, input });
+  if (options.detach) output.result({ backupName, ...environments, executionArn }, executionArn);
+  else showSummary(output, summarize(await watchExecution(context, output, pipeline, machine, executionArn)));
+}
+
+/**
+ * Shows the progress of an execution until it is over. Ctrl-C leaves it running: throws DetachedError, which says how to see or
+ * stop it.
+ */
+export async function watchExecution(
+  context: CliContext,
+  output: Output,
+  pipeline: Pipeline,
+  machine: Machine,
+  executionArn: string,
+): Promise<FinishedExecution> {
+  const { terminal, connections, clock } = context;
+  const [executions, work] = await Promise.all([connections.executions(), connections.workStore(pipeline)]);
+  const name = executionNameOf(executionArn);
+  const reader = createProgressReader(work, machine, name);
+  const line = output.quiet
+    ? silentProgress
+    : createProgressLine(terminal, { interactive: output.interactive, now: () => clock.now().getTime() });
+  const describe = createProgressText();
+  const interrupt = new AbortController();
+  const stopListening = terminal.onInterrupt(() => interrupt.abort());
+  try {
+    const execution = await followExecution({
+      executions,
+      reader,
+      executionArn,
+      clock,
+      signal: interrupt.signal,
+      onProgress(following) {
+        const { phase, text } = describe(following);
+        line.update(phase, text);
+      },
+    });
+    if (execution === undefined) {
+      throw new DetachedError(
+        `left the execution running. See it: milvus-backup status ${name} --follow; stop it: milvus-backup stop ${name}`,
+        executionArn,
+      );
+    }
+    const progress = await reader.read();
+    return { execution, progress, milliseconds: durationOf(execution) };
+  } finally {
+    line.stop();
+    stopListening();
+  }
+}

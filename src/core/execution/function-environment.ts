@@ -1,0 +1,11 @@
+/** The environment variables that the deployment sets and functions read. */
+export interface FunctionEnvironment {
+  /** Name of the work bucket. */
+  readonly WORK_BUCKET: string;
+  /** Names of the environments' secrets begin with it. */
+  readonly ENVIRONMENTS_PREFIX: string;
+  /** Name of the deployment. */
+  readonly STACK_NAME: string;
+  /** What Start Triggered Restore starts; no other function has it. */
+  readonly RESTORE_STATE_MACHINE_ARN?: string;
+}

@@ -1,0 +1,112 @@
+import { expect, test } from "vitest";
+import { changedSettings, describeChanges, environmentChanged } from "../../../../src/core/environment/changes.ts";
+import { redact } from "../../../../src/core/environment/json.ts";
+import { type KnownKey, knownKeys } from "../../../../src/core/environment/keys.ts";
+import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
+
+const base = {
+  "milvus.password": "s3cret-one",
+  "milvus.tlsMode": "2",
+  "milvus.mtlsCertPath": "cert",
+  "milvus.mtlsKeyPath": "key",
+  "minio.accessKeyID": "AKIA-ONE",
+  "minio.secretAccessKey": "s3cret-two",
+  "minio.backupAccessKeyID": "AKIA-TWO",
+  "minio.backupSecretAccessKey": "s3cret-three",
+};
+const roles = {
+  "minio.useIAM": "true",
+  "minio.backupUseIAM": "true",
+  "minio.roleArn": "arn:one",
+  "minio.externalId": "s3cret",
+};
+
+function environment(values: Readonly<Record<string, string>>) {
+  return parseEnvironment("", { name: "prod", fileName: "f", readFile: (path) => `PEM ${path}`, overrides: values });
+}
+
+/** A value that differs from what `base` or the default has. */
+function another(key: KnownKey): string {
+  if (/[pP]ort$/.test(key)) return "4321";
+  if (/tlsMode$/.test(key)) return "1";
+  if (/useSSL|UseSSL|crossStorage|keepTempFiles/.test(key)) return "true";
+  if (/gcPause.enable$/.test(key)) return "false";
+  if (/copyMode$/.test(key)) return "streamed";
+  if (/[sS]torageType$|cloudProvider$/.test(key)) return "aws";
+  if (/MiB$|parallelism/.test(key)) return "7";
+  return `another-${key}`;
+}
+
+const spelledOtherwise: Readonly<Record<string, KnownKey>> = {
+  "storage.storageType": "minio.storageType",
+  "minio.cloudProvider": "minio.storageType",
+  "storage.backupStorageType": "minio.backupStorageType",
+};
+const needRoles = /[iI]amEndpoint|[rR]oleArn|[eE]xternalId/;
+const switches = /[uU]seIAM/;
+
+test.each((Object.keys(knownKeys) as KnownKey[]).filter((key) => !switches.test(key)))(
+  "a change of %s is named",
+  (key) => {
+    // otherwise it lies on Milvus's host, and goes along with it
+    const given = { "backup.gcPause.address": "http://management:9091", ...(needRoles.test(key) ? roles : base) };
+
+    const changes = changedSettings(environment(given), environment({ ...given, [key]: another(key) }));
+
+    expect(changes.map((change) => change.key)).toContain(spelledOtherwise[key] ?? key);
+    // a tlsMode without mutual TLS has no client certificate; nothing else takes others along
+    if (key !== "milvus.tlsMode") expect(changes).toHaveLength(1);
+  },
+);
+
+test("keys in place of a role are named, and what both sides inherit is named once", () => {
+  const changes = changedSettings(
+    environment({ "minio.address": "one" }),
+    environment({ "minio.address": "two", ...roles }),
+  );
+
+  expect(changes.map(({ key }) => key)).toEqual([
+    "minio.address",
+    "minio.useIAM",
+    "minio.accessKeyID",
+    "minio.secretAccessKey",
+    "minio.roleArn",
+    "minio.externalId",
+  ]);
+});
+
+test("the same content under another name has not changed", () => {
+  expect(changedSettings(environment(base), { ...environment(base), name: "dr" })).toEqual([]);
+});
+
+test("no secret, key or certificate is told, only that it differs", () => {
+  const after = environment(
+    Object.fromEntries(Object.keys(base).map((key) => [key, key === "milvus.tlsMode" ? "2" : "s3cret-new"])),
+  );
+  const changes = changedSettings(environment(base), after);
+
+  expect(changes).toHaveLength(7);
+  const told =
+    describeChanges(changes, (was, is) => `${was} ${is}`) +
+    environmentChanged("prod", environment(base), after).message;
+  expect(told).toContain("minio.backupSecretAccessKey");
+  expect(told).not.toMatch(/s3cret|AKIA|PEM/);
+});
+
+test("the error names environment, keys, values and what to do", () => {
+  const error = environmentChanged("prod", environment({}), environment({ "minio.bucketName": "bucket-new" }));
+
+  expect(error).toMatchObject({ name: "EnvironmentChanged", kind: "permanent" });
+  expect(error.message).toContain(
+    "environment prod was registered anew with other values of minio.bucketName (a-bucket, now bucket-new)",
+  );
+  expect(error.message).toContain("env set prod --replace");
+  expect(error.details).toEqual({ environment: "prod", changed: ["minio.bucketName"] });
+});
+
+test("where only secrets changed and nobody knows the earlier ones, and where it is gone, the error says that", () => {
+  const now = environment({ ...base, "milvus.password": "s3cret-new" });
+
+  expect(environmentChanged("prod", redact(environment(base)), redact(now)).message).toContain("with another secret");
+  expect(environmentChanged("prod", environment(base), undefined).message).toContain("was removed");
+});
