@@ -5,25 +5,27 @@ import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 export type DataAccess = "read" | "write" | "delete";
 
 /**
- * Which machine's files in the work bucket a function works on. `any`: steps of every machine; `none`: invoked by a rule of EventBridge,
- * and working on no machine's files.
+ * Which machine's files in the work bucket a function works on. `any`: steps of every machine; the others are invoked by a rule of
+ * EventBridge and work on no machine's files.
  */
-export type Owner = Machine | "any" | "none";
+export type Owner = Machine | "any" | "retention" | "none";
 
-/** Keys in the work bucket: those a machine's functions leave there, and those they also delete. */
+/** Keys in the work bucket: those a machine's functions only read, leave there, and also delete. */
 interface WorkKeys {
+  readonly seen?: readonly string[];
   readonly kept: readonly string[];
   readonly removable: readonly string[];
 }
 
-const { executions, executionsOf, leasesOf, restores } = workKeyPatterns;
+const { executions, executionsOf, leasesOf, readers, restores } = workKeyPatterns;
 
 export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
-  backup: { kept: [executionsOf("backup")], removable: [leasesOf("backup")] },
-  restore: { kept: [executionsOf("restore")], removable: [leasesOf("restore"), restores] },
-  // A transfer writes a backup: it and a backup of that name exclude each other by one lease.
-  transfer: { kept: [executionsOf("transfer")], removable: [leasesOf("backup")] },
+  backup: { kept: [executionsOf("backup")], removable: [] },
+  restore: { kept: [executionsOf("restore")], removable: [leasesOf("restore"), readers, restores] },
+  transfer: { kept: [executionsOf("transfer")], removable: [readers] },
   any: { kept: [executions], removable: [] },
+  // Deletes no backup that somebody reads.
+  retention: { seen: [readers], kept: [], removable: [] },
   none: { kept: [], removable: [] },
 };
 
@@ -31,7 +33,7 @@ export interface FunctionSpec {
   /** Folder below `functions/`, and the last part of the function's name. */
   readonly name: string;
   readonly machine: Owner;
-  /** Runs first in its machine: tells unknown environments by name, takes leases from executions that are over. */
+  /** Runs first: tells unknown environments by name, takes leases and claims from executions that are over. */
   readonly first?: boolean;
   readonly timeoutMinutes: number;
   readonly memoryMiB: number;
@@ -48,12 +50,14 @@ export const finalizeBackup: FunctionSpec = step("finalize-backup", "backup", ["
 
 /** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [
-  step("prepare-backup", "backup", ["read"], { first: true }),
+  // Takes its claim on the backup's folder, and away again where something else lies there.
+  step("prepare-backup", "backup", ["read", "write", "delete"], { first: true }),
   // One whole CPU for streamed copies, whose bytes are hashed and encrypted on the way.
   // Deletes what an earlier attempt copied of a segment that is another one now.
   step("copy-segments", "any", ["read", "write", "delete"], { memoryMiB: 1769 }),
   finalizeBackup,
-  step("release-backup", "backup", [], { timeoutMinutes: 5 }),
+  // Marks its claim as failed, or takes it away.
+  step("release-backup", "backup", ["read", "write", "delete"], { timeoutMinutes: 5 }),
   // Deletes what a failed restore staged, when asked to discard it.
   step("prepare-restore", "restore", ["read", "delete"], { first: true }),
   step("recreate-collections", "restore", []),
@@ -61,14 +65,16 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // Deletes the staging files.
   step("finish-restore", "restore", ["read", "delete"]),
   step("release-restore", "restore", ["read", "delete"], { timeoutMinutes: 5 }),
-  step("prepare-transfer", "transfer", ["read"], { first: true }),
+  step("prepare-transfer", "transfer", ["read", "write", "delete"], { first: true }),
   // Deletes what an earlier transfer of another backup of that name left.
   step("finalize-transfer", "transfer", ["read", "write", "delete"]),
-  step("release-transfer", "transfer", [], { timeoutMinutes: 5 }),
+  step("release-transfer", "transfer", ["read", "write", "delete"], { timeoutMinutes: 5 }),
 ];
 
-/** Deletes what the rules of a schedule do not keep; deployed with the first schedule that has rules. */
-export const pruneBackups: FunctionSpec = step("prune-backups", "none", ["read", "delete"]);
+/** Deletes what the rules of a schedule do not keep, under a claim; deployed with the first schedule that has rules. */
+export const pruneBackups: FunctionSpec = step("prune-backups", "retention", ["read", "write", "delete"], {
+  first: true,
+});
 
 /** Starts the restore of a backup that appeared; deployed with the first restore trigger. */
 export const startTriggeredRestore: FunctionSpec = step("start-triggered-restore", "none", [], { timeoutMinutes: 1 });

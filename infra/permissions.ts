@@ -11,27 +11,35 @@ const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
   delete: ["s3:DeleteObject"],
 };
 
-/** Work files of one machine's executions (`any`: of all, `none`: of none), and the machine's leases. */
+/** Work files of one machine's executions (`any`: of all, `none`: of none), its leases and readers' marks. */
 export function workBucketGrants(bucket: IBucket, machine: Owner): Grant[] {
-  const { kept, removable } = workKeys[machine];
+  const { seen = [], kept, removable } = workKeys[machine];
   const keys = [...kept, ...removable];
-  if (keys.length === 0) return [];
-  const subjects = removable.map((key) => ({
+  if (seen.length + keys.length === 0) return [];
+  const aboutSubjects = (key: string) => ({
     arn: bucket.arnForObjects(key),
     reason: "Keys hold what they are about: a backup or a restore target that nobody knows at deployment.",
-  }));
+  });
+  const subjects = removable.map(aboutSubjects);
   return [
     {
       sid: "ListWorkFiles",
       actions: ["s3:ListBucket"],
       resources: [bucket.bucketArn],
-      conditions: { StringLike: { "s3:prefix": keys } },
+      conditions: { StringLike: { "s3:prefix": [...seen, ...keys] } },
     },
-    {
-      sid: "UseWorkFiles",
-      actions: ["s3:GetObject", "s3:PutObject"],
-      resources: [...kept.map((key) => executionFiles(bucket, key)), ...subjects],
-    },
+    ...(seen.length > 0
+      ? [{ sid: "SeeWorkFiles", actions: ["s3:GetObject"], resources: seen.map(aboutSubjects) }]
+      : []),
+    ...(keys.length > 0
+      ? [
+          {
+            sid: "UseWorkFiles",
+            actions: ["s3:GetObject", "s3:PutObject"],
+            resources: [...kept.map((key) => executionFiles(bucket, key)), ...subjects],
+          },
+        ]
+      : []),
     ...(subjects.length > 0 ? [{ sid: "RemoveWorkFiles", actions: ["s3:DeleteObject"], resources: subjects }] : []),
   ];
 }
@@ -146,7 +154,7 @@ export function networkGrant(): Grant {
   };
 }
 
-/** Whether the execution that holds a lease still runs. */
+/** Whether the execution that holds a lease or a claim, or reads a backup, still runs. */
 export function describeExecutionsGrant(scope: Construct, machineNames: readonly string[]): Grant {
   return {
     sid: "LookAtLeaseHolders",

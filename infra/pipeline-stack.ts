@@ -158,7 +158,11 @@ export class PipelineStack extends Stack {
         ...keyGrants("UseDataKeys", dataKeys, spec.dataAccess),
         ...(spec.machine === "none"
           ? []
-          : keyGrants("UseWorkBucketKey", optional(pipeline.workBucketKeyArn), ["read", "write"])),
+          : keyGrants(
+              "UseWorkBucketKey",
+              optional(pipeline.workBucketKeyArn),
+              spec.machine === "retention" ? ["read"] : ["read", "write"],
+            )),
         ...(this.#network ? [networkGrant()] : []),
         ...(extra.grants ?? []),
         ...(spec.first === true ? [describeExecutionsGrant(this, machines.map(this.#machineName, this))] : []),

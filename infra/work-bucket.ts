@@ -11,7 +11,7 @@ export interface WorkBucketProps {
   readonly keyArn?: string | undefined;
 }
 
-/** The pipeline's own bucket: plans, batches, receipts, leases. No data and no secret is in it. */
+/** The pipeline's own bucket: plans, batches, receipts, leases, readers. No data and no secret is in it. */
 export class WorkBucket extends Construct {
   readonly bucket: Bucket;
 

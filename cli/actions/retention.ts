@@ -8,6 +8,7 @@ import { countOf } from "../output/format.ts";
 import { formatTable } from "../output/table.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { confirm } from "./confirm.ts";
+import { deletionContext, deletionHolder } from "./deletions.ts";
 
 interface RetentionOptions {
   readonly pipeline: string;
@@ -33,10 +34,11 @@ export async function retention({
   const pipeline = await context.connections.pipeline(shared.stack);
   const environment = await (await context.connections.environments(pipeline)).get(schedule.environment);
   const store = await context.connections.openStore(environment, "backup");
-  const { rootPath } = environment.backupStorage;
+  const place = environment.backupStorage;
   const madeBy = { name, environment: schedule.environment, stateMachine: pipeline.backupStateMachineArn };
   const input = { keep: schedule.keep, timeZone: schedule.timeZone };
-  const plan = await planPruning({ madeBy, input }, store, rootPath, context.clock.now());
+  const plan = await planPruning({ madeBy, input }, store, place.rootPath, context.clock.now());
+  for (const warning of plan.warnings) output.warn(warning);
 
   const going = [...plan.leftovers, ...plan.remove.map((backup) => backup.name)];
   const table = formatTable(
@@ -60,11 +62,14 @@ export async function retention({
       unanswered: "retention asks first, and nobody can answer here: add --yes, or --dry-run",
     });
   }
-  const quiet = { info: () => {}, warn: () => {} };
-  const { objects } = await applyPruning(plan, store, rootPath, quiet);
+  const holder = deletionHolder("retention", context.clock.now());
+  const where = { store, place, madeBy, holder };
+  const deletion = await deletionContext(context, pipeline);
+  const { removed, objects, warnings } = await applyPruning({ ...plan, warnings: [] }, where, deletion);
+  for (const warning of warnings) output.warn(warning);
   output.result(
     { ...document, deleted: true, objects },
-    `Deleted ${countOf(going.length, "backup")} of schedule ${name}: ${countOf(objects, "object")}`,
+    `Deleted ${countOf(removed, "backup")} of schedule ${name}: ${countOf(objects, "object")}`,
   );
 }
 

@@ -42,7 +42,7 @@ export function backupDocument(
 
 function describeCollection(collection: CollectionWith<CountedSegment>, instants: Instants) {
   const segments = segmentsOf(collection);
-  const instant = instants.get(String(collection.collection_id));
+  const instant = instants.get(String(collection.collection_id))?.instant;
   return {
     name: qualifiedName({ database: collection.db_name, collection: collection.collection_name }),
     id: String(collection.collection_id),

@@ -13,6 +13,9 @@ export interface ObjectStore {
   /** The "directories" right below a prefix (which ends in `/`): full keys that end in `/`. */
   listDirectories(prefix: string): Promise<string[]>;
 
+  /** What lies right below a prefix (which ends in `/`, or is empty): its directories, as above, and its objects. */
+  listChildren(prefix: string): Promise<{ directories: string[]; objects: ObjectSummary[] }>;
+
   /** undefined where the object does not exist. */
   head(key: string): Promise<ObjectSummary | undefined>;
 
@@ -101,6 +104,8 @@ export interface TextDigest {
 }
 
 export interface CopyOptions {
+  /** false: CopyMismatch where something else than this very object lies at the destination; by default it is overwritten. */
+  readonly overwrite?: boolean;
   /** What a listing showed at the destination key, null for nothing: saves the request that would look there. */
   readonly existing?: ObjectSummary | null;
 }

@@ -6,7 +6,7 @@ import type { ObjectStore } from "./object-store.ts";
 
 /** What every step gets from outside; wired in one place (`functions/shared`), by hand in tests. No Milvus: most steps move objects. */
 export interface StepContext {
-  /** The pipeline's own work bucket: plans, batches, receipts, leases. */
+  /** The pipeline's own work bucket: plans, batches, receipts, leases, readers. */
   readonly work: ObjectStore;
   readonly environments: EnvironmentRegistry;
   /**
@@ -40,9 +40,11 @@ export interface EnvironmentRegistry {
   getVersion(name: string, version: string): Promise<RegisteredEnvironment | undefined>;
 }
 
+/** `over`: it ended, or is forgotten (90 days); `unknown`: who asks may not look at it, or it is of another account or region. */
+export type ExecutionState = "running" | "over" | "unknown";
+
 export interface Executions {
-  /** Whether an execution is still running; false for one that is over or forgotten. */
-  isRunning(executionArn: string): Promise<boolean>;
+  state(executionArn: string): Promise<ExecutionState>;
 }
 
 export interface StepLog {

@@ -36,13 +36,13 @@ afterAll(async () => {
 test("an execution is running until it is stopped", async () => {
   const { executionArn = "" } = await client.send(new StartExecutionCommand({ stateMachineArn }));
 
-  expect(await executions.isRunning(executionArn)).toBe(true);
+  expect(await executions.state(executionArn)).toBe("running");
   await client.send(new StopExecutionCommand({ executionArn }));
-  expect(await executions.isRunning(executionArn)).toBe(false);
+  expect(await executions.state(executionArn)).toBe("over");
 });
 
 test("an execution that nobody remembers is over", async () => {
   const forgotten = `${stateMachineArn.replace(":stateMachine:", ":execution:")}:${randomUUID()}`;
 
-  expect(await executions.isRunning(forgotten)).toBe(false);
+  expect(await executions.state(forgotten)).toBe("over");
 });

@@ -49,6 +49,9 @@ export function objectStoreContract(
       for (const key of ["tree/1/x", "tree/1/y", "tree/2/z/deep", "tree/file"]) await source.put(key, Buffer.from(key));
 
       expect(await source.store.listDirectories("tree/")).toEqual(["tree/1/", "tree/2/"]);
+      const { directories, objects } = await source.store.listChildren("tree/");
+      expect(directories).toEqual(["tree/1/", "tree/2/"]);
+      expect(objects).toEqual([{ key: "tree/file", size: 9, etag: md5(Buffer.from("tree/file")) }]);
     });
 
     test("tells what an object is, and undefined for none", async () => {

@@ -19,12 +19,11 @@ function granted(from: typeof template, id: string): string[] {
 const environments = "arn:aws:secretsmanager:region:account:secret:milvus-backup/MilvusBackup/environments/*";
 
 describe("roles of functions", () => {
-  it("let a first step take leases, read environments and name them, and see whether a lease's holder still runs", () => {
+  it("let a first step read environments and name them, and see whether a claim's holder still runs", () => {
     expect(granted(template, "PrepareBackup")).toEqual([
       "WriteLogs: logs:CreateLogStream logs:PutLogEvents on <PrepareBackupLogs>",
       "ListWorkFiles: s3:ListBucket on <WorkBucket>",
-      "UseWorkFiles: s3:GetObject s3:PutObject on <WorkBucket>/executions/backup/* <WorkBucket>/leases/backup/*",
-      "RemoveWorkFiles: s3:DeleteObject on <WorkBucket>/leases/backup/*",
+      "UseWorkFiles: s3:GetObject s3:PutObject on <WorkBucket>/executions/backup/*",
       `ReadEnvironments: secretsmanager:GetSecretValue on ${environments}`,
       "NameEnvironments: secretsmanager:ListSecrets on *",
       "LookAtLeaseHolders: states:DescribeExecution on arn:aws:states:region:account:execution:MilvusBackup-backup:* arn:aws:states:region:account:execution:MilvusBackup-restore:* arn:aws:states:region:account:execution:MilvusBackup-transfer:*",
@@ -60,16 +59,30 @@ describe("roles of functions", () => {
       `UseDataBuckets: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:ListMultipartUploadParts s3:PutObject on ${objects}`,
       assume,
     ]);
-    expect(granted(withData, "PrepareBackup")).toContain(`UseDataBuckets: s3:GetObject on ${objects}`);
-    expect(granted(withData, "ReleaseBackup").join("\n")).not.toMatch(/DataBuckets/);
-    expect(granted(withData, "ReleaseBackup")).toContain(assume);
+    expect(granted(withData, "PrepareRestore")).toContain(`UseDataBuckets: s3:DeleteObject s3:GetObject on ${objects}`);
+    expect(granted(withData, "ImportSegments").join("\n")).not.toMatch(/DataBuckets/);
+    expect(granted(withData, "ImportSegments")).toContain(assume);
   });
+
+  it.each(["PrepareBackup", "ReleaseBackup", "PrepareTransfer", "ReleaseTransfer"])(
+    "let %s write and take away its claim in a named data bucket",
+    (id) => {
+      const [use] = statementsOf(withData, id).filter(({ Sid }) => Sid === "UseDataBuckets");
+      expect(use && actionsOf(use)).toEqual(
+        expect.arrayContaining(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
+      );
+    },
+  );
 
   it.each([
     ["CopySegments", ["executions/*"], []],
-    ["FinalizeBackup", ["executions/backup/*", "leases/backup/*"], ["leases/backup/*"]],
-    ["FinishRestore", ["executions/restore/*", "leases/restore/*", "restores/*"], ["leases/restore/*", "restores/*"]],
-    ["ReleaseTransfer", ["executions/transfer/*", "leases/backup/*"], ["leases/backup/*"]],
+    ["FinalizeBackup", ["executions/backup/*"], []],
+    [
+      "FinishRestore",
+      ["executions/restore/*", "leases/restore/*", "readers/*", "restores/*"],
+      ["leases/restore/*", "readers/*", "restores/*"],
+    ],
+    ["ReleaseTransfer", ["executions/transfer/*", "readers/*"], ["readers/*"]],
   ])("let %s see %j of the work bucket, and delete %j", (id, seen, removed) => {
     const statements = statementsOf(template, id);
 

@@ -75,7 +75,7 @@ describe("examples/pipeline.yaml", () => {
       },
     });
     expect(inputOfRule(template, "SchedulesnightlyRetention")).toBe(
-      '{"input":{"schedule":"nightly","environment":"prod","keep":{"last":3,"daily":7,"weekly":4,"monthly":12},"timeZone":"Europe/Berlin"},"execution":<detail-execution>,"startTime":<detail-startTime>}',
+      '{"input":{"schedule":"nightly","environment":"prod","keep":{"last":3,"daily":7,"weekly":4,"monthly":12,"failed":"2d"},"timeZone":"Europe/Berlin"},"execution":<detail-execution>,"startTime":<detail-startTime>}',
     );
   });
 
@@ -109,15 +109,22 @@ describe("examples/pipeline.yaml", () => {
 
     expect(granted("PruneBackups")).toEqual([
       "WriteLogs",
+      "ListWorkFiles",
+      "SeeWorkFiles",
       "ReadEnvironments",
       "NameEnvironments",
       "ListDataBuckets",
       "UseDataBuckets",
       "AssumeRoles",
       "UseDataKeys",
+      "UseWorkBucketKey",
       "JoinNetwork",
       "Announce",
+      "LookAtLeaseHolders",
     ]);
+    const [list, see] = statementsOf(template, "PruneBackups").slice(1, 3);
+    expect(list?.Condition).toEqual({ StringLike: { "s3:prefix": ["readers/*"] } });
+    expect(see?.Action).toBe("s3:GetObject");
     expect(granted("StartTriggeredRestore")).toContain("StartRestores");
     expect(granted("StartTriggeredRestore")).not.toContain("UseDataBuckets");
   });
@@ -157,7 +164,7 @@ describe("examples/pipeline.yaml", () => {
       `UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`,
       `UseWorkBucketKey: kms:Decrypt kms:GenerateDataKey on ${key(2)}`,
     ]);
-    expect(keysOf("PrepareBackup")[0]).toBe(`UseDataKeys: kms:Decrypt on ${key(1)}`);
+    expect(keysOf("PrepareRestore")[0]).toBe(`UseDataKeys: kms:Decrypt on ${key(1)}`);
     expect(keysOf("Backup")).toEqual([`ReadWorkBucketKey: kms:Decrypt on ${key(2)}`]);
   });
 });

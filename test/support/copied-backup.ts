@@ -4,6 +4,7 @@ import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../../src/adapters/s3/object-store.ts";
 import { type CopiedLog, type CopyReceipt, logsOf, type SegmentReceipt } from "../../src/core/execution/copy-plan.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
+import type { Claim } from "../../src/core/format/claim.ts";
 import { backupLayout } from "../../src/core/format/layout.ts";
 import {
   type ManifestPart,
@@ -59,9 +60,26 @@ export class CopiedBackup {
     });
   }
 
-  /** Where the backup is written to: its logs are there, and nothing else. */
-  destination(): ObjectStore {
-    return new DroppingStore("destination", () => undefined, { list: (prefix) => this.#list(prefix) });
+  /**
+   * Where the backup is written to: its logs are there and the claim of who writes it, and nothing else.
+   * @param holder ARN of the execution
+   */
+  destination(holder: string): ObjectStore {
+    const { claim } = this.#layout;
+    const now = new Date().toISOString();
+    const record: Claim = {
+      version: 1,
+      backupName: "large",
+      purpose: this.#isCopyOfBackup ? "transfer" : "backup",
+      state: "writing",
+      holder,
+      startedAt: now,
+      heartbeatAt: now,
+    };
+    return new DroppingStore("destination", (key) => (key === claim ? JSON.stringify(record) : undefined), {
+      list: (prefix) => this.#list(prefix),
+      head: (key) => (key === claim ? { key, size: 1, etag: "claim" } : undefined),
+    });
   }
 
   /** Where a transfer reads it from, with its manifest. */

@@ -16,7 +16,8 @@ const execution = {
   id: "arn:aws:states:eu-west-1:000000000000:execution:m:large",
   startTime: "2026-11-21T11:03:07Z",
 };
-const [source, destination] = [machine === "transfer" ? large.source() : large.destination(), large.destination()];
+const destination = large.destination(execution.id);
+const source = machine === "transfer" ? large.source() : destination;
 const context: MilvusContext = {
   work: large.work(execution.name),
   environments: {
@@ -28,7 +29,7 @@ const context: MilvusContext = {
   },
   openStore: async ({ environment }) => (environment === "from" ? source : destination),
   connectMilvus: () => Promise.reject(new Error("no Milvus here")),
-  executions: { isRunning: async () => false },
+  executions: { state: async () => "over" },
   clock: { now: () => new Date(), sleep: () => Promise.resolve() },
   log: { info: () => {}, warn: () => {} },
 };

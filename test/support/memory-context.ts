@@ -7,12 +7,15 @@ export function memoryContext() {
   const work = new MemoryObjectStore("work");
   const stores = new Map<string, MemoryObjectStore>();
   const running = new Set<string>();
+  const unknown = new Set<string>();
   const logged: { level: "info" | "warn"; message: string; details?: Record<string, unknown> }[] = [];
   let now = new Date("2026-11-21T11:03:07Z");
   const name = (ref: StoreRef) => `${ref.environment}/${ref.side}`;
   return {
     work,
     running,
+    /** Executions that may not be looked at. */
+    unknown,
     logged,
     /** The store behind a reference, made on first use. */
     store(ref: StoreRef): MemoryObjectStore {
@@ -27,7 +30,12 @@ export function memoryContext() {
       }
       return store;
     },
-    executions: { isRunning: async (executionArn: string) => running.has(executionArn) },
+    executions: {
+      state: async (executionArn: string) => {
+        if (unknown.has(executionArn)) return "unknown" as const;
+        return running.has(executionArn) ? ("running" as const) : ("over" as const);
+      },
+    },
     clock: {
       now: () => now,
       sleep: async (milliseconds: number) => {

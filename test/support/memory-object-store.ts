@@ -72,6 +72,14 @@ export class MemoryObjectStore implements ObjectStore {
     return [...new Set(directories)];
   }
 
+  async listChildren(prefix: string): Promise<{ directories: string[]; objects: ObjectSummary[] }> {
+    const directories = await this.listDirectories(prefix);
+    const objects = this.keys(prefix)
+      .filter((key) => key.indexOf("/", prefix.length) < 0)
+      .map((key) => summary(key, this.#require(key)));
+    return { directories, objects };
+  }
+
   async head(key: string): Promise<ObjectSummary | undefined> {
     this.#record(`head ${key}`);
     const body = this.#objects.get(key);
@@ -131,6 +139,15 @@ export class MemoryObjectStore implements ObjectStore {
     const known = options.existing === undefined ? await this.head(key) : (options.existing ?? undefined);
     if (known !== undefined && known.size === object.size && known.etag === object.etag) {
       return { key, size: known.size, etag: known.etag, checksum: `md5:${known.etag}`, skipped: true };
+    }
+    if (known !== undefined && options.overwrite === false) {
+      throw new PipelineError(
+        "CopyMismatch",
+        `${key} in ${this.label} is no copy of ${object.key} in ${source.label}`,
+        {
+          details: { key },
+        },
+      );
     }
     const body = source.#require(object.key);
     const arrived = summary(key, body);

@@ -1,5 +1,6 @@
 import { type CollectionBackup, type SegmentBackup, segmentsOf } from "../../src/core/format/meta.ts";
 import type { CollectionOutline, SegmentBrief } from "../../src/core/format/outline.ts";
+import { deltaLogBytes } from "../../src/core/format/segment-logs.ts";
 
 /** A collection's record without the logs of its segments, as plans get it. */
 export function outlineOf(collection: CollectionBackup): CollectionOutline {
@@ -11,6 +12,7 @@ export function outlineOf(collection: CollectionBackup): CollectionOutline {
       ordinal: ordinals.get(segment) ?? -1,
       insertLogs: segment.binlogs.flatMap(({ binlogs }) => binlogs).length,
       deltaLogs: segment.deltalogs.flatMap(({ binlogs }) => binlogs).length,
+      deltaBytes: deltaLogBytes(segment),
     };
   };
   return {

@@ -32,6 +32,8 @@ export function executionOf(name: string): ExecutionRef {
 /** How a machine runs its steps: `retries` is how often one is tried again after a fault. */
 export interface RunOptions {
   readonly retries?: number;
+  /** false: it ends without Release, as one does that runs into the machine's time limit. */
+  readonly release?: boolean;
   /** Called after each step with its name, before the next one. */
   readonly after?: (step: string, attempt: number) => void | Promise<void>;
   /** Called the moment a step has thrown. */
@@ -60,6 +62,7 @@ export async function runBackup(
       }
     },
     (failure) => releaseBackup({ execution, input, attempt: 0, failure }, context),
+    options,
   );
 }
 
@@ -135,10 +138,12 @@ async function step<T>(name: string, attempt: number, options: RunOptions, run: 
 async function released<T>(
   run: () => Promise<T>,
   release: (failure: CaughtFailure) => Promise<ReleaseResult>,
+  options: RunOptions = {},
 ): Promise<T> {
   try {
     return await run();
   } catch (error) {
+    if (options.release === false) throw error;
     const { name, message } = error instanceof Error ? error : new Error(String(error));
     const failure = { Error: name, Cause: JSON.stringify({ errorType: name, errorMessage: message }) };
     throw new ExecutionFailed(error, await release(failure));

@@ -24,8 +24,10 @@ export function transferWorld() {
   const context: StepContext = {
     ...memory,
     environments,
-    async openStore(ref) {
-      if (ref.version !== undefined) await environments.get(ref.environment, { version: ref.version });
+    async openStore(ref, { earlier = false } = {}) {
+      const { environment, version } = ref;
+      const kept = earlier && version !== undefined ? await environments.getVersion(environment, version) : undefined;
+      if (version !== undefined && kept === undefined) await environments.get(environment, { version });
       return memory.openStore(ref);
     },
   };

@@ -23,7 +23,8 @@ interface MessagePosition extends PlainMessage {
   readonly timestamp: string;
 }
 
-const flushPollMs = 200;
+/** What compaction replaces meanwhile has to be flushed for anew: the end of a flush is not waited for longer than it takes. */
+const flushPollMs = 50;
 
 /**
  * Seals and flushes all growing segments of a collection and waits until they are flushed.

@@ -69,7 +69,12 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async listDirectories(prefix: string): Promise<string[]> {
+    return (await this.listChildren(prefix)).directories;
+  }
+
+  async listChildren(prefix: string): Promise<{ directories: string[]; objects: ObjectSummary[] }> {
     const directories: string[] = [];
+    const objects: ObjectSummary[] = [];
     let ContinuationToken: string | undefined;
     do {
       const request = { Bucket: this.bucket, Prefix: prefix, Delimiter: "/", ContinuationToken };
@@ -77,9 +82,12 @@ export class S3ObjectStore implements ObjectStore {
         this.#s3.client.send(new ListObjectsV2Command(request)),
       );
       for (const { Prefix } of page.CommonPrefixes ?? []) if (Prefix !== undefined) directories.push(Prefix);
+      for (const { Key, Size, ETag } of page.Contents ?? []) {
+        if (Key !== undefined) objects.push({ key: Key, size: Size ?? 0, etag: unquote(ETag) });
+      }
       ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (ContinuationToken !== undefined);
-    return directories;
+    return { directories, objects };
   }
 
   async head(key: string): Promise<ObjectSummary | undefined> {
@@ -128,6 +136,15 @@ export class S3ObjectStore implements ObjectStore {
     const checksum = existing === null || existing === undefined ? undefined : await this.#held(existing, object);
     if (existing && checksum !== undefined) {
       return { key, size: existing.size, etag: existing.etag, checksum, skipped: true };
+    }
+    if (existing && options.overwrite === false) {
+      throw new PipelineError(
+        "CopyMismatch",
+        `${key} in ${this.label} is no copy of ${object.key} in ${source.label}`,
+        {
+          details: { key },
+        },
+      );
     }
     if (!this.#mayCopyServerSide(source)) return copyStreamed(source.#s3, object, this.#s3, key);
     const threshold = this.#options.multipartCopyThresholdBytes ?? copyObjectLimitBytes;

@@ -20,7 +20,7 @@ export async function putObject(
     // also what a bucket with object lock insists on
     ContentMD5: createHash("md5").update(body).digest("base64"),
     ContentType: options.contentType ?? defaultContentType,
-    // Google's S3 interface has no conditional writes: harmless for leases, which lie in the pipeline's own work bucket
+    // Google's S3 interface has no conditional writes: what has to be one's own is read back after it is written
     ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
     ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),
   };

@@ -47,6 +47,8 @@ const retentionResult = z.strictObject({
   objects: z.number().int().min(0),
   keptNames: z.array(z.string()),
   removedNames: z.array(z.string()),
+  /** Sentences: backups that are not whole, and those that stay for now because somebody writes or reads them. */
+  warnings: z.array(z.string()),
 });
 export type RetentionResult = z.infer<typeof retentionResult>;
 

@@ -2,6 +2,14 @@ import * as z from "zod";
 
 const count = z.number().int().min(1);
 
+const unitHours: Readonly<Record<string, number>> = { h: 1, d: 24 };
+const defaultFailedHours = 24;
+
+/** Hours, or `36h`, `2d`; at least one hour, so that nothing goes that has just failed and may go on. */
+const age = z.union([z.number().int().min(1), z.string().regex(/^[1-9]\d{0,3}[hd]$/)], {
+  error: "use hours, or a number and h or d: 24, 36h, 2d",
+});
+
 /** How many backups of a schedule are kept; what any of the rules keeps is kept. At least one rule. */
 export const keepRules = z
   .strictObject({
@@ -13,11 +21,19 @@ export const keepRules = z
     weekly: count.optional(),
     /** The same for months. */
     monthly: count.optional(),
+    /** How long what a failed backup left stays; a day where absent. No rule by itself. */
+    failed: age.optional(),
   })
-  .refine((rules) => Object.values(rules).some((value) => value !== undefined), {
+  .refine(({ failed: _, ...rules }) => Object.values(rules).some((value) => value !== undefined), {
     message: "must name at least one of last, daily, weekly, monthly; leave keep out to keep everything",
   });
 export type KeepRules = z.infer<typeof keepRules>;
+
+/** How long what a failed backup left stays. */
+export function failedMilliseconds({ failed = defaultFailedHours }: Pick<KeepRules, "failed">): number {
+  const hours = typeof failed === "number" ? failed : Number.parseInt(failed, 10) * (unitHours[failed.slice(-1)] ?? 1);
+  return hours * 3_600_000;
+}
 
 /** A backup that a schedule made, as retention sees it. */
 export interface ScheduledBackup {

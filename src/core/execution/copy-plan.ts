@@ -19,6 +19,15 @@ export function pinnedStore(
   return { environment: environment.name, side, version: environment.version };
 }
 
+export const expectedLog = z.object({
+  path: z.string(),
+  size: z.number(),
+  /** In the store where the backup was made. */
+  etag: z.string().optional(),
+  checksum: z.string().optional(),
+});
+export type ExpectedLog = z.infer<typeof expectedLog>;
+
 /**
  * One prefix of a segment (its insert logs, or its delta logs), from where to where. Both end in `/`; with `to` empty nothing is
  * copied, only what is expected is verified where it lies.
@@ -29,8 +38,11 @@ export const copyPrefix = z.object({
   kind: z.enum(["insert", "delta"]),
   /** The exact objects below `from` to copy, relative to it; absent: everything that lies there. */
   only: z.array(z.string()).optional(),
-  /** What must be found below `from` (relative key and bytes), where a meta says so; nothing is copied unless it is. */
-  expect: z.array(z.object({ path: z.string(), size: z.number() })).optional(),
+  /**
+   * What must be found below `from` (relative key and bytes), where a meta says so; nothing is copied unless it is. With ETag and
+   * checksum where a manifest is at hand (`repair`).
+   */
+  expect: z.array(expectedLog).optional(),
 });
 export type CopyPrefix = z.infer<typeof copyPrefix>;
 
@@ -62,6 +74,13 @@ export const copyBatch = z.object({
   cancelKey: z.string(),
   /** true: insert logs are as Milvus keeps them, every field must have the same number of logs. */
   checkLogCounts: z.boolean(),
+  /** What its execution holds of the destination, and must hold to write there; absent where nobody else writes. */
+  claim: z.object({ key: z.string(), holder: z.string() }).optional(),
+  /**
+   * true: the destination is this very backup already. What is right there is left alone, and only what is missing or wrong is copied,
+   * from a source that is right.
+   */
+  repair: z.boolean().optional(),
   segments: z.array(copySegment),
 });
 export type CopyBatch = z.infer<typeof copyBatch>;

@@ -26,6 +26,9 @@ const errorDefinitions = {
   SchemaMismatch: { kind: "permanent" },
   UnsupportedByTarget: { kind: "permanent" },
   AlreadyRunning: { kind: "permanent" },
+  BackupInUse: { kind: "permanent" },
+  ForeignObjects: { kind: "permanent" },
+  ClaimLost: { kind: "permanent" },
   // what the pipeline talks to
   MilvusUnreachable: { kind: "outage" },
   MilvusUnauthenticated: { kind: "permanent" },

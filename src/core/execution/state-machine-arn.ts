@@ -3,3 +3,14 @@ export function stateMachineOf(executionArn: string): string {
   const [, before, machine] = /^(arn:[^:]+:states:[^:]*:[^:]*:)execution:([^:]+):/.exec(executionArn) ?? [];
   return before === undefined || machine === undefined ? executionArn : `${before}stateMachine:${machine}`;
 }
+
+/** Whether two ARNs of Step Functions are of one account and region: another one's executions cannot be looked at. */
+export function sameAccountAndRegion(arn: string, other: string): boolean {
+  const place = /^arn:[^:]+:states:[^:]*:[^:]*:/.exec(arn)?.[0];
+  return place !== undefined && other.startsWith(place);
+}
+
+/** The last part of an execution's ARN, as lists of executions show it. */
+export function executionNameOf(executionArn: string): string {
+  return executionArn.slice(executionArn.lastIndexOf(":") + 1);
+}

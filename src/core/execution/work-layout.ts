@@ -4,6 +4,8 @@ import type { Machine } from "./machines.ts";
 export const workPrefixes = {
   executions: "executions/",
   leases: "leases/",
+  /** Who reads which backup. */
+  readers: "readers/",
   /** What outlives one execution of a restore (core/plan/restore-work.ts). */
   restores: "restores/",
 } as const;
@@ -15,6 +17,7 @@ export const workKeyPatterns = {
   /** What the distributed maps of a machine read. */
   itemsOf: (machine: Machine) => `${workPrefixes.executions}${machine}/*/items-*.json`,
   leasesOf: (kind: LeaseKind) => `${workPrefixes.leases}${kind}/*`,
+  readers: `${workPrefixes.readers}*`,
   restores: `${workPrefixes.restores}*`,
 } as const;
 
@@ -77,8 +80,13 @@ export function batchName(attempt: number, index: number): string {
   return `${attempt}-${String(index).padStart(6, "0")}`;
 }
 
-/** What only one execution may work on at a time: a backup that is written (a transfer writes one too), a restore target. */
-export type LeaseKind = "backup" | "restore";
+/** Who reads a backup: one mark an execution below the prefix of a place. */
+export function readersPrefix(place: string): string {
+  return `${workPrefixes.readers}${encodeURIComponent(place)}/`;
+}
+
+/** What only one execution may work on at a time: a restore target. A backup that is written has a claim (steps/shared/claim.ts). */
+export type LeaseKind = "restore";
 
 /** Where it is said which execution works on such a subject. */
 export function leaseKey(kind: LeaseKind, subject: string): string {

@@ -49,6 +49,8 @@ export function backupLayout(rootPath: string, name: string) {
     manifestParts: `${root}manifest/`,
     /** Part `part` (from 0) of a collection's list of objects. */
     manifestPart: (collectionId: string, part: number) => `${root}manifest/${collectionId}-${part}.jsonl`,
+    /** Who writes or deletes this backup (claim.ts); gone once it is complete. */
+    claim: `${root}milvus-backup-claim.json`,
     /** What our pipeline did and how long it took; for people. */
     report: `${root}milvus-backup-report.json`,
     insertLogs,

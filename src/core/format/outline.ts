@@ -1,7 +1,7 @@
 import type { BackupInfo, BackupWith, CollectionWith, SegmentBackup } from "./meta.ts";
 import type { Parsed } from "./meta-codec.ts";
 import type { StreamedSegment } from "./meta-stream.ts";
-import { deltaLogCount, insertLogCount } from "./segment-logs.ts";
+import { deltaLogBytes, deltaLogCount, insertLogCount } from "./segment-logs.ts";
 
 /** What plans need to know of a segment, without its logs: about a hundred bytes instead of kilobytes. */
 export interface SegmentBrief
@@ -13,6 +13,8 @@ export interface SegmentBrief
   readonly ordinal: number;
   readonly insertLogs: number;
   readonly deltaLogs: number;
+  /** Of the delta logs together. */
+  readonly deltaBytes: number;
 }
 
 /** A backup whose segments are known without their logs. */
@@ -49,6 +51,7 @@ function briefOf(segment: SegmentBackup, ordinal: number, ids: SharedIds): Segme
     storage_version: ids.share(storage_version),
     insertLogs: insertLogCount(segment),
     deltaLogs: deltaLogCount(segment),
+    deltaBytes: deltaLogBytes(segment),
   };
 }
 

@@ -7,3 +7,10 @@ export function insertLogCount(segment: Pick<SegmentBackup, "binlogs">): number 
 export function deltaLogCount(segment: Pick<SegmentBackup, "deltalogs">): number {
   return segment.deltalogs.reduce((sum, { binlogs }) => sum + binlogs.length, 0);
 }
+
+export function deltaLogBytes(segment: Pick<SegmentBackup, "deltalogs">): number {
+  return segment.deltalogs.reduce(
+    (sum, { binlogs }) => binlogs.reduce((inner, { log_size }) => inner + Number(log_size), sum),
+    0,
+  );
+}

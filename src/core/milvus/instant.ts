@@ -45,6 +45,13 @@ export const instant = z.object({
 });
 export type Instant = z.infer<typeof instant>;
 
+/** What is known of the cut of one collection. */
+export interface CutAt {
+  readonly instant: Instant;
+  /** IDs of the segments that may hold rows from after it: those that the flush sealed. */
+  readonly laterRows: ReadonlySet<string>;
+}
+
 /** undefined where a server does not tell at which timestamp it flushed. */
 export function instantOf(timestamp: Id): Instant | undefined {
   return isHybridTimestamp(timestamp) ? { timestamp, time: timeOf(timestamp) } : undefined;

@@ -22,6 +22,8 @@ export interface PlannedImport {
   readonly directories: string;
   /** Rows of the segments before deletes, decimal. */
   readonly rows: string;
+  /** Fewer than these cannot be right, decimal: what deletes of the logs' size, and rows from after the instant, can take away at most. */
+  readonly minimumRows: string;
   readonly hasDeletes: boolean;
   readonly bytes: number;
 }
@@ -40,12 +42,15 @@ export interface ImportPlan {
 type Staging = "merged" | "pairs" | "in-place";
 
 /** An import as long as its segments are at hand. */
-interface DraftedImport extends Omit<PlannedImport, "task" | "fingerprint" | "directories" | "bytes"> {
+interface DraftedImport extends Omit<PlannedImport, "task" | "fingerprint" | "directories" | "minimumRows" | "bytes"> {
   readonly staging: Staging;
   /** Of the partition whose segments they are; "" for deletes. */
   readonly partitionId: string;
   readonly segments: readonly SegmentBrief[];
 }
+
+/** More than these no delta log holds: each has a primary key and a timestamp, however well they are compressed. */
+const deletesPerByte = 8;
 
 /** A directory of the backup that one import can read, and the segments in it. */
 interface Group {
@@ -62,6 +67,8 @@ interface PlanContext {
   readonly readsInPlace: boolean;
   /** What the collection was cut at; absent where nobody knows it. */
   readonly instant?: Instant | undefined;
+  /** Segments that may hold rows from after it. */
+  readonly laterRows?: ReadonlySet<string> | undefined;
   /** Number of this collection's first import within the restore; staging directories are named after these numbers. */
   readonly firstTask: number;
 }
@@ -198,9 +205,19 @@ class CollectionImports implements ImportPlan {
       fingerprint: fingerprintOf({ partition, kind, storageVersion, files, instant: this.#context.instant }),
       directories: directoriesOf(files),
       rows,
+      minimumRows: kind === "l0" ? "0" : this.#minimumRows(segments).toString(),
       hasDeletes,
       bytes: totalBytes(segments),
     });
+  }
+
+  #minimumRows(segments: readonly SegmentBrief[]): bigint {
+    const { laterRows } = this.#context;
+    return segments.reduce((sum, { segment_id, num_of_rows, deltaBytes }) => {
+      const deletes = BigInt(deltaBytes * deletesPerByte);
+      if (deletes >= num_of_rows || laterRows?.has(segment_id.toString())) return sum;
+      return sum + num_of_rows - deletes;
+    }, 0n);
   }
 
   #draft(task: number): DraftedImport {

@@ -10,7 +10,7 @@ import type {
   ImportFiles,
   IndexDescription,
 } from "../milvus/descriptions.ts";
-import type { Instant } from "../milvus/instant.ts";
+import type { CutAt, Instant } from "../milvus/instant.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
@@ -94,7 +94,7 @@ export function planRestore(
     readonly readsInPlace: boolean;
     readonly input: RestoreInput;
     /** By collection ID. */
-    readonly instants: ReadonlyMap<string, Instant>;
+    readonly instants: ReadonlyMap<string, CutAt>;
     readonly warnings: readonly string[];
   },
 ): { plan: RestorePlan; segments: RestoreSegments } {
@@ -111,7 +111,7 @@ export function planRestore(
       backup: context.backup,
       staging,
       readsInPlace: context.readsInPlace,
-      instant: context.instants.get(collectionOf(backup, name.source).collection_id.toString()),
+      cut: context.instants.get(collectionOf(backup, name.source).collection_id.toString()),
       firstTask,
       options: {
         skipCreate: input.skipCreate ?? false,
@@ -207,7 +207,7 @@ export function planCollection(
     readonly staging: StagingLayout;
     readonly readsInPlace: boolean;
     /** Absent where nobody knows it. */
-    readonly instant?: Instant | undefined;
+    readonly cut?: CutAt | undefined;
     readonly firstTask: number;
     readonly options: RestoreOptions;
   },
@@ -221,7 +221,8 @@ export function planCollection(
     staging: context.staging,
     features: target,
     readsInPlace: context.readsInPlace,
-    instant: context.instant,
+    instant: context.cut?.instant,
+    laterRows: context.cut?.laterRows,
     firstTask: context.firstTask,
   });
   const usesPartitionKey = collection.schema.fields.some(({ is_partition_key }) => is_partition_key);
@@ -241,7 +242,7 @@ export function planCollection(
       // A collection that was there before is loaded or not as its owner wants it.
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",
       imports: imports.imports,
-      ...(context.instant && { instant: context.instant }),
+      ...(context.cut && { instant: context.cut.instant }),
     },
     imports,
     warnings: options.skipCreate ? [] : damagedDefaults(collection.schema),

@@ -31,10 +31,11 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 /** Of one collection at once. */
 const partitionConcurrency = 16;
 
-/** How often a collection is flushed anew because compaction took segments between the flush and the listing. */
-const flushAttempts = 6;
-/** Doubled each time: a compaction that is under way gets the time to end. */
-const firstWaitMilliseconds = 500;
+/**
+ * How long is waited before a collection is flushed anew because compaction took segments between the flush and the listing. At once at
+ * first: with little to seal a flush is over quickly, which leaves compaction less time; then longer, for one that is under way to end.
+ */
+const waitsMilliseconds = [0, 0, 0, 250, 500, 1_000, 2_000, 4_000, 8_000];
 
 /** Segments that are looked at to learn how many bytes a row takes. */
 const sampledSegments = 3;
@@ -128,8 +129,8 @@ export class CollectionPlanner {
       return { ...(await this.#flushed(name)), segments: [], logs: new Map(), deltaLogs: new Map() };
     }
     let torn: string[] = [];
-    for (let attempt = 0; attempt < flushAttempts; attempt += 1) {
-      if (attempt > 0) await clock.sleep(firstWaitMilliseconds * 2 ** (attempt - 1));
+    for (const wait of [undefined, ...waitsMilliseconds]) {
+      if (wait !== undefined) await clock.sleep(wait);
       const { flushed } = await this.#flushed(name);
       const listed = await milvus.listSegments(name);
       torn = flushed ? tornSegments(listed, flushed.segmentIds) : [];
@@ -146,7 +147,7 @@ export class CollectionPlanner {
     }
     throw new PipelineError(
       "InconsistentSegments",
-      `${qualifiedName(name)} is compacted faster than its segments can be listed: of ${flushAttempts} flushes, each was followed by ` +
+      `${qualifiedName(name)} is compacted faster than its segments can be listed: of ${waitsMilliseconds.length + 1} flushes, each was followed by ` +
         `segments that were gone (${shortList(torn)}). Start the same command again when compaction has settled`,
       { details: { collection: qualifiedName(name) } },
     );

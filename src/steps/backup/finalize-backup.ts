@@ -6,8 +6,8 @@ import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupPlan } from "../../core/plan/backup.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { confirmClaim, releaseClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
-import { releaseLease } from "../shared/lease.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJson, writeWorkJson } from "../shared/work-files.ts";
@@ -27,7 +27,7 @@ const longestWaitMilliseconds = 60_000;
  * prepares the collections again that lost some. Otherwise looks for every object, writes the level metas, the manifest, and
  * `full_meta.json` as the very last object: the backup exists from then on.
  * @throws InconsistentSegments (segments by name) where fresh cuts did not help, CopyMismatch where a receipt or an object is missing,
- *   BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged
+ *   BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged, ClaimLost where somebody else writes it
  */
 export async function finalizeBackup(
   request: BackupStepRequest,
@@ -59,13 +59,15 @@ export async function finalizeBackup(
 
   const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
   const collections = () => copiedCollections(plan, { context, layout });
-  await writeBackup(stored, plan, collections, { created: execution.startTime, objects }, context);
+  const claim = { key: stored.layout.claim, holder: execution.id };
+  const confirm = () => confirmClaim(stored.store, claim, context);
+  await writeBackup(stored, plan, collections, { created: execution.startTime, objects, confirm }, context);
   const held = await readHeld(context, layout);
   const warnings = [...plan.warnings];
   if (held) {
     warnings.push(...(await resumeGarbageCollection(held, async () => environment, layout, context)));
-    await releaseLease(context, "backup", held.leaseSubject, execution.id);
   }
+  await releaseClaim(stored, execution.id);
   return { outcome: "backed-up", ...totals, warnings };
 }
 

@@ -7,6 +7,7 @@ import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { milvusLayout } from "../../core/format/layout.ts";
+import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { CollectionName, GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import {
   type CollectionSelector,
@@ -31,9 +32,9 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { takeClaim } from "../shared/claim.ts";
 import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
-import { acquireLease } from "../shared/lease.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
@@ -75,9 +76,10 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const databases = await listDatabases(milvus, version);
   const selected = await select(milvus, databases, selectors, { context, layout });
 
-  let held: Held = (await readHeld(context, layout)) ?? { leaseSubject: stored.leaseSubject };
+  let held: Held = (await readHeld(context, layout)) ?? { claimed: true };
   await writeHeld(context, layout, held);
-  await acquireLease(context, "backup", held.leaseSubject, execution.id);
+  const schedule = scheduleOf(request);
+  await takeClaim(stored, { execution, purpose: "backup", schedule }, context);
   // Again, now that nobody else writes it: the execution that held the name may just have finished.
   await checkNewBackup(stored);
   const earlier = attempt > 0 ? await readWorkJson(context, layout.plan, backupPlan) : undefined;
@@ -123,13 +125,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     databases: await describeDatabases(milvus, collections, databases, selectors.length === 0),
     collections,
     warnings: [...new Set([...(earlier?.warnings ?? []), ...warnings])],
-    ...(input.schedule !== undefined && {
-      schedule: {
-        name: input.schedule,
-        environment: input.environment,
-        stateMachine: stateMachineOf(execution.id),
-      },
-    }),
+    ...(schedule && { schedule }),
     totals: {
       collections: collections.length,
       segments: collections.reduce((sum, entry) => sum + entry.segments, 0),
@@ -141,6 +137,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     source: pinnedStore(environment, "milvus"),
     destination: pinnedStore(environment, "backup"),
     checkLogCounts: true,
+    claim: { key: stored.layout.claim, holder: execution.id },
   });
   context.log.info("backup planned", { backupName, source: milvusStore.label, ...copies });
   return { outcome: "planned", backupName, collections: collections.length, attempt, ...copies };
@@ -309,6 +306,12 @@ async function openChecked(
   const store = await context.openStore(pinnedStore(environment, side));
   await store.checkAccess();
   return store;
+}
+
+/** undefined where no schedule started it. */
+function scheduleOf({ execution, input }: BackupStepRequest): MadeBySchedule | undefined {
+  const { schedule: name, environment } = input;
+  return name === undefined ? undefined : { name, environment, stateMachine: stateMachineOf(execution.id) };
 }
 
 async function checkNewBackup(stored: StoredBackup): Promise<void> {

@@ -1,19 +1,21 @@
 import type { Environment } from "../../core/environment/environment.ts";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { releasedFailure } from "../../core/execution/failure.ts";
 import type { BackupStepRequest, CaughtFailure, ReleaseResult } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupPlan } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { markClaimFailed } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
-import { releaseLease } from "../shared/lease.ts";
-import { environmentToRelease, movedFrom } from "../shared/pinned-environments.ts";
+import { environmentToRelease, movedFrom, sameBackupPlace } from "../shared/pinned-environments.ts";
 import { recordFailure } from "../shared/record-failure.ts";
+import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 
 /**
- * What every failed backup ends in: stops copies still running, resumes garbage collection, gives the name free and records why.
+ * What every failed backup ends in: stops copies still running, resumes garbage collection, marks its claim as failed and records why.
  * What was copied stays, without `full_meta.json`: it is no backup, and the same command takes it up again.
  */
 export async function releaseBackup(
@@ -31,7 +33,7 @@ export async function releaseBackup(
     const find = () => environmentToRelease(context, layout, input.environment, sameMilvus);
     await resumeGarbageCollection(held, find, layout, context);
   }
-  await releaseLease(context, "backup", held.leaseSubject, execution.id);
+  await markFailed(request, context);
   const plan = await readWorkJsonIfThere(context, layout.plan, backupPlan);
   const backupName = backupNameOf(input, execution.startTime);
   if (!plan || plan.totals.segments === 0) return releasedFailure(failure, "");
@@ -42,6 +44,16 @@ export async function releaseBackup(
     failure,
     `segments already copied for ${backupName} stay, without full_meta.json: they are no backup; ${then}`,
   );
+}
+
+/** Where the backup is written: today's registration if it still means that place, otherwise the one the execution began with. */
+async function markFailed({ execution, input }: BackupStepRequest, context: MilvusContext): Promise<void> {
+  const layout = workLayout("backup", execution.name);
+  const environment = await environmentToRelease(context, layout, input.environment, sameBackupPlace);
+  if (environment === undefined) return;
+  const store = await context.openStore(pinnedStore(environment, "backup"), { earlier: true });
+  const stored = new StoredBackup(store, environment.backupStorage, backupNameOf(input, execution.startTime));
+  await markClaimFailed(stored, execution.id, context);
 }
 
 /** Whether two environments mean one Milvus, with one way to its garbage collection. */

@@ -20,6 +20,8 @@ export interface WriteBackupOptions {
   readonly created: string;
   /** How many were copied. */
   readonly objects: number;
+  /** Throws where it must not go on; asked before anything is removed, and before the commit. */
+  readonly confirm: () => Promise<void>;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function writeBackup(
   stored: StoredBackup,
   head: BackupHead,
   collections: () => AsyncIterable<CopiedCollection>,
-  { created, objects }: WriteBackupOptions,
+  { created, objects, confirm }: WriteBackupOptions,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
   if ((await stored.committed()) !== undefined) {
@@ -59,6 +61,7 @@ export async function writeBackup(
       await manifest.add(receipt.collectionId, logsOf(receipt));
     };
     for await (const { file, text } of printBackup(head, noteInstants(), list)) await uploads[file].write(text);
+    await confirm();
     await settleCopies(stored, { count: objects, logs: () => copiedLogs(collections()) }, context);
 
     const { full_meta: commitRecord, ...levels } = uploads;
@@ -66,6 +69,7 @@ export async function writeBackup(
     const { root, meta } = stored.layout;
     const files = metas.map(({ file, upload }) => ({ key: meta[file].slice(root.length), ...upload.written }));
     await manifest.finish(head, { metas: files, instants, created });
+    await confirm();
     await stored.commit(commitRecord);
   } catch (error) {
     await Promise.all([manifest.abort(), ...metas.map(({ upload }) => upload.abort())]);

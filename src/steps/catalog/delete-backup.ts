@@ -1,41 +1,84 @@
-import { checkBackupName } from "../../core/milvus/names.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import { StoredBackup } from "../shared/stored-backup.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { checkMayDelete, checkNoStrangers, claimOf, takeDeletionClaim } from "../shared/claim.ts";
+import { checkNotRead, type ReadPlace } from "../shared/readers.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
 
-export interface DeleteOptions {
-  /** Also deletes what a backup without `full_meta.json` left behind; its caller knows that nobody is writing it. */
+export interface DeleteRequest {
+  /** Where it lies, as its environment says it. */
+  readonly place: ReadPlace;
+  /** Names this very deletion: `retention of ...`, `delete on ...`. */
+  readonly holder: string;
+  /** An ARN of the deployment that asks for it. */
+  readonly deployment: string;
+  /** The schedule whose backup it is: a deletion that is broken off is then found by its retention. */
+  readonly schedule?: MadeBySchedule | undefined;
+  /** Also deletes what a backup without `full_meta.json` left behind. */
   readonly incomplete?: boolean;
+  /** Nothing else than that: what is complete by now stays. */
+  readonly neverComplete?: boolean;
 }
+
+/** What a deletion asks: without `work` nobody can tell who reads. */
+export type DeleteContext = Pick<StepContext, "executions" | "clock" | "log"> & {
+  readonly work: ObjectStore | undefined;
+};
 
 /**
- * Deletes a whole backup: its commit record first, so that no reader takes what is left for a backup, then the rest.
+ * Deletes a whole backup: its commit record first, so that no reader takes what is left for a backup, then the rest. Before, it takes
+ * the claim and looks for readers: whoever starts to read looks for the claim.
  * @returns how many objects were deleted
- * @throws InvalidInput, BackupNotFound, and what the store throws
+ * @throws BackupNotFound, ForeignObjects, AlreadyRunning (it is being written), BackupInUse, ClaimLost, and what the store throws
  */
 export async function deleteBackup(
-  store: ObjectStore,
-  rootPath: string,
-  name: string,
-  options: DeleteOptions = {},
+  stored: StoredBackup,
+  request: DeleteRequest,
+  context: DeleteContext,
 ): Promise<{ objects: number }> {
-  await checkDeletable(store, rootPath, name, options);
-  return new StoredBackup(store, { rootPath }, name).remove();
+  await checkDeletable(stored, request, context);
+  const claim = await takeDeletionClaim(stored, request, context);
+  try {
+    // Again, now that nobody starts to write or to read it.
+    await checkContent(stored, request);
+    await checkReaders(stored, request, context);
+  } catch (error) {
+    await claim.giveBack();
+    throw error;
+  }
+  return stored.remove(claim.confirm);
 }
 
-/** @throws InvalidInput or BackupNotFound where there is nothing that deleteBackup would delete */
+/** Throws what deleteBackup would throw before it deletes anything. */
 export async function checkDeletable(
-  store: ObjectStore,
-  rootPath: string,
-  name: string,
-  options: DeleteOptions = {},
+  stored: StoredBackup,
+  request: DeleteRequest,
+  context: DeleteContext,
 ): Promise<void> {
-  const stored = new StoredBackup(store, { rootPath }, checkBackupName(name));
-  if ((await stored.committed()) !== undefined) return;
-  const leftovers = await stored.hasLeftovers();
-  if (leftovers && options.incomplete) return;
-  throw stored.notFound(
-    leftovers
-      ? "what lies there has no full_meta.json: it is being written or its writing failed; delete it with --incomplete"
-      : "milvus-backup list shows what is there",
+  await checkContent(stored, request);
+  await checkMayDelete(stored, await claimOf(stored), request.deployment, context);
+  await checkReaders(stored, request, context);
+}
+
+async function checkContent(stored: StoredBackup, { incomplete, neverComplete }: DeleteRequest): Promise<void> {
+  const complete = (await stored.committed()) !== undefined;
+  if (complete && neverComplete) {
+    throw new PipelineError("BackupInUse", `backup ${stored.name} in ${stored.place} is complete by now: it stays`);
+  }
+  const leftovers = complete || (await stored.hasLeftovers());
+  if (!leftovers) throw stored.notFound("milvus-backup list shows what is there");
+  await checkNoStrangers(
+    stored,
+    "Nothing was deleted: see whether name and backupRootPath are what you mean, or move those away first",
   );
+  if (complete || incomplete) return;
+  throw stored.notFound(
+    "what lies there has no full_meta.json: it is being written or its writing failed; delete it with --incomplete",
+  );
+}
+
+async function checkReaders(stored: StoredBackup, { place }: DeleteRequest, context: DeleteContext): Promise<void> {
+  if (context.work === undefined) return;
+  await checkNotRead({ work: context.work, executions: context.executions }, stored, place);
 }

@@ -77,7 +77,9 @@ function describe(
     ),
     instants: brief.collection_backups.flatMap(({ db_name, collection_name, collection_id }) => {
       const cut = instants.get(collection_id.toString());
-      return cut ? [{ collection: qualifiedName({ database: db_name, collection: collection_name }), ...cut }] : [];
+      return cut
+        ? [{ collection: qualifiedName({ database: db_name, collection: collection_name }), ...cut.instant }]
+        : [];
     }),
     size: brief.size,
     milvusVersion: brief.milvus_version,

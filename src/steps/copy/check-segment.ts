@@ -45,6 +45,12 @@ export function findProblem(
     const problem = `segment ${segment.segmentId} has ${segment.rows} rows but no insert logs below ${where}`;
     return { outcome: "source-changed", problem };
   }
+  const deletes = listed.filter(({ prefix }) => prefix.kind === "delta");
+  if (segment.isL0 && deletes.length > 0 && deletes.every(({ objects }) => objects.length === 0)) {
+    const where = deletes.map(({ prefix }) => prefix.from).join(", ");
+    // Whatever Milvus counts as its rows: without deletes there would be no such segment.
+    return { outcome: "source-changed", problem: `L0 segment ${segment.segmentId} has no delta logs below ${where}` };
+  }
   if (options.checkLogCounts) {
     for (const entry of insert) {
       const problem = unequalLogCounts(entry) ?? missingFields(entry, hasRows ? segment.fieldIds : undefined);

@@ -13,15 +13,18 @@ import {
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopySegmentsRequest, CopySegmentsResult } from "../../core/execution/messages.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
+import { shortList } from "../../core/execution/short-list.ts";
 import { heldOfBatch } from "../../core/execution/work-layout.ts";
 import type { GarbageCollection } from "../../ports/garbage-collection.ts";
 import type { CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { claimWatch } from "../shared/claim.ts";
 import { renewPause } from "../shared/gc-pause.ts";
 import { readHeld } from "../shared/held.ts";
 import { cancelWatch } from "./cancel-watch.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "./check-segment.ts";
 import { listPrefixes } from "./list-prefixes.ts";
+import { repairLog } from "./repair-log.ts";
 
 /** Small objects are bound by the time of a request, large ones by the store's throughput: more at once makes those slower. */
 const smallObjectBytes = 8 * 2 ** 20;
@@ -38,7 +41,7 @@ export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "c
 /**
  * Copies (or only verifies) the segments of one batch and leaves a receipt. Safe to run again: what lies at the destination already is
  * skipped, and a batch whose receipt says `copied` is not looked at again. Transient faults of the stores are thrown, for the
- * machine to retry; what the sources look like is the outcome.
+ * machine to retry; what the sources look like is the outcome. Throws ClaimLost where somebody else writes the backup by now.
  * @returns `copied` only where every segment is; `source-changed` where at least one has another outcome (the receipt says which)
  */
 export async function copySegments(request: CopySegmentsRequest, context: CopyContext): Promise<CopySegmentsResult> {
@@ -51,11 +54,13 @@ export async function copySegments(request: CopySegmentsRequest, context: CopyCo
   if (!(await isCancelled())) await keepPaused(request.batchKey, batch, context);
   const source = await context.openStore(batch.source);
   const destination = await context.openStore(batch.destination);
+  const confirm = claimWatch(destination, batch.claim, context);
+  await confirm();
   const [listed, present] = await settleAll([
     listPrefixes(source, prefixesOf(batch, "from")),
     listPrefixes(destination, prefixesOf(batch, "to")),
   ]);
-  const copier = new BatchCopier(batch, { source, destination, listed, present });
+  const copier = new BatchCopier(batch, { source, destination, listed, present, confirm });
 
   const copied = await settleEach(batch.segments, segmentsInFlight, async (segment, isStopped) =>
     (await isCancelled()) ? undefined : copier.segment(segment, isStopped),
@@ -93,6 +98,8 @@ interface BatchStores {
   readonly destination: ObjectStore;
   readonly listed: ReadonlyMap<string, readonly ObjectSummary[]>;
   readonly present: ReadonlyMap<string, readonly ObjectSummary[]>;
+  /** Throws ClaimLost where nothing more may be written. */
+  readonly confirm: () => Promise<void>;
 }
 
 /** The copies of one batch; they share the slots of objects in flight. */
@@ -119,6 +126,7 @@ class BatchCopier {
   }
 
   async segment(segment: CopySegment, isStopped: () => boolean): Promise<SegmentReceipt> {
+    if (this.#batch.repair) return this.#repair(segment, isStopped);
     const { collectionId, partitionId, segmentId } = segment;
     const listed = segment.prefixes.map((prefix) => this.#select(prefix));
     const problem = findProblem(segment, listed, this.#batch);
@@ -155,6 +163,37 @@ class BatchCopier {
     }
   }
 
+  /** A segment of a backup that the destination holds already: object by object, what is right there stays. */
+  async #repair(segment: CopySegment, isStopped: () => boolean): Promise<SegmentReceipt> {
+    const { collectionId, partitionId, segmentId } = segment;
+    const settled = await Promise.allSettled(
+      segment.prefixes.flatMap((prefix) => {
+        const sources = new Map(this.#select(prefix).objects.map((object) => [object.key, object]));
+        return (prefix.expect ?? []).map((expected) =>
+          (expected.size < smallObjectBytes ? this.#small : this.#large)(async () => {
+            if (isStopped()) return undefined;
+            const key = targetKey(prefix, prefix.from + expected.path);
+            const from = prefix.from + expected.path;
+            const log = { from, key, expected, source: sources.get(from), existing: this.#existing.get(key) };
+            return { kind: prefix.kind, ...(await repairLog(log, this.#stores)) };
+          }),
+        );
+      }),
+    );
+    const fault = settled.find((result) => result.status === "rejected");
+    if (fault !== undefined) throw fault.reason;
+    const results = settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
+    this.#skipped += results.filter(({ skipped }) => skipped).length;
+    const problems = results.flatMap(({ problem }) => problem ?? []);
+    const ids = { collectionId, partitionId, segmentId };
+    if (problems.length > 0) {
+      const problem = `segment ${segmentId}: ${shortList(problems, { limit: 3, separator: "; " })}`;
+      return { ...ids, outcome: "mismatch", problem, insertLogs: [], deltaLogs: [] };
+    }
+    const logsOf = (kind: CopyPrefix["kind"]) => results.flatMap((it) => (it.kind === kind && it.log ? [it.log] : []));
+    return { ...ids, outcome: "copied", insertLogs: logsOf("insert"), deltaLogs: logsOf("delta") };
+  }
+
   receipt(segments: readonly SegmentReceipt[]): CopyReceipt {
     const logs = segments.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]);
     const allCopied = segments.every(({ outcome }) => outcome === "copied");
@@ -189,6 +228,7 @@ class BatchCopier {
 
   async #object(destination: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedLog> {
     const existing = this.#existing.get(key) ?? null;
+    await this.#stores.confirm();
     const copied: CopiedObject = await destination.copyFrom(this.#stores.source, object, key, { existing });
     if (copied.skipped) this.#skipped += 1;
     const { size, etag, checksum } = copied;
@@ -203,7 +243,9 @@ class BatchCopier {
       .flatMap(({ to }) => present.get(to) ?? [])
       .map(({ key }) => key)
       .filter((key) => !this.#targets.has(key));
-    if (leftovers.length > 0) await destination.deleteKeys(leftovers);
+    if (leftovers.length === 0) return;
+    await this.#stores.confirm();
+    await destination.deleteKeys(leftovers);
   }
 }
 

@@ -18,7 +18,7 @@ export async function applyRetention(
 ): Promise<RetentionResult> {
   const { input, execution, startTime } = request;
   const about = { machine: "retention", execution, startTime, input } as const;
-  const result = await pruneBackups({ input, stateMachine: stateMachineOf(execution) }, context).catch(
+  const result = await pruneBackups({ input, stateMachine: stateMachineOf(execution), execution }, context).catch(
     async (error: unknown) => {
       const [name, message] = error instanceof Error ? [error.name, error.message] : ["Error", String(error)];
       const Cause = JSON.stringify({ errorType: name, errorMessage: `${name}: ${message}` });

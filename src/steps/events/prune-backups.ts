@@ -1,12 +1,20 @@
 import { mostNames, type RetentionInput, type RetentionResult } from "../../core/deployment/events.ts";
-import { planRetention, type RetentionPlan, type ScheduledBackup } from "../../core/deployment/retention.ts";
+import {
+  failedMilliseconds,
+  planRetention,
+  type RetentionPlan,
+  type ScheduledBackup,
+} from "../../core/deployment/retention.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
-import { deleteBackup } from "../catalog/delete-backup.ts";
+import { type DeleteContext, deleteBackup } from "../catalog/delete-backup.ts";
+import { claimOf } from "../shared/claim.ts";
+import { missingObjects } from "../shared/missing-objects.ts";
+import type { ReadPlace } from "../shared/readers.ts";
 import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 
 const concurrency = 8;
@@ -15,12 +23,14 @@ const concurrency = 8;
 const longestBackupMilliseconds = 8 * 86_400_000;
 
 export interface PruningPlan extends RetentionPlan {
-  /** Backups of the schedule whose deletion was broken off, or whose last step was: no reader takes them for backups. */
+  /** What failed backups of the schedule left, and deletions that were broken off: no reader takes them for backups. */
   readonly leftovers: readonly string[];
+  /** Sentences about backups that are complete, and not whole. */
+  readonly warnings: readonly string[];
 }
 
 /** What retention needs: it reads its environment once, by name. */
-export interface RetentionContext extends Pick<StepContext, "openStore" | "clock" | "log"> {
+export interface RetentionContext extends Pick<StepContext, "openStore" | "work" | "executions" | "clock" | "log"> {
   readonly environments: Pick<EnvironmentRegistry, "get">;
 }
 
@@ -30,9 +40,19 @@ export interface PruningRequest {
   readonly input: Pick<RetentionInput, "keep" | "timeZone">;
 }
 
+/** Where a schedule's backups lie: the backup storage of its environment. */
+export type BackupsPlace = ReadPlace & { readonly rootPath: string };
+
+interface FoundBackup extends ScheduledBackup {
+  readonly stored: StoredBackup;
+  readonly manifest: ManifestIndex;
+  readonly committed: boolean;
+}
+
 /**
- * Decides what retention would delete, and deletes nothing. Only backups whose own manifest says that this schedule of this
- * deployment made them are looked at: never by their names alone, and never a copy that somebody put under another name.
+ * Decides what retention would delete, and deletes nothing. Only backups whose own manifest, or whose claim, says that this schedule
+ * of this deployment made them are looked at: never by their names alone, and never a copy that somebody put under another name. One
+ * that would be kept, so that others go, is good only if every object is there that its manifest lists.
  */
 export async function planPruning(
   request: PruningRequest,
@@ -40,26 +60,57 @@ export async function planPruning(
   rootPath: string,
   now: Date,
 ): Promise<PruningPlan> {
-  const stored = await storedBackups(store, { rootPath });
-  const found = await settleEach(stored, concurrency, (backup) => scheduledBackup(backup, request.madeBy));
-  const backups = found.filter((backup) => backup !== undefined);
-  const plan = planRetention(
-    backups.filter(({ committed }) => committed),
-    request.input.keep,
-    request.input.timeZone,
+  const { keep, timeZone } = request.input;
+  const folders = await storedBackups(store, { rootPath });
+  const looked = await settleEach(folders, concurrency, (it) => scheduledBackup(it, request.madeBy));
+  const found = looked.filter((backup) => backup !== undefined);
+  const { plan, warnings } = await planWithWholeOnes(
+    found.filter(({ committed }) => committed),
+    (backups) => planRetention(backups, keep, timeZone),
   );
-  const leftovers = backups
-    .filter(({ committed, created }) => !committed && now.getTime() - created.getTime() > longestBackupMilliseconds)
-    .map(({ name }) => name);
-  return { ...plan, leftovers };
+  const complete = new Set(found.filter(({ committed }) => committed).map(({ name }) => name));
+  const begun = new Map(found.map((backup) => [backup.name, backup]));
+  const unfinished = folders.filter(({ name }) => !complete.has(name));
+  const isLeft = await settleEach(unfinished, concurrency, (it) => isLeftover(it, begun.get(it.name), request, now));
+  return { ...plan, leftovers: unfinished.filter((_, index) => isLeft[index]).map(({ name }) => name), warnings };
+}
+
+/** Looks into those that would stay, until all of them are whole: nothing goes in favour of one that is not. */
+async function planWithWholeOnes(
+  found: readonly FoundBackup[],
+  planOf: (backups: readonly ScheduledBackup[]) => RetentionPlan,
+): Promise<{ plan: RetentionPlan; warnings: string[] }> {
+  const problems = new Map<string, string | undefined>();
+  for (;;) {
+    const plan = planOf(found.map((it) => ({ ...it, good: it.good && problems.get(it.name) === undefined })));
+    const kept = new Set(plan.keep.map(({ name }) => name));
+    const unseen = found.filter(({ name, good }) => good && kept.has(name) && !problems.has(name));
+    if (plan.remove.length === 0 || unseen.length === 0) {
+      return { plan, warnings: [...problems.values()].filter((problem) => problem !== undefined) };
+    }
+    // One after another: each is a listing of a whole backup.
+    for (const { name, stored, manifest } of unseen) problems.set(name, await problemOf(stored, manifest));
+  }
+}
+
+async function problemOf(stored: StoredBackup, manifest: ManifestIndex): Promise<string | undefined> {
+  try {
+    const missing = await missingObjects(stored, manifest);
+    if (missing.length === 0) return undefined;
+    return `backup ${stored.name} is not whole, and nothing is deleted in its favour: ${missing.join(", ")} missing or of another size`;
+  } catch (error) {
+    if (!(error instanceof PipelineError) || !["CorruptBackup", "ObjectNotFound"].includes(error.name)) throw error;
+    return `backup ${stored.name} is not whole, and nothing is deleted in its favour: ${error.message}`;
+  }
 }
 
 /**
- * Deletes what the rules of a schedule do not keep, oldest first, each with its commit record first. Running it again goes on where
- * it was. Throws what environments and stores throw.
+ * Deletes what the rules of a schedule do not keep, oldest first, each with its commit record first, and what failed backups of it
+ * left. What is being written or read stays until the next time, with a warning. Running it again goes on where it was. Throws what
+ * environments and stores throw.
  */
 export async function pruneBackups(
-  request: { readonly input: RetentionInput; readonly stateMachine: string },
+  request: { readonly input: RetentionInput; readonly stateMachine: string; readonly execution: string },
   context: RetentionContext,
 ): Promise<RetentionResult> {
   const { input, stateMachine } = request;
@@ -69,22 +120,39 @@ export async function pruneBackups(
   const store = await context.openStore(pinnedStore(environment, "backup"));
   const madeBy = { name: input.schedule, environment: input.environment, stateMachine };
   const plan = await planPruning({ madeBy, input }, store, backupStorage.rootPath, context.clock.now());
-  return applyPruning(plan, store, backupStorage.rootPath, context.log);
+  const holder = `retention after ${request.execution}`;
+  return applyPruning(plan, { store, place: backupStorage, madeBy, holder }, context);
 }
 
 /** Deletes what a plan says. */
 export async function applyPruning(
   plan: PruningPlan,
-  store: ObjectStore,
-  rootPath: string,
-  log: StepContext["log"],
+  where: { store: ObjectStore; place: BackupsPlace; madeBy: MadeBySchedule; holder: string },
+  context: DeleteContext,
 ): Promise<RetentionResult> {
-  const removed = [...plan.leftovers, ...plan.remove.map(({ name }) => name)];
+  const { store, place, madeBy, holder } = where;
+  const leftovers = new Set(plan.leftovers);
+  const going = new Set([...leftovers, ...plan.remove.map(({ name }) => name)]);
+  const request = { place, holder, deployment: madeBy.stateMachine, schedule: madeBy, incomplete: true };
+  const removed: string[] = [];
+  const warnings = [...plan.warnings];
   let objects = 0;
-  for (const name of removed) {
-    objects += (await deleteBackup(store, rootPath, name, { incomplete: true })).objects;
-    log.info("backup deleted by retention", { backupName: name });
+  // As they were found, not made from their names.
+  const folders = new Map((await storedBackups(store, place)).map((stored) => [stored.name, stored]));
+  for (const name of going) {
+    const stored = folders.get(name);
+    if (stored === undefined) continue;
+    try {
+      const neverComplete = leftovers.has(name);
+      objects += (await deleteBackup(stored, { ...request, neverComplete }, context)).objects;
+      removed.push(name);
+      context.log.info("backup deleted by retention", { backupName: name });
+    } catch (error) {
+      if (!(error instanceof PipelineError) || !staysForNow.has(error.name)) throw error;
+      warnings.push(error.message);
+    }
   }
+  for (const warning of warnings) context.log.warn("retention leaves something alone", { reason: warning });
   const kept = plan.keep.map(({ name }) => name);
   return {
     kept: kept.length,
@@ -92,30 +160,60 @@ export async function applyPruning(
     objects,
     keptNames: kept.slice(0, mostNames),
     removedNames: removed.slice(0, mostNames),
+    warnings: warnings.slice(0, mostWarnings),
   };
 }
 
-/** undefined for what this schedule did not make. */
-async function scheduledBackup(
-  stored: StoredBackup,
-  madeBy: MadeBySchedule,
-): Promise<(ScheduledBackup & { committed: boolean }) | undefined> {
+/** What an event has room for beside the names. */
+const mostWarnings = 50;
+
+/** Why one backup stays while the others go. */
+const staysForNow: ReadonlySet<string> = new Set(["BackupInUse", "AlreadyRunning", "ForeignObjects", "BackupNotFound"]);
+
+/** undefined for what this schedule did not make, or did not begin to commit. */
+async function scheduledBackup(stored: StoredBackup, madeBy: MadeBySchedule): Promise<FoundBackup | undefined> {
   const { layout, name } = stored;
   const manifest = await manifestOf(stored);
-  const { schedule } = manifest ?? {};
-  const isOurs =
-    schedule?.name === madeBy.name &&
-    schedule.environment === madeBy.environment &&
-    schedule.stateMachine === madeBy.stateMachine;
-  if (manifest === undefined || !isOurs || manifest.backupName !== name) return undefined;
+  if (manifest === undefined || !isSame(manifest.schedule, madeBy) || manifest.backupName !== name) return undefined;
   const committed = await stored.committed();
   const expected = manifest.metas.find(({ key }) => layout.root + key === layout.meta.full_meta);
   return {
+    stored,
+    manifest,
     name,
     created: new Date(manifest.created),
     committed: committed !== undefined,
     good: committed !== undefined && committed.size === expected?.size,
   };
+}
+
+/**
+ * Whether a failed backup of the schedule, or a deletion that was broken off, left a folder long enough ago; whether it is still being
+ * written is found out when it is deleted.
+ * @param begun what its manifest says, where it has one
+ */
+async function isLeftover(
+  stored: StoredBackup,
+  begun: FoundBackup | undefined,
+  { madeBy, input }: PruningRequest,
+  now: Date,
+): Promise<boolean> {
+  const claim = await claimOf(stored);
+  if (claim === undefined) {
+    return begun !== undefined && now.getTime() - begun.created.getTime() > longestBackupMilliseconds;
+  }
+  if (!isSame(claim.schedule, madeBy) || claim.backupName !== stored.name) return false;
+  if (now.getTime() - Date.parse(claim.heartbeatAt) <= failedMilliseconds(input.keep)) return false;
+  // One that is complete, and whose manifest cannot be read: whose it is a claim alone does not say.
+  return (await stored.committed()) === undefined;
+}
+
+function isSame(schedule: MadeBySchedule | undefined, madeBy: MadeBySchedule): boolean {
+  return (
+    schedule?.name === madeBy.name &&
+    schedule.environment === madeBy.environment &&
+    schedule.stateMachine === madeBy.stateMachine
+  );
 }
 
 /** undefined where there is none, or none that can be read: whose backup it is nobody knows then. */

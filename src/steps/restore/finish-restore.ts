@@ -22,11 +22,13 @@ import {
   recordOf,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
-import { rowsProblem, sum } from "../../core/plan/row-check.ts";
+import { rowsProblem } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { unmarkReader } from "../shared/readers.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
@@ -96,7 +98,7 @@ async function finished(
   { plan, environment, execution }: { plan: RestorePlan; environment: RegisteredEnvironment; execution: ExecutionRef },
   context: MilvusContext,
 ): Promise<FinishRestoreResult> {
-  await cleanUp(plan, environment, context, execution.id);
+  await cleanUp(plan, environment, context, execution);
   return boundedResult(result, workLayout("restore", execution.name).result);
 }
 
@@ -104,14 +106,15 @@ async function cleanUp(
   plan: RestorePlan,
   environment: RegisteredEnvironment,
   context: MilvusContext,
-  executionArn: string,
+  execution: ExecutionRef,
 ): Promise<void> {
   if (!environment.keepTempFiles) {
     const store = await context.openStore(pinnedStore(environment, "milvus"));
     await store.deletePrefix(plan.stagingPrefix);
   }
   await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
-  await releaseLease(context, "restore", plan.leaseSubject, executionArn);
+  await releaseLease(context, "restore", plan.leaseSubject, execution.id);
+  await unmarkReader(context, (await readHeld(context, workLayout("restore", execution.name)))?.readerKey);
 }
 
 /** What is left to do for each collection; every part finds out by itself what an earlier run did already. */
@@ -127,7 +130,8 @@ class RestoreFinisher {
   }
 
   /**
-   * Milvus must have imported exactly the rows of the backup, or with deletes no more than those, and hold what it imported.
+   * Each import must have brought the rows of its segments, as far as that can be known: with deletes, or rows from after the instant, no
+   * fewer than those can have taken away. Milvus must hold what was imported.
    * What stands under its target name was counted before it got it, and may have got rows since.
    * @returns a warning where a collection that was there before (`skipCreate`) has got rows from elsewhere meanwhile
    */
@@ -136,12 +140,8 @@ class RestoreFinisher {
     if (direct ? !first : await this.#isRenamed(collection)) return [];
     const record = this.#recordOf(collection);
     const counted = (await this.#milvus.rowCount(collection.working)) - BigInt(record.rowsBefore);
-    const imported = sum(
-      collection.imports
-        .filter(({ kind }) => kind === "segments")
-        .map(({ task }) => this.#imports.get(importKey(record.id, task))?.rows ?? "0"),
-    );
-    const problem = rowsProblem(collection, imported, counted);
+    const importedBy = (task: number) => BigInt(this.#imports.get(importKey(record.id, task))?.rows ?? "0");
+    const problem = rowsProblem(collection, importedBy, counted);
     if (!problem) return [];
     const message = `${qualifiedName(collection.target)}: ${problem.message}`;
     if (problem.others && !collection.create) return [`${message}: others wrote into it meanwhile`];

@@ -20,6 +20,7 @@ import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
 import { acquireLease } from "../shared/lease.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { markReader, readerKeyOf, unmarkReader } from "../shared/readers.ts";
 import { checkEverySelectorFinds, listDatabases } from "../shared/select-collections.ts";
 import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
@@ -30,7 +31,7 @@ import { discardRestore } from "./discard-restore.ts";
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
  * what to stage, and writes plan and batches into the work bucket. The metas are read twice, as they come: first for the plan, then
  * for what every segment must hold.
- * @throws InvalidInput, BackupNotFound, CorruptBackup, CopyMismatch where the backup was replaced meanwhile, CollectionNotFound,
+ * @throws InvalidInput, BackupNotFound, BackupInUse, CorruptBackup, CopyMismatch where the backup was replaced meanwhile, CollectionNotFound,
  *   TargetExists, SchemaMismatch, UnsupportedByTarget, AlreadyRunning, EnvironmentChanged and what environments, stores and Milvus throw
  */
 export async function prepareRestore(
@@ -55,7 +56,7 @@ export async function prepareRestore(
   await settleAll([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
 
   const metas = await stored.streamMetas();
-  const { backup, warnings } = await metas.outline();
+  const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
   const instants = await stored.readInstants(backup.id);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
@@ -69,7 +70,10 @@ export async function prepareRestore(
     );
     await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
   }
-  await writeHeld(context, layout, { leaseSubject });
+  const readerKey = readerKeyOf(stored, from.backupStorage, "restore", execution);
+  await writeHeld(context, layout, { leaseSubject, readerKey });
+  await markReader(context, stored, readerKey, execution);
+  if (complete && !(await stored.committed())) throw stored.notFound("it was deleted just now");
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
   const { plan, segments } = planRestore(backup, names, {
@@ -93,6 +97,7 @@ export async function prepareRestore(
   const result = { backupName: input.backupName, collections: names.length, ...copies };
   if (input.discard) {
     await discardRestore(plan, milvus, milvusStore, context, execution.id);
+    await unmarkReader(context, readerKey);
     return { outcome: "discarded", ...result };
   }
   context.log.info("restore planned", { restoreId, imports: plan.totals.imports, ...result });

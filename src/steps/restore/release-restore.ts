@@ -18,6 +18,7 @@ import type { StepContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
 import { releaseLease } from "../shared/lease.ts";
 import { environmentToRelease } from "../shared/pinned-environments.ts";
+import { unmarkReader } from "../shared/readers.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
@@ -36,7 +37,8 @@ export async function releaseRestore(
   if (!held) return releasedFailure(failure, "");
   const plan = await readWorkJsonIfThere(context, layout.plan, restorePlan);
   const left = plan ? await giveUp(plan, request, context) : "";
-  await releaseLease(context, "restore", held.leaseSubject, execution.id);
+  await unmarkReader(context, held.readerKey);
+  if (held.leaseSubject !== undefined) await releaseLease(context, "restore", held.leaseSubject, execution.id);
   return releasedFailure(failure, left);
 }
 

@@ -11,7 +11,12 @@ type WorkLayout = ReturnType<typeof workLayout>;
  * knows that their addresses are right (outlasting.ts).
  */
 const heldRecord = z.object({
-  leaseSubject: z.string(),
+  /** What a restore holds: its target. */
+  leaseSubject: z.string().optional(),
+  /** true: it may have a claim on the backup that it writes. */
+  claimed: z.boolean().optional(),
+  /** Key of its mark as a reader of a backup. */
+  readerKey: z.string().optional(),
   garbageCollectionPause: z.object({ ticket: z.string() }).optional(),
 });
 export type Held = Readonly<z.infer<typeof heldRecord>>;

@@ -27,7 +27,7 @@ export async function acquireLease(
     const held = await readLease(context.work, key);
     if (held === undefined) continue;
     if (held.executionArn === executionArn) return;
-    if (held.executionArn !== undefined && (await context.executions.isRunning(held.executionArn))) {
+    if (held.executionArn !== undefined && (await context.executions.state(held.executionArn)) !== "over") {
       throw alreadyRunning(kind, subject, held.executionArn);
     }
     context.log.info("taking over the lease of an execution that is over", { kind, subject, from: held.executionArn });

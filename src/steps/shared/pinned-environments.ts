@@ -82,6 +82,11 @@ export async function environmentToRelease(
   return context.environments.getVersion(name, pin.version);
 }
 
+/** Whether two environments keep their backups in one place. */
+export function sameBackupPlace(a: Environment, b: Environment): boolean {
+  return sameBucket(a.backupStorage, b.backupStorage) && a.backupStorage.rootPath === b.backupStorage.rootPath;
+}
+
 /**
  * What a failed execution's message says of a half-written backup that lies where its environment keeps backups no more: commands
  * that name the environment would look for it in the wrong place.

@@ -7,7 +7,7 @@ import { type ManifestIndex, parseManifestIndex } from "../../core/format/manife
 import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
 import { readBackupMeta } from "../../core/format/meta-files.ts";
-import { type Instant, instant } from "../../core/milvus/instant.ts";
+import { type CutAt, instant } from "../../core/milvus/instant.ts";
 import type { ObjectStore, ObjectSummary, TextDigest, TextUpload } from "../../ports/object-store.ts";
 import { findMetas, type MetaVersion, StreamedMetas } from "./streamed-metas.ts";
 
@@ -20,12 +20,15 @@ export interface FoundBackup {
 }
 
 /** The instant of every collection that was cut, by its ID. */
-export type Instants = ReadonlyMap<string, Instant>;
+export type Instants = ReadonlyMap<string, CutAt>;
 
 /** What a list shows of a backup: its collections without their segments. */
 export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version"> & {
   readonly collection_backups: readonly CollectionWith<unknown>[];
 };
+
+/** So many keys are deleted between two looks at who may. */
+const keysPerRemoval = 1_000;
 
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
 
@@ -50,11 +53,6 @@ export class StoredBackup {
     return `${this.store.label} under ${this.layout.root}`;
   }
 
-  /** What identifies the backup among executions: where it lies, not which environment names it. */
-  get leaseSubject(): string {
-    return `${this.store.label} ${this.layout.root}`;
-  }
-
   /** What a listing says of the commit record; undefined for a backup that is not complete. */
   async committed(): Promise<ObjectSummary | undefined> {
     return this.store.head(this.layout.meta.full_meta);
@@ -65,15 +63,36 @@ export class StoredBackup {
     return this.store.getTextIfPresent(this.layout.meta.full_meta);
   }
 
-  /** Whether anything lies below the backup's root. */
-  async hasLeftovers(): Promise<boolean> {
-    return (await this.store.listDirectories(this.layout.root)).length > 0;
+  /** What lies right below the backup's root beside the claim, relative to it: `meta/`, `milvus-backup-manifest.json`. */
+  async children(): Promise<string[]> {
+    const { root, claim } = this.layout;
+    const { directories, objects } = await this.store.listChildren(root);
+    return (
+      [...directories, ...objects.map(({ key }) => key)]
+        // Some stores and tools keep an empty object in place of a directory.
+        .filter((key) => key !== claim && key !== root)
+        .map((key) => key.slice(root.length))
+    );
   }
 
-  /** A root path may be shared with other things: only a directory with metas or binlogs is what a backup left. */
+  /** Those of them that no backup has: a Milvus's own directories, other backups, somebody's files. */
+  async strangers(): Promise<string[]> {
+    const { root, metas, binlogs, manifestParts, manifest, report } = this.layout;
+    const known = new Set([metas, binlogs, manifestParts, manifest, report].map((key) => key.slice(root.length)));
+    return (await this.children()).filter((child) => !known.has(child));
+  }
+
+  /** Whether anything lies below the backup's root, be it a claim alone. */
+  async hasLeftovers(): Promise<boolean> {
+    const { directories, objects } = await this.store.listChildren(this.layout.root);
+    return directories.length + objects.length > 0;
+  }
+
+  /** A root path may be shared with other things: only a directory with metas, binlogs or a claim is what a backup left. */
   async looksLikeBackup(): Promise<boolean> {
-    const below = await this.store.listDirectories(this.layout.root);
-    return below.includes(this.layout.metas) || below.includes(this.layout.binlogs);
+    const { metas, binlogs, claim } = this.layout;
+    const { directories, objects } = await this.store.listChildren(this.layout.root);
+    return directories.includes(metas) || directories.includes(binlogs) || objects.some(({ key }) => key === claim);
   }
 
   /**
@@ -151,9 +170,9 @@ export class StoredBackup {
     const manifest = await this.readManifest();
     if (manifest?.backupId !== backupId) return new Map();
     return new Map(
-      manifest.instants.map(({ collectionId, collection, timestamp, time }) => {
+      manifest.instants.map(({ collectionId, collection, timestamp, time, laterRows }) => {
         const parsed = instant.safeParse({ timestamp, time });
-        if (parsed.success) return [collectionId, parsed.data];
+        if (parsed.success) return [collectionId, { instant: parsed.data, laterRows: new Set(laterRows) }];
         throw new PipelineError(
           "CorruptBackup",
           `${this.layout.manifest}: the instant of ${collection} cannot be understood: ${z.prettifyError(parsed.error)}. ` +
@@ -175,10 +194,10 @@ export class StoredBackup {
   }
 
   /** Whether the commit record is this very text; undefined for a backup that is not complete. */
-  async isCommittedAs(text: TextDigest): Promise<boolean | undefined> {
+  async isCommittedAs(text: Pick<TextDigest, "sha256"> & Partial<TextDigest>): Promise<boolean | undefined> {
     const present = await this.committed();
     if (present === undefined) return undefined;
-    if (present.size !== text.size) return false;
+    if (text.size !== undefined && present.size !== text.size) return false;
     const hash = createHash("sha256");
     try {
       for await (const piece of this.store.readText(present.key, { ifMatch: present.etag })) hash.update(piece);
@@ -200,12 +219,34 @@ export class StoredBackup {
     if (!(await this.isCommittedAs(written))) throw this.writtenByOthers();
   }
 
-  /** Deletes everything below the backup's root, the commit record first: no reader takes what is left for a backup. */
-  async remove(): Promise<{ objects: number }> {
-    const complete = (await this.committed()) !== undefined;
-    await this.store.deleteKeys([this.layout.meta.full_meta]);
-    const rest = await this.store.deletePrefix(this.layout.root);
-    return { objects: rest + (complete ? 1 : 0) };
+  /**
+   * Deletes everything below the backup's root, the commit record first, so that no reader takes what is left for a backup, and the
+   * claim last, so that what is left is known for what it is.
+   * @param confirm throws where it must not go on; asked before each thousand objects
+   * @returns how many objects were deleted, without the claim
+   */
+  async remove(confirm: () => Promise<void>): Promise<{ objects: number }> {
+    const { root, claim, meta } = this.layout;
+    await confirm();
+    let objects = (await this.committed()) === undefined ? 0 : 1;
+    await this.store.deleteKeys([meta.full_meta]);
+    let keys: string[] = [];
+    const flush = async () => {
+      if (keys.length === 0) return;
+      await confirm();
+      await this.store.deleteKeys(keys);
+      objects += keys.length;
+      keys = [];
+    };
+    for await (const { key } of this.store.list(root)) {
+      if (key === claim) continue;
+      keys.push(key);
+      if (keys.length >= keysPerRemoval) await flush();
+    }
+    await flush();
+    await confirm();
+    await this.store.deleteKeys([claim]);
+    return { objects };
   }
 
   /** @param hint what to do, or where to look */

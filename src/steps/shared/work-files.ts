@@ -61,7 +61,10 @@ export async function writeCopyBatches(
   layout: WorkLayout,
   attempt: number,
   segments: readonly SizedCopy[] | CountedSegments<SizedCopy>,
-  common: { readonly source: PinnedStoreRef; readonly destination: PinnedStoreRef; readonly checkLogCounts: boolean },
+  common: Pick<CopyBatch, "checkLogCounts" | "claim" | "repair"> & {
+    readonly source: PinnedStoreRef;
+    readonly destination: PinnedStoreRef;
+  },
 ): Promise<PreparedCopies> {
   const counted = "segments" in segments ? segments : { segments, count: segments.length };
   const batches = planBatches(counted, ({ bytes }) => bytes, { parallel: parallelBatches });

@@ -1,4 +1,6 @@
+import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
+import { type ManifestFile, manifestFileOf } from "../../core/format/manifest.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
@@ -7,8 +9,14 @@ const fileConcurrency = 8;
 /**
  * Copies what a backup holds beside its logs, byte for byte: the metas but `full_meta.json`, which commits and is its caller's to
  * write, and the manifest and report where it has them.
+ * @param options.repair the destination is this very backup: what is there and right stays, by the manifest's SHA-256
+ * @throws CorruptBackup where a file is right at neither side
  */
-export async function copyBackupFiles(from: StoredBackup, to: StoredBackup): Promise<void> {
+export async function copyBackupFiles(
+  from: StoredBackup,
+  to: StoredBackup,
+  options: { repair: boolean },
+): Promise<void> {
   const { layout } = from;
   const files: ObjectSummary[] = [];
   for (const prefix of [layout.metas, layout.manifestParts]) {
@@ -18,7 +26,36 @@ export async function copyBackupFiles(from: StoredBackup, to: StoredBackup): Pro
     const object = await from.store.head(key);
     if (object !== undefined) files.push(object);
   }
-  await settleEach(files, fileConcurrency, (object) =>
-    to.store.copyFrom(from.store, object, to.layout.root + object.key.slice(layout.root.length)),
+  const index = options.repair ? await from.readManifest() : undefined;
+  const listed = new Map([...(index?.metas ?? []), ...(index?.parts ?? [])].map((file) => [file.key, file]));
+  await settleEach(files, fileConcurrency, async (object) => {
+    const relative = object.key.slice(layout.root.length);
+    if (options.repair && !(await needsCopy(from, to, relative, object, listed.get(relative)))) return;
+    await to.store.copyFrom(from.store, object, to.layout.root + relative);
+  });
+}
+
+/** Whether a file of a backup that is there already is missing or wrong there. Files that differ are read, one side at a time. */
+async function needsCopy(
+  from: StoredBackup,
+  to: StoredBackup,
+  relative: string,
+  object: ObjectSummary,
+  listed: ManifestFile | undefined,
+): Promise<boolean> {
+  const key = to.layout.root + relative;
+  const existing = await to.store.head(key);
+  if (existing?.size === object.size && existing.etag === object.etag) return false;
+  // Nothing says which of two is right: the one that is there stays.
+  if (listed === undefined) return existing === undefined;
+  const isRight = async ({ store }: StoredBackup, at: string) =>
+    manifestFileOf(relative, (await store.getTextIfPresent(at)) ?? "").sha256 === listed.sha256;
+  if (existing?.size === listed.size && (await isRight(to, key))) return false;
+  if (object.size === listed.size && (await isRight(from, object.key))) return true;
+  throw new PipelineError(
+    "CorruptBackup",
+    `${key} in ${to.store.label} ${existing === undefined ? "is missing" : "is not what the manifest says"}, and ${object.key} in ` +
+      `${from.store.label} is not either. What is right in ${to.store.label} was left as it is`,
+    { details: { file: key } },
   );
 }

@@ -7,8 +7,10 @@ import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
 import type { TextUpload } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
-import { releaseLease } from "../shared/lease.ts";
+import { confirmClaim, hasClaim, releaseClaim } from "../shared/claim.ts";
+import { readHeld } from "../shared/held.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { unmarkReader } from "../shared/readers.ts";
 import { type CopiedObjects, settleCopies } from "../shared/settle-copies.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
@@ -20,7 +22,7 @@ import { verifyCopies } from "./verify-copies.ts";
  * destination, then copies its metas and manifest byte for byte, and `full_meta.json` as the very last object: the backup exists at the
  * destination from then on. Held in memory are 30 bytes of each object.
  * Throws CorruptBackup where the source does not hold what its metas say, CopyMismatch where it changed, or a receipt or object is missing,
- * BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged.
+ * BackupExists where somebody else wrote a backup of that name meanwhile, EnvironmentChanged, ClaimLost where somebody else writes it.
  */
 export async function finalizeTransfer(
   request: TransferStepRequest,
@@ -37,7 +39,9 @@ export async function finalizeTransfer(
     context.openStore(pinnedStore(from, "backup")),
     context.openStore(pinnedStore(to, "backup")),
   ]);
-  const consequence = `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
+  const consequence = plan.alreadyThere
+    ? `What is right in ${destination.label} was left as it is`
+    : `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
   const totals = noTotals();
   for await (const receipt of readBackupReceipts(context, layout, plan.backupName, consequence)) {
     addTotals(totals, receipt);
@@ -47,8 +51,10 @@ export async function finalizeTransfer(
   const logs = async function* () {
     for await (const { segments } of readCopyReceipts(context, layout, 0)) for (const it of segments) yield* logsOf(it);
   };
-  await writeCopy(plan, { backup, copy, copied: { count: totals.objects, logs } }, context);
-  await releaseLease(context, "backup", copy.leaseSubject, execution.id);
+  const copied = { count: totals.objects, logs };
+  await writeCopy(plan, { backup, copy, copied, holder: execution.id }, context);
+  await releaseClaim(copy, execution.id);
+  await unmarkReader(context, (await readHeld(context, layout))?.readerKey);
   return {
     outcome: plan.alreadyThere ? "already-there" : "transferred",
     backupName: plan.backupName,
@@ -63,23 +69,31 @@ interface Transfer {
   readonly backup: StoredBackup;
   readonly copy: StoredBackup;
   readonly copied: CopiedObjects;
+  readonly holder: string;
 }
 
 async function writeCopy(
   plan: TransferPlan,
-  { backup, copy, copied }: Transfer,
-  context: Pick<StepContext, "log">,
+  { backup, copy, copied, holder }: Transfer,
+  context: Pick<StepContext, "clock" | "log">,
 ): Promise<void> {
+  const claim = { key: copy.layout.claim, holder };
+  const isThisBackup = await copy.isCommittedAs({ sha256: plan.fullMetaSha256 });
+  // An earlier run of this step has given the claim back: everything is done.
+  if (isThisBackup && !(await hasClaim(copy.store, claim))) return;
+  if (isThisBackup === false) throw copy.writtenByOthers();
   const commitRecord = copy.openMeta("full_meta");
   try {
     const source = await backup.committed();
     await readUnchanged(plan, backup, commitRecord);
     await verifyCopies(backup, commitRecord.written.sha256, copied, context);
+    await confirmClaim(copy.store, claim, context);
     await settleCopies(copy, copied, context);
-    await copyBackupFiles(backup, copy);
+    await copyBackupFiles(backup, copy, { repair: plan.alreadyThere });
     // what was copied since it was read must be of the same backup
     const { etag } = (await backup.committed()) ?? {};
     if (etag !== source?.etag) throw changed(plan, backup, etag === undefined ? "deleted" : "replaced");
+    await confirmClaim(copy.store, claim, context);
     await copy.commit(commitRecord);
   } catch (error) {
     await commitRecord.abort();

@@ -12,18 +12,20 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import { planTransferOf, type TransferPlan } from "../../core/plan/transfer.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { takeClaim } from "../shared/claim.ts";
 import { writeHeld } from "../shared/held.ts";
-import { acquireLease } from "../shared/lease.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { markReader, readerKeyOf } from "../shared/readers.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+import { expectManifest } from "./expect-manifest.ts";
 
 /**
  * First step of a transfer: reads the backup's commit record, checks both stores, and writes the plan and the copy batches. Where
- * the destination holds this very backup already, its objects are only verified, and what is missing is copied again. The record is
+ * the destination holds this very backup already, what is right there is left alone, and what is missing or wrong is copied again. The record is
  * read twice, as it comes: first whether it is sound, then for what every segment must hold.
- * @throws InvalidInput, BackupNotFound, CorruptBackup, CopyMismatch where the backup was replaced meanwhile, BackupExists,
+ * @throws InvalidInput, BackupNotFound, BackupInUse, CorruptBackup, CopyMismatch where the backup was replaced meanwhile, BackupExists,
  *   AlreadyRunning, EnvironmentChanged and what environments and stores throw
  */
 export async function prepareTransfer(
@@ -49,18 +51,29 @@ export async function prepareTransfer(
   await settleAll([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
   const metas = await openCommitted(stored);
   const { totals, warnings } = await readTotals(metas);
+  await holdsBackup(copy, metas);
+  const readerKey = readerKeyOf(stored, from.backupStorage, "transfer", execution);
+  await writeHeld(context, layout, { claimed: true, readerKey });
+  await markReader(context, stored, readerKey, execution);
+  const accepts = () => holdsBackup(copy, metas);
+  await takeClaim(copy, { execution, purpose: "transfer", accepts }, context);
+  // Again, now that nobody else writes there.
   const alreadyThere = await holdsBackup(copy, metas);
-  const { leaseSubject } = copy;
-  await writeHeld(context, layout, { leaseSubject });
-  await acquireLease(context, "backup", leaseSubject, execution.id);
 
   const plan: TransferPlan = { backupName, fullMetaSha256: metas.sha256, alreadyThere, warnings, totals };
   await writeWorkJson(context, layout.plan, plan);
-  const toCopy = { count: totals.segments, segments: copiesOf(metas, stored.layout, copy.layout) };
+  const toCopy = {
+    count: totals.segments,
+    segments: alreadyThere
+      ? expectManifest(stored, copiesOf(metas, stored.layout, copy.layout))
+      : copiesOf(metas, stored.layout, copy.layout),
+  };
   const copies = await writeCopyBatches(context, layout, 0, toCopy, {
     source: pinnedStore(from, "backup"),
     destination: pinnedStore(to, "backup"),
     checkLogCounts: false,
+    claim: { key: copy.layout.claim, holder: execution.id },
+    ...(alreadyThere && { repair: true }),
   });
   const outcome = alreadyThere ? "already-there" : "planned";
   context.log.info("transfer planned", { backupName, outcome, from: source.label, to: destination.label, ...copies });

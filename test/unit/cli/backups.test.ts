@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { backupLayout } from "../../../src/core/format/layout.ts";
 import { seedBackup } from "../../support/seed-backup.ts";
-import { environmentNamed, FakeCli } from "./support/fake-cli.ts";
+import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
 
 let cli: FakeCli;
 
@@ -132,5 +136,83 @@ describe("delete", () => {
     const { code } = await run("delete", "-n", "half", "--yes", "--incomplete");
     expect(code).toBe(0);
     expect(cli.backups.keys()).toEqual([]);
+  });
+
+  test("--incomplete with an empty root path never takes a live Milvus for a backup", async () => {
+    cli.environments.set(
+      "prod",
+      environmentNamed("prod", yamlText.replace("backupRootPath: backup", 'backupRootPath: ""')),
+    );
+    cli.backups.seed("files/insert_log/1/2/3/100/4", "rows");
+
+    const { code, stderr } = await run("delete", "-n", "files", "--yes", "--incomplete");
+
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/holds what no backup has: insert_log\/\. Nothing was deleted/);
+    expect(cli.backups.keys()).toEqual(["files/insert_log/1/2/3/100/4"]);
+  });
+
+  test("--incomplete is refused while the backup is written, and goes once its execution is over", async () => {
+    const { claim } = backupLayout("backup", "half");
+    const arn = await cli.executions.start({
+      stateMachineArn: stackOutputs.BackupStateMachineArn,
+      name: "one",
+      input: {},
+    });
+    const record = {
+      version: 1,
+      backupName: "half",
+      purpose: "backup",
+      state: "writing",
+      holder: arn,
+      startedAt: "2026-11-21T11:00:00Z",
+      heartbeatAt: "2026-11-21T09:00:00Z",
+    };
+    cli.backups.seed(claim, JSON.stringify(record));
+
+    const refused = await run("delete", "-n", "half", "--yes", "--incomplete");
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("by backup execution one: wait until") });
+    expect((await run("list", "--all")).stdout).toMatch(/^half .* incomplete$/m);
+    cli.answer = "n";
+    const asked = await run("delete", "-n", "half", "--incomplete");
+    expect(asked.stderr, "before anybody is asked").toContain("AlreadyRunning");
+
+    cli.executions.script = [() => ({ status: "failed" })];
+    expect((await run("delete", "-n", "half", "--yes", "--incomplete")).code).toBe(0);
+    expect(cli.backups.keys()).toEqual([]);
+  });
+
+  test("is refused while a restore reads the backup", async () => {
+    seedBackup(cli.backups, "golden");
+    const { RestoreStateMachineArn: stateMachineArn } = stackOutputs;
+    const arn = await cli.executions.start({ stateMachineArn, name: "slow", input: {} });
+    const key = "readers/127.0.0.1%3A9000%20bucket-b%20backup%2Fgolden%2F/restore-slow.json";
+    cli.work.seed(key, JSON.stringify({ executionArn: arn, since: "2026-11-21T11:00:00Z" }));
+
+    const { code, stderr } = await run("delete", "-n", "golden", "--yes");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("being read by restore execution slow");
+    expect(cli.backups.keys()).toHaveLength(6);
+  });
+
+  test("without a pipeline says that nobody can be asked", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "milvus-backup-delete-"));
+    writeFileSync(join(folder, "milvus-a.yaml"), yamlText);
+    cli.outputs = undefined;
+    seedBackup(cli.backups, "golden");
+
+    const { code, stderr } = await cli.run(
+      "--config",
+      join(folder, "milvus-a.yaml"),
+      "delete",
+      "-n",
+      "golden",
+      "--yes",
+    );
+
+    rmSync(folder, { recursive: true });
+    expect(code).toBe(0);
+    expect(stderr).toContain("nobody can be asked who reads or writes the backup");
   });
 });

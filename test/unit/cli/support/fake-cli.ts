@@ -34,8 +34,8 @@ minio:
   backupRootPath: backup
 `;
 
-export function environmentNamed(name: string): Environment {
-  return parseEnvironment(yamlText, { name, fileName: `${name}.yaml` });
+export function environmentNamed(name: string, text = yamlText): Environment {
+  return parseEnvironment(text, { name, fileName: `${name}.yaml` });
 }
 
 /** Executions that a test scripts: each `describe` takes the next step, the last one stays. */

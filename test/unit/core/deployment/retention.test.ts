@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { planRetention, type ScheduledBackup } from "../../../../src/core/deployment/retention.ts";
+import {
+  failedMilliseconds,
+  keepRules,
+  planRetention,
+  type ScheduledBackup,
+} from "../../../../src/core/deployment/retention.ts";
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -109,5 +114,27 @@ describe("planRetention", () => {
         expect(planRetention(left, keep).remove).toEqual([]);
       }),
     );
+  });
+});
+
+describe("keep.failed", () => {
+  it.each([
+    [undefined, 24],
+    [6, 6],
+    ["36h", 36],
+    ["2d", 48],
+  ])("%j is %d hours", (failed, hours) => {
+    const keep = keepRules.parse({ last: 1, ...(failed !== undefined && { failed }) });
+
+    // The rule of a schedule sends them on to the function, which parses them once more.
+    expect(failedMilliseconds(keepRules.parse(keep))).toBe(hours * hour);
+  });
+
+  it.each([[0], [-1], [1.5], ["0h"], ["30m"], ["1 day"], ["d"]])("%j is refused", (failed) => {
+    expect(keepRules.safeParse({ last: 1, failed }).success).toBe(false);
+  });
+
+  it("is no rule that keeps anything", () => {
+    expect(keepRules.safeParse({ failed: 24 }).error?.issues[0]?.message).toMatch(/at least one of last/);
   });
 });

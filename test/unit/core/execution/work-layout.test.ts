@@ -4,6 +4,7 @@ import {
   batchName,
   copyFailureKey,
   leaseKey,
+  readersPrefix,
   receiptKeyOfFailure,
   workKeyPatterns,
   workLayout,
@@ -30,8 +31,8 @@ describe("work files", () => {
     );
 
     expect(new Set(keys).size).toBe(4);
-    expect(leaseKey("backup", "bucket at host:9000 backup/a/")).not.toContain(" ");
-    expect(leaseKey("backup", "a/b")).not.toBe(leaseKey("backup", "a%2Fb"));
+    expect(leaseKey("restore", "bucket at host:9000 backup/a/")).not.toContain(" ");
+    expect(leaseKey("restore", "a/b")).not.toBe(leaseKey("restore", "a%2Fb"));
   });
 
   test.each(machines)("patterns name the files of a %s, and of no other machine", (machine) => {
@@ -44,8 +45,9 @@ describe("work files", () => {
       expect(covers(patterns.itemsOf(machine), items(12))).toBe(of === machine);
       expect(covers(patterns.itemsOf(machine), progress)).toBe(false);
     }
-    expect(covers(patterns.leasesOf("backup"), leaseKey("backup", "a/b"))).toBe(true);
-    expect(covers(patterns.leasesOf("restore"), leaseKey("backup", "a/b"))).toBe(false);
+    expect(covers(patterns.leasesOf("restore"), leaseKey("restore", "a/b"))).toBe(true);
+    expect(covers(patterns.leasesOf("restore"), readersPrefix("a/b"))).toBe(false);
+    expect(covers(patterns.readers, `${readersPrefix("a/b")}one`)).toBe(true);
     expect(covers(patterns.restores, restoreWorkLayout("0a1b").imports)).toBe(true);
   });
 });

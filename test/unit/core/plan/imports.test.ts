@@ -14,9 +14,9 @@ const gibibyte = 2 ** 30;
 
 function plan(
   collection: CollectionBackup,
-  options: { version?: string; readsInPlace?: boolean; firstTask?: number } = {},
+  options: { version?: string; readsInPlace?: boolean; firstTask?: number; laterRows?: ReadonlySet<string> } = {},
 ) {
-  const { version = "2.3.5", readsInPlace = false, firstTask = 0 } = options;
+  const { version = "2.3.5", readsInPlace = false, firstTask = 0, laterRows } = options;
   const planned = planImports({
     collection: outlineOf(collection),
     backup,
@@ -24,6 +24,7 @@ function plan(
     features: features(version),
     readsInPlace,
     firstTask,
+    laterRows,
   });
   const records = segmentsOf(collection);
   return {
@@ -62,6 +63,7 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
         storageVersion: "0",
         files: [{ insert: `${staged}/t7/insert_log/100/200/`, delta: `${staged}/t7/delta_log/100/200/` }],
         rows: "200",
+        minimumRows: "120",
         hasDeletes: true,
         bytes: 6000,
       },
@@ -213,5 +215,29 @@ test("a segment without rows and logs needs neither import nor copy", () => {
   expect(plan(collectionRecord([{ ...segmentRecord(301, { rows: 0 }), binlogs: [] }]))).toEqual({
     imports: [],
     segments: [],
+  });
+});
+
+describe("the rows that an import must bring", () => {
+  const minimum = (collection: CollectionBackup, laterRows: readonly string[] = []) =>
+    plan(collection, { laterRows: new Set(laterRows) }).imports.map(({ rows, minimumRows }) => [rows, minimumRows]);
+
+  test("are all, but for those that deletes of the delta logs' size can take away", () => {
+    const rows = segmentRecord(301).num_of_rows;
+    const [whole, deleted] = [segmentRecord(301), segmentRecord(302, { deletes: true })];
+    const many = { ...deleted, num_of_rows: 1_000_000n };
+
+    expect(minimum(collectionRecord([whole]))).toEqual([[`${rows}`, `${rows}`]]);
+    const [[, least] = []] = minimum(collectionRecord([many]));
+    expect(BigInt(least ?? 0)).toBeGreaterThan(900_000n);
+    expect(BigInt(least ?? 0)).toBeLessThan(1_000_000n);
+  });
+
+  test("are not those of a segment that the flush sealed, which may all be from after the instant", () => {
+    const rows = segmentRecord(301).num_of_rows;
+
+    expect(minimum(collectionRecord([segmentRecord(301), segmentRecord(302)]), ["301"])).toEqual([
+      [`${rows * 2n}`, `${rows}`],
+    ]);
   });
 });

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
+import type { MilvusContext } from "../../../../src/ports/step-context.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
+import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
@@ -50,13 +52,61 @@ beforeEach(async () => {
 });
 
 test("an undisturbed backup writes its commit record last and gives back what it held", () => {
-  const { meta, root } = backupLayout("backup", "nightly");
+  const { claim, meta, root } = backupLayout("backup", "nightly");
   const writes = calls.filter((call) => /^bucket-b(\.(putText|copyFrom|delete)| upload of .*\.finish)/.test(call));
 
-  expect(writes.at(-1)).toContain(meta.full_meta);
+  expect(writes[0]).toContain(claim);
+  expect(writes.at(-1)).toBe(`bucket-b.deleteKeys ${JSON.stringify([claim])}`);
+  expect(writes.filter((call) => !call.includes(claim)).at(-1)).toContain(meta.full_meta);
   expect(Object.keys(undisturbed.files).every((key) => key.startsWith(root))).toBe(true);
   expect(undisturbed.leases).toEqual([]);
   expect(undisturbed.pauses).toEqual([]);
+});
+
+test("killed before any call and never released, it is made whole by the same command in a new execution", async () => {
+  for (let at = 0; at < calls.length; at += 1) {
+    const world = seededWorld();
+    const faults = new FaultInjector(at, "before");
+    await runBackup(world.context(faults), input, first, { release: false }).catch(() => undefined);
+    const { full_meta } = backupLayout("backup", "nightly").meta;
+    const committed = world.bucket("bucket-b").read(full_meta) !== undefined;
+    const again = runBackup(world.context(), input, second);
+
+    if (committed) await expect(again, calls[at]).rejects.toMatchObject({ name: "BackupExists" });
+    else await again;
+
+    expect(outcome(world).files[full_meta], calls[at]).toBeDefined();
+    if (!committed) expect(outcome(world).files, calls[at]).toEqual(undisturbed.files);
+  }
+});
+
+test("killed before any call, another deployment of the same backup root waits for two hours, and then makes it whole", async () => {
+  const theirs = (world: PipelineWorld): MilvusContext => ({
+    ...world.context(),
+    work: new MemoryObjectStore("theirs"),
+  });
+  for (let at = 0; at < calls.length; at += 1) {
+    const world = seededWorld();
+    world.memory.unknown.add(first.id);
+    await runBackup(world.context(new FaultInjector(at)), input, first, { release: false }).catch(() => undefined);
+    const { claim, meta } = backupLayout("backup", "nightly");
+    const bucket = world.bucket("bucket-b");
+    if (bucket.read(meta.full_meta) !== undefined || bucket.read(claim) === undefined) continue;
+
+    await expect(runBackup(theirs(world), input, second), calls[at]).rejects.toMatchObject({
+      name: "AlreadyRunning",
+      message: expect.stringContaining("the name is free at 2026-11-21T13:03:07"),
+    });
+    await world.memory.clock.sleep(2 * 3_600_000);
+    await runBackup(theirs(world), input, second);
+
+    // two hours later is another instant, and so are the metas that tell it
+    const { files } = outcome(world);
+    const logsOf = (all: Record<string, string>) =>
+      Object.fromEntries(Object.entries(all).filter(([key]) => key.includes("/binlogs/")));
+    expect(Object.keys(files).sort(), calls[at]).toEqual(Object.keys(undisturbed.files).sort());
+    expect(logsOf(files), calls[at]).toEqual(logsOf(undisturbed.files));
+  }
 });
 
 describe.each<FaultMoment>(["before", "after"])("a fault %s any call", (moment) => {

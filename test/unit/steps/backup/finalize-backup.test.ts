@@ -207,6 +207,37 @@ describe("the commit", () => {
     for (const [key, body] of Object.entries(theirs)) expect(world.bucket("bucket-b").read(key)).toBe(body);
   });
 
+  test.each([
+    ["another execution has the claim", (claim: string) => claim.replaceAll(execution.id, "arn:other")],
+    ["it was released", (claim: string) => claim.replace('"writing"', '"failed"')],
+  ])("is not made where %s by now: nothing is written or removed", async (_, change) => {
+    const bucket = world.bucket("bucket-b");
+    const theirs = `${layout.binlogs}insert_log/1/2/3/3/100/4`;
+    const failed = runBackup(world.context(), input, execution, {
+      after: (step) => {
+        if (step !== "copy") return;
+        bucket.seed(layout.claim, change(bucket.read(layout.claim) ?? ""));
+        bucket.seed(theirs, "theirs");
+      },
+    });
+
+    await expect(failed).rejects.toMatchObject({ name: "ClaimLost", message: expect.stringContaining(layout.claim) });
+    expect(bucket.keys(layout.metas)).toEqual([]);
+    expect(bucket.read(theirs)).toBe("theirs");
+  });
+
+  test("takes the claim away, also where it was made and then cut off", async () => {
+    const bucket = world.bucket("bucket-b");
+    bucket.failOn(
+      (call) => call === `deleteKeys ${layout.claim}`,
+      () => new Error("cut off"),
+    );
+
+    await runBackup(world.context(), input, execution, { retries: 1 });
+
+    expect(bucket.read(layout.claim)).toBeUndefined();
+  });
+
   test("run again after the commit, changes nothing and answers the same", async () => {
     const context = world.context();
     const result = await runBackup(context, input, execution);
@@ -312,7 +343,9 @@ describe("the commit", () => {
   test("comes after everything else", async () => {
     await runBackup(world.context(), input, execution);
 
-    const writes = world.bucket("bucket-b").calls.filter((call) => /^(putText|finishText|copyFrom|delete)/.test(call));
+    const writes = world
+      .bucket("bucket-b")
+      .calls.filter((call) => /^(putText|finishText|copyFrom|delete)/.test(call) && !call.includes(layout.claim));
     expect(writes.at(-1)).toBe(`finishText ${layout.meta.full_meta}`);
     expect(writes.filter((call) => call.includes("full_meta"))).toHaveLength(1);
   });

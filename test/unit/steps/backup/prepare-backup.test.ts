@@ -2,10 +2,13 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { type CopyBatch, copyBatch } from "../../../../src/core/execution/copy-plan.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { batchName, workLayout } from "../../../../src/core/execution/work-layout.ts";
+import { backupLayout } from "../../../../src/core/format/layout.ts";
+import { instantOf } from "../../../../src/core/milvus/instant.ts";
 import { type BackupPlan, type PlannedCollection, plannedCollection } from "../../../../src/core/plan/backup.ts";
 import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../../../src/steps/backup/release-backup.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
+import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
 import { books, seedShop } from "../../../support/seed-shop.ts";
@@ -302,7 +305,7 @@ describe("one instant", () => {
 
     expect(milvus.calls.filter((call) => call === "flush default.books")).toHaveLength(3);
     expect(planned().segments.map(({ id }) => id)).toEqual(books.segments);
-    expect(planned().instant?.time).toBe("2026-11-21T11:03:08.500Z");
+    expect(planned().instant).toEqual(instantOf(planned().flushed?.timestamp ?? ""));
   });
 
   test("is given up where compaction is always quicker", async () => {
@@ -361,6 +364,63 @@ describe("many collections", () => {
     expect(outcomes.slice(0, -1)).toContain("planning");
     expect(outcomes.at(-1)).toBe("planned");
     expect(flushes()).toHaveLength(many + 2);
+  });
+});
+
+describe("a folder in which something lies", () => {
+  const { claim, meta, binlogs } = backupLayout("backup", "nightly");
+
+  test.each([
+    ["level metas only, which milvus-backup reads", meta.segment_meta, "meta/"],
+    ["logs", `${binlogs}insert_log/1/2/3/3/100/4`, "binlogs/"],
+  ])("%s is in the way, and stays as it is", async (_, key, named) => {
+    const bucket = world.bucket("bucket-b");
+    bucket.seed(key, "theirs");
+    const context = world.context();
+
+    await expect(prepareBackup(request, context)).rejects.toMatchObject({
+      name: "BackupExists",
+      message: expect.stringContaining(`did not write: ${named}. Choose another name`),
+    });
+    await releaseBackup({ ...request, failure: { Error: "BackupExists", Cause: "" } }, context);
+    expect(bucket.keys().map((at) => [at, bucket.read(at)])).toEqual([[key, "theirs"]]);
+    expect(world.milvus("prod").calls.join()).not.toContain("flush");
+  });
+
+  test("that a failed execution wrote is gone on with", async () => {
+    const context = world.context();
+    await prepareBackup(request, context);
+    world.bucket("bucket-b").seed(`${binlogs}insert_log/1/2/3/3/100/4`, "copied");
+    await releaseBackup({ ...request, failure: { Error: "StoreFailed", Cause: "" } }, context);
+    expect(JSON.parse(world.bucket("bucket-b").read(claim) ?? "")).toMatchObject({ state: "failed" });
+
+    await expect(prepareBackup({ ...request, execution: executionOf("again") }, context)).resolves.toMatchObject({
+      outcome: "planned",
+    });
+  });
+
+  test("is claimed for the schedule that wants it, before Milvus is asked to flush", async () => {
+    world.milvus("prod").fail("flush", new PipelineError("MilvusFailed", "no"));
+    const scheduled = { environment: "prod", backupName: "nightly", schedule: "nightly" };
+
+    await expect(prepareBackup({ ...request, input: scheduled }, world.context())).rejects.toThrow("no");
+
+    expect(JSON.parse(world.bucket("bucket-b").read(claim) ?? "")).toMatchObject({
+      state: "writing",
+      holder: execution.id,
+      schedule: { name: "nightly", environment: "prod" },
+    });
+  });
+
+  test("of another deployment with the same backup root and schedule is claimed there, whatever this work bucket says", async () => {
+    await prepareBackup(request, world.context());
+    world.memory.running.add(execution.id);
+    const other = { ...world.context(), work: new MemoryObjectStore("other-work") };
+
+    await expect(prepareBackup({ ...request, execution: executionOf("other") }, other)).rejects.toMatchObject({
+      name: "AlreadyRunning",
+      message: expect.stringContaining("execution nightly-1"),
+    });
   });
 });
 

@@ -356,3 +356,84 @@ test.each(["/", "backup", "backup/n/insert_log"])("a destination that is no dire
   await expect(copySegments(request, context)).rejects.toMatchObject({ name: "InvalidInput" });
   expect(destination.keys()).toEqual(["backup/n/insert_logs_of_another/1"]);
 });
+
+describe("under a claim", () => {
+  const claim = { key: "backup/n/milvus-backup-claim.json", holder: "arn:execution:first" };
+  const record = (holder: string, heartbeatAt = "2026-11-21T11:03:07.000Z") =>
+    JSON.stringify({
+      version: 1,
+      backupName: "n",
+      purpose: "backup",
+      state: "writing",
+      holder,
+      startedAt: "2026-11-21T11:00:00.000Z",
+      heartbeatAt,
+    });
+  const writes = () => destination.calls.filter((call) => /^(copyFrom|delete)/.test(call));
+
+  test("says there that it goes on when it starts", async () => {
+    destination.seed(claim.key, record(claim.holder, "2026-11-21T10:00:00.000Z"));
+    seedSegment("3");
+    plan([segment("3")], { claim });
+
+    await copySegments(request, context);
+
+    expect(JSON.parse(destination.read(claim.key) ?? "")).toMatchObject({ heartbeatAt: "2026-11-21T11:03:07.000Z" });
+  });
+
+  test("that somebody else has by now copies and removes nothing", async () => {
+    destination.seed(claim.key, record("arn:execution:second"));
+    destination.seed("backup/n/insert_log/1/2/3/3/100/1", "theirs");
+    seedSegment("3");
+    plan([segment("3")], { claim });
+
+    await expect(copySegments(request, context)).rejects.toMatchObject({ name: "ClaimLost" });
+    expect(writes()).toEqual([]);
+    expect(context.work.read("receipts/0-000000.json")).toBeUndefined();
+  });
+
+  test("is held on to by a batch that has nothing to copy, too", async () => {
+    plan([segment("3")], { claim });
+    await expect(copySegments(request, context)).rejects.toMatchObject({ name: "ClaimLost" });
+
+    destination.seed(claim.key, record(claim.holder, "2026-11-21T10:00:00.000Z"));
+    expect(await copySegments(request, context)).toMatchObject({ outcome: "source-changed" });
+    expect(JSON.parse(destination.read(claim.key) ?? "")).toMatchObject({ heartbeatAt: "2026-11-21T11:03:07.000Z" });
+  });
+
+  test("that is taken over meanwhile stops within a minute, and leaves no receipt", async () => {
+    destination.seed(claim.key, record(claim.holder));
+    const ids = Array.from({ length: 40 }, (_, index) => `${100 + index}`);
+    for (const id of ids) seedSegment(id);
+    plan(
+      ids.map((id) => segment(id)),
+      { claim },
+    );
+    destination.failOn(
+      (call) => {
+        if (!call.startsWith("copyFrom")) return false;
+        destination.seed(claim.key, record("arn:execution:second"));
+        void context.clock.sleep(61_000);
+        return false;
+      },
+      () => new Error("never"),
+    );
+
+    await expect(copySegments(request, context)).rejects.toMatchObject({
+      name: "ClaimLost",
+      message: expect.stringContaining("arn:execution:second has it"),
+    });
+    expect(copies().length).toBeLessThan(40);
+    expect(context.work.read("receipts/0-000000.json")).toBeUndefined();
+  });
+});
+
+test("an L0 segment whose delta logs vanished is no copy without its deletes", async () => {
+  plan([segment("3", { isL0: true, rows: "0", prefixes: [deltaPrefix("3")] })]);
+
+  expect(await copySegments(request, context)).toMatchObject({ outcome: "source-changed" });
+  expect(receipt().segments[0]).toMatchObject({
+    outcome: "source-changed",
+    problem: expect.stringContaining("L0 segment 3 has no delta logs below files/delta_log/1/2/3/"),
+  });
+});

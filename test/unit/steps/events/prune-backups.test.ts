@@ -1,8 +1,16 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { RetentionInput } from "../../../../src/core/deployment/events.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
-import { type MadeBySchedule, manifestFileOf, printManifestIndex } from "../../../../src/core/format/manifest.ts";
-import { planPruning, pruneBackups } from "../../../../src/steps/events/prune-backups.ts";
+import {
+  type MadeBySchedule,
+  manifestFileOf,
+  printManifestIndex,
+  printManifestObject,
+} from "../../../../src/core/format/manifest.ts";
+import { applyPruning, planPruning, pruneBackups } from "../../../../src/steps/events/prune-backups.ts";
+import { markClaimFailed, takeClaim } from "../../../../src/steps/shared/claim.ts";
+import { markReader, readerKeyOf } from "../../../../src/steps/shared/readers.ts";
+import { StoredBackup } from "../../../../src/steps/shared/stored-backup.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";
 import { memoryContext } from "../../../support/memory-context.ts";
 import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
@@ -28,7 +36,7 @@ function environment() {
 }
 const prune = () =>
   pruneBackups(
-    { input, stateMachine },
+    { input, stateMachine, execution: `${stateMachine}:one` },
     { ...memory, environments: { get: async () => ({ ...environment(), version: "1" }) } },
   );
 
@@ -64,10 +72,13 @@ describe("pruneBackups", () => {
     });
     expect([...names()]).toEqual(["nightly_3"]);
     const deletions = store.calls.filter((call) => call.startsWith("delete"));
-    expect(deletions.filter((call) => call.startsWith("deleteKeys"))).toEqual(
-      ["nightly_1", "nightly_2"].map((name) => `deleteKeys ${backupLayout(rootPath, name).meta.full_meta}`),
-    );
-    expect(deletions[1]).toBe(`deletePrefix ${backupLayout(rootPath, "nightly_1").root}`);
+    for (const [index, name] of ["nightly_1", "nightly_2"].entries()) {
+      const { claim, meta } = backupLayout(rootPath, name);
+      const [first, rest, last] = deletions.slice(3 * index);
+      expect(first).toBe(`deleteKeys ${meta.full_meta}`);
+      expect(rest).toContain(meta.backup_meta);
+      expect(last).toBe(`deleteKeys ${claim}`);
+    }
   });
 
   test.each<[string, MadeBySchedule | undefined, string?]>([
@@ -114,11 +125,171 @@ describe("pruneBackups", () => {
     expect(names()).toEqual(new Set(["nightly_9", "nightly_20"]));
   });
 
+  describe("a backup that is not whole", () => {
+    /** One whose manifest lists its one log. */
+    function seedWithLog(name: string, day: number): string {
+      const layout = backupLayout(rootPath, name);
+      seed(name, day);
+      const key = `${layout.binlogs}insert_log/1/2/3/3/100/4`;
+      const log = { from: key, key, size: 3, etag: "etag" };
+      const text = printManifestObject(log, layout.root);
+      const part = { ...manifestFileOf("manifest/1-0.jsonl", text), collectionId: "1", objects: 1, bytes: log.size };
+      store.seed(`${layout.root}manifest/1-0.jsonl`, text);
+      const index = JSON.parse(store.read(layout.manifest) ?? "");
+      store.seed(layout.manifest, JSON.stringify({ ...index, parts: [part] }));
+      return key;
+    }
+
+    test.each<[string, (key: string) => void]>([
+      ["lacks an object", (key) => store.remove(key)],
+      ["has an object of another size", (key) => store.seed(key, "cut off")],
+      ["lacks a meta", (key) => store.remove(key.replace(/binlogs.*/, "meta/segment_meta.json"))],
+      ["lacks a part of its manifest", (key) => store.remove(key.replace(/binlogs.*/, "manifest/1-0.jsonl"))],
+      ["has another part of its manifest", (key) => store.seed(key.replace(/binlogs.*/, "manifest/1-0.jsonl"), "{}")],
+    ])("because it %s: nothing is deleted in its favour", async (_, damage) => {
+      seedWithLog("nightly_1", 1);
+      const layout = backupLayout(rootPath, "nightly_2");
+      const key = seedWithLog("nightly_2", 2);
+      const index = JSON.parse(store.read(layout.manifest) ?? "");
+      const segmentMeta = manifestFileOf("meta/segment_meta.json", goldenFiles.segment_meta);
+      store.seed(layout.manifest, JSON.stringify({ ...index, metas: [...index.metas, segmentMeta] }));
+      damage(key);
+
+      expect(await prune()).toMatchObject({
+        kept: 2,
+        removed: 0,
+        warnings: [expect.stringMatching(/nightly_2 is not whole, and nothing is deleted in its favour: /)],
+      });
+    });
+
+    test("does not keep older whole ones from standing for their days", async () => {
+      for (const day of [1, 2, 3]) seedWithLog(`nightly_${day}`, day);
+      store.remove(`${backupLayout(rootPath, "nightly_3").binlogs}insert_log/1/2/3/3/100/4`);
+
+      expect(await prune()).toMatchObject({ keptNames: ["nightly_3", "nightly_2"], removedNames: ["nightly_1"] });
+    });
+  });
+
+  describe("what a failed backup left", () => {
+    const execution = {
+      name: "two",
+      id: `${stateMachine.replace(":stateMachine:", ":execution:")}:two`,
+      startTime: "2026-11-19T03:00:00Z",
+    };
+    const day = 86_400_000;
+
+    async function leave(name: string, schedule = nightly): Promise<StoredBackup> {
+      const stored = new StoredBackup(store, { rootPath }, name);
+      await takeClaim(stored, { execution, purpose: "backup", schedule }, memory);
+      store.seed(`${stored.layout.binlogs}insert_log/1/2/3/3/100/4`, "copied");
+      return stored;
+    }
+
+    test("goes after a day, which its claim tells, and not before", async () => {
+      seed("nightly_9", 9);
+      await markClaimFailed(await leave("nightly_0"), execution.id, memory);
+      await memory.clock.sleep(day - 60_000);
+      expect(await prune()).toMatchObject({ removed: 0 });
+
+      await memory.clock.sleep(120_000);
+      expect(await prune()).toMatchObject({ kept: 1, removedNames: ["nightly_0"], objects: 1 });
+      expect(names()).toEqual(new Set(["nightly_9"]));
+    });
+
+    test("goes when keep.failed says", async () => {
+      await markClaimFailed(await leave("nightly_0"), execution.id, memory);
+      await memory.clock.sleep(3 * 3_600_000);
+
+      const pruneBy = (failed: string | number) => {
+        const keep = { last: 1, failed };
+        const context = { ...memory, environments: { get: async () => ({ ...environment(), version: "1" }) } };
+        return pruneBackups({ input: { ...input, keep }, stateMachine, execution: execution.id }, context);
+      };
+      expect(await pruneBy("4h")).toMatchObject({ removed: 0 });
+      expect(await pruneBy(2)).toMatchObject({ removedNames: ["nightly_0"] });
+    });
+
+    test("stays while it is written, however old it is, and goes when its execution ended without a word", async () => {
+      await leave("nightly_0");
+      memory.running.add(execution.id);
+      await memory.clock.sleep(3 * day);
+
+      expect(await prune()).toMatchObject({
+        removed: 0,
+        warnings: [expect.stringContaining("is already being written by backup execution two")],
+      });
+      memory.running.clear();
+      expect(await prune()).toMatchObject({ removedNames: ["nightly_0"] });
+    });
+
+    test("of another schedule or of nobody's stays", async () => {
+      await leave("nightly_0", { ...nightly, name: "hourly" });
+      seedBackup(store, "nightly_1", { rootPath, without: ["full_meta"] });
+      await memory.clock.sleep(30 * day);
+
+      expect(await prune()).toMatchObject({ removed: 0 });
+    });
+
+    test("that was finished between the look and the deletion stays", async () => {
+      const stored = await leave("nightly_0");
+      await memory.clock.sleep(2 * day);
+      const madeBy = nightly;
+      const plan = await planPruning({ madeBy, input }, store, rootPath, memory.clock.now());
+      expect(plan.leftovers).toEqual(["nightly_0"]);
+      store.seed(stored.layout.meta.full_meta, goldenFiles.full_meta);
+
+      const where = { store, place: environment().backupStorage, madeBy, holder: "test" };
+      expect(await applyPruning(plan, where, memory)).toMatchObject({ removed: 0 });
+      expect(store.read(stored.layout.meta.full_meta)).toBeDefined();
+    });
+  });
+
+  test("leaves a backup alone that somebody reads, says who, and deletes the others", async () => {
+    for (const day of [1, 2, 3]) seed(`nightly_${day}`, day);
+    const reader = { name: "slow", id: `${stateMachine}:slow`, startTime: "2026-11-21T03:00:00Z" };
+    const stored = new StoredBackup(store, { rootPath }, "nightly_1");
+    const key = readerKeyOf(stored, environment().backupStorage, "restore", reader);
+    await markReader(memory, stored, key, reader);
+    memory.running.add(reader.id);
+
+    expect(await prune()).toMatchObject({
+      removedNames: ["nightly_2"],
+      warnings: [expect.stringContaining("nightly_1 in ")],
+    });
+    expect(names()).toEqual(new Set(["nightly_1", "nightly_3"]));
+
+    memory.running.clear();
+    expect(await prune()).toMatchObject({ removedNames: ["nightly_1"], warnings: [] });
+  });
+
+  test("leaves a backup alone beside which somebody keeps something", async () => {
+    for (const day of [1, 2]) seed(`nightly_${day}`, day);
+    store.seed(`${backupLayout(rootPath, "nightly_1").root}notes.txt`, "mine");
+
+    expect(await prune()).toMatchObject({ removed: 0, warnings: [expect.stringContaining("notes.txt")] });
+  });
+
+  test("finds a deletion again that it did not finish, whatever is left of it", async () => {
+    for (const day of [1, 2]) seed(`nightly_${day}`, day);
+    const { claim, manifest } = backupLayout(rootPath, "nightly_1");
+    store.failOn(
+      (call) => call === `deleteKeys ${claim}`,
+      () => new Error("killed"),
+    );
+    await expect(prune()).rejects.toThrow("killed");
+    expect(store.read(manifest)).toBeUndefined();
+    expect(store.read(claim)).toBeDefined();
+    await memory.clock.sleep(2 * 86_400_000);
+
+    expect(await prune()).toMatchObject({ removedNames: ["nightly_1"] });
+    expect(names()).toEqual(new Set(["nightly_2"]));
+  });
+
   test("stops where the store fails, with nothing half visible", async () => {
     for (const day of [1, 2, 3]) seed(`nightly_${day}`, day);
     const denied = new Error("denied");
     store.failOn(
-      (call) => call.startsWith("deletePrefix"),
+      (call) => call.includes(backupLayout(rootPath, "nightly_1").meta.backup_meta),
       () => denied,
     );
 

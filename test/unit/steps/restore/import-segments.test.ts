@@ -51,6 +51,7 @@ function planned(task: number, rest: Partial<ImportWithFiles> = {}): ImportWithF
     storageVersion: "0",
     files: [{ insert: `stage/t${task}/insert_log/1/2/`, delta: "" }],
     rows: "10",
+    minimumRows: "10",
     hasDeletes: false,
     bytes: 1,
     ...rest,

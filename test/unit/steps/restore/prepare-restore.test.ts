@@ -4,8 +4,10 @@ import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
 import type { RestorePlan } from "../../../../src/core/plan/restore.ts";
+import { deleteBackup } from "../../../../src/steps/catalog/delete-backup.ts";
 import { prepareRestore } from "../../../../src/steps/restore/prepare-restore.ts";
 import { releaseRestore } from "../../../../src/steps/restore/release-restore.ts";
+import { StoredBackup } from "../../../../src/steps/shared/stored-backup.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { PipelineWorld, type WorldEnvironment } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
@@ -274,6 +276,71 @@ describe("the lease", () => {
     expect(world.work.keys("leases/restore/")).toHaveLength(1);
     await releaseRestore({ execution, input, attempt: 0, failure: { Error: "Error", Cause: "cut off" } }, context);
 
+    expectUntouched();
+  });
+});
+
+describe("the mark of a reader", () => {
+  const request = { execution, input, attempt: 0 };
+  const marks = () => world.work.keys("readers/");
+  const remove = (holder: string) => {
+    const context = { ...world.context(), work: world.work };
+    const place = world.environment("prod").backupStorage;
+    const stored = new StoredBackup(world.bucket("bucket-b"), place, "nightly");
+    return deleteBackup(stored, { place, holder, deployment: execution.id, incomplete: true }, context);
+  };
+
+  test("keeps the backup from being deleted while it is restored, and is gone at the end", async () => {
+    world.memory.running.add(execution.id);
+    const before = world.bucket("bucket-b").keys("backup/nightly/");
+
+    await runRestore(world.context(), input, execution, {
+      after: async (step) => {
+        if (step === "finish") return;
+        await expect(remove(step), step).rejects.toMatchObject({
+          name: "BackupInUse",
+          message: expect.stringContaining("being read by restore execution restore-1"),
+        });
+      },
+    });
+
+    expect(world.bucket("bucket-b").keys("backup/nightly/")).toEqual(before);
+    expect(marks()).toEqual([]);
+    await remove("now");
+    expect(world.bucket("bucket-b").keys("backup/nightly/")).toEqual([]);
+  });
+
+  test("is taken away by Release and by a discard", async () => {
+    await prepareRestore(request, world.context());
+    expect(marks()).toHaveLength(1);
+    await releaseRestore({ ...request, failure: { Error: "States.Timeout", Cause: "" } }, world.context());
+    expect(marks()).toEqual([]);
+
+    await prepare({ discard: true });
+    expect(marks()).toEqual([]);
+  });
+
+  test("comes too late for a backup that is being deleted, or was just now", async () => {
+    const bucket = world.bucket("bucket-b");
+    const { claim, meta } = backupLayout("backup", "nightly");
+    bucket.failOn(
+      (call) => call.startsWith("deleteKeys") && call.includes(meta.full_meta),
+      () => new Error("killed"),
+    );
+    await expect(remove("first")).rejects.toThrow("killed");
+    await expect(prepareRestore(request, world.context())).rejects.toMatchObject({ name: "BackupInUse" });
+
+    bucket.remove(claim);
+    const text = bucket.read(meta.full_meta) ?? "";
+    bucket.failOn(
+      (call) => {
+        if (call === `head ${claim}`) bucket.remove(meta.full_meta);
+        return false;
+      },
+      () => new Error("never"),
+    );
+    await expect(prepareRestore(request, world.context())).rejects.toMatchObject({ name: "BackupNotFound" });
+    expect(text).not.toBe("");
     expectUntouched();
   });
 });

@@ -39,7 +39,7 @@ async function outcome(world: PipelineWorld) {
     collections: [...(await milvus.listCollections("default")), ...(await milvus.listCollections("shop"))].sort(),
     staged: world.bucket("bucket-b").keys("milvus-backup-staging/"),
     records: world.work.keys("restores/"),
-    leases: world.work.keys("leases/"),
+    leases: [...world.work.keys("leases/"), ...world.work.keys("readers/")],
   };
 }
 
@@ -118,7 +118,7 @@ describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWo
           () => false,
           () => true,
         );
-        expect(world.work.keys("leases/"), what).toEqual([]);
+        expect([...world.work.keys("leases/"), ...world.work.keys("readers/")], what).toEqual([]);
         const rows = await world
           .milvus("dr")
           .rowCount(target)

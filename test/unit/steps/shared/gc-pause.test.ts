@@ -128,6 +128,6 @@ test("nothing is paused again where the server cannot, the pause failed, or the 
   await prepareBackup(request, context);
   await releaseBackup({ ...request, failure: { Error: "StoreFailed", Cause: "no" } }, context);
   await context.clock.sleep(16 * minutes);
-  await copyAll();
+  await expect(copyAll()).rejects.toMatchObject({ name: "ClaimLost" });
   expect(world.milvus("prod").openPauses).toEqual([]);
 });

@@ -187,7 +187,7 @@ describe("an environment that is registered anew while a transfer runs", () => {
     world.environments.register(before);
     world.environments.remove(changed);
     expect(await failed(finalizeTransfer(request, world.context))).toMatchObject({ name: "EnvironmentChanged" });
-    expect(world.destination.keys()).toEqual([]);
+    expect(world.destination.keys()).toEqual([world.to.claim]);
   });
 
   test("leaves a message that says where the copies lie", async () => {

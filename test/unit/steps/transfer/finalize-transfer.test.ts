@@ -87,7 +87,7 @@ describe("a whole transfer", () => {
     );
     await prepareTransfer(transferRequest("first"), world.context);
     await expect(copyBatches(world, "first")).rejects.toMatchObject({ name: "StoreFailed" });
-    const before = world.destination.keys().length;
+    const before = world.destination.keys(world.to.binlogs).length;
 
     const { finalized } = await transfer(world, "second");
 
@@ -97,6 +97,7 @@ describe("a whole transfer", () => {
   });
 
   test("of a backup that is there already copies nothing, but what is missing or differs there", async () => {
+    await seedManifest(world.source, world.from);
     const { finalized } = await transfer(world, "first");
     const [one, other, ...rest] = world.destination.keys(world.to.binlogs);
     world.destination.remove(one ?? "");
@@ -110,10 +111,11 @@ describe("a whole transfer", () => {
 
   test("removes what another attempt left among the logs, as old readers import whole directories", async () => {
     const stray = `${world.to.binlogs}insert_log/470615367219551002/470615367219551003/7/7/100/1`;
-    world.destination.seed(stray, "stray");
     world.destination.seed("copies/backup/my_backup_2/binlogs/insert_log/1/2/3/3/100/1", "a neighbour's");
+    await copied("first");
+    world.destination.seed(stray, "stray");
 
-    await transfer(world, "first");
+    await transfer(world, "second");
 
     expect(world.destination.read(stray)).toBeUndefined();
     expect(world.destination.read("copies/backup/my_backup_2/binlogs/insert_log/1/2/3/3/100/1")).toBe("a neighbour's");
@@ -125,6 +127,98 @@ describe("a whole transfer", () => {
 
     expect(await finalize()).toEqual(first);
   });
+});
+
+describe("a second copy", () => {
+  beforeEach(async () => {
+    await seedManifest(world.source, world.from);
+    await transfer(world, "first");
+  });
+
+  test("never puts a damaged object over a good one, nor takes a good one for missing at the source", async () => {
+    const [damaged = "", gone = "", ...rest] = world.source.keys(world.from.binlogs);
+    const good = await contentOf(world.destination, world.to.root);
+    await damage(world.source, damaged);
+    world.source.remove(gone);
+    const before = copies().length;
+
+    const { finalized } = await transfer(world, "second");
+
+    expect(finalized).toMatchObject({ outcome: "already-there", skippedObjects: rest.length + 2 });
+    expect(await contentOf(world.destination, world.to.root)).toEqual(good);
+    expect(copies().slice(before)).toEqual([]);
+  });
+
+  test("copies what is missing or wrong at the destination from a source that is right, and nothing else", async () => {
+    const [missing = "", wrong = "", short = ""] = world.source.keys(world.from.binlogs);
+    const at = (key: string) => world.to.root + key.slice(world.from.root.length);
+    const good = await contentOf(world.destination, world.to.root);
+    world.destination.remove(at(missing));
+    await damage(world.destination, at(wrong));
+    world.destination.seed(at(short), "cut off");
+    const before = copies().length;
+
+    await transfer(world, "second");
+
+    expect(await contentOf(world.destination, world.to.root)).toEqual(good);
+    expect(copies().slice(before).sort()).toEqual([missing, wrong, short].map((key) => `copyFrom ${key}`).sort());
+  });
+
+  test.each([
+    ["missing at the destination", (key: string) => world.destination.remove(key), "is missing"],
+    ["damaged at the destination", (key: string) => damage(world.destination, key), "differs"],
+    ["cut off at the destination", (key: string) => world.destination.seed(key, "cut off"), "has 7 bytes"],
+  ])("names what is %s and not right at the source, and copies it not", async (_, spoil, said) => {
+    const log = anyLog();
+    const there = world.to.root + log.slice(world.from.root.length);
+    await damage(world.source, log);
+    await spoil(there);
+    const before = await contentOf(world.destination, world.to.root);
+
+    await expect(transfer(world, "second")).rejects.toMatchObject({
+      name: "CorruptBackup",
+      message: expect.stringMatching(new RegExp(`${there} ${said} in .*${log} in .* is not what was backed up`)),
+    });
+    const { "milvus-backup-claim.json": _claim, ...after } = await contentOf(world.destination, world.to.root);
+    expect(after).toEqual(before);
+  });
+
+  test("leaves metas and manifest parts alone that are right, and repairs those that are not", async () => {
+    const good = await contentOf(world.destination, world.to.root);
+    const [part = ""] = world.destination.keys(world.to.manifestParts);
+    await damage(world.source, world.from.meta.segment_meta);
+    await damage(world.destination, world.to.meta.partition_meta);
+    world.destination.remove(part);
+
+    await transfer(world, "second");
+
+    expect(await contentOf(world.destination, world.to.root)).toEqual(good);
+  });
+
+  test("names a meta that is right at neither side", async () => {
+    await damage(world.source, world.from.meta.segment_meta);
+    world.destination.seed(world.to.meta.segment_meta, "cut off");
+
+    await expect(transfer(world, "second")).rejects.toMatchObject({
+      name: "CorruptBackup",
+      message: expect.stringContaining(world.to.meta.segment_meta),
+    });
+    expect(world.destination.read(world.to.meta.segment_meta)).toBe("cut off");
+  });
+});
+
+test("where nothing says which of two objects is right, a second copy leaves both and names them", async () => {
+  await transfer(world, "first");
+  const log = anyLog();
+  await damage(world.source, log);
+  const before = await contentOf(world.destination, world.to.root);
+
+  await expect(transfer(world, "second")).rejects.toMatchObject({
+    name: "CorruptBackup",
+    message: expect.stringMatching(/differs in .*cannot be shown to be what was backed up/),
+  });
+  const { "milvus-backup-claim.json": _claim, ...after } = await contentOf(world.destination, world.to.root);
+  expect(after).toEqual(before);
 });
 
 describe("nothing is committed", () => {
@@ -237,6 +331,27 @@ describe("nothing is committed", () => {
 
     await refused("CopyMismatch", /not copied to their end \(cancelled\)/);
     expect(copies()).toEqual([]);
+  });
+
+  test("where somebody else has the claim by now, and nothing is removed", async () => {
+    await copied();
+    const stray = `${world.to.binlogs}insert_log/1/2/3/3/100/1`;
+    world.destination.seed(stray, "theirs");
+    const claim = world.destination.read(world.to.claim) ?? "";
+    world.destination.seed(world.to.claim, claim.replaceAll("first", "other"));
+
+    await refused("ClaimLost", /transfer:other has it \(writing\)/);
+    expect(world.destination.read(stray)).toBe("theirs");
+  });
+
+  test("over a backup that somebody else wrote there meanwhile, of which nothing is removed", async () => {
+    await copied();
+    const theirs = `${world.to.binlogs}insert_log/1/2/3/3/100/1`;
+    world.destination.seed(theirs, "theirs");
+    world.destination.seed(world.to.meta.full_meta, '{"name":"my_backup"}');
+
+    await expect(finalize()).rejects.toMatchObject({ name: "BackupExists" });
+    expect(world.destination.read(theirs)).toBe("theirs");
   });
 
   test("over a backup that somebody else wrote there meanwhile", async () => {

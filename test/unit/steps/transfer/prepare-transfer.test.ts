@@ -49,11 +49,11 @@ describe("what is planned", () => {
     expect(expected.sort()).toEqual(world.source.keys(world.from.binlogs));
   });
 
-  test("nothing is written at the destination, and nobody else may write that backup there", async () => {
+  test("nothing but the claim is written at the destination, and nobody else may write that backup there", async () => {
     world.running.add(executionArn("first"));
     await prepare("first");
 
-    expect(world.destination.keys()).toEqual([]);
+    expect(world.destination.keys()).toEqual([world.to.claim]);
     await expect(prepare("second")).rejects.toMatchObject({
       name: "AlreadyRunning",
       message: expect.stringContaining("execution first"),

@@ -39,10 +39,21 @@ test("stops the copies, gives the name free, keeps what is copied and says so", 
     errorMessage: expect.stringMatching(/no grant\. What is left: segments already copied to b stay/),
   });
   expect(world.destination.keys()).toEqual(before);
+  expect(JSON.parse(world.destination.read(world.to.claim) ?? "")).toMatchObject({ state: "failed" });
+  expect(world.work.keys("readers/")).toEqual([]);
   expect(world.work.keys("executions/transfer/first/")).toEqual(
     expect.arrayContaining(["executions/transfer/first/cancelled", "executions/transfer/first/failure.json"]),
   );
   await expect(transfer(world, "second")).resolves.toMatchObject({ finalized: { outcome: "transferred" } });
+});
+
+test("while it runs its source is marked as read, and no longer when it is done", async () => {
+  await prepareTransfer(transferRequest("first"), world.context);
+  expect(world.work.keys("readers/")).toEqual([expect.stringMatching(/\/transfer-first\.json$/)]);
+
+  await transfer(world, "first");
+  expect(world.work.keys("readers/")).toEqual([]);
+  expect(world.destination.read(world.to.claim)).toBeUndefined();
 });
 
 test("what failed before anything was planned leaves nothing", async () => {
@@ -55,4 +66,5 @@ test("a backup that was there before stays one", async () => {
 
   expect(await release("again")).toMatchObject({ left: "" });
   expect(world.destination.read(world.to.meta.full_meta)).toBeDefined();
+  expect(world.destination.read(world.to.claim)).toBeUndefined();
 });

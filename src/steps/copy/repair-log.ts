@@ -1,0 +1,81 @@
+import type { CopiedLog, ExpectedLog } from "../../core/execution/copy-plan.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+
+/** A log of a backup that two places hold, with what its metas and manifest say of it. */
+export interface LogToRepair {
+  /** Keys at the source and at the destination. */
+  readonly from: string;
+  readonly key: string;
+  readonly expected: ExpectedLog;
+  /** What was listed; undefined for nothing. */
+  readonly source: ObjectSummary | undefined;
+  readonly existing: ObjectSummary | undefined;
+}
+
+interface RepairStores {
+  readonly source: ObjectStore;
+  readonly destination: ObjectStore;
+  readonly confirm: () => Promise<void>;
+}
+
+export interface RepairedLog {
+  readonly log?: CopiedLog;
+  /** true: it was left as it is. */
+  readonly skipped: boolean;
+  /** For people, where it could not be made right. */
+  readonly problem?: string;
+}
+
+/**
+ * Makes one log at the destination what it was when it was backed up. What is right there is left alone; what is missing or wrong is
+ * copied, if the source's object is right; where nothing says which of two is, both stay as they are and are named.
+ */
+export async function repairLog(log: LogToRepair, stores: RepairStores): Promise<RepairedLog> {
+  const { from, key, expected, source, existing } = log;
+  const there = existing && judge(existing, expected);
+  const here = source && judge(source, expected);
+  if (existing && there === "right") {
+    const { checksum } = expected;
+    return {
+      skipped: true,
+      log: { from, key, size: existing.size, etag: existing.etag, ...(checksum && { checksum }) },
+    };
+  }
+  const isLost = existing === undefined || existing.size !== expected.size;
+  const wrong = existing === undefined ? "is missing" : isLost ? `has ${existing.size} bytes` : "differs";
+  if (source === undefined) return refuse(log, stores, wrong, "is missing");
+  if (here === "wrong" && (isLost || existing.etag === source.etag)) {
+    return refuse(log, stores, wrong, "is not what was backed up");
+  }
+  await stores.confirm();
+  try {
+    // What may be right is only put aside for what is right for certain.
+    const overwrite = isLost || here === "right";
+    const copied = await stores.destination.copyFrom(stores.source, source, key, {
+      existing: existing ?? null,
+      overwrite,
+    });
+    const { size, etag, checksum, skipped } = copied;
+    return { skipped, log: { from, key, size, etag, ...(checksum !== undefined && { checksum }) } };
+  } catch (error) {
+    if (!(error instanceof PipelineError)) throw error;
+    if (error.name === "ObjectNotFound") return refuse(log, stores, wrong, "vanished or was replaced just now");
+    if (error.name === "CopyMismatch") return refuse(log, stores, wrong, "cannot be shown to be what was backed up");
+    throw error;
+  }
+}
+
+/** `wrong` for what differs in size or MD5; `unknown` where its ETag is no MD5 (several parts, KMS) or nothing is known to compare with. */
+function judge({ size, etag }: ObjectSummary, expected: ExpectedLog): "right" | "wrong" | "unknown" {
+  if (size !== expected.size) return "wrong";
+  if (expected.etag !== undefined && etag === expected.etag) return "right";
+  const md5 = /^md5:([0-9a-f]{32})$/.exec(expected.checksum ?? "")?.[1];
+  if (md5 === undefined || !/^[0-9a-f]{32}$/.test(etag)) return "unknown";
+  return md5 === etag ? "right" : "wrong";
+}
+
+function refuse({ from, key }: LogToRepair, stores: RepairStores, there: string, here: string): RepairedLog {
+  const { source, destination } = stores;
+  return { skipped: false, problem: `${key} ${there} in ${destination.label}, and ${from} in ${source.label} ${here}` };
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from "vitest";
+import type { PlannedRestore } from "../../../../src/core/plan/restore.ts";
+import { rowsProblem } from "../../../../src/core/plan/row-check.ts";
+
+const name = { database: "default", collection: "coll" };
+
+function collection(...imports: readonly [rows: string, minimumRows: string][]): PlannedRestore {
+  return {
+    source: name,
+    target: name,
+    working: name,
+    partitions: [],
+    indexes: [],
+    aliases: [],
+    load: "none",
+    imports: imports.map(([rows, minimumRows], task) => ({
+      task,
+      phase: 0,
+      partition: "_default",
+      kind: "segments",
+      storageVersion: "0",
+      fingerprint: "",
+      directories: "",
+      rows,
+      minimumRows,
+      hasDeletes: rows !== minimumRows,
+      bytes: 1,
+    })),
+  };
+}
+
+const check = (planned: PlannedRestore, imported: readonly bigint[], counted?: bigint) =>
+  rowsProblem(planned, (task) => imported[task] ?? 0n, counted ?? imported.reduce((sum, rows) => sum + rows, 0n));
+
+describe("rows", () => {
+  test("without deletes are all there", () => {
+    expect(check(collection(["10", "10"]), [10n])).toBeUndefined();
+    expect(check(collection(["10", "10"]), [9n])?.message).toContain("brought 9 rows, which must be 10");
+  });
+
+  test("of which a small delta log cannot have taken a million are not none", () => {
+    const planned = collection(["1000000", "983616"]);
+
+    expect(check(planned, [990_000n])).toBeUndefined();
+    expect(check(planned, [0n])?.message).toContain("brought 0 rows, which must be 983616 to 1000000");
+  });
+
+  test("that one import lacks are not made up for by another one", () => {
+    expect(check(collection(["10", "10"], ["10", "0"]), [10n, 4n])).toBeUndefined();
+    expect(check(collection(["10", "10"], ["10", "0"]), [5n, 9n])).toMatchObject({ others: false });
+    expect(check(collection(["10", "10"], ["10", "0"]), [10n, 11n])).toMatchObject({ others: false });
+  });
+
+  test("that Milvus counts beside what was imported are somebody else's", () => {
+    expect(check(collection(["10", "10"]), [10n], 12n)).toMatchObject({ others: true });
+  });
+});
