@@ -138,6 +138,56 @@ export function objectStoreContract(
     });
 
     test.each([
+      ["small", "Zürich 東京 "],
+      ["of several parts", "Zürich 東京 ".repeat(1_000_000)],
+    ])("makes a text appear whole when it is finished, and not before: %s", async (name, text) => {
+      const key = `uploads/${name}`;
+      const upload = source.store.openText(key, { contentType: "application/json" });
+      for (let start = 0; start < text.length; start += 999_999) await upload.write(text.slice(start, start + 999_999));
+      const before = await source.store.head(key);
+
+      expect(await upload.finish()).toBe(true);
+
+      const bytes = Buffer.from(text);
+      expect(before).toBeUndefined();
+      expect(upload.written).toEqual({ size: bytes.length, sha256: sha256(bytes) });
+      expect(await source.store.head(key)).toMatchObject({ size: bytes.length });
+      expect(sha256(Buffer.from(await source.store.getText(key)))).toBe(upload.written.sha256);
+    });
+
+    test.each([
+      ["small", 1],
+      ["of several parts", 10 * 2 ** 20],
+    ])("leaves what is there alone when asked to, and nothing of the text: %s", async (name, length) => {
+      const key = `uploads/taken/${name}`;
+      const upload = source.store.openText(key);
+      await upload.write("x".repeat(length));
+      await source.store.putText(key, "first");
+
+      expect(await upload.finish({ ifAbsent: true })).toBe(false);
+
+      expect(await source.store.getText(key)).toBe("first");
+      const replacing = source.store.openText(key);
+      await replacing.write("second");
+      expect(await replacing.finish()).toBe(true);
+      expect(await source.store.getText(key)).toBe("second");
+    });
+
+    test("forgets a text that is given up, and writes the next one to its key", async () => {
+      const key = "uploads/given-up";
+      const first = source.store.openText(key);
+      await first.write("x".repeat(10 * 2 ** 20));
+      await first.abort();
+      await first.abort();
+      expect(await source.store.head(key)).toBeUndefined();
+
+      const next = source.store.openText(key);
+      await next.write("next");
+      expect(await next.finish({ ifAbsent: true })).toBe(true);
+      expect(await source.store.getText(key)).toBe("next");
+    });
+
+    test.each([
       ["a plain key", "copy/insert_log/1/2/3/100/4"],
       ["characters that must be encoded", "copy/ü +%25&=?#'(1)/käse"],
     ])("copies an object under %s and says what arrived", async (_, key) => {
@@ -171,6 +221,8 @@ export function objectStoreContract(
 
       expect([looked.skipped, told.skipped]).toEqual([true, true]);
       expect(told).toMatchObject({ size: object.size, etag: object.etag });
+      const checksum = `md5:${md5(Buffer.from("the same"))}`;
+      expect([looked.checksum, told.checksum]).toEqual([checksum, checksum]);
     });
 
     test("replaces another object of the same size at the destination", async () => {
@@ -236,6 +288,10 @@ export async function collect(objects: AsyncIterable<ObjectSummary>): Promise<Ob
   const collected: ObjectSummary[] = [];
   for await (const object of objects) collected.push(object);
   return collected;
+}
+
+function sha256(body: Buffer): string {
+  return createHash("sha256").update(body).digest("hex");
 }
 
 export function md5(body: Buffer): string {

@@ -38,6 +38,18 @@ describe("a part", () => {
     ]);
   });
 
+  it("is refused where its index says another number of objects, or a line is none", () => {
+    const { text, part: listed } = part("1", [log(5), log(6, 20)]);
+    const broken = text.replace('"size":20', '"size":-1');
+
+    expect(() => [...parseManifestPart(text, { ...listed, objects: 3 })]).toThrow(
+      corrupt(/lists 2 objects, .* says 3/),
+    );
+    expect(() => [...parseManifestPart(broken, { ...listed, ...manifestFileOf(listed.key, broken) })]).toThrow(
+      corrupt(/line 2: /),
+    );
+  });
+
   it("never lists what lies outside of the backup", () => {
     expect(() => printManifestObject({ ...log(5), key: "elsewhere/5" }, root)).toThrow(/does not lie below/);
   });

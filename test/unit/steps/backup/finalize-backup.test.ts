@@ -4,6 +4,7 @@ import { backupLayout, metaFileNames } from "../../../../src/core/format/layout.
 import { manifestFileOf, parseManifestIndex, parseManifestPart } from "../../../../src/core/format/manifest.ts";
 import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
 import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
+import { collectionDescription } from "../../../support/collection-description.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
 import { addBookSegment, books, compactBooks, seedShop } from "../../../support/seed-shop.ts";
@@ -67,6 +68,35 @@ describe("compaction under a backup", () => {
     expect(copied).toBe(13);
     expect(world.bucket("bucket-b").keys(layout.binlogs)).toHaveLength(8);
     expect(segmentsInMeta()).toEqual(["470000000000000310", "470000000000000311"]);
+  });
+
+  test("of one collection leaves what the first attempt copied of the others in the backup", async () => {
+    const magazines = { id: "470000000000000120", partition: "470000000000000220", segment: "470000000000000320" };
+    const path = { collectionId: magazines.id, partitionId: magazines.partition, id: magazines.segment, rows: 7n };
+    world.seedSegment("prod", path);
+    world.milvus("prod").addCollection(collectionDescription("magazines", { id: magazines.id }), {
+      partitions: [{ id: magazines.partition, name: "_default" }],
+      segments: [{ ...path, state: "Flushed", isL0: false, storageVersion: "0" }],
+    });
+    const copies: string[][] = [];
+
+    const result = await runBackup(
+      world.context(),
+      { ...input, collections: ["books", "magazines", "shop.carts"] },
+      execution,
+      {
+        after: (step, attempt) => {
+          if (step === "prepare" && attempt === 0) compactBooks(world);
+          if (step === "copy") copies.push(world.bucket("bucket-b").keys(layout.binlogs));
+        },
+      },
+    );
+
+    expect(copies).toHaveLength(2);
+    expect(copies[0]?.filter((key) => key.includes(`/${magazines.segment}/`))).toHaveLength(4);
+    expect(result).toMatchObject({ outcome: "backed-up", collections: 3, segments: 3, objects: 12 });
+    expect(segmentsInMeta()).toEqual(["470000000000000310", "470000000000000311", magazines.segment]);
+    expect(world.bucket("bucket-b").keys(layout.binlogs)).toHaveLength(12);
   });
 
   test("that never ends fails by name, with the lease given back and no commit record", async () => {
@@ -319,13 +349,16 @@ describe("the commit", () => {
     });
   });
 
-  test("a segment that no receipt names is never left out in silence", async () => {
+  test.each([
+    ["first", (segments: unknown[]) => segments.slice(1)],
+    ["last", (segments: unknown[]) => segments.slice(0, -1)],
+  ])("the %s segment is never left out in silence where no receipt names it", async (_, without) => {
     const failed = runBackup(world.context(), input, execution, {
       after: (step) => {
         if (step !== "copy") return;
         const key = workLayout("backup", execution.name).receipt("0-000000");
         const receipt = JSON.parse(world.work.read(key) ?? "null");
-        world.work.seed(key, JSON.stringify({ ...receipt, segments: receipt.segments.slice(1) }));
+        world.work.seed(key, JSON.stringify({ ...receipt, segments: without(receipt.segments) }));
       },
     });
 
