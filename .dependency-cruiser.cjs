@@ -26,6 +26,8 @@ const coreRooms = {
   format: ["execution"],
   milvus: ["execution", "format"],
   environment: ["execution"],
+  binlog: ["execution", "format", "milvus"],
+  filter: ["execution", "format", "binlog"],
   plan: ["execution", "format", "milvus", "environment"],
   deployment: ["execution", "format", "milvus", "environment"],
 };
@@ -38,6 +40,7 @@ const stepRooms = {
   restore: ["shared"],
   transfer: ["shared"],
   events: ["shared", "catalog"],
+  rows: ["shared"],
 };
 
 module.exports = {
@@ -185,6 +188,14 @@ module.exports = {
         "The copy function starts in a fraction of a second because the 2 MB of the Milvus SDK are not in its bundle.",
       from: { path: "^functions/copy-segments/" },
       to: { path: "node_modules/@zilliz/", reachable: true },
+    },
+    {
+      name: "functions-read-no-payloads",
+      severity: "error",
+      comment:
+        "The readers of Parquet take 7 MB, and no Lambda looks into binlogs yet: only the command at the terminal does.",
+      from: { path: "^functions/" },
+      to: { path: "node_modules/(?:parquet-wasm|apache-arrow)/", reachable: true },
     },
     {
       name: "no-circles",

@@ -34,6 +34,12 @@ export interface ObjectStore {
   readText(key: string, options?: { ifMatch?: string }): AsyncIterable<string>;
 
   /**
+   * The whole object, all of one version: for objects that fit into memory.
+   * @throws ObjectNotFound where it is not there
+   */
+  getBytes(key: string): Promise<Uint8Array>;
+
+  /**
    * Writes a small object. Answers false and writes nothing where the key exists already (with `ifAbsent`), or where it does
    * not hold the version with this ETag any more (with `ifMatch`).
    */

@@ -96,6 +96,11 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#objects.get(key)?.toString();
   }
 
+  async getBytes(key: string): Promise<Uint8Array> {
+    this.#record(`getBytes ${key}`);
+    return Uint8Array.from(this.#require(key));
+  }
+
   async *readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
     this.#record(`readText ${key}`);
     const body = this.#require(key);

@@ -16,6 +16,7 @@ import type { S3Connection } from "./connection.ts";
 import { headObject, ifPresent, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
 import { checksumOf } from "./content-checksum.ts";
 import { putObject } from "./put-object.ts";
+import { readRange } from "./read-object.ts";
 import { readText } from "./read-text.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
 import { copyStreamed } from "./streamed-copy.ts";
@@ -106,6 +107,14 @@ export class S3ObjectStore implements ObjectStore {
 
   async getTextIfPresent(key: string): Promise<string | undefined> {
     return ifPresent(() => this.getText(key));
+  }
+
+  async getBytes(key: string): Promise<Uint8Array> {
+    const object = await this.head(key);
+    if (object === undefined) {
+      throw this.#s3.fault("s3:GetObject", key, Object.assign(new Error("not there"), { name: "NoSuchKey" }));
+    }
+    return (await readRange(this.#s3, object, undefined)).body;
   }
 
   readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {

@@ -25,6 +25,7 @@ const errorDefinitions = {
   TargetExists: { kind: "permanent" },
   SchemaMismatch: { kind: "permanent" },
   UnsupportedByTarget: { kind: "permanent" },
+  UnsupportedData: { kind: "permanent" },
   AlreadyRunning: { kind: "permanent" },
   BackupInUse: { kind: "permanent" },
   ForeignObjects: { kind: "permanent" },

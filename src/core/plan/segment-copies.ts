@@ -62,6 +62,6 @@ function deltaPrefix(segment: SegmentBackup, from: string, to: string): CopyPref
 }
 
 /** The last part of a log's key; older backups leave the ID out of the record. */
-function logName(log: { log_path: string; log_id: bigint }): string {
+export function logName(log: { log_path: string; log_id: bigint }): string {
   return log.log_path === "" ? log.log_id.toString() : log.log_path.slice(log.log_path.lastIndexOf("/") + 1);
 }

@@ -1,0 +1,51 @@
+import { DataType, type Field, Precision, tableFromIPC, type Vector } from "apache-arrow";
+import { readParquet } from "parquet-wasm";
+import type { StoredColumn, StoredType, StoredValue } from "../../core/binlog/stored-column.ts";
+import type { PayloadReader, PayloadWindow } from "../../ports/payload-reader.ts";
+
+/**
+ * Reads Parquet with the arrow-rs of `parquet-wasm`. The call is synchronous on purpose: where a broken file makes the Rust code panic, the
+ * asynchronous readers of that package end the process, this one throws. The memory of the WebAssembly instance holds a payload and a
+ * window of its rows at a time, and has 4 GiB at most.
+ */
+export const parquetPayloads: PayloadReader = {
+  read(payload, { offset, rows }): PayloadWindow {
+    const stream = withoutPanicTrace(() =>
+      readParquet(payload, { offset, limit: rows, batchSize: rows }).intoIPCStream(),
+    );
+    const table = tableFromIPC(stream);
+    const columns = table.schema.fields.map((field, index) => storedColumn(field, table.getChildAt(index)));
+    return { columns, rows: table.numRows, bytes: stream.length };
+  },
+};
+
+function storedColumn({ type, name }: Field, values: Vector | null): StoredColumn {
+  if (values === null) throw new TypeError(`the column ${name} has no values`);
+  return {
+    type: storedType(type),
+    typeName: String(type),
+    length: values.length,
+    at: (row) => values.get(row) as StoredValue | null,
+  };
+}
+
+function storedType(type: DataType): StoredType | undefined {
+  if (DataType.isBool(type)) return "bool";
+  if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) return "text";
+  if (DataType.isBinary(type) || DataType.isLargeBinary(type) || DataType.isFixedSizeBinary(type)) return "bytes";
+  if (DataType.isInt(type) && type.isSigned) return `int${type.bitWidth}`;
+  if (!DataType.isFloat(type)) return undefined;
+  if (type.precision === Precision.SINGLE) return "float32";
+  return type.precision === Precision.DOUBLE ? "float64" : undefined;
+}
+
+/** A panic of the Rust code is printed with console.error before it is thrown; who calls says it better. */
+function withoutPanicTrace<T>(call: () => T): T {
+  const print = console.error;
+  console.error = () => {};
+  try {
+    return call();
+  } finally {
+    console.error = print;
+  }
+}
