@@ -39,6 +39,10 @@ export function createConnections(env: Environment): Connections {
       const { openEnvironmentStore } = await import("../src/adapters/store-opener.ts");
       return openEnvironmentStore(environment, side);
     },
+    async payloads() {
+      const { parquetPayloads } = await import("../src/adapters/parquet/payload-reader.ts");
+      return parquetPayloads;
+    },
     async withMilvus(environment, use) {
       const { connectMilvus, closeMilvusConnections } = await import("../src/adapters/milvus/index.ts");
       try {

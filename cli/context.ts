@@ -3,6 +3,7 @@ import type { Environment } from "../src/core/environment/environment.ts";
 import type { Clock } from "../src/ports/clock.ts";
 import type { Milvus } from "../src/ports/milvus.ts";
 import type { ObjectStore } from "../src/ports/object-store.ts";
+import type { PayloadReader } from "../src/ports/payload-reader.ts";
 import type { PipelineExecutions } from "../src/ports/pipeline-executions.ts";
 import type { Terminal } from "./output/terminal.ts";
 import type { Pipeline } from "./pipeline/stack.ts";
@@ -24,6 +25,8 @@ export interface Connections {
   workStore(pipeline: Pipeline): Promise<ObjectStore>;
   /** A bucket of an environment, with the environment's own keys. */
   openStore(environment: Environment, side: "milvus" | "backup"): Promise<ObjectStore>;
+  /** What reads the payloads of binlogs on this machine. */
+  payloads(): Promise<PayloadReader>;
   /** Connects to an environment's Milvus from this machine, for as long as `use` takes. */
   withMilvus<T>(environment: Environment, use: (milvus: Milvus) => Promise<T>): Promise<T>;
 }

@@ -142,7 +142,21 @@ export function parseRenames(text: string): Record<string, string> {
   return Object.fromEntries(renames);
 }
 
-function splitList(option: string, text: string): string[] {
+/**
+ * A number of rows, at least one.
+ * @throws Usage for anything else
+ */
+export function countOption(option: string, text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count;
+  throw new CliError("Usage", `${option}: ${JSON.stringify(text)} is no number of rows; use ${option} 10`);
+}
+
+/**
+ * `a,b` as a list.
+ * @throws Usage where a name is empty
+ */
+export function splitList(option: string, text: string): string[] {
   const entries = text.split(",").map((entry) => entry.trim());
   if (entries.some((entry) => entry === "")) {
     throw new CliError("Usage", `${option}: there is an empty name in ${JSON.stringify(text)}`);

@@ -6,10 +6,12 @@ import { addCheck } from "./verbs/check.ts";
 import { addCopy } from "./verbs/copy.ts";
 import { addCreate } from "./verbs/create.ts";
 import { addDelete } from "./verbs/delete.ts";
+import { addDiff } from "./verbs/diff.ts";
 import { addEnv } from "./verbs/env.ts";
 import { addExecutions } from "./verbs/executions.ts";
 import { addGet } from "./verbs/get.ts";
 import { addList } from "./verbs/list.ts";
+import { addPeek } from "./verbs/peek.ts";
 import { addRestore } from "./verbs/restore.ts";
 import { addRetention } from "./verbs/retention.ts";
 import type { VerbHost } from "./verbs/verb.ts";
@@ -21,6 +23,8 @@ const verbs = [
   addCopy,
   addList,
   addGet,
+  addPeek,
+  addDiff,
   addDelete,
   addCheck,
   addExecutions,

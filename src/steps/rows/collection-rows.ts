@@ -99,6 +99,12 @@ export class CollectionRows {
     return this.#collection.partition_backups.map(({ partition_name }) => partition_name);
   }
 
+  /** How many rows its segments hold, deleted ones and those of after the instant included. */
+  get storedRows(): number {
+    const segments = segmentsOf(this.#collection).filter(({ is_l0 }) => !is_l0);
+    return segments.reduce((sum, { num_of_rows }) => sum + Number(num_of_rows), 0);
+  }
+
   /**
    * The living rows, in the order in which the backup has them.
    * @throws InvalidInput for a partition that is not there; as `segmentRows` does; CopyMismatch where the backup is replaced meanwhile

@@ -3,6 +3,7 @@ import { main } from "../../../../cli/main.ts";
 import type { Terminal } from "../../../../cli/output/terminal.ts";
 import { type Pipeline, pipelineOf } from "../../../../cli/pipeline/stack.ts";
 import type { WritableEnvironmentRegistry } from "../../../../src/adapters/environment-registry.ts";
+import { parquetPayloads } from "../../../../src/adapters/parquet/payload-reader.ts";
 import { changedSettings } from "../../../../src/core/environment/changes.ts";
 import type { Environment } from "../../../../src/core/environment/environment.ts";
 import { serializeEnvironment } from "../../../../src/core/environment/json.ts";
@@ -143,6 +144,7 @@ export class FakeCli {
       executions: async () => this.executions,
       workStore: async () => this.work,
       openStore: async (_environment, side) => (side === "backup" ? this.backups : new MemoryObjectStore("bucket-a")),
+      payloads: async () => parquetPayloads,
       withMilvus: async (environment) => {
         throw new PipelineError("MilvusUnreachable", `Milvus at ${environment.milvus.address} does not answer`);
       },
