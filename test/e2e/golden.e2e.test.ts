@@ -5,7 +5,8 @@ import { parseFullMeta } from "../../src/core/format/meta-files.ts";
 import { configs, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { collectionNames, connectToServer, dropCollections, freeAlias, must, named } from "../support/e2e/milvus.ts";
 import { uploadGolden } from "../support/e2e/objects.ts";
-import { makeReadable, type Row, readRows, readRowsByPartition, snapshot } from "../support/e2e/snapshot.ts";
+import { flat } from "../support/e2e/peeked.ts";
+import { makeReadable, readRows, readRowsByPartition, snapshot } from "../support/e2e/snapshot.ts";
 import { goldenFiles } from "../support/golden-backup.ts";
 
 /** What the golden backup holds, as whoever made it wrote it down. */
@@ -41,11 +42,6 @@ const inMeta = (name: string) =>
   parseFullMeta(goldenFiles.full_meta).value.collection_backups.find(
     ({ db_name, collection_name }) => `${db_name}.${collection_name}` === name,
   );
-
-/** The expected file shows dynamic fields flat and leaves out what it does not say of every row. */
-function flat({ $meta, ...fields }: Row): Row {
-  return { ...fields, ...(typeof $meta === "object" ? $meta : {}) };
-}
 
 describe("the backup that milvus-backup wrote, restored whole", async () => {
   const b = await connectToServer("milvus-b");

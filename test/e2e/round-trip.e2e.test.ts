@@ -1,11 +1,19 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { parseJson } from "../../src/core/format/lossless-json.ts";
 import { parseFullMeta } from "../../src/core/format/meta-files.ts";
 import { logsOfBackup } from "../support/e2e/backup-keys.ts";
-import { type BackupDocument, configs, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
+import {
+  type BackupDocument,
+  configs,
+  milvusBackup,
+  milvusBackupJson,
+  type RestoreDocument,
+} from "../support/e2e/cli.ts";
 import { seedAutoIds, seedByTenant, seedEmpty, seedEveryType } from "../support/e2e/every-type.ts";
 import { connectToServer, dropCollections, ensureDatabase, must, named } from "../support/e2e/milvus.ts";
 import { deletePrefix, getText, listObjects } from "../support/e2e/objects.ts";
-import { makeReadable, readRowsByPartition, snapshot } from "../support/e2e/snapshot.ts";
+import { flat, peekRows } from "../support/e2e/peeked.ts";
+import { makeReadable, readRows, readRowsByPartition, snapshot } from "../support/e2e/snapshot.ts";
 import { goldenFiles } from "../support/golden-backup.ts";
 import { levelFiles } from "../support/level-files.ts";
 
@@ -98,6 +106,22 @@ describe("collections with every type and feature of Milvus 2.3, backed up and r
     expect(Object.values(here).flat()).toHaveLength(rows);
   });
 
+  test.each([everyType, byTenant, autoIds, empty])(
+    "peek reads every row of $collection as Milvus answers it",
+    async (name) => {
+      const collection = "database" in name ? `${name.database}.${name.collection}` : name.collection;
+
+      const peeked = await peekRows("-n", backupName, "-c", collection, "--limit", "1000");
+
+      const answered = await readRowsByPartition(b, name);
+      expect(peeked).toHaveLength(Object.values(answered).flat().length);
+      for (const [partition, rows] of Object.entries(answered)) {
+        const here = peeked.filter((row) => partition === "*" || row.partition === partition);
+        expect(byText(here.map(({ values }) => values))).toEqual(byText(rows.map(flat)));
+      }
+    },
+  );
+
   test("the summaries add up", async () => {
     const objects = await listObjects("bucket-b", `backup/${backupName}/binlogs/`);
 
@@ -124,6 +148,32 @@ describe("collections with every type and feature of Milvus 2.3, backed up and r
 
     expect(texts).toContain("hot 0");
     expect(texts).not.toContain("later");
+  });
+
+  test("diff names what came and what went since", async () => {
+    const [gone] = await readRows(b, autoIds);
+    await must(a.deleteEntities({ ...named(autoIds), expr: `id in [${gone?.id}]` }));
+    await deletePrefix("bucket-b", `backup/${backupName}_later/`);
+    await milvusBackupJson("--config", configs.a, "create", "-n", `${backupName}_later`, "-c", "trip.trip_auto_ids");
+
+    const { stdout } = await milvusBackup(
+      ...[
+        "--config",
+        configs.a,
+        "--json",
+        "diff",
+        "-n",
+        backupName,
+        "-n",
+        `${backupName}_later`,
+        "-c",
+        "trip.trip_auto_ids",
+      ],
+    );
+
+    // One row was inserted after the first backup, above.
+    expect(JSON.parse(stdout)).toMatchObject({ added: 1, changed: 0, removed: 1, same: 44, keysComplete: true });
+    expect(parseJson(stdout, "diff")).toMatchObject({ keys: { removed: [BigInt(String(gone?.id))] } });
   });
 
   describe("the metas it wrote", () => {
@@ -184,4 +234,10 @@ function keysByRecord(meta: unknown): Record<string, { always: Set<string>; ever
   };
   visit(meta, "");
   return found;
+}
+
+/** In an order that does not depend on where rows come from. */
+function byText(rows: readonly Record<string, unknown>[]): Record<string, unknown>[] {
+  const text = (row: Record<string, unknown>) => JSON.stringify(Object.entries(row).sort());
+  return rows.toSorted((a, b) => (text(a) < text(b) ? -1 : 1));
 }
