@@ -68,9 +68,11 @@ export function objectStoreContract(
       await source.store.putText("meta/full_meta.json", text, { contentType: "application/json" });
 
       expect(await source.store.getText("meta/full_meta.json")).toBe(text);
+      expect(Buffer.from(await source.store.getBytes("meta/full_meta.json")).toString()).toBe(text);
     });
 
     test("names a missing object when it is read", async () => {
+      await expect(source.store.getBytes("gone/away")).rejects.toMatchObject({ name: "ObjectNotFound" });
       await expect(source.store.getText("gone/away")).rejects.toMatchObject({
         name: "ObjectNotFound",
         message: expect.stringContaining("gone/away"),

@@ -25,7 +25,7 @@ export interface StoredRow {
   stored(field: RowField): StoredValue | null;
 }
 
-/** Which rows are wanted; what is fetched and decoded follows from it. */
+/** Which rows are wanted; what is fetched and decoded follows from it. Its fields are the very objects that the reader of rows has. */
 export interface RowSelection {
   /** Whose values are asked of the rows. */
   readonly fields: readonly RowField[];
