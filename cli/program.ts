@@ -62,6 +62,7 @@ Examples:
   # what is there, what is in it, does everything answer
   milvus-backup --config milvus-a.yaml list
   milvus-backup --config milvus-a.yaml get -n my_backup
+  milvus-backup --config milvus-a.yaml peek -n my_backup -c coll
   milvus-backup --config milvus-a.yaml check
 
 Options may be spelled as in milvus-backup (--drop_exist_collection, --meta_only).
