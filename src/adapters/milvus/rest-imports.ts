@@ -8,6 +8,9 @@ import type { RestClient } from "./rest-client.ts";
 const count = z.union([z.string(), z.number()]).transform(Number);
 const rows = z.union([z.string(), z.number()]).transform((value) => BigInt(value));
 
+/** Creating a job lists every directory of it in the store, which a slow one takes minutes for; a Lambda has 15. */
+const createSeconds = 300;
+
 const created = z.object({ jobId: z.string() });
 const jobList = z.object({ records: z.array(z.object({ jobId: z.string() })).default([]) });
 const job = z.object({
@@ -37,12 +40,10 @@ export function restImports(client: RestClient): ImportApi {
         files: request.files.map((files) => requestPaths(request, files)),
         options: importOptions(request),
       };
-      const { jobId } = await client.post(
-        "/v2/vectordb/jobs/import/create",
-        body,
-        created,
-        qualifiedName(request.name),
-      );
+      const { jobId } = await client.post("/v2/vectordb/jobs/import/create", body, created, {
+        subject: qualifiedName(request.name),
+        timeoutSeconds: createSeconds,
+      });
       return jobId;
     },
 
@@ -53,7 +54,7 @@ export function restImports(client: RestClient): ImportApi {
         "/v2/vectordb/jobs/import/list",
         { dbName, collectionName: name.collection },
         jobList,
-        subject,
+        { subject },
       );
       const tasks: ImportTask[] = [];
       // one after another: a restore has few jobs, and a describe is cheap for neither side's rate limits
@@ -65,7 +66,7 @@ export function restImports(client: RestClient): ImportApi {
 
 async function describe(client: RestClient, name: CollectionName, dbName: string, jobId: string): Promise<ImportTask> {
   const subject = `import job ${jobId} of ${qualifiedName(name)}`;
-  const answer = await client.post("/v2/vectordb/jobs/import/describe", { dbName, jobId }, job, subject);
+  const answer = await client.post("/v2/vectordb/jobs/import/describe", { dbName, jobId }, job, { subject });
   const state = states[answer.state] ?? "importing";
   return {
     id: jobId,

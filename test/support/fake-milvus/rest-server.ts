@@ -5,6 +5,8 @@ type Body = Record<string, unknown>;
 
 interface RestRequest {
   readonly path: string;
+  /** `Request-Timeout`: the seconds after which the server answers 408; 30 where absent. */
+  readonly timeout: string | undefined;
   /** As it came, to see whether 64-bit numbers are bare. */
   readonly text: string;
   readonly body: Body;
@@ -28,6 +30,8 @@ export interface FakeRest {
   segmentsOf: (directory: string) => readonly string[];
   /** `segmentInfos` as JSON text: with bare 64-bit numbers. */
   segmentInfos: string;
+  /** Segments that compaction has taken away: a request that names one is refused as a whole. */
+  readonly goneSegments: Set<string>;
   /** Answers the next request so, whatever it is. */
   answerOnce(status: number, body: string): void;
   close(): Promise<void>;
@@ -58,7 +62,11 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
       const job = jobs.find((candidate) => candidate.jobId === jobId);
       return job ? data(description(job)) : failure(2100, `import job does not exist, jobID=${jobId}`);
     },
-    "/v2/vectordb/segments/describe": () => `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`,
+    "/v2/vectordb/segments/describe": ({ segmentIds }) => {
+      const gone = (segmentIds as string[]).find((id) => fake.goneSegments.has(id));
+      if (gone !== undefined) return failure(600, `segment not found[segment=${gone}]`);
+      return `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`;
+    },
   };
 
   const listener = await listen((request, text, response) => {
@@ -71,7 +79,8 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
       return answer(401, failure(1800, "user hasn't authenticated"));
     }
     const body = parse(text, undefined, (number) => number) as Body;
-    requests.push({ path, text, body });
+    const timeout = request.headers["request-timeout"];
+    requests.push({ path, timeout: typeof timeout === "string" ? timeout : undefined, text, body });
     const planned = once.shift();
     if (planned) return answer(planned.status, planned.body);
     const route = routes[path];
@@ -85,6 +94,7 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
     jobs,
     segmentsOf: () => [],
     segmentInfos: "[]",
+    goneSegments: new Set(),
     answerOnce: (status, body) => once.push({ status, body }),
     close: () => listener.close(),
   };
