@@ -8,8 +8,9 @@ import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
 import { checkBackupName, defaultDatabase, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
-import { sameSchema, unsupportedBy } from "../../core/milvus/schema-checks.ts";
-import { toCollectionSchema } from "../../core/milvus/schema-mapping.ts";
+import { unsupportedBy } from "../../core/milvus/schema-checks.ts";
+import { sameSchema } from "../../core/milvus/schema-comparison.ts";
+import { toSchemaDescription } from "../../core/milvus/schema-mapping.ts";
 import { features, restorableInto } from "../../core/milvus/version.ts";
 import { collectionOf, plannedWorkingName, planRestore, type RestoreSegments } from "../../core/plan/restore.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
@@ -58,7 +59,7 @@ export async function prepareRestore(
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
-  const instants = await stored.readInstants(backup.id);
+  const [instants, kept] = await settleAll([stored.readInstants(backup.id), stored.readKept(backup.id)]);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
   const version = await milvus.version();
@@ -84,6 +85,7 @@ export async function prepareRestore(
     readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
     input,
     instants,
+    kept,
     warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
   if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
@@ -240,7 +242,7 @@ async function checkSameSchema(
     );
   }
   const { schema } = await milvus.describeCollection(target);
-  const differences = sameSchema(collectionOf(backup, source).schema, toCollectionSchema(schema));
+  const differences = sameSchema(toSchemaDescription(collectionOf(backup, source).schema), schema);
   if (differences.length > 0) {
     throw new PipelineError(
       "SchemaMismatch",
