@@ -19,6 +19,7 @@ import { features } from "../milvus/version.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
 import type { SizedSegment } from "./segment-copies.ts";
+import type { KnownRows } from "./segment-rows.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
 export const restorePlan = z.object({
@@ -99,6 +100,8 @@ export function planRestore(
     readonly instants: ReadonlyMap<string, CutAt>;
     /** What the format has no place for, by collection ID. */
     readonly kept: ReadonlyMap<string, KeptAttributes>;
+    /** What the heads of the logs tell, by segment ID. */
+    readonly known: ReadonlyMap<string, KnownRows>;
     readonly warnings: readonly string[];
   },
 ): { plan: RestorePlan; segments: RestoreSegments } {
@@ -119,6 +122,7 @@ export function planRestore(
       readsInPlace: context.readsInPlace,
       cut: context.instants.get(collectionId),
       kept: context.kept.get(collectionId),
+      known: context.known,
       firstTask,
       options: {
         skipCreate: input.skipCreate ?? false,
@@ -216,6 +220,7 @@ export function planCollection(
     /** Absent where nobody knows it. */
     readonly cut?: CutAt | undefined;
     readonly kept?: KeptAttributes | undefined;
+    readonly known?: ReadonlyMap<string, KnownRows> | undefined;
     readonly firstTask: number;
     readonly options: RestoreOptions;
   },
@@ -231,6 +236,7 @@ export function planCollection(
     readsInPlace: context.readsInPlace,
     instant: context.cut?.instant,
     laterRows: context.cut?.laterRows,
+    known: context.known,
     firstTask: context.firstTask,
   });
   const create = toCreateRequest(collection, working, context.kept);

@@ -27,6 +27,7 @@ import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
+import { lookAtLogs } from "./look-at-logs.ts";
 
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
@@ -77,6 +78,9 @@ export async function prepareRestore(
   if (complete && !(await stored.committed())) throw stored.notFound("it was deleted just now");
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
+  const restored = names.map(({ source }) => collectionOf(backup, source));
+  const known =
+    input.discard || input.metadataOnly ? new Map() : await lookAtLogs(stored, restored, (id) => instants.get(id));
   const { plan, segments } = planRestore(backup, names, {
     restoreId,
     leaseSubject,
@@ -86,6 +90,7 @@ export async function prepareRestore(
     input,
     instants,
     kept,
+    known,
     warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
   if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
