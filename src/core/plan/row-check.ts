@@ -37,9 +37,14 @@ export class CollectionRows {
     const whole = `the backup holds ${inBackup} rows${hasDeletes ? " (some deleted)" : ""}, its imports reported ${imported}, and Milvus counts ${counted}`;
     if (!wrong) return { message: whole, others: true };
     const { task, partition, rows, minimumRows } = wrong;
+    const got = this.#importedBy(task);
     const expected = minimumRows === rows ? `${rows}` : `${minimumRows} to ${rows}`;
+    const explained =
+      wrong.hasDeletes && got < BigInt(minimumRows)
+        ? " (fewer are right where one delete takes many rows, of a key that was inserted again and again: look at the rows, and rename the collection yourself)"
+        : "";
     return {
-      message: `${whole}. Import ${task} into partition ${partition} brought ${this.#importedBy(task)} rows, which must be ${expected}`,
+      message: `${whole}. Import ${task} into partition ${partition} brought ${got} rows, which must be ${expected}${explained}`,
       others: false,
     };
   }
