@@ -65,9 +65,15 @@ function compareSchemas(backup: SchemaDescription, target: SchemaDescription, de
   return [
     ...differences,
     ...difference("the description", inWords("text", backup.description), inWords("text", target.description)),
-    ...compareAttributes("the collection's ", schemaAttributes, [backup, target], depth),
+    ...compareAttributes("the collection's ", shown, [backup, target], depth),
+    // it may hold credentials
+    ...(backup.externalSpec === target.externalSpec
+      ? []
+      : ["the collection's external spec is not that of the backup"]),
   ];
 }
+
+const { externalSpec: _, ...shown } = schemaAttributes;
 
 /** What decides whether the values of a field fit. */
 const sizeParams = ["dim", "max_length", "max_capacity"];
@@ -76,6 +82,7 @@ const sizeParams = ["dim", "max_length", "max_capacity"];
 const notCompared: ReadonlySet<string> = new Set(["name", "isDynamic", "state", "indexParams", "typeParams"]);
 
 const timestamptz = 26;
+const { defaultValueBase64: __, ...withoutDefault } = fieldAttributes;
 
 function compareFields(
   what: string,
@@ -87,8 +94,7 @@ function compareFields(
   return compareEach(what, users(backup), users(target), (where, ours, theirs) => {
     const keys = depth === "whole" ? ours.typeParams.map(({ key }) => key) : [];
     // the server rewrites a default value of this type
-    const { defaultValueBase64, ...others } = fieldAttributes;
-    const table = ours.dataType === timestamptz ? others : fieldAttributes;
+    const table = ours.dataType === timestamptz ? withoutDefault : fieldAttributes;
     return [
       ...compareAttributes(`${where}: `, table, [ours, theirs], depth),
       ...compareKeys(`${where}: `, new Set([...sizeParams, ...keys]), ours.typeParams, theirs.typeParams),

@@ -4,7 +4,7 @@ import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/e
 import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
+import type { CollectionDescription, CollectionName, CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { differencesFrom } from "../../core/milvus/schema-comparison.ts";
 import {
@@ -72,12 +72,11 @@ async function recreate(
   const done = recordOf(earlier, collection);
   if (done && (await isRenamed(milvus, collection, done))) return done;
 
-  const id = create
-    ? await createAsPlanned(milvus, collection, create, done)
-    : (await milvus.describeCollection(working)).id;
-  const partitions = new Set((await milvus.listPartitions(working)).map(({ name }) => name));
+  const { id, partitions } = await (create
+    ? createAsPlanned(milvus, collection, create, done)
+    : lookAt(milvus, working));
   for (const partition of collection.partitions) {
-    if (!partitions.has(partition)) await milvus.createPartition(working, partition);
+    if (!partitions.includes(partition)) await milvus.createPartition(working, partition);
   }
   // Before the import, so that segments are indexed as they arrive.
   const indexes = await milvus.listIndexes(working);
@@ -98,30 +97,32 @@ async function recreate(
 /**
  * Makes the collection, or keeps the one an earlier run made. A working collection of which no record tells is either untouched (the
  * run ended before it wrote the record) or nobody knows what is in it: then it is made anew. Its name is this restore's alone.
- * @returns its ID
  * @throws SchemaMismatch where it is not as it was asked for: what is imported into it would not be what was backed up
  */
 async function createAsPlanned(
   milvus: Milvus,
-  collection: PlannedRestore,
+  { working, target }: PlannedRestore,
   create: CreateCollectionRequest,
   done: CollectionRecord | undefined,
-): Promise<string> {
-  const { working, target } = collection;
+): Promise<Made> {
   if (await milvus.hasCollection(working)) {
-    const { id, differences } = await compare(milvus, create);
-    if (id === done?.id || !hasWorkingName(collection)) return checked(id, differences);
+    const made = await lookAt(milvus, working);
+    if (made.id === done?.id || !hasWorkingName({ working, target })) return checked(made);
     const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
     // Added fields are added one by one, after the collection is there.
-    if (differences.length === 0 && rows === 0n && imports.length === 0) return id;
+    if (differencesOf(made).length === 0 && rows === 0n && imports.length === 0) return made;
     await milvus.dropCollection(working);
   }
   await milvus.createCollection(create);
-  const { id, differences } = await compare(milvus, create);
-  return checked(id, differences);
+  return checked(await lookAt(milvus, working));
 
-  function checked(id: string, differences: readonly string[]): string {
-    if (differences.length === 0) return id;
+  function differencesOf({ description, partitions }: Made): string[] {
+    return differencesFrom(create, description, partitions.length);
+  }
+
+  function checked(made: Made): Made {
+    const differences = differencesOf(made);
+    if (differences.length === 0) return made;
     throw new PipelineError(
       "SchemaMismatch",
       `${qualifiedName(working)} (for ${qualifiedName(target)}) in Milvus at ${milvus.address} is not as the backup has it: ` +
@@ -130,16 +131,17 @@ async function createAsPlanned(
   }
 }
 
-/** Looks at a collection that was made, or was to be made, from a request. */
-async function compare(
-  milvus: Milvus,
-  create: CreateCollectionRequest,
-): Promise<{ id: string; differences: readonly string[] }> {
-  const [found, partitions] = await settleAll([
-    milvus.describeCollection(create.name),
-    milvus.listPartitions(create.name),
-  ]);
-  return { id: found.id, differences: differencesFrom(create, found, partitions.length) };
+/** A collection as it stands in Milvus. */
+interface Made {
+  readonly id: string;
+  readonly description: CollectionDescription;
+  /** Names. */
+  readonly partitions: readonly string[];
+}
+
+async function lookAt(milvus: Milvus, name: CollectionName): Promise<Made> {
+  const [description, partitions] = await settleAll([milvus.describeCollection(name), milvus.listPartitions(name)]);
+  return { id: description.id, description, partitions: partitions.map((partition) => partition.name) };
 }
 
 /** An earlier run got as far as the rename: the collection stands complete under its target name. */

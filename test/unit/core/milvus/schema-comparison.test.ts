@@ -178,6 +178,12 @@ describe("a collection that was made", () => {
     expect(differences(found)).toEqual([`${sentence} in the target`]);
   });
 
+  it("is not where its external spec, which may hold credentials, is another one: it is not shown", () => {
+    expect(differences(schema({ externalSpec: '{"access_key":"secret"}' }))).toEqual([
+      "the collection's external spec is not that of the backup",
+    ]);
+  });
+
   it("is not where its partition key has another number of partitions", () => {
     expect(differences({}, 64)).toEqual(["the number of partitions is 16 in the backup and 64 in the target"]);
   });
