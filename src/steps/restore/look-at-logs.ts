@@ -68,7 +68,9 @@ async function look(stored: StoredBackup, { segment, cut, mayBeLater }: Unclear)
   const path = segmentPath(segment);
   const inserts = cut && mayBeLater ? await heads(stored, `${stored.layout.insertLogs(path)}${timestampField}/`) : [];
   const upToInstant = cut && mayBeLater ? rowsUpTo(cut.instant, segment.num_of_rows, inserts) : undefined;
-  const deletes = segment.deltaLogs > 0 ? deletesIn(await heads(stored, stored.layout.deltaLogs(path))) : undefined;
+  const deltas = segment.deltaLogs > 0 ? await heads(stored, stored.layout.deltaLogs(path)) : [];
+  // of logs that are missing nothing is known: whoever verifies the segment finds it
+  const deletes = deltas.length > 0 && deltas.length >= segment.deltaLogs ? deletesIn(deltas) : undefined;
   return { ...(upToInstant !== undefined && { upToInstant }), ...(deletes !== undefined && { deletes }) };
 }
 

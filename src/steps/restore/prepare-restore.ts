@@ -78,7 +78,7 @@ export async function prepareRestore(
   if (complete && !(await stored.committed())) throw stored.notFound("it was deleted just now");
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
-  const restored = names.map(({ source }) => collectionOf(backup, source));
+  const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
   const known =
     input.discard || input.metadataOnly ? new Map() : await lookAtLogs(stored, restored, (id) => instants.get(id));
   const { plan, segments } = planRestore(backup, names, {
