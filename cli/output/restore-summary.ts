@@ -38,14 +38,18 @@ export function restoreSummary(finished: FinishedExecution, environment: Environ
     [
       { title: "FROM" },
       { title: "TO" },
+      { title: "IN BACKUP", align: "right" },
+      { title: "LEFT OUT", align: "right" },
+      { title: "IMPORTED", align: "right" },
       { title: "ROWS", align: "right" },
       { title: "LOADED" },
       { title: "ID" },
       { title: "LIES IN" },
     ],
-    collections.map(({ from, to, rows, loaded, id, location }) => [
+    collections.map(({ from, to, inBackup, leftOut, imported, rows, loaded, id, location }) => [
       from,
       to,
+      ...[inBackup, leftOut, imported].map((count) => (count === undefined ? "?" : formatCount(BigInt(count)))),
       formatCount(BigInt(rows)),
       loaded ? "yes" : "no",
       id,

@@ -34,6 +34,12 @@ export interface ObjectStore {
   readText(key: string, options?: { ifMatch?: string }): AsyncIterable<string>;
 
   /**
+   * The first bytes of an object as it was listed, at most `length`.
+   * @throws ObjectNotFound where it is gone, or was replaced
+   */
+  readStart(object: ObjectSummary, length: number): Promise<Uint8Array>;
+
+  /**
    * Writes a small object. Answers false and writes nothing where the key exists already (with `ifAbsent`), or where it does
    * not hold the version with this ETag any more (with `ifMatch`).
    */

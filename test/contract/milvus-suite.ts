@@ -97,6 +97,9 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
         properties: [],
         functions: [],
         structArrayFields: [],
+        enableNamespace: false,
+        externalSource: "",
+        externalSpec: "",
       });
       expect(description.id).toMatch(/^\d{17,}$/);
       expect(description.virtualChannels).toHaveLength(2);

@@ -95,6 +95,16 @@ export function objectStoreContract(
       expect(pieces.length).toBeGreaterThan(1);
     });
 
+    test("reads the start of the very object that was listed", async () => {
+      await source.put("start", Buffer.from([0xbc, 0xfa, 0xff, 0x00, 0x80]));
+      const listed = (await source.store.head("start")) ?? expect.fail();
+
+      expect([...(await source.store.readStart(listed, 3))]).toEqual([0xbc, 0xfa, 0xff]);
+      expect(await source.store.readStart(listed, 1024)).toHaveLength(5);
+      await source.put("start", Buffer.from("another"));
+      await expect(source.store.readStart(listed, 3)).rejects.toMatchObject({ name: "ObjectNotFound" });
+    });
+
     test("reads the version that was asked for or none", async () => {
       await source.store.putText("pinned", "first");
       const seen = await source.store.head("pinned");

@@ -8,7 +8,6 @@ import type {
   CreateCollectionRequest,
   CreateIndexRequest,
   DatabaseDescription,
-  FieldDescription,
   FlushedCollection,
   GarbageCollectionPause,
   Id,
@@ -18,6 +17,7 @@ import type {
   KeyValue,
   Milvus,
   PartitionDescription,
+  SchemaDescription,
   SegmentDescription,
   SegmentLogs,
 } from "../../src/ports/milvus.ts";
@@ -56,6 +56,8 @@ export interface MemoryMilvusOptions {
   readonly now?: () => Date;
   /** The rows of one imported pair of directories; none where absent. */
   readonly rowsOf?: (insertDirectory: string) => bigint;
+  /** What it makes of a schema otherwise than it was asked: a server that does not know an attribute. */
+  readonly creates?: (request: CreateCollectionRequest) => Partial<SchemaDescription>;
 }
 
 /** A call to fail on purpose; `times` absent: for good. */
@@ -76,7 +78,7 @@ export class MemoryMilvus implements Milvus {
   readonly calls: string[] = [];
   readonly #version: string;
   readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad" | "now">> &
-    Pick<MemoryMilvusOptions, "rowsOf">;
+    Pick<MemoryMilvusOptions, "rowsOf" | "creates">;
   readonly #databases = new Map<string, DatabaseDescription>();
   /** By qualified name. */
   readonly #collections = new Map<string, Collection>();
@@ -92,6 +94,7 @@ export class MemoryMilvus implements Milvus {
       pollsPerLoad: options.pollsPerLoad ?? 1,
       now: options.now ?? (() => new Date()),
       ...(options.rowsOf ? { rowsOf: options.rowsOf } : {}),
+      ...(options.creates ? { creates: options.creates } : {}),
     };
     this.#databases.set(defaultDatabase, { name: defaultDatabase, id: "1", properties: [] });
   }
@@ -304,15 +307,13 @@ export class MemoryMilvus implements Milvus {
     // stricter than 2.3.5, which takes the same request twice where there is no dynamic field
     if (this.#find(name)) throw this.#refused("CreateCollection", `collection already exists: ${qualifiedName(name)}`);
     const id = this.#newId();
-    const fields = numbered(schema.fields);
-    // the dynamic field gets its ID too, and is never described
-    const added = numbered(request.addedFields, fields.length + (schema.enableDynamicField ? 1 : 0));
+    const numbered = numberedSchema(request);
     this.#collections.set(qualifiedName(name), {
       description: {
         name,
         id,
         databaseId,
-        schema: { ...schema, name: name.collection, fields: [...fields, ...added] },
+        schema: { ...schema, ...numbered, ...this.#options.creates?.(request), name: name.collection },
         shards: request.shards,
         consistencyLevel: request.consistencyLevel,
         properties: [...request.properties],
@@ -514,9 +515,28 @@ export class MemoryMilvus implements Milvus {
   }
 }
 
-/** Gives fields their IDs as Milvus does: 100 on, in order. */
-function numbered(fields: readonly FieldDescription[], before = 0): FieldDescription[] {
-  return fields.map((field, index) => ({ ...field, fieldId: String(100 + before + index) }));
+/**
+ * Gives fields their IDs as Milvus does (`createCollectionTask.assignFieldAndFunctionID`, `nextFieldID`): created ones from 100 on, then the
+ * hidden ones of namespaces and of the dynamic field, then struct arrays with their fields. Added ones come behind the highest ID, or
+ * behind `max_field_id` where that is higher.
+ */
+function numberedSchema({ schema, addedFields, properties }: CreateCollectionRequest) {
+  let next = 100;
+  const numbered = <T extends { readonly fieldId: Id }>(field: T): T => {
+    const fieldId = String(next);
+    next += 1;
+    return { ...field, fieldId };
+  };
+  const created = schema.fields.map(numbered);
+  // never described
+  next += Number(schema.enableNamespace) + Number(schema.enableDynamicField);
+  const structArrayFields = schema.structArrayFields.map((struct) => ({
+    ...numbered(struct),
+    fields: struct.fields.map(numbered),
+  }));
+  const highest = [...properties, ...schema.properties].find(({ key }) => key === "max_field_id")?.value ?? "0";
+  next = Math.max(next, Number(highest) + 1);
+  return { fields: [...created, ...addedFields.map(numbered)], structArrayFields };
 }
 
 function channels(shards: number, channel: (shard: number) => string): string[] {

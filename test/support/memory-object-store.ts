@@ -107,6 +107,15 @@ export class MemoryObjectStore implements ObjectStore {
     yield* chunksOf(body.toString(), pieceLength);
   }
 
+  async readStart(object: ObjectSummary, length: number): Promise<Uint8Array> {
+    this.#record(`readStart ${object.key}`);
+    const body = this.#require(object.key);
+    if (summary(object.key, body).etag === object.etag) return body.subarray(0, length);
+    throw new PipelineError("ObjectNotFound", `${object.key} in ${this.label} was replaced`, {
+      details: { key: object.key },
+    });
+  }
+
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
     this.#record(`putText ${key}`);
     const present = this.#objects.get(key);

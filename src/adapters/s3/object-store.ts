@@ -16,6 +16,7 @@ import type { S3Connection } from "./connection.ts";
 import { headObject, ifPresent, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
 import { checksumOf } from "./content-checksum.ts";
 import { putObject } from "./put-object.ts";
+import { readRange } from "./read-object.ts";
 import { readText } from "./read-text.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
 import { copyStreamed } from "./streamed-copy.ts";
@@ -110,6 +111,12 @@ export class S3ObjectStore implements ObjectStore {
 
   readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
     return readText(this.#s3, key, options.ifMatch);
+  }
+
+  async readStart(object: ObjectSummary, length: number): Promise<Uint8Array> {
+    if (object.size === 0) return new Uint8Array();
+    const size = Math.min(length, object.size);
+    return (await tellingMissing(this.#s3, object.key, () => readRange(this.#s3, object, { offset: 0, size }))).body;
   }
 
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {

@@ -174,8 +174,15 @@ export const restoredCollection = z.object({
   to: z.string(),
   /** ID of the new collection: its data lies under `<rootPath>/insert_log/<id>`. */
   id: z.string(),
+  /** As Milvus counts them. */
   rows: z.string(),
   loaded: z.boolean(),
+  /** In the segments of the backup, decimal, with those that it also says are deleted; absent in results of earlier versions, as the next two. */
+  inBackup: z.string().optional(),
+  /** Of these the ones that were not imported, decimal: deleted, or later than the instant. */
+  leftOut: z.string().optional(),
+  /** As the imports reported them, decimal. */
+  imported: z.string().optional(),
 });
 export type RestoredCollection = Readonly<z.infer<typeof restoredCollection>>;
 

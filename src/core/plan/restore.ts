@@ -11,12 +11,15 @@ import type {
   IndexDescription,
 } from "../milvus/descriptions.ts";
 import type { CutAt, Instant } from "../milvus/instant.ts";
+import type { KeptAttributes } from "../milvus/kept-attributes.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
+import { ownProperties } from "../milvus/properties.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
 import type { SizedSegment } from "./segment-copies.ts";
+import type { KnownRows } from "./segment-rows.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
 export const restorePlan = z.object({
@@ -95,6 +98,10 @@ export function planRestore(
     readonly input: RestoreInput;
     /** By collection ID. */
     readonly instants: ReadonlyMap<string, CutAt>;
+    /** What the format has no place for, by collection ID. */
+    readonly kept: ReadonlyMap<string, KeptAttributes>;
+    /** What the heads of the logs tell, by segment ID. */
+    readonly known: ReadonlyMap<string, KnownRows>;
     readonly warnings: readonly string[];
   },
 ): { plan: RestorePlan; segments: RestoreSegments } {
@@ -105,13 +112,17 @@ export function planRestore(
   const warnings = [...context.warnings];
   let firstTask = 0;
   for (const name of names) {
-    const planned = planCollection(collectionOf(backup, name.source), name, {
+    const collection = collectionOf(backup, name.source);
+    const collectionId = collection.collection_id.toString();
+    const planned = planCollection(collection, name, {
       restoreId,
       version: context.version,
       backup: context.backup,
       staging,
       readsInPlace: context.readsInPlace,
-      cut: context.instants.get(collectionOf(backup, name.source).collection_id.toString()),
+      cut: context.instants.get(collectionId),
+      kept: context.kept.get(collectionId),
+      known: context.known,
       firstTask,
       options: {
         skipCreate: input.skipCreate ?? false,
@@ -208,6 +219,8 @@ export function planCollection(
     readonly readsInPlace: boolean;
     /** Absent where nobody knows it. */
     readonly cut?: CutAt | undefined;
+    readonly kept?: KeptAttributes | undefined;
+    readonly known?: ReadonlyMap<string, KnownRows> | undefined;
     readonly firstTask: number;
     readonly options: RestoreOptions;
   },
@@ -223,20 +236,23 @@ export function planCollection(
     readsInPlace: context.readsInPlace,
     instant: context.cut?.instant,
     laterRows: context.cut?.laterRows,
+    known: context.known,
     firstTask: context.firstTask,
   });
-  const usesPartitionKey = collection.schema.fields.some(({ is_partition_key }) => is_partition_key);
+  const create = toCreateRequest(collection, working, context.kept);
   return {
     restore: {
       source: name.source,
       target: name.target,
       working,
-      ...(!options.skipCreate && { create: toCreateRequest(collection, working) }),
-      partitions: usesPartitionKey
-        ? []
-        : collection.partition_backups
-            .map(({ partition_name }) => partition_name)
-            .filter((partition) => partition !== "_default"),
+      ...(!options.skipCreate && { create }),
+      // a partition key makes its own
+      partitions:
+        create.partitionCount !== undefined
+          ? []
+          : collection.partition_backups
+              .map(({ partition_name }) => partition_name)
+              .filter((partition) => partition !== "_default"),
       indexes: options.indexes && !options.skipCreate ? toCreateIndexRequests(collection) : [],
       aliases: options.skipCreate ? [] : collection.aliases,
       // A collection that was there before is loaded or not as its owner wants it.
@@ -281,7 +297,7 @@ export function planDatabases(
   }
   return [...needed].map(([name, from]) => ({
     name,
-    properties: backup.database_backups.find(({ db_name }) => db_name === from)?.properties ?? [],
+    properties: ownProperties(backup.database_backups.find(({ db_name }) => db_name === from)?.properties ?? []),
   }));
 }
 

@@ -9,6 +9,7 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { milvusLayout } from "../../core/format/layout.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { CollectionName, GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
+import { keptOf, lostElsewhere } from "../../core/milvus/kept-attributes.ts";
 import {
   type CollectionSelector,
   parseCollectionSelector,
@@ -286,6 +287,7 @@ async function collect(
     rows += rowsOf(draft.collection);
     for (const copy of draft.copies) segments.push(copy);
     const { flushed, instant, description } = draft.collection;
+    warnings.push(...keptOf(description).map(lostElsewhere));
     if (flushed && !instant) {
       warnings.push(
         `${qualifiedName(description.name)}: this Milvus does not tell the timestamp of a flush, so the backup is not the collection at one instant`,

@@ -22,7 +22,7 @@ import {
   recordOf,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
-import { rowsProblem } from "../../core/plan/row-check.ts";
+import { CollectionRows } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
@@ -30,6 +30,7 @@ import { releaseLease } from "../shared/lease.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { checkRows } from "./check-rows.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
 const pollMilliseconds = 200;
@@ -121,34 +122,22 @@ async function cleanUp(
 class RestoreFinisher {
   readonly #milvus: Milvus;
   readonly #made: readonly CollectionRecord[];
-  readonly #imports: ReadonlyMap<string, ImportRecord>;
+  /** By the ID of the collection they went into. */
+  readonly #imports: ReadonlyMap<string, readonly ImportRecord[]>;
 
   constructor(milvus: Milvus, made: readonly CollectionRecord[], imports: readonly ImportRecord[]) {
     this.#milvus = milvus;
     this.#made = made;
-    this.#imports = new Map(imports.map((record) => [importKey(record.collectionId, record.task), record]));
+    this.#imports = Map.groupBy(imports, ({ collectionId }) => collectionId);
   }
 
   /**
-   * Each import must have brought the rows of its segments, as far as that can be known: with deletes, or rows from after the instant, no
-   * fewer than those can have taken away. Milvus must hold what was imported.
    * What stands under its target name was counted before it got it, and may have got rows since.
-   * @returns a warning where a collection that was there before (`skipCreate`) has got rows from elsewhere meanwhile
+   * @returns warnings
    */
   async checkRows(collection: PlannedRestore, first: boolean): Promise<string[]> {
-    const direct = !hasWorkingName(collection);
-    if (direct ? !first : await this.#isRenamed(collection)) return [];
-    const record = this.#recordOf(collection);
-    const counted = (await this.#milvus.rowCount(collection.working)) - BigInt(record.rowsBefore);
-    const importedBy = (task: number) => BigInt(this.#imports.get(importKey(record.id, task))?.rows ?? "0");
-    const problem = rowsProblem(collection, importedBy, counted);
-    if (!problem) return [];
-    const message = `${qualifiedName(collection.target)}: ${problem.message}`;
-    if (problem.others && !collection.create) return [`${message}: others wrote into it meanwhile`];
-    throw new PipelineError(
-      "RowCountMismatch",
-      message + (direct ? "" : `. ${qualifiedName(collection.working)} does not get its target name`),
-    );
+    if (hasWorkingName(collection) ? await this.#isRenamed(collection) : !first) return [];
+    return checkRows(this.#milvus, collection, this.#rowsOf(collection), this.#recordOf(collection));
   }
 
   /** The commit of a restore: from here on the collection stands under its target name. */
@@ -191,6 +180,7 @@ class RestoreFinisher {
 
   async describe(collection: PlannedRestore): Promise<RestoredCollection> {
     const { source, target } = collection;
+    const { inBackup, imported } = this.#rowsOf(collection);
     return {
       from: qualifiedName(source),
       to: qualifiedName(target),
@@ -198,7 +188,14 @@ class RestoreFinisher {
       rows: (await this.#milvus.rowCount(target)).toString(),
       // As it is: a collection that was there before may be loaded without us.
       loaded: (await this.#milvus.loadingProgress(target)) >= 100,
+      inBackup: inBackup.toString(),
+      leftOut: (inBackup - imported).toString(),
+      imported: imported.toString(),
     };
+  }
+
+  #rowsOf(collection: PlannedRestore): CollectionRows {
+    return new CollectionRows(collection, this.#imports.get(this.#recordOf(collection).id) ?? []);
   }
 
   #recordOf(collection: PlannedRestore): CollectionRecord {
@@ -227,8 +224,4 @@ class RestoreFinisher {
       `${qualifiedName(working)} (for ${qualifiedName(target)}) is gone from Milvus at ${this.#milvus.address}: somebody dropped it. Start the same restore again, which makes it anew`,
     );
   }
-}
-
-function importKey(collectionId: string, task: number): string {
-  return `${collectionId} ${task}`;
 }

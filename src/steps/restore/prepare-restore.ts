@@ -8,8 +8,9 @@ import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
 import { checkBackupName, defaultDatabase, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
-import { sameSchema, unsupportedBy } from "../../core/milvus/schema-checks.ts";
-import { toCollectionSchema } from "../../core/milvus/schema-mapping.ts";
+import { unsupportedBy } from "../../core/milvus/schema-checks.ts";
+import { sameSchema } from "../../core/milvus/schema-comparison.ts";
+import { toSchemaDescription } from "../../core/milvus/schema-mapping.ts";
 import { features, restorableInto } from "../../core/milvus/version.ts";
 import { collectionOf, plannedWorkingName, planRestore, type RestoreSegments } from "../../core/plan/restore.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
@@ -26,6 +27,7 @@ import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
+import { lookAtLogs } from "./look-at-logs.ts";
 
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
@@ -58,7 +60,7 @@ export async function prepareRestore(
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
-  const instants = await stored.readInstants(backup.id);
+  const [instants, kept] = await settleAll([stored.readInstants(backup.id), stored.readKept(backup.id)]);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
   const version = await milvus.version();
@@ -76,6 +78,9 @@ export async function prepareRestore(
   if (complete && !(await stored.committed())) throw stored.notFound("it was deleted just now");
   await acquireLease(context, "restore", leaseSubject, execution.id);
 
+  const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
+  const known =
+    input.discard || input.metadataOnly ? new Map() : await lookAtLogs(stored, restored, (id) => instants.get(id));
   const { plan, segments } = planRestore(backup, names, {
     restoreId,
     leaseSubject,
@@ -84,6 +89,8 @@ export async function prepareRestore(
     readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
     input,
     instants,
+    kept,
+    known,
     warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
   if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
@@ -240,7 +247,7 @@ async function checkSameSchema(
     );
   }
   const { schema } = await milvus.describeCollection(target);
-  const differences = sameSchema(collectionOf(backup, source).schema, toCollectionSchema(schema));
+  const differences = sameSchema(toSchemaDescription(collectionOf(backup, source).schema), schema);
   if (differences.length > 0) {
     throw new PipelineError(
       "SchemaMismatch",

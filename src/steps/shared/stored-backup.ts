@@ -3,7 +3,7 @@ import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
-import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
+import { type KeptAttributes, type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
 import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
 import { readBackupMeta } from "../../core/format/meta-files.ts";
@@ -167,10 +167,9 @@ export class StoredBackup {
    * @throws CorruptBackup where one cannot be understood: importing everything in its place would bring back another state
    */
   async readInstants(backupId: string): Promise<Instants> {
-    const manifest = await this.readManifest();
-    if (manifest?.backupId !== backupId) return new Map();
+    const manifest = await this.#manifestOf(backupId);
     return new Map(
-      manifest.instants.map(({ collectionId, collection, timestamp, time, laterRows }) => {
+      manifest?.instants.map(({ collectionId, collection, timestamp, time, laterRows }) => {
         const parsed = instant.safeParse({ timestamp, time });
         if (parsed.success) return [collectionId, { instant: parsed.data, laterRows: new Set(laterRows) }];
         throw new PipelineError(
@@ -181,6 +180,21 @@ export class StoredBackup {
         );
       }),
     );
+  }
+
+  /**
+   * What of the collections of a backup the format has no place for, as our manifest keeps it, by collection ID.
+   * @param backupId as for `readInstants`
+   * @throws CorruptBackup where it cannot be read
+   */
+  async readKept(backupId: string): Promise<ReadonlyMap<string, KeptAttributes>> {
+    const { kept = [] } = (await this.#manifestOf(backupId)) ?? {};
+    return new Map(kept.map((attributes) => [attributes.collectionId, attributes]));
+  }
+
+  async #manifestOf(backupId: string): Promise<ManifestIndex | undefined> {
+    const manifest = await this.readManifest();
+    return manifest?.backupId === backupId ? manifest : undefined;
   }
 
   /** Every log that lies there, in key order. */

@@ -58,6 +58,31 @@ test("the command line of the seeds starts the restore and shows where the data 
   expect(stderr).toContain("alias a is taken");
 });
 
+test("the table and --json tell what became of the rows of the backup", async () => {
+  const counts = { inBackup: "41500", leftOut: "1500", imported: "40000" };
+  const output = JSON.parse(succeeded.output);
+  cli.executions.script = [
+    () => ({
+      ...succeeded,
+      output: JSON.stringify({ ...output, collections: [{ ...output.collections[0], ...counts }] }),
+    }),
+  ];
+  const command = ["restore", "-n", "my_backup"];
+
+  const { stdout } = await cli.run("--config", config, ...command);
+  const { stdout: json } = await cli.run("--config", config, "--json", ...command);
+
+  expect(stdout).toMatch(/IN BACKUP +LEFT OUT +IMPORTED +ROWS/);
+  expect(stdout).toMatch(/41,500 +1,500 +40,000 +40,000/);
+  expect(JSON.parse(json).collections).toMatchObject([counts]);
+});
+
+test("of a pipeline of an earlier version, which does not tell, the table says so", async () => {
+  const { stdout } = await cli.run("--config", config, "restore", "-n", "my_backup");
+
+  expect(stdout).toMatch(/\? +\? +\? +40,000/);
+});
+
 test("--json keeps 64-bit IDs as text", async () => {
   const { stdout } = await cli.run("--config", config, "--json", "restore", "-n", "my_backup");
 

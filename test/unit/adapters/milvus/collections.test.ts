@@ -59,6 +59,9 @@ const richSchema: SchemaDescription = {
       fields: [field("start", array, { elementType: int64 })],
     },
   ],
+  enableNamespace: true,
+  externalSource: "s3://lake/docs/",
+  externalSpec: '{"format":"parquet"}',
 };
 
 describe("collections of Milvus 2.4 and newer", () => {

@@ -218,6 +218,34 @@ test("a segment without rows and logs needs neither import nor copy", () => {
   });
 });
 
+describe("segments without deletes", () => {
+  const mixed = (count: number, bytes: number) =>
+    collectionRecord(
+      Array.from({ length: count }, (_, index) => segmentRecord(301 + index, { bytes, deletes: index % 2 === 1 })),
+    );
+  const exact = ({ imports }: ReturnType<typeof plan>) => imports.map(({ rows, minimumRows }) => rows === minimumRows);
+
+  test("are jobs of their own on 2.4 and newer, which runs them side by side", () => {
+    expect(exact(plan(mixed(4, 3000), { version: "2.4.0", readsInPlace: true }))).toEqual([true, false]);
+  });
+
+  test("share jobs with others where many partitions would make too many jobs", () => {
+    const [partition] = mixed(4, 3000).partition_backups;
+    const many = collectionRecord([], {
+      partition_backups: Array.from({ length: 300 }, () => partition ?? expect.fail()),
+    });
+
+    expect(plan(many, { version: "2.4.0", readsInPlace: true }).imports).toHaveLength(300);
+  });
+
+  test("are tasks of their own on 2.3 where that adds little to the time", () => {
+    // 7.5 GiB: 40 s of copying, and no more tasks than without
+    expect(exact(plan(mixed(20, 0.375 * gibibyte)))).toEqual([true, true, false, false]);
+    // a second task of 2 s for what takes less to copy
+    expect(exact(plan(mixed(4, 3000)))).toEqual([false]);
+  });
+});
+
 describe("the rows that an import must bring", () => {
   const minimum = (collection: CollectionBackup, laterRows: readonly string[] = []) =>
     plan(collection, { laterRows: new Set(laterRows) }).imports.map(({ rows, minimumRows }) => [rows, minimumRows]);

@@ -125,6 +125,14 @@ describe("a collection", () => {
 });
 
 describe("rows are counted", () => {
+  test("and the result tells how many were in the backup, left out, imported and counted", async () => {
+    const result = (await restore()) as FinishRestoreResult;
+
+    expect(result.collections).toEqual([
+      expect.objectContaining({ inBackup: "35", leftOut: "3", imported: "32", rows: "32" }),
+    ]);
+  });
+
   test("and a difference keeps the collection from its target name", async () => {
     const error = await failed(
       restore({}, "restore-1", async (step) => {
