@@ -156,7 +156,9 @@ export class MilvusAdapter implements Milvus {
   }
 
   async renameCollection(name: CollectionName, newName: string): Promise<void> {
-    await this.#grpc.call("RenameCollection", { oldName: name.collection, newName }, aboutCollection(name));
+    // Without it early releases of 2.3 move a collection of another database into `default` (milvus#27385, #28908).
+    const newDBName = name.database || defaultDatabase;
+    await this.#grpc.call("RenameCollection", { oldName: name.collection, newName, newDBName }, aboutCollection(name));
   }
 
   async createPartition(name: CollectionName, partition: string): Promise<void> {

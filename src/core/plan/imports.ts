@@ -69,8 +69,10 @@ interface PlanContext {
   readonly instant?: Instant | undefined;
   /** Segments that may hold rows from after it. */
   readonly laterRows?: ReadonlySet<string> | undefined;
-  /** Number of this collection's first import within the restore; staging directories are named after these numbers. */
+  /** Number of this collection's first import within the restore. */
   readonly firstTask: number;
+  /** Staging directories are named after the numbers from this one on: a collection that is restored under several names is staged once. */
+  readonly stagedAs: number;
 }
 
 /** Milvus 2.2/2.3 takes one import task after another; a task should still be retried within minutes. */
@@ -154,7 +156,7 @@ class CollectionImports implements ImportPlan {
 
   /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time. */
   #addTasks(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
-    const merged = chunkByBytes(groups, mergedTaskBytes);
+    const merged = chunkWithin(groups, mergedTaskBytes, ({ bytes }) => bytes);
     if (this.#context.readsInPlace && !worthStaging(groups, merged.length)) {
       for (const group of groups) this.#addData(partition, storageVersion, [group], "in-place");
       return;
@@ -164,11 +166,14 @@ class CollectionImports implements ImportPlan {
 
   /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
   #addJobs(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
-    // In place a pair is a group; a staged pair is one segment.
-    const pairs = this.#context.readsInPlace ? groups : groups.flatMap(singleSegments);
-    for (const chunk of chunksOf(pairs, this.#context.features.pairsPerJob)) {
-      this.#addData(partition, storageVersion, chunk, this.#context.readsInPlace ? "in-place" : "pairs");
+    const { pairsPerJob, segmentsPerJob } = this.#context.features;
+    // In place a pair is a group, which Milvus breaks up into its segments; a staged pair is one segment.
+    const fits = ({ segments }: Group) => this.#context.readsInPlace && segments.length <= segmentsPerJob;
+    const staged = groups.filter((group) => !fits(group)).flatMap(singleSegments);
+    for (const chunk of chunkWithin(groups.filter(fits), segmentsPerJob, ({ segments }) => segments.length)) {
+      for (const job of chunksOf(chunk, pairsPerJob)) this.#addData(partition, storageVersion, job, "in-place");
     }
+    for (const job of chunksOf(staged, pairsPerJob)) this.#addData(partition, storageVersion, job, "pairs");
   }
 
   #addData(
@@ -234,7 +239,7 @@ class CollectionImports implements ImportPlan {
       }
       case "pairs":
         return segments.map((segment) => {
-          const { insert, delta } = this.#context.staging.pair(task, segmentPath(segment));
+          const { insert, delta } = this.#context.staging.pair(this.#stagedTask(task), segmentPath(segment));
           return { insert: segment.is_l0 ? "" : insert, delta: hasDeletes(segment) ? delta : "" };
         });
       case "in-place":
@@ -250,7 +255,7 @@ class CollectionImports implements ImportPlan {
     if (staging === "in-place") return { insert: "", delta: "" };
     const path = segmentPath(segment);
     if (staging === "pairs") {
-      const { insertLogs, deltaLogs } = this.#context.staging.pair(task, path);
+      const { insertLogs, deltaLogs } = this.#context.staging.pair(this.#stagedTask(task), path);
       return { insert: insertLogs, delta: deltaLogs };
     }
     const directory = this.#taskDirectory(task, partitionId);
@@ -260,7 +265,11 @@ class CollectionImports implements ImportPlan {
   /** The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. */
   #taskDirectory(task: number, partitionId: string): ReturnType<StagingLayout["task"]> {
     const collectionId = this.#context.collection.collection_id.toString();
-    return this.#context.staging.task(task, { collectionId, partitionId });
+    return this.#context.staging.task(this.#stagedTask(task), { collectionId, partitionId });
+  }
+
+  #stagedTask(task: number): number {
+    return task - this.#context.firstTask + this.#context.stagedAs;
   }
 
   /** The directory that segments share where they lie. */
@@ -314,18 +323,19 @@ function worthStaging(groups: readonly Group[], mergedTasks: number): boolean {
   return saved > objects / stagedObjectsPerSecond + bytes / stagedBytesPerSecond;
 }
 
-function chunkByBytes(groups: readonly Group[], limit: number): Group[][] {
+/** In their order; what is larger than the limit by itself is a chunk of its own. */
+function chunkWithin(groups: readonly Group[], limit: number, sizeOf: (group: Group) => number): Group[][] {
   const chunks: Group[][] = [];
   let current: Group[] = [];
-  let bytes = 0;
+  let size = 0;
   for (const group of groups) {
-    if (current.length > 0 && bytes + group.bytes > limit) {
+    if (current.length > 0 && size + sizeOf(group) > limit) {
       chunks.push(current);
       current = [];
-      bytes = 0;
+      size = 0;
     }
     current.push(group);
-    bytes += group.bytes;
+    size += sizeOf(group);
   }
   if (current.length > 0) chunks.push(current);
   return chunks;

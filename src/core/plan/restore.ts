@@ -16,6 +16,7 @@ import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milv
 import { features } from "../milvus/version.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
+import { type Overrides, overrideCollection, overrideIndex } from "./restore-overrides.ts";
 import type { SizedSegment } from "./segment-copies.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
@@ -78,6 +79,7 @@ export interface RestoreOptions {
   readonly metadataOnly: boolean;
   readonly indexes: boolean;
   readonly load: boolean;
+  readonly overrides: Overrides;
 }
 
 /** Plans a whole restore: what is made of each collection, and what becomes of every segment. */
@@ -103,25 +105,38 @@ export function planRestore(
   const segments = new RestoreSegments();
   const collections: PlannedRestore[] = [];
   const warnings = [...context.warnings];
+  /** The first import of a collection that several names get: they read the same files. */
+  const firstTasks = new Map<CollectionOutline, number>();
+  const takenAliases = new Set<string>();
   let firstTask = 0;
   for (const name of names) {
-    const planned = planCollection(collectionOf(backup, name.source), name, {
+    const collection = collectionOf(backup, name.source);
+    const stagedAs = firstTasks.get(collection);
+    const planned = planCollection(collection, name, {
       restoreId,
       version: context.version,
       backup: context.backup,
       staging,
       readsInPlace: context.readsInPlace,
-      cut: context.instants.get(collectionOf(backup, name.source).collection_id.toString()),
+      cut: context.instants.get(collection.collection_id.toString()),
       firstTask,
+      stagedAs: stagedAs ?? firstTask,
       options: {
         skipCreate: input.skipCreate ?? false,
         metadataOnly: input.metadataOnly ?? false,
         indexes: input.indexes ?? true,
         load: input.load ?? true,
+        overrides: input,
       },
     });
-    collections.push(planned.restore);
-    segments.add(planned.imports);
+    const { restore } = planned;
+    const aliasIn = (alias: string) => qualifiedName({ database: restore.target.database, collection: alias });
+    // Of several names in one database the first one gets the aliases.
+    const aliases = restore.aliases.filter((alias) => !takenAliases.has(aliasIn(alias)));
+    for (const alias of aliases) takenAliases.add(aliasIn(alias));
+    collections.push({ ...restore, aliases });
+    segments.add(planned.imports, stagedAs === undefined);
+    firstTasks.set(collection, stagedAs ?? firstTask);
     warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
   }
@@ -141,7 +156,7 @@ export function planRestore(
       totals: {
         collections: collections.length,
         segments: segments.count,
-        bytes: imports.reduce((sum, { bytes }) => sum + bytes, 0),
+        bytes: segments.bytes,
         rows: imports.reduce((sum, { rows }) => sum + BigInt(rows), 0n).toString(),
         imports: imports.length,
       },
@@ -151,15 +166,20 @@ export function planRestore(
 
 /** What becomes of every segment of a backup in a restore; the segments themselves pass by one after another. */
 export class RestoreSegments {
+  /** Each once, under however many names it is restored. */
   count = 0;
+  bytes = 0;
   readonly #plans: ImportPlan[] = [];
   /** The task that imports a segment, by the segment's ordinal; undefined where nothing of it is imported. */
   readonly #tasks: number[] = [];
   readonly #planOf = new Map<number, ImportPlan>();
 
-  add(plan: ImportPlan): void {
+  /** @param first false where the plan reads what an earlier one has staged or verified */
+  add(plan: ImportPlan, first: boolean): void {
     this.#plans.push(plan);
-    for (const { task } of plan.imports) {
+    if (!first) return;
+    for (const { task, bytes } of plan.imports) {
+      this.bytes += bytes;
       this.#planOf.set(task, plan);
       for (const { ordinal } of plan.segmentsOf(task)) {
         this.#tasks[ordinal] = task;
@@ -196,6 +216,7 @@ export function collectionOf<S>(backup: BackupWith<S>, name: CollectionName): Co
 /**
  * Plans one collection.
  * @param context.firstTask number of its first import within the restore
+ * @param context.stagedAs the same of the plan that stages its files: its own, or an earlier one of the same collection
  */
 export function planCollection(
   collection: CollectionOutline,
@@ -209,6 +230,7 @@ export function planCollection(
     /** Absent where nobody knows it. */
     readonly cut?: CutAt | undefined;
     readonly firstTask: number;
+    readonly stagedAs: number;
     readonly options: RestoreOptions;
   },
 ): { restore: PlannedRestore; imports: ImportPlan; warnings: readonly string[] } {
@@ -224,20 +246,27 @@ export function planCollection(
     instant: context.cut?.instant,
     laterRows: context.cut?.laterRows,
     firstTask: context.firstTask,
+    stagedAs: context.stagedAs,
   });
+  const create = options.skipCreate
+    ? undefined
+    : overrideCollection(toCreateRequest(collection, working), options.overrides);
   const usesPartitionKey = collection.schema.fields.some(({ is_partition_key }) => is_partition_key);
   return {
     restore: {
       source: name.source,
       target: name.target,
       working,
-      ...(!options.skipCreate && { create: toCreateRequest(collection, working) }),
+      ...(create && { create }),
       partitions: usesPartitionKey
         ? []
         : collection.partition_backups
             .map(({ partition_name }) => partition_name)
             .filter((partition) => partition !== "_default"),
-      indexes: options.indexes && !options.skipCreate ? toCreateIndexRequests(collection) : [],
+      indexes:
+        options.indexes && create
+          ? toCreateIndexRequests(collection).map((index) => overrideIndex(index, create, options.overrides))
+          : [],
       aliases: options.skipCreate ? [] : collection.aliases,
       // A collection that was there before is loaded or not as its owner wants it.
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",

@@ -3,6 +3,7 @@ import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { checkRestoreOptions } from "../../core/execution/restore-conflicts.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
@@ -39,7 +40,7 @@ export async function prepareRestore(
   context: MilvusContext,
 ): Promise<PrepareRestoreResult> {
   const { execution, input } = request;
-  checkOptions(input);
+  checkRestoreOptions(input);
   const layout = workLayout("restore", execution.name);
   await pinEnvironments(context, layout, [input.environment, input.from ?? input.environment]);
   const [environment, from] = await settleAll([
@@ -123,23 +124,6 @@ async function* copiesOf(metas: StreamedMetas, segments: RestoreSegments): Async
     const copy = segments.copyOf(segment, ordinal);
     ordinal += 1;
     if (copy) yield copy;
-  }
-}
-
-function checkOptions(input: RestoreInput): void {
-  if (input.dropExisting && input.skipCreate) {
-    throw new PipelineError(
-      "InvalidInput",
-      "dropExisting and skipCreate exclude each other: one replaces the target collection, the other imports into it",
-      { details: { key: "skipCreate" } },
-    );
-  }
-  if (input.metadataOnly && input.skipCreate) {
-    throw new PipelineError(
-      "InvalidInput",
-      "metadataOnly and skipCreate exclude each other: together they leave nothing to restore",
-      { details: { key: "metadataOnly" } },
-    );
   }
 }
 
