@@ -18,9 +18,11 @@ import {
   aboutCollection,
   createCollection,
   describeCollection,
+  isLoaded,
   listIndexes,
   listPartitions,
   loadingProgress,
+  shardLimit,
   showCollections,
 } from "./collections.ts";
 import { statusError } from "./errors.ts";
@@ -125,6 +127,10 @@ export class MilvusAdapter implements Milvus {
     return loadingProgress(this.#grpc, name, partition);
   }
 
+  isLoaded(name: CollectionName) {
+    return isLoaded(this.#grpc, name);
+  }
+
   flush(name: CollectionName) {
     return flush(this.#grpc, name, this.#limits.flushTimeoutMs);
   }
@@ -149,6 +155,10 @@ export class MilvusAdapter implements Milvus {
 
   createCollection(request: CreateCollectionRequest): Promise<void> {
     return createCollection(this.#grpc, request, this.#features.disableFunctionRuntimeCheck);
+  }
+
+  shardLimit(database: string, shards: number) {
+    return shardLimit(this.#grpc, database, shards);
   }
 
   dropCollection(name: CollectionName): Promise<void> {

@@ -10,11 +10,9 @@ export type Overrides = Pick<
 >;
 
 /** The collection with the shards that are asked for, and without what is left out. */
-export function overrideCollection(
-  create: CreateCollectionRequest,
-  { shards, maxShards, skipProperties = [], skipFieldParams = [] }: Overrides,
-): CreateCollectionRequest {
+export function overrideCollection(create: CreateCollectionRequest, overrides: Overrides): CreateCollectionRequest {
   const { schema } = create;
+  const { skipProperties = [], skipFieldParams = [] } = overrides;
   const overrideField = (field: FieldDescription): FieldDescription => ({
     ...field,
     typeParams: without(field.typeParams, skipFieldParams),
@@ -31,10 +29,15 @@ export function overrideCollection(
         fields: field.fields.map(overrideField),
       })),
     },
-    shards: shards ?? Math.min(create.shards, maxShards ?? create.shards),
+    shards: shardsOf(create.shards, overrides),
     properties: without(create.properties, skipProperties),
     addedFields: create.addedFields.map(overrideField),
   };
+}
+
+/** @param inBackup how many shards the collection had */
+export function shardsOf(inBackup: number, { shards, maxShards }: Overrides): number {
+  return shards ?? Math.min(inBackup, maxShards ?? inBackup);
 }
 
 /**

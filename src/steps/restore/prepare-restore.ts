@@ -27,6 +27,7 @@ import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
+import { checkTargetLimits } from "./target-limits.ts";
 
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
@@ -70,6 +71,7 @@ export async function prepareRestore(
       z.array(collectionRecord),
     );
     await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
+    await checkTargetLimits(milvus, { restoreId, version, backup, names, input });
   }
   const readerKey = readerKeyOf(stored, from.backupStorage, "restore", execution);
   await writeHeld(context, layout, { leaseSubject, readerKey });
