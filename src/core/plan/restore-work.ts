@@ -4,6 +4,7 @@ import { workPrefixes } from "../execution/work-layout.ts";
 import type { CollectionName, ImportFiles } from "../milvus/descriptions.ts";
 import type { Instant } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
+import type { PlannedRestore } from "./restore.ts";
 
 /** Records of a restore that outlive one execution: found again by its restore ID. Keys of the work bucket. */
 export function restoreWorkLayout(restoreId: string) {
@@ -44,6 +45,8 @@ export const collectionRecord = z.object({
   working: z.string(),
   /** Milvus's ID; renaming keeps it. */
   id: z.string(),
+  /** `creationOf` what was planned when it was made; absent in records of pipelines that did not compare it. */
+  created: z.string().optional(),
   /** Rows it had before anything was imported, decimal. */
   rowsBefore: z.string(),
   /** Imports Milvus remembered under its name before this restore submitted any: never ours, however alike they look. */
@@ -58,6 +61,11 @@ export function recordOf(
 ): CollectionRecord | undefined {
   const [targetName, workingName] = [qualifiedName(target), qualifiedName(working)];
   return records.find((record) => record.target === targetName && record.working === workingName);
+}
+
+/** Tells whether a collection that an earlier run made is the one that is planned now: other options make another one. */
+export function creationOf({ create, indexes }: Pick<PlannedRestore, "create" | "indexes">): string {
+  return shortHash(JSON.stringify([create, indexes]));
 }
 
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */

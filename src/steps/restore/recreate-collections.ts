@@ -1,8 +1,9 @@
 import * as z from "zod";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
+import type { CreateCollectionRequest, CreateIndexRequest, IndexDescription } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import {
   hasWorkingName,
@@ -11,7 +12,13 @@ import {
   type RestorePlan,
   restorePlan,
 } from "../../core/plan/restore.ts";
-import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import {
+  type CollectionRecord,
+  collectionRecord,
+  creationOf,
+  recordOf,
+  restoreWorkLayout,
+} from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
@@ -66,7 +73,7 @@ async function recreate(
 ): Promise<CollectionRecord> {
   const { working, target, create } = collection;
   const done = recordOf(earlier, collection);
-  if (done && (await isRenamed(milvus, collection, done))) return done;
+  if (done && (await isRenamed(milvus, collection, done))) return checkedOptions(collection, done);
 
   if (create) await createAsPlanned(milvus, collection, create, done);
   const partitions = new Set((await milvus.listPartitions(working)).map(({ name }) => name));
@@ -85,6 +92,7 @@ async function recreate(
     target: qualifiedName(target),
     working: qualifiedName(working),
     id,
+    created: creationOf(collection),
     rowsBefore: rows.toString(),
     importsBefore: imports.map((task) => task.id),
   };
@@ -92,7 +100,9 @@ async function recreate(
 
 /**
  * Makes the collection, or keeps the one an earlier run made. A working collection of which no record tells is either untouched (the
- * run ended before it wrote the record) or nobody knows what is in it: then it is made anew. Its name is this restore's alone.
+ * run ended before it wrote the record) and as it is planned, or nobody knows what is in it: then it is made anew. Its name is this
+ * restore's alone.
+ * @throws InvalidInput where an earlier run made it with other options
  */
 async function createAsPlanned(
   milvus: Milvus,
@@ -102,16 +112,40 @@ async function createAsPlanned(
 ): Promise<void> {
   const { working } = collection;
   if (await milvus.hasCollection(working)) {
-    const { id, schema } = await milvus.describeCollection(working);
+    const { id, schema, shards, properties } = await milvus.describeCollection(working);
+    if (id === done?.id) checkedOptions(collection, done);
     if (id === done?.id || !hasWorkingName(collection)) return;
-    const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
+    const [rows, imports, indexes] = await settleAll([
+      milvus.rowCount(working),
+      milvus.listImports(working),
+      milvus.listIndexes(working),
+    ]);
     const fields = schema.fields.filter(({ isDynamic }) => !isDynamic).length;
     // Added fields are added one by one, after the collection is there.
     const whole = fields === create.schema.fields.length + create.addedFields.length;
-    if (whole && rows === 0n && imports.length === 0) return;
+    const asPlanned =
+      shards === create.shards &&
+      properties.every(({ key }) => create.properties.some((planned) => planned.key === key)) &&
+      indexes.every((index) => collection.indexes.some((planned) => isIndexAsPlanned(index, planned)));
+    if (whole && asPlanned && rows === 0n && imports.length === 0) return;
     await milvus.dropCollection(working);
   }
   await milvus.createCollection(create);
+}
+
+function isIndexAsPlanned(index: IndexDescription, planned: CreateIndexRequest): boolean {
+  return isIndexOf(index, planned) && index.params.index_type === planned.params.index_type;
+}
+
+/** @throws InvalidInput where the collection of a record was made with other options than those of this run */
+function checkedOptions(collection: PlannedRestore, done: CollectionRecord): CollectionRecord {
+  if (done.created === undefined || done.created === creationOf(collection)) return done;
+  throw new PipelineError(
+    "InvalidInput",
+    `an earlier run of this restore has made ${done.working} (for ${done.target}) with other options (shards, indexes or what is left out): ` +
+      "start it as it was, or with discard (restore --discard) and then anew",
+    { details: { key: "discard" } },
+  );
 }
 
 /** An earlier run got as far as the rename: the collection stands complete under its target name. */
