@@ -38,7 +38,7 @@ describe("options of restore", async () => {
       dropCollections(b, "opt_"),
       deletePrefix("bucket-b", `backup/${backupName}/`),
     ]);
-    await seedSmall(a, { collection: "opt_coll" }, { alias });
+    await seedSmall(a, { collection: "opt_coll" }, { alias, compaction: false });
     rows = await readRows(a, { collection: "opt_coll" });
     await milvusBackupJson("--config", configs.a, "create", "-c", "opt_coll", "-n", backupName);
   });
@@ -50,6 +50,23 @@ describe("options of restore", async () => {
     expect(document.collections).toMatchObject([{ from: "default.opt_coll", to: "opt_shop.opt_coll2", loaded: true }]);
     expect(await readRows(b, name)).toEqual(rows);
     expect((await snapshot(b, name)).aliases).toEqual([alias]);
+  });
+
+  test("one collection under two names, with other shards, AUTOINDEX and without a property", async () => {
+    const options = ["--rename", "opt_coll:opt_first,opt_coll:opt_shop.opt_second", "--use_auto_index"];
+    const skipped = ["--skip-properties", "collection.autocompaction.enabled"];
+
+    const tooMany = await tryRestore(...options, "--shards", "1000");
+    const document = await restore(...options, ...skipped, "--shards", "2");
+
+    expect(tooMany).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/more than \d+ shards .*opt_first/) });
+    expect(document.collections.map(({ to }) => to)).toEqual(["default.opt_first", "opt_shop.opt_second"]);
+    for (const name of [{ collection: "opt_first" }, { database: "opt_shop", collection: "opt_second" }]) {
+      expect(await readRows(b, name)).toEqual(rows);
+      const { shards, indexes, properties, aliases } = await snapshot(b, name);
+      expect({ shards, properties, aliases }).toEqual({ shards: 2, properties: {}, aliases: [alias] });
+      expect(indexes).toMatchObject([{ name: "vec_hnsw", params: { index_type: "AUTOINDEX", metric_type: "L2" } }]);
+    }
   });
 
   test("an alias that points elsewhere is reported and stays where it is", async () => {
