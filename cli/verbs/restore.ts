@@ -51,7 +51,7 @@ export function addRestore(program: Command, host: VerbHost): void {
       examples(
         ["one collection, as coll_bak", "--config milvus-b.yaml restore -c coll -n my_backup -s _bak"],
         ["under other names", "--config milvus-b.yaml restore -n my_backup --rename coll:shop.coll2,old:new"],
-        ["a database as another one", "--config milvus-b.yaml restore -n my_backup --rename shop.*:shop_copy.*"],
+        ["a database as another one", "--config milvus-b.yaml restore -n my_backup --rename 'shop.*:shop_copy.*'"],
         ["a backup that lies elsewhere", "--config milvus-b.yaml restore -n my_backup --from milvus-a.yaml"],
         [
           "clean up after a restore that failed",

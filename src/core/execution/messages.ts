@@ -51,7 +51,7 @@ export const restoreInput = z.strictObject({
   renames: z
     .record(
       z.string(),
-      z.union([z.string(), nameList.min(1)], {
+      z.union([z.string(), nameList], {
         error: "expected string or a list of strings: coll2, db.coll2 or db2.*",
       }),
     )
