@@ -28,7 +28,6 @@ const exclusive: readonly {
     because: "it is about collections that are made, and skipCreate makes none",
   })),
   { keys: ["maxShards", "shards"], because: "one says how many shards there are, the other how many at most" },
-  { keys: ["skipIndexParams", "autoIndex"], because: "AUTOINDEX has none of the backup's parameters" },
 ];
 
 /** Why options of a restore cannot be asked for together, and under which key; undefined where they can. */

@@ -1,10 +1,14 @@
 import * as z from "zod";
 import { shortHash } from "../execution/deterministic-id.ts";
 import { workPrefixes } from "../execution/work-layout.ts";
-import type { CollectionName, ImportFiles } from "../milvus/descriptions.ts";
+import type {
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  ImportFiles,
+} from "../milvus/descriptions.ts";
 import type { Instant } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
-import type { PlannedRestore } from "./restore.ts";
 
 /** Records of a restore that outlive one execution: found again by its restore ID. Keys of the work bucket. */
 export function restoreWorkLayout(restoreId: string) {
@@ -64,8 +68,11 @@ export function recordOf(
 }
 
 /** Tells whether a collection that an earlier run made is the one that is planned now: other options make another one. */
-export function creationOf({ create, indexes }: Pick<PlannedRestore, "create" | "indexes">): string {
-  return shortHash(JSON.stringify([create, indexes]));
+export function creationOf(planned: {
+  readonly create?: CreateCollectionRequest;
+  readonly indexes: readonly CreateIndexRequest[];
+}): string {
+  return shortHash(JSON.stringify([planned.create, planned.indexes]));
 }
 
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */

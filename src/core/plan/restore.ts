@@ -107,7 +107,8 @@ export function planRestore(
   const warnings = [...context.warnings];
   /** The first import of a collection that several names get: they read the same files. */
   const firstTasks = new Map<CollectionOutline, number>();
-  const takenAliases = new Set<string>();
+  /** Databases of the target in which a name of a collection has its aliases, by collection. */
+  const aliased = new Map<CollectionOutline, Set<string>>();
   let firstTask = 0;
   for (const name of names) {
     const collection = collectionOf(backup, name.source);
@@ -130,14 +131,13 @@ export function planRestore(
       },
     });
     const { restore } = planned;
-    const aliasIn = (alias: string) => qualifiedName({ database: restore.target.database, collection: alias });
+    const databases = aliased.get(collection) ?? new Set();
     // Of several names in one database the first one gets the aliases.
-    const aliases = restore.aliases.filter((alias) => !takenAliases.has(aliasIn(alias)));
-    for (const alias of aliases) takenAliases.add(aliasIn(alias));
-    collections.push({ ...restore, aliases });
+    collections.push(databases.has(name.target.database) ? { ...restore, aliases: [] } : restore);
+    aliased.set(collection, databases.add(name.target.database));
     segments.add(planned.imports, stagedAs === undefined);
     firstTasks.set(collection, stagedAs ?? firstTask);
-    warnings.push(...planned.warnings);
+    if (stagedAs === undefined) warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
   }
   const imports = collections.flatMap((collection) => collection.imports);

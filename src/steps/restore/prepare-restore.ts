@@ -112,7 +112,7 @@ function notCut(backup: BackupOutline, names: readonly RestoreName[], instants: 
   const without = names.filter(({ source }) => !instants.has(collectionOf(backup, source).collection_id.toString()));
   if (without.length === 0) return [];
   return [
-    `${shortList(without.map(({ source }) => qualifiedName(source)))}: the backup does not say at which instant it was taken (milvus-backup ` +
+    `${shortList([...new Set(without.map(({ source }) => qualifiedName(source)))])}: the backup does not say at which instant it was taken (milvus-backup ` +
       "and skip_flush leave none), so it is restored as it is: where rows were written or deleted while it was taken, it is not the " +
       "collection at one instant",
   ];
