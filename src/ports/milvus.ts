@@ -46,6 +46,9 @@ export interface Milvus {
    */
   loadingProgress(name: CollectionName, partition?: string): Promise<number>;
 
+  /** Whether the collection, or any partition of it, is loaded or being loaded. */
+  isLoaded(name: CollectionName): Promise<boolean>;
+
   /** Seals and flushes all growing segments of a collection, waits until they are flushed. */
   flush(name: CollectionName): Promise<FlushedCollection>;
   /** Every segment Milvus lists for the collection, in whatever state. */
@@ -62,6 +65,11 @@ export interface Milvus {
   resumeGarbageCollection(pause: GarbageCollectionPause): Promise<void>;
 
   createCollection(request: CreateCollectionRequest): Promise<void>;
+  /**
+   * How many shards a collection of the database may have, where that is fewer than `shards`; undefined where so many will do, or nobody
+   * says. Makes nothing.
+   */
+  shardLimit(database: string, shards: number): Promise<number | undefined>;
   /** Drops the collection and its aliases; no error where it is not there. Refuses an alias in place of the name. */
   dropCollection(name: CollectionName): Promise<void>;
   renameCollection(name: CollectionName, newName: string): Promise<void>;

@@ -116,6 +116,20 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
       expect((await milvus.describeCollection(name)).shards).toBe(1);
     });
 
+    it("tells how many shards it takes where more are asked about, and makes nothing", async () => {
+      const before = await milvus.listCollections("default");
+
+      expect(await milvus.shardLimit("default", 2)).toBeUndefined();
+      const limit = (await milvus.shardLimit("default", 1000)) ?? expect.fail("it takes 1,000");
+
+      expect(await milvus.shardLimit("default", limit)).toBeUndefined();
+      expect(await milvus.shardLimit("default", limit + 1)).toBe(limit);
+      expect(await milvus.listCollections("default")).toEqual(before);
+      await expect(milvus.createCollection(collectionRequest("contract_many", { shards: limit + 1 }))).rejects.toThrow(
+        String(limit),
+      );
+    });
+
     it("drops a collection with its aliases, by its name only, and says nothing where there is none", async () => {
       const name = await make("dropped");
       await milvus.createAlias(name, "contract_dropped_alias");
@@ -241,6 +255,7 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
     it("loads a collection, and tells how far it is", async () => {
       const name = await make("loaded");
       expect(await milvus.loadingProgress(name)).toBe(0);
+      expect(await milvus.isLoaded(name)).toBe(false);
       await expect(milvus.load(name)).rejects.toMatchObject({ name: "MilvusFailed" });
       await milvus.createIndex(name, flatIndex);
 
@@ -248,6 +263,7 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
 
       await expect.poll(() => milvus.loadingProgress(name), { timeout: 30_000, interval: 100 }).toBe(100);
       expect(await milvus.loadingProgress(name, "_default")).toBe(100);
+      expect(await milvus.isLoaded(name)).toBe(true);
     });
 
     it("loads single partitions", async () => {
@@ -259,6 +275,7 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
 
       await expect.poll(() => milvus.loadingProgress(name, "p1"), { timeout: 30_000, interval: 100 }).toBe(100);
       expect(await milvus.loadingProgress(name, "_default")).toBe(0);
+      expect(await milvus.isLoaded(name)).toBe(true);
     });
 
     it("cannot pause garbage collection or tell a segment's logs before 2.4", async () => {

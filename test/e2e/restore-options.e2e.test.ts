@@ -38,7 +38,7 @@ describe("options of restore", async () => {
       dropCollections(b, "opt_"),
       deletePrefix("bucket-b", `backup/${backupName}/`),
     ]);
-    await seedSmall(a, { collection: "opt_coll" }, { alias });
+    await seedSmall(a, { collection: "opt_coll" }, { alias, compaction: false });
     rows = await readRows(a, { collection: "opt_coll" });
     await milvusBackupJson("--config", configs.a, "create", "-c", "opt_coll", "-n", backupName);
   });
@@ -50,6 +50,28 @@ describe("options of restore", async () => {
     expect(document.collections).toMatchObject([{ from: "default.opt_coll", to: "opt_shop.opt_coll2", loaded: true }]);
     expect(await readRows(b, name)).toEqual(rows);
     expect((await snapshot(b, name)).aliases).toEqual([alias]);
+  });
+
+  test("one collection under two names, with other shards, AUTOINDEX and without a property", async () => {
+    const options = ["--rename", "opt_coll:opt_two.opt_first,opt_coll:opt_two.opt_second", "--use_auto_index"];
+    const skipped = ["--skip-properties", "collection.autocompaction.enabled"];
+
+    const tooMany = await tryRestore(...options, "--shards", "1000");
+    const document = await restore(...options, ...skipped, "--shards", "2");
+
+    expect(tooMany).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/more than \d+ shards .*opt_first/) });
+    expect(document.collections.map(({ to }) => to)).toEqual(["opt_two.opt_first", "opt_two.opt_second"]);
+    for (const [collection, aliases] of [
+      ["opt_first", [alias]],
+      ["opt_second", []],
+    ] as const) {
+      const name = { database: "opt_two", collection };
+      expect(await readRows(b, name)).toEqual(rows);
+      const { indexes, ...made } = await snapshot(b, name);
+      expect(made).toMatchObject({ shards: 2, aliases });
+      expect(made.properties).toEqual({});
+      expect(indexes).toMatchObject([{ name: "vec_hnsw", params: { index_type: "AUTOINDEX", metric_type: "L2" } }]);
+    }
   });
 
   test("an alias that points elsewhere is reported and stays where it is", async () => {

@@ -52,6 +52,8 @@ export interface MemoryMilvusOptions {
   readonly pollsPerImport?: number;
   /** How many loadingProgress a load takes until 100; 1. */
   readonly pollsPerLoad?: number;
+  /** `proxy.maxShardNum`; 16. */
+  readonly maxShards?: number;
   /** Its clock; the real one where absent. */
   readonly now?: () => Date;
   /** The rows of one imported pair of directories; none where absent. */
@@ -77,7 +79,7 @@ export class MemoryMilvus implements Milvus {
   /** Every call in order: `createCollection default.coll`. */
   readonly calls: string[] = [];
   readonly #version: string;
-  readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad" | "now">> &
+  readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad" | "maxShards" | "now">> &
     Pick<MemoryMilvusOptions, "rowsOf" | "creates">;
   readonly #databases = new Map<string, DatabaseDescription>();
   /** By qualified name. */
@@ -92,6 +94,7 @@ export class MemoryMilvus implements Milvus {
     this.#options = {
       pollsPerImport: options.pollsPerImport ?? 2,
       pollsPerLoad: options.pollsPerLoad ?? 1,
+      maxShards: options.maxShards ?? 16,
       now: options.now ?? (() => new Date()),
       ...(options.rowsOf ? { rowsOf: options.rowsOf } : {}),
       ...(options.creates ? { creates: options.creates } : {}),
@@ -254,6 +257,11 @@ export class MemoryMilvus implements Milvus {
     return progress;
   }
 
+  async isLoaded(name: CollectionName): Promise<boolean> {
+    this.#called("isLoaded", name);
+    return this.#get(name).loaded.size > 0;
+  }
+
   async flush(name: CollectionName): Promise<FlushedCollection> {
     this.#called("flush", name);
     const collection = this.#get(name);
@@ -304,6 +312,10 @@ export class MemoryMilvus implements Milvus {
     this.#called("createCollection", request.name);
     const { name, schema } = request;
     const { id: databaseId } = this.#database(name.database);
+    const { maxShards } = this.#options;
+    if (request.shards > maxShards) {
+      throw this.#refused("CreateCollection", `maximum shards's number should be limited to ${maxShards}`);
+    }
     // stricter than 2.3.5, which takes the same request twice where there is no dynamic field
     if (this.#find(name)) throw this.#refused("CreateCollection", `collection already exists: ${qualifiedName(name)}`);
     const id = this.#newId();
@@ -329,6 +341,11 @@ export class MemoryMilvus implements Milvus {
       imports: [],
       loaded: new Map(),
     });
+  }
+
+  async shardLimit(database: string, shards: number): Promise<number | undefined> {
+    this.#called("shardLimit", database, shards);
+    return shards > this.#options.maxShards ? this.#options.maxShards : undefined;
   }
 
   async dropCollection(name: CollectionName): Promise<void> {
@@ -408,7 +425,10 @@ export class MemoryMilvus implements Milvus {
 
   async submitImport(request: ImportRequest): Promise<Id> {
     this.#called("submitImport", request.name, request.partition);
-    const { partitions, imports } = this.#get(request.name);
+    const { partitions, imports, loaded } = this.#get(request.name);
+    if (request.kind === "l0" && loaded.size > 0) {
+      throw this.#refused("Import", "for l0 import, collection cannot be loaded, please release it first");
+    }
     if (request.kind === "segments" && !partitions.some(({ name }) => name === request.partition)) {
       throw this.#refused("Import", `partition not found: ${request.partition}`);
     }

@@ -20,9 +20,11 @@ import {
   aboutCollection,
   createCollection,
   describeCollection,
+  isLoaded,
   listIndexes,
   listPartitions,
   loadingProgress,
+  shardLimit,
   showCollections,
 } from "./collections.ts";
 import { statusError } from "./errors.ts";
@@ -129,6 +131,10 @@ export class MilvusAdapter implements Milvus {
     return loadingProgress(this.#grpc, name, partition);
   }
 
+  isLoaded(name: CollectionName) {
+    return isLoaded(this.#grpc, name);
+  }
+
   flush(name: CollectionName) {
     return flush(this.#grpc, name, this.#limits.flushTimeoutMs);
   }
@@ -165,12 +171,18 @@ export class MilvusAdapter implements Milvus {
     return createCollection(this.#grpc, request, this.#features.disableFunctionRuntimeCheck);
   }
 
+  shardLimit(database: string, shards: number) {
+    return shardLimit(this.#grpc, database, shards);
+  }
+
   dropCollection(name: CollectionName): Promise<void> {
     return dropCollection(this.#grpc, name);
   }
 
   async renameCollection(name: CollectionName, newName: string): Promise<void> {
-    await this.#grpc.call("RenameCollection", { oldName: name.collection, newName }, aboutCollection(name));
+    // Without it early releases of 2.3 move a collection of another database into `default` (milvus#27385, #28908).
+    const newDBName = name.database || defaultDatabase;
+    await this.#grpc.call("RenameCollection", { oldName: name.collection, newName, newDBName }, aboutCollection(name));
   }
 
   async createPartition(name: CollectionName, partition: string): Promise<void> {

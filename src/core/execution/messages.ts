@@ -6,7 +6,10 @@ import * as z from "zod";
  * plans, batches and receipts are files in the work bucket (a state's payload is capped at 256 KiB).
  */
 
-const collectionList = z.array(z.string().min(1));
+const nameList = z.array(z.string().min(1));
+
+/** What Milvus's protocol has room for. */
+const largestInt32 = 2 ** 31 - 1;
 
 /** Names schedules and restore triggers; it becomes a part of names of backups, executions and AWS resources. */
 export const scheduleName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, {
@@ -20,7 +23,7 @@ export const backupInput = z.strictObject({
   /** Made from the start time where absent: `backup_2026_11_21_11_03_07`. */
   backupName: z.string().optional(),
   /** `coll`, `db.coll` or `db.*`; absent or empty means all. */
-  collections: collectionList.optional(),
+  collections: nameList.optional(),
   /** `flush` (default) seals what is in memory; `skip_flush` takes what is sealed; `meta_only` copies no data. */
   strategy: z.enum(["flush", "skip_flush", "meta_only"]).optional(),
   /** The schedule of pipeline.yaml that starts it: the backup is named after it and falls under its retention. */
@@ -38,11 +41,21 @@ export const restoreInput = z.strictObject({
   /** Where the backup lies, when that is another environment's backup bucket. */
   from: z.string().min(1).optional(),
   /** As in the backup: `coll`, `db.coll` or `db.*`; absent or empty means all. */
-  collections: collectionList.optional(),
+  collections: nameList.optional(),
   /** Appended to every collection's name. */
   suffix: z.string().optional(),
-  /** `{"coll": "shop.coll2"}`: by name in the backup, to the name in the target; renamed collections get no suffix. */
-  renames: z.record(z.string(), z.string()).optional(),
+  /**
+   * `{"coll": "shop.coll2", "shop.*": "shop2.*"}`: by name in the backup, to the name in the target or a list of names, of which each gets
+   * all rows; a collection's own name wins over its database's, and what is renamed gets no suffix.
+   */
+  renames: z
+    .record(
+      z.string(),
+      z.union([z.string(), nameList], {
+        error: "expected string or a list of strings: coll2, db.coll2 or db2.*",
+      }),
+    )
+    .optional(),
   /** Replace a target collection of that name, once the new one is complete. */
   dropExisting: z.boolean().optional(),
   /** Import into collections that exist already with the same schema. */
@@ -51,6 +64,18 @@ export const restoreInput = z.strictObject({
   metadataOnly: z.boolean().optional(),
   /** false: recreate no index (and load nothing). */
   indexes: z.boolean().optional(),
+  /** Shards of every collection that is made; as in the backup where absent. */
+  shards: z.number().int().min(1).max(largestInt32).optional(),
+  /** No collection that is made gets more shards than these. */
+  maxShards: z.number().int().min(1).max(largestInt32).optional(),
+  /** true: vector indexes are AUTOINDEX with the metric of the backup's, and none of their other parameters. */
+  autoIndex: z.boolean().optional(),
+  /** Properties of collections that are left out: `collection.ttl.seconds`. */
+  skipProperties: nameList.optional(),
+  /** Parameters of fields that are left out: `mmap.enabled`. */
+  skipFieldParams: nameList.optional(),
+  /** Parameters of indexes that are left out. */
+  skipIndexParams: nameList.optional(),
   /** false: load nothing; otherwise what was loaded is loaded again (not under skipCreate: that collection stays as it is). */
   load: z.boolean().optional(),
   /** true: remove what a failed restore of the same names left behind, restore nothing. */

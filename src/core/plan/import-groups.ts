@@ -52,17 +52,22 @@ function stagingSeconds(groups: readonly Group[]): number {
 
 /** Groups in the order they come in, for tasks of at most 2 GiB. */
 export function chunkByBytes(groups: readonly Group[]): Group[][] {
+  return chunkWithin(groups, mergedTaskBytes, ({ bytes }) => bytes);
+}
+
+/** In their order; what is larger than the limit by itself is a chunk of its own. */
+export function chunkWithin(groups: readonly Group[], limit: number, sizeOf: (group: Group) => number): Group[][] {
   const chunks: Group[][] = [];
   let current: Group[] = [];
-  let bytes = 0;
+  let size = 0;
   for (const group of groups) {
-    if (current.length > 0 && bytes + group.bytes > mergedTaskBytes) {
+    if (current.length > 0 && size + sizeOf(group) > limit) {
       chunks.push(current);
       current = [];
-      bytes = 0;
+      size = 0;
     }
     current.push(group);
-    bytes += group.bytes;
+    size += sizeOf(group);
   }
   if (current.length > 0) chunks.push(current);
   return chunks;

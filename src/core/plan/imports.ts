@@ -6,6 +6,7 @@ import type { Instant } from "../milvus/instant.ts";
 import type { Features } from "../milvus/version.ts";
 import {
   chunkByBytes,
+  chunkWithin,
   type Group,
   groupsOf,
   singleSegments,
@@ -72,8 +73,10 @@ interface PlanContext {
   readonly laterRows?: ReadonlySet<string> | undefined;
   /** What the heads of their logs tell of segments with such rows, or with deletes. */
   readonly known?: ReadonlyMap<string, KnownRows> | undefined;
-  /** Number of this collection's first import within the restore; staging directories are named after these numbers. */
+  /** Number of this collection's first import within the restore. */
   readonly firstTask: number;
+  /** Staging directories are named after the numbers from this one on: a collection that is restored under several names is staged once. */
+  readonly stagedAs: number;
 }
 
 /** With more partitions, a second job for each would come near the 1,024 jobs that Milvus 2.4+ takes at once (`maxImportJobNum`). */
@@ -159,15 +162,25 @@ class CollectionImports implements ImportPlan {
 
   /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
   #addJobs(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
-    // In place a pair is a group; a staged pair is one segment.
-    const pairs = this.#context.readsInPlace ? groups : groups.flatMap(singleSegments);
-    const staging = this.#context.readsInPlace ? "in-place" : "pairs";
+    const { pairsPerJob } = this.#context.features;
     const apart = this.#context.collection.partition_backups.length <= mostPartitionsApart;
-    for (const alike of apart ? this.#byExactness(pairs) : [pairs]) {
-      for (const chunk of chunksOf(alike, this.#context.features.pairsPerJob)) {
-        this.#addData(partition, storageVersion, chunk, staging);
+    for (const alike of apart ? this.#byExactness(groups) : [groups]) {
+      const { inPlace, staged } = this.#placed(alike);
+      for (const chunk of inPlace) {
+        for (const job of chunksOf(chunk, pairsPerJob)) this.#addData(partition, storageVersion, job, "in-place");
       }
+      for (const job of chunksOf(staged, pairsPerJob)) this.#addData(partition, storageVersion, job, "pairs");
     }
+  }
+
+  /** In place a pair is a group, which Milvus breaks up into its segments: a job has no more of them than it takes. A staged pair is one segment. */
+  #placed(groups: readonly Group[]): { inPlace: Group[][]; staged: Group[] } {
+    const { segmentsPerJob } = this.#context.features;
+    const fits = ({ segments }: Group) => this.#context.readsInPlace && segments.length <= segmentsPerJob;
+    return {
+      inPlace: chunkWithin(groups.filter(fits), segmentsPerJob, ({ segments }) => segments.length),
+      staged: groups.filter((group) => !fits(group)).flatMap(singleSegments),
+    };
   }
 
   /** Groups of which every row must come are tasks of their own where the tasks that this adds are few against what staging takes. */
@@ -252,7 +265,7 @@ class CollectionImports implements ImportPlan {
       }
       case "pairs":
         return segments.map((segment) => {
-          const { insert, delta } = this.#context.staging.pair(task, segmentPath(segment));
+          const { insert, delta } = this.#context.staging.pair(this.#stagedTask(task), segmentPath(segment));
           return { insert: segment.is_l0 ? "" : insert, delta: hasDeletes(segment) ? delta : "" };
         });
       case "in-place":
@@ -268,7 +281,7 @@ class CollectionImports implements ImportPlan {
     if (staging === "in-place") return { insert: "", delta: "" };
     const path = segmentPath(segment);
     if (staging === "pairs") {
-      const { insertLogs, deltaLogs } = this.#context.staging.pair(task, path);
+      const { insertLogs, deltaLogs } = this.#context.staging.pair(this.#stagedTask(task), path);
       return { insert: insertLogs, delta: deltaLogs };
     }
     const directory = this.#taskDirectory(task, partitionId);
@@ -278,7 +291,11 @@ class CollectionImports implements ImportPlan {
   /** The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. */
   #taskDirectory(task: number, partitionId: string): ReturnType<StagingLayout["task"]> {
     const collectionId = this.#context.collection.collection_id.toString();
-    return this.#context.staging.task(task, { collectionId, partitionId });
+    return this.#context.staging.task(this.#stagedTask(task), { collectionId, partitionId });
+  }
+
+  #stagedTask(task: number): number {
+    return task - this.#context.firstTask + this.#context.stagedAs;
   }
 
   /** The directory that segments share where they lie. */

@@ -1,7 +1,12 @@
 import * as z from "zod";
 import { shortHash } from "../execution/deterministic-id.ts";
 import { workPrefixes } from "../execution/work-layout.ts";
-import type { CollectionName, ImportFiles } from "../milvus/descriptions.ts";
+import type {
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  ImportFiles,
+} from "../milvus/descriptions.ts";
 import type { Instant } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
 
@@ -44,6 +49,8 @@ export const collectionRecord = z.object({
   working: z.string(),
   /** Milvus's ID; renaming keeps it. */
   id: z.string(),
+  /** `creationOf` what was planned when it was made; absent in records of pipelines that did not compare it. */
+  created: z.string().optional(),
   /** Rows it had before anything was imported, decimal. */
   rowsBefore: z.string(),
   /** Imports Milvus remembered under its name before this restore submitted any: never ours, however alike they look. */
@@ -58,6 +65,14 @@ export function recordOf(
 ): CollectionRecord | undefined {
   const [targetName, workingName] = [qualifiedName(target), qualifiedName(working)];
   return records.find((record) => record.target === targetName && record.working === workingName);
+}
+
+/** Tells whether a collection that an earlier run made is the one that is planned now: other options make another one. */
+export function creationOf(planned: {
+  readonly create?: CreateCollectionRequest;
+  readonly indexes: readonly CreateIndexRequest[];
+}): string {
+  return shortHash(JSON.stringify([planned.create, planned.indexes]));
 }
 
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */

@@ -18,6 +18,7 @@ import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milv
 import { features } from "../milvus/version.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
+import { type Overrides, overrideCollection, overrideIndex } from "./restore-overrides.ts";
 import type { SizedSegment } from "./segment-copies.ts";
 import type { KnownRows } from "./segment-rows.ts";
 
@@ -81,6 +82,7 @@ export interface RestoreOptions {
   readonly metadataOnly: boolean;
   readonly indexes: boolean;
   readonly load: boolean;
+  readonly overrides: Overrides;
 }
 
 /** Plans a whole restore: what is made of each collection, and what becomes of every segment. */
@@ -110,10 +112,15 @@ export function planRestore(
   const segments = new RestoreSegments();
   const collections: PlannedRestore[] = [];
   const warnings = [...context.warnings];
+  /** The first import of a collection that several names get: they read the same files. */
+  const firstTasks = new Map<CollectionOutline, number>();
+  /** Databases of the target in which a name of a collection has its aliases, by collection. */
+  const aliased = new Map<CollectionOutline, Set<string>>();
   let firstTask = 0;
   for (const name of names) {
     const collection = collectionOf(backup, name.source);
     const collectionId = collection.collection_id.toString();
+    const stagedAs = firstTasks.get(collection);
     const planned = planCollection(collection, name, {
       restoreId,
       version: context.version,
@@ -124,16 +131,23 @@ export function planRestore(
       kept: context.kept.get(collectionId),
       known: context.known,
       firstTask,
+      stagedAs: stagedAs ?? firstTask,
       options: {
         skipCreate: input.skipCreate ?? false,
         metadataOnly: input.metadataOnly ?? false,
         indexes: input.indexes ?? true,
         load: input.load ?? true,
+        overrides: input,
       },
     });
-    collections.push(planned.restore);
-    segments.add(planned.imports);
-    warnings.push(...planned.warnings);
+    const { restore } = planned;
+    const databases = aliased.get(collection) ?? new Set();
+    // Of several names in one database the first one gets the aliases.
+    collections.push(databases.has(name.target.database) ? { ...restore, aliases: [] } : restore);
+    aliased.set(collection, databases.add(name.target.database));
+    segments.add(planned.imports, stagedAs === undefined);
+    firstTasks.set(collection, stagedAs ?? firstTask);
+    if (stagedAs === undefined) warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
   }
   const imports = collections.flatMap((collection) => collection.imports);
@@ -152,7 +166,7 @@ export function planRestore(
       totals: {
         collections: collections.length,
         segments: segments.count,
-        bytes: imports.reduce((sum, { bytes }) => sum + bytes, 0),
+        bytes: segments.bytes,
         rows: imports.reduce((sum, { rows }) => sum + BigInt(rows), 0n).toString(),
         imports: imports.length,
       },
@@ -162,15 +176,20 @@ export function planRestore(
 
 /** What becomes of every segment of a backup in a restore; the segments themselves pass by one after another. */
 export class RestoreSegments {
+  /** Each once, under however many names it is restored. */
   count = 0;
+  bytes = 0;
   readonly #plans: ImportPlan[] = [];
   /** The task that imports a segment, by the segment's ordinal; undefined where nothing of it is imported. */
   readonly #tasks: number[] = [];
   readonly #planOf = new Map<number, ImportPlan>();
 
-  add(plan: ImportPlan): void {
+  /** @param first false where the plan reads what an earlier one has staged or verified */
+  add(plan: ImportPlan, first: boolean): void {
     this.#plans.push(plan);
-    for (const { task } of plan.imports) {
+    if (!first) return;
+    for (const { task, bytes } of plan.imports) {
+      this.bytes += bytes;
       this.#planOf.set(task, plan);
       for (const { ordinal } of plan.segmentsOf(task)) {
         this.#tasks[ordinal] = task;
@@ -207,6 +226,7 @@ export function collectionOf<S>(backup: BackupWith<S>, name: CollectionName): Co
 /**
  * Plans one collection.
  * @param context.firstTask number of its first import within the restore
+ * @param context.stagedAs the same of the plan that stages its files: its own, or an earlier one of the same collection
  */
 export function planCollection(
   collection: CollectionOutline,
@@ -222,6 +242,7 @@ export function planCollection(
     readonly kept?: KeptAttributes | undefined;
     readonly known?: ReadonlyMap<string, KnownRows> | undefined;
     readonly firstTask: number;
+    readonly stagedAs: number;
     readonly options: RestoreOptions;
   },
 ): { restore: PlannedRestore; imports: ImportPlan; warnings: readonly string[] } {
@@ -238,8 +259,9 @@ export function planCollection(
     laterRows: context.cut?.laterRows,
     known: context.known,
     firstTask: context.firstTask,
+    stagedAs: context.stagedAs,
   });
-  const create = toCreateRequest(collection, working, context.kept);
+  const create = overrideCollection(toCreateRequest(collection, working, context.kept), options.overrides);
   return {
     restore: {
       source: name.source,
@@ -253,7 +275,10 @@ export function planCollection(
           : collection.partition_backups
               .map(({ partition_name }) => partition_name)
               .filter((partition) => partition !== "_default"),
-      indexes: options.indexes && !options.skipCreate ? toCreateIndexRequests(collection) : [],
+      indexes:
+        options.indexes && !options.skipCreate
+          ? toCreateIndexRequests(collection).map((index) => overrideIndex(index, create, options.overrides))
+          : [],
       aliases: options.skipCreate ? [] : collection.aliases,
       // A collection that was there before is loaded or not as its owner wants it.
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",

@@ -3,6 +3,7 @@ import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
+import { checkRestoreOptions } from "../../core/execution/restore-conflicts.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
@@ -28,6 +29,7 @@ import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
+import { checkTargetLimits } from "./target-limits.ts";
 
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
@@ -41,7 +43,7 @@ export async function prepareRestore(
   context: MilvusContext,
 ): Promise<PrepareRestoreResult> {
   const { execution, input } = request;
-  checkOptions(input);
+  checkRestoreOptions(input);
   const layout = workLayout("restore", execution.name);
   await pinEnvironments(context, layout, [input.environment, input.from ?? input.environment]);
   const [environment, from] = await settleAll([
@@ -71,6 +73,7 @@ export async function prepareRestore(
       z.array(collectionRecord),
     );
     await checkTarget(milvus, { restoreId, version, backup, names, input, made: made ?? [] });
+    await checkTargetLimits(milvus, { restoreId, version, backup, names, input });
   }
   const readerKey = readerKeyOf(stored, from.backupStorage, "restore", execution);
   await writeHeld(context, layout, { leaseSubject, readerKey });
@@ -116,7 +119,7 @@ function notCut(backup: BackupOutline, names: readonly RestoreName[], instants: 
   const without = names.filter(({ source }) => !instants.has(collectionOf(backup, source).collection_id.toString()));
   if (without.length === 0) return [];
   return [
-    `${shortList(without.map(({ source }) => qualifiedName(source)))}: the backup does not say at which instant it was taken (milvus-backup ` +
+    `${shortList([...new Set(without.map(({ source }) => qualifiedName(source)))])}: the backup does not say at which instant it was taken (milvus-backup ` +
       "and skip_flush leave none), so it is restored as it is: where rows were written or deleted while it was taken, it is not the " +
       "collection at one instant",
   ];
@@ -130,23 +133,6 @@ async function* copiesOf(metas: StreamedMetas, segments: RestoreSegments): Async
     const copy = segments.copyOf(segment, ordinal);
     ordinal += 1;
     if (copy) yield copy;
-  }
-}
-
-function checkOptions(input: RestoreInput): void {
-  if (input.dropExisting && input.skipCreate) {
-    throw new PipelineError(
-      "InvalidInput",
-      "dropExisting and skipCreate exclude each other: one replaces the target collection, the other imports into it",
-      { details: { key: "skipCreate" } },
-    );
-  }
-  if (input.metadataOnly && input.skipCreate) {
-    throw new PipelineError(
-      "InvalidInput",
-      "metadataOnly and skipCreate exclude each other: together they leave nothing to restore",
-      { details: { key: "metadataOnly" } },
-    );
   }
 }
 

@@ -4,7 +4,13 @@ import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/e
 import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { CollectionDescription, CollectionName, CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
+import type {
+  CollectionDescription,
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  IndexDescription,
+} from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { differencesFrom } from "../../core/milvus/schema-comparison.ts";
 import {
@@ -14,7 +20,13 @@ import {
   type RestorePlan,
   restorePlan,
 } from "../../core/plan/restore.ts";
-import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import {
+  type CollectionRecord,
+  collectionRecord,
+  creationOf,
+  recordOf,
+  restoreWorkLayout,
+} from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
@@ -70,7 +82,7 @@ async function recreate(
 ): Promise<CollectionRecord> {
   const { working, target, create } = collection;
   const done = recordOf(earlier, collection);
-  if (done && (await isRenamed(milvus, collection, done))) return done;
+  if (done && (await isRenamed(milvus, collection, done))) return checkedOptions(collection, done);
 
   const { id, partitions } = await (create
     ? createAsPlanned(milvus, collection, create, done)
@@ -89,6 +101,7 @@ async function recreate(
     target: qualifiedName(target),
     working: qualifiedName(working),
     id,
+    created: creationOf(collection),
     rowsBefore: rows.toString(),
     importsBefore: imports.map((task) => task.id),
   };
@@ -96,21 +109,33 @@ async function recreate(
 
 /**
  * Makes the collection, or keeps the one an earlier run made. A working collection of which no record tells is either untouched (the
- * run ended before it wrote the record) or nobody knows what is in it: then it is made anew. Its name is this restore's alone.
- * @throws SchemaMismatch where it is not as it was asked for: what is imported into it would not be what was backed up
+ * run ended before it wrote the record) and as it is planned, or nobody knows what is in it: then it is made anew. Its name is this
+ * restore's alone.
+ * @throws SchemaMismatch where it is not as it was asked for: what is imported into it would not be what was backed up; InvalidInput where
+ *   an earlier run made it with other options
  */
 async function createAsPlanned(
   milvus: Milvus,
-  { working, target }: PlannedRestore,
+  collection: PlannedRestore,
   create: CreateCollectionRequest,
   done: CollectionRecord | undefined,
 ): Promise<Made> {
+  const { working, target } = collection;
   if (await milvus.hasCollection(working)) {
     const made = await lookAt(milvus, working);
-    if (made.id === done?.id || !hasWorkingName({ working, target })) return checked(made);
-    const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
-    // Added fields are added one by one, after the collection is there.
-    if (differencesOf(made).length === 0 && rows === 0n && imports.length === 0) return made;
+    if (made.id === done?.id) checkedOptions(collection, done);
+    if (made.id === done?.id || !hasWorkingName(collection)) return checked(made);
+    const [rows, imports, indexes] = await settleAll([
+      milvus.rowCount(working),
+      milvus.listImports(working),
+      milvus.listIndexes(working),
+    ]);
+    // Added fields are added one by one, after the collection is there; what this run leaves out an earlier one may have asked for.
+    const asPlanned =
+      differencesOf(made).length === 0 &&
+      made.description.properties.every(({ key }) => create.properties.some((planned) => planned.key === key)) &&
+      indexes.every((index) => collection.indexes.some((planned) => isIndexAsPlanned(index, planned)));
+    if (asPlanned && rows === 0n && imports.length === 0) return made;
     await milvus.dropCollection(working);
   }
   await milvus.createCollection(create);
@@ -142,6 +167,21 @@ interface Made {
 async function lookAt(milvus: Milvus, name: CollectionName): Promise<Made> {
   const [description, partitions] = await settleAll([milvus.describeCollection(name), milvus.listPartitions(name)]);
   return { id: description.id, description, partitions: partitions.map((partition) => partition.name) };
+}
+
+function isIndexAsPlanned(index: IndexDescription, planned: CreateIndexRequest): boolean {
+  return isIndexOf(index, planned) && index.params.index_type === planned.params.index_type;
+}
+
+/** @throws InvalidInput where the collection of a record was made with other options than those of this run */
+function checkedOptions(collection: PlannedRestore, done: CollectionRecord): CollectionRecord {
+  if (done.created === undefined || done.created === creationOf(collection)) return done;
+  throw new PipelineError(
+    "InvalidInput",
+    `an earlier run of this restore has made ${done.working} (for ${done.target}) with other options (shards, indexes or what is left out): ` +
+      "start it as it was, or with discard (restore --discard) and then anew",
+    { details: { key: "discard" } },
+  );
 }
 
 /** An earlier run got as far as the rename: the collection stands complete under its target name. */

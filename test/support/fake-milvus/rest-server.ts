@@ -28,6 +28,8 @@ export interface FakeRest {
   readonly jobs: readonly FakeImportJob[];
   /** Segments that lie below a directory that is imported. */
   segmentsOf: (directory: string) => readonly string[];
+  /** Names of collections that are loaded: Milvus imports no L0 segments into them. */
+  readonly loaded: Set<string>;
   /** `segmentInfos` as JSON text: with bare 64-bit numbers. */
   segmentInfos: string;
   /** Segments that compaction has taken away: a request that names one is refused as a whole. */
@@ -47,6 +49,8 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
 
   const routes: Record<string, (body: Body) => string> = {
     "/v2/vectordb/jobs/import/create": (body) => {
+      const refusal = refusalOf(body, fake);
+      if (refusal !== undefined) return failure(2100, `importing data failed: ${refusal}`);
       const jobId = String(firstJob + BigInt(jobs.length));
       const { segmentsOf } = fake;
       jobs.push({ jobId, request: body, segmentsOf, state: "Pending", reason: "", rows: 0 });
@@ -93,12 +97,29 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
     requests,
     jobs,
     segmentsOf: () => [],
+    loaded: new Set(),
     segmentInfos: "[]",
     goneSegments: new Set(),
     answerOnce: (status, body) => once.push({ status, body }),
     close: () => listener.close(),
   };
   return fake;
+}
+
+/** `dataCoord.import.maxImportFileNumPerReq` */
+const mostFiles = 1024;
+
+/** Why Milvus takes no such job; what it counts is what it finds below the directories. */
+function refusalOf({ collectionName, files, options }: Body, { loaded, segmentsOf }: FakeRest): string | undefined {
+  if ((options as Body).l0_import === "true") {
+    return loaded.has(String(collectionName))
+      ? "for l0 import, collection cannot be loaded, please release it first"
+      : undefined;
+  }
+  const count = (files as string[][]).flatMap(([insert = ""]) => segmentsOf(insert)).length;
+  return count > mostFiles
+    ? `The max number of import files should not exceed ${mostFiles}, but got ${count}`
+    : undefined;
 }
 
 /** While a job waits it has no details; then there is one for each segment, its paths as Go prints a list. */

@@ -108,7 +108,19 @@ test.each([
   [["--rebuild_index"], {}],
   [["--restore_index=true"], {}],
   [["--discard"], { discard: true }],
+  [["--drop_exist_index"], {}],
   [["--rename", "coll:shop.coll2,a.b:c"], { renames: { coll: "shop.coll2", "a.b": "c" } }],
+  [["--rename", "coll:a,coll:shop.b,x:y"], { renames: { coll: ["a", "shop.b"], x: "y" } }],
+  [["-r", "shop.*:shop2.*,db.:db2."], { renames: { "shop.*": "shop2.*", "db.": "db2." } }],
+  [["--shards", "2"], { shards: 2 }],
+  [["--max-shards=4"], { maxShards: 4 }],
+  [["--use_auto_index"], { autoIndex: true }],
+  [
+    ["--skip_properties", "collection.ttl.seconds,mmap.enabled"],
+    { skipProperties: ["collection.ttl.seconds", "mmap.enabled"] },
+  ],
+  [["--skip-field-params", "mmap.enabled"], { skipFieldParams: ["mmap.enabled"] }],
+  [["--skip-index-params", "mmap.enabled"], { skipIndexParams: ["mmap.enabled"] }],
 ])("%j", async (options, expected) => {
   const { code } = await cli.run("--config", config, "restore", "-n", "my_backup", ...options);
 
@@ -179,7 +191,30 @@ test("import progress is shown in percent", async () => {
 test.each([
   ["a missing name", [], "Usage", "--name"],
   ["a rename that is none", ["-n", "b", "-r", "coll"], "Usage", "from:to"],
-  ["a name renamed twice", ["-n", "b", "-r", "a:b,a:c"], "Usage", "twice"],
+  ["a name renamed to one name twice", ["-n", "b", "-r", "a:b,a:b"], "Usage", "a:b is there twice"],
+  ["a database renamed to a collection", ["-n", "b", "-r", "a.*:b"], "InvalidInput", "db.*"],
+  ["no number of shards", ["-n", "b", "--shards", "many"], "Usage", '--shards: "many"'],
+  ["no shards", ["-n", "b", "--shards", "0"], "Usage", '--shards: "0"'],
+  [
+    "shards of collections that are there",
+    ["-n", "b", "--shards", "1", "--skip-create"],
+    "InvalidInput",
+    "shards excludes skipCreate",
+  ],
+  ["two numbers of shards", ["-n", "b", "--shards", "1", "--max-shards", "2"], "Usage", "--max-shards"],
+  [
+    "no index and AUTOINDEX",
+    ["-n", "b", "--use-auto-index", "--no-index"],
+    "InvalidInput",
+    "autoIndex excludes indexes: false",
+  ],
+  [
+    "indexes dropped where nothing is made",
+    ["-n", "b", "--drop_exist_index", "--skip-create"],
+    "Usage",
+    "--skip-create",
+  ],
+  ["an empty property", ["-n", "b", "--skip-properties", "a,,b"], "Usage", "--skip-properties"],
   ["a target name Milvus does not take", ["-n", "b", "-r", "a:b-c"], "InvalidInput", '"b-c"'],
   ["a suffix Milvus does not take", ["-n", "b", "-s", "-bak!"], "InvalidInput", "-bak!"],
   ["drop and skip together", ["-n", "b", "--drop-existing", "--skip-create"], "Usage", "--skip-create"],

@@ -64,6 +64,19 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       expect(fake.rest.requests.map(({ timeout }) => timeout)).toEqual(["300", "60", "60"]);
     });
 
+    it("is refused deletes for a loaded collection, and more segments than Milvus takes, with its reason", async () => {
+      fake.rest.loaded.add(name.collection);
+      fake.rest.segmentsOf = () => Array.from({ length: 513 }, (_, index) => `${index}`);
+      const files = [{ insert: "", delta: "stage/delta_log/1/-1/9/" }];
+
+      await expect(milvus.submitImport({ ...request, kind: "l0", partition: "", files })).rejects.toMatchObject({
+        name: "MilvusFailed",
+        message: expect.stringContaining("collection cannot be loaded, please release it first"),
+      });
+      await expect(milvus.submitImport(request)).rejects.toThrow("should not exceed 1024, but got 1026");
+      expect(fake.rest.jobs).toEqual([]);
+    });
+
     it("imports L0 segments by their delta directory alone, into every partition", async () => {
       const files = [{ insert: "", delta: "stage/delta_log/1/-1/9/" }];
 

@@ -14,9 +14,15 @@ const gibibyte = 2 ** 30;
 
 function plan(
   collection: CollectionBackup,
-  options: { version?: string; readsInPlace?: boolean; firstTask?: number; laterRows?: ReadonlySet<string> } = {},
+  options: {
+    version?: string;
+    readsInPlace?: boolean;
+    firstTask?: number;
+    stagedAs?: number;
+    laterRows?: ReadonlySet<string>;
+  } = {},
 ) {
-  const { version = "2.3.5", readsInPlace = false, firstTask = 0, laterRows } = options;
+  const { version = "2.3.5", readsInPlace = false, firstTask = 0, stagedAs = firstTask, laterRows } = options;
   const planned = planImports({
     collection: outlineOf(collection),
     backup,
@@ -24,6 +30,7 @@ function plan(
     features: features(version),
     readsInPlace,
     firstTask,
+    stagedAs,
     laterRows,
   });
   const records = segmentsOf(collection);
@@ -136,6 +143,36 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
 
 describe("Milvus 2.4 and newer, jobs of many pairs", () => {
   const version = "2.4.0";
+
+  test("a job has at most 1,024 segments after Milvus has listed its directories", () => {
+    const groups = Array.from({ length: 9 }, (_, group) =>
+      Array.from({ length: 300 }, (_, index) => segmentRecord(10_000 + 1000 * group + index, { group: 7 + group })),
+    );
+
+    const planned = plan(collectionRecord(groups.flat()), { version, readsInPlace: true });
+
+    expect(planned.imports.map(({ files, rows }) => [files.length, rows])).toEqual([
+      [3, "90000"],
+      [3, "90000"],
+      [3, "90000"],
+    ]);
+    expect(copies(planned)).toBe(false);
+  });
+
+  test("a directory of more segments than a job may have is staged, segment by segment; the others are read in place", () => {
+    const large = Array.from({ length: 1025 }, (_, index) => segmentRecord(10_000 + index, { group: 7 }));
+
+    const planned = plan(collectionRecord([...large, ...numbered(2)]), { version, readsInPlace: true });
+
+    const [inPlace, ...staging] = planned.imports;
+    expect(inPlace?.files.map(({ insert }) => insert)).toEqual([
+      `${inBackup}/insert_log/100/200/301/`,
+      `${inBackup}/insert_log/100/200/302/`,
+    ]);
+    expect(staging.map(({ files }) => files.length)).toEqual([256, 256, 256, 256, 1]);
+    expect(planned.imports.reduce((sum, { rows }) => sum + Number(rows), 0)).toBe(102_700);
+    expect(planned.segments.filter(({ segment }) => segment.prefixes[0]?.to !== "")).toHaveLength(1025);
+  });
 
   test("a job has at most 256 pairs", () => {
     const planned = plan(collectionRecord(numbered(600)), { version, readsInPlace: true });
