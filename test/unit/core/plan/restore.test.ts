@@ -208,6 +208,8 @@ describe("one collection under several names", () => {
         readsInPlace,
         input: { environment: "dr", backupName: "nightly" },
         instants: new Map(),
+        kept: new Map(),
+        known: new Map(),
         warnings: [],
       },
     );
