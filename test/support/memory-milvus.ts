@@ -43,6 +43,8 @@ interface MemoryImport {
   task: ImportTask;
   request: ImportRequest;
   polls: number;
+  /** Not listed any more; what it does goes on. */
+  forgotten: boolean;
 }
 
 export interface MemoryMilvusOptions {
@@ -82,6 +84,7 @@ export class MemoryMilvus implements Milvus {
   readonly #collections = new Map<string, Collection>();
   readonly #failures: PlannedFailure[] = [];
   readonly #pauses = new Set<string>();
+  #forgetting = false;
   #nextId = 470_000_000_000_000_001n;
 
   constructor(options: MemoryMilvusOptions = {}) {
@@ -175,9 +178,14 @@ export class MemoryMilvus implements Milvus {
     }
   }
 
-  /** Forgets the imports of a collection, as Milvus does after a while. */
+  /** Forgets the imports of a collection, as Milvus does after a while; what it works on goes on. */
   forgetImports(name: CollectionName): void {
-    this.#get(name).imports = [];
+    for (const memory of this.#get(name).imports) memory.forgotten = true;
+  }
+
+  /** From now on no import is ever listed: a server that forgets faster than it is asked. */
+  forgetAtOnce(): void {
+    this.#forgetting = true;
   }
 
   /** What was submitted for a collection, in order. */
@@ -414,16 +422,17 @@ export class MemoryMilvus implements Milvus {
     const id = this.#newId();
     const { partition, files } = request;
     const task: ImportTask = { id, state: "pending", progress: 0, rows: 0n, failedReason: "", partition, files };
-    imports.push({ request, polls: 0, task });
+    imports.push({ request, polls: 0, task, forgotten: this.#forgetting });
     return id;
   }
 
-  async listImports(name: CollectionName): Promise<ImportTask[]> {
+  async listImports(name: CollectionName, settled: ReadonlySet<Id> = new Set()): Promise<ImportTask[]> {
     this.#called("listImports", name);
     const collection = this.#get(name);
-    const answer = collection.imports.map(({ task }) => task);
+    const answer = collection.imports.filter(({ task, forgotten }) => !forgotten && !settled.has(task.id));
+    const tasks = answer.map(({ task }) => task);
     for (const memory of collection.imports) this.#advance(collection, memory);
-    return answer;
+    return tasks;
   }
 
   // ---- inside

@@ -28,6 +28,8 @@ export interface FakeRest {
   segmentsOf: (directory: string) => readonly string[];
   /** `segmentInfos` as JSON text: with bare 64-bit numbers. */
   segmentInfos: string;
+  /** It is listed, and gone by the time it is described. */
+  forgetWhenDescribed(jobId: string): void;
   /** Answers the next request so, whatever it is. */
   answerOnce(status: number, body: string): void;
   close(): Promise<void>;
@@ -40,6 +42,7 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
   const jobs: FakeImportJob[] = [];
   const requests: RestRequest[] = [];
   const once: { status: number; body: string }[] = [];
+  const forgotten = new Set<unknown>();
 
   const routes: Record<string, (body: Body) => string> = {
     "/v2/vectordb/jobs/import/create": (body) => {
@@ -55,7 +58,7 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
           .map(({ jobId, state, request }) => ({ collectionName: request.collectionName, jobId, progress: 0, state })),
       }),
     "/v2/vectordb/jobs/import/describe": ({ jobId }) => {
-      const job = jobs.find((candidate) => candidate.jobId === jobId);
+      const job = jobs.find((candidate) => candidate.jobId === jobId && !forgotten.has(jobId));
       return job ? data(description(job)) : failure(2100, `import job does not exist, jobID=${jobId}`);
     },
     "/v2/vectordb/segments/describe": () => `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`,
@@ -85,6 +88,7 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
     jobs,
     segmentsOf: () => [],
     segmentInfos: "[]",
+    forgetWhenDescribed: (jobId) => void forgotten.add(jobId),
     answerOnce: (status, body) => once.push({ status, body }),
     close: () => listener.close(),
   };
