@@ -85,6 +85,9 @@ export class MemoryMilvus implements Milvus {
   readonly #failures: PlannedFailure[] = [];
   readonly #pauses = new Set<string>();
   #forgetting = false;
+  #importsHeld = () => false;
+  #importsFail: () => string | undefined = () => undefined;
+  #loadsHeld = () => false;
   #nextId = 470_000_000_000_000_001n;
 
   constructor(options: MemoryMilvusOptions = {}) {
@@ -188,6 +191,21 @@ export class MemoryMilvus implements Milvus {
     this.#forgetting = true;
   }
 
+  /** While that is so, no import gets any further. */
+  holdImports(isHeld: () => boolean): void {
+    this.#importsHeld = isHeld;
+  }
+
+  /** From when that is so, every import that is not complete fails. */
+  failImportsWhen(isFailing: () => boolean, reason: string): void {
+    this.#importsFail = () => (isFailing() ? reason : undefined);
+  }
+
+  /** While that is so, no load gets any further. */
+  holdLoads(isHeld: () => boolean): void {
+    this.#loadsHeld = isHeld;
+  }
+
   /** What was submitted for a collection, in order. */
   submittedImports(name: CollectionName): ImportRequest[] {
     return this.#get(name).imports.map(({ request }) => request);
@@ -253,7 +271,7 @@ export class MemoryMilvus implements Milvus {
     const keys = partition === undefined ? [...loaded.keys()] : [partition, "*"].filter((key) => loaded.has(key));
     if (keys.length === 0) return 0;
     const progress = Math.min(...keys.map((key) => loaded.get(key) ?? 0));
-    for (const key of keys) {
+    for (const key of this.#loadsHeld() ? [] : keys) {
       loaded.set(key, Math.min(100, (loaded.get(key) ?? 0) + Math.ceil(100 / this.#options.pollsPerLoad)));
     }
     return progress;
@@ -439,6 +457,12 @@ export class MemoryMilvus implements Milvus {
 
   #advance(collection: Collection, memory: MemoryImport): void {
     if (memory.task.state === "completed" || memory.task.state === "failed") return;
+    const failedReason = this.#importsFail();
+    if (failedReason !== undefined) {
+      memory.task = { ...memory.task, state: "failed", failedReason };
+      return;
+    }
+    if (this.#importsHeld()) return;
     memory.polls += 1;
     const { pollsPerImport, rowsOf } = this.#options;
     if (memory.polls < pollsPerImport) {
