@@ -3,14 +3,19 @@ import { shortList } from "../../core/execution/short-list.ts";
 import type { ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
 import { type Instant, wantsHybridTimestamp } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { type ForgottenFacts, judgeForgotten, judgeForgottenDeletes } from "../../core/plan/forgotten-imports.ts";
+import {
+  type ForgottenFacts,
+  type ForgottenImport,
+  judgeForgotten,
+  judgeForgottenDeletes,
+} from "../../core/plan/forgotten-imports.ts";
 import type { PlannedRestore } from "../../core/plan/restore.ts";
 import { importFiles } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJson } from "../shared/work-files.ts";
 import type { Import, ImportRecords } from "./import-records.ts";
-import { TaskLists } from "./import-tasks.ts";
+import { type ImportTasks, TaskLists } from "./import-tasks.ts";
 
 interface LoopOptions {
   /** Imports that may run at once. */
@@ -31,6 +36,9 @@ interface Turn {
   readonly cutShort: boolean;
 }
 
+/** Of an import that was never recorded while Milvus knew it. */
+const unknownId = "forgotten";
+
 /** What a turn has seen so far. */
 interface Sight {
   running: number;
@@ -49,6 +57,8 @@ export class ImportLoop {
   readonly #options: LoopOptions;
   /** Whether the server takes the end of an import as a hybrid timestamp only. */
   #wantsHybrid = false;
+  /** Collections whose rows were counted before anything more was submitted. */
+  readonly #counted = new Set<PlannedRestore>();
 
   constructor(records: ImportRecords, milvus: Milvus, context: StepContext, options: LoopOptions) {
     this.#records = records;
@@ -137,12 +147,7 @@ export class ImportLoop {
     if (data.length === 0) return;
     const othersRun = lists.seen(collection)?.anyRuns ?? true;
     const facts = {
-      forgotten: data.map((item) => ({
-        task: item.planned.task,
-        rows: BigInt(item.planned.rows),
-        minimumRows: BigInt(item.planned.minimumRows),
-        reportedRows: BigInt(this.#records.of(item)?.rows ?? "0"),
-      })),
+      forgotten: data.map((item) => this.#forgotten(item)),
       completedRows: this.#records.completedRows(collection),
       countedRows: othersRun ? 0n : await this.#countRows(collection),
       othersRun,
@@ -180,6 +185,12 @@ export class ImportLoop {
     }
   }
 
+  #forgotten(item: Import): ForgottenImport {
+    const { task, rows, minimumRows } = item.planned;
+    const reportedRows = BigInt(this.#records.of(item)?.rows ?? "0");
+    return { task, rows: BigInt(rows), minimumRows: BigInt(minimumRows), reportedRows };
+  }
+
   #noteMissed(item: Import, now: Date): boolean {
     const known = this.#records.of(item);
     if (!known || known.missedSince !== undefined) return false;
@@ -211,7 +222,7 @@ export class ImportLoop {
   }
 
   #adopt(item: Import, rows: bigint, sight: Sight): void {
-    const id = this.#records.of(item)?.id ?? "";
+    const id = this.#records.of(item)?.id ?? unknownId;
     sight.changed = this.#records.set(item, { id, state: "completed", rows: rows.toString() }) || sight.changed;
   }
 
@@ -245,11 +256,47 @@ export class ImportLoop {
       if (adopted) {
         this.#note(item, adopted, sight);
         await this.#records.write();
-      } else if (!tasks.hasUnknown(this.#records.ids)) {
+      } else if (!tasks.hasUnknown(this.#records.ids) && !(await this.#isThere(item, tasks, sight))) {
         await this.#submit(item);
         sight.running += 1;
       }
     }
+  }
+
+  /**
+   * Whether the rows of an import that is not recorded are there: it is the one an earlier run submitted last and could not record, and
+   * that Milvus has forgotten since. Asked of a collection once, as long as nothing moves its count.
+   * @throws ImportFailed where rows are there that are not its rows
+   */
+  async #isThere(item: Import, tasks: ImportTasks, sight: Sight): Promise<boolean> {
+    const { collection, planned } = item;
+    // What was there before the restore may get rows from anybody.
+    if (this.#counted.has(collection) || !collection.create || planned.kind !== "segments") return false;
+    this.#counted.add(collection);
+    const isQuiet = !tasks.anyRuns && !this.#records.unfinished().some((open) => open.collection === collection);
+    if (!isQuiet) return false;
+    const [countedRows, completedRows] = [await this.#countRows(collection), this.#records.completedRows(collection)];
+    if (countedRows <= completedRows) return false;
+    const forgotten = [this.#forgotten(item)];
+    const facts = {
+      forgotten,
+      countedRows,
+      completedRows,
+      othersRun: false,
+      missedMilliseconds: Number.POSITIVE_INFINITY,
+    };
+    const verdict = judgeForgotten(facts);
+    if (verdict.outcome !== "arrived") {
+      throw this.#forgottenError(
+        collection,
+        facts,
+        "Rows are there that no record tells of: discard this restore (restore --discard) and start it anew",
+      );
+    }
+    this.#adopt(item, countedRows - completedRows, sight);
+    await this.#records.write();
+    this.#context.log.warn("the rows of an import are there that nobody recorded", { task: planned.task });
+    return true;
   }
 
   async #submit(item: Import, mark: { readonly again?: true } = {}): Promise<void> {

@@ -97,7 +97,7 @@ function seed(
   withFiles: readonly ImportWithFiles[],
   earlier: readonly ImportRecord[] = [],
   made: Partial<CollectionRecord> = {},
-  cut: Pick<PlannedRestore, "instant"> = {},
+  cut: Pick<PlannedRestore, "instant" | "create"> = {},
 ): void {
   for (const { task, files } of withFiles) world.work.seed(layout.importFiles(task), JSON.stringify(files));
   const imports: PlannedImport[] = withFiles.map(({ files, ...rest }) => rest);
@@ -345,6 +345,9 @@ describe("an import that cannot go on", () => {
 });
 
 describe("an import that Milvus has forgotten", () => {
+  const { schema } = collectionDescription(working.collection);
+  const create = { name: working, schema, shards: 1, consistencyLevel: 2, properties: [], addedFields: [] };
+  const created = { create } satisfies Pick<PlannedRestore, "create">;
   const minutes = (count: number) => world.memory.clock.sleep(count * 60_000);
 
   test("is complete where all its rows are there", async () => {
@@ -402,6 +405,27 @@ describe("an import that Milvus has forgotten", () => {
     });
     counted = 10n;
     await expect(run()).resolves.toMatchObject({ outcome: "imported" });
+    expect(submitted).toEqual([]);
+  });
+
+  test("and that nobody could record, as the run that submitted it was killed, is complete where its rows are there", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one, { state: "completed", rows: "10" })], {}, created);
+    counted = 20n;
+
+    await expect(run()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    expect(submitted).toEqual([]);
+  });
+
+  test("and that nobody could record is not submitted over rows that are not its rows", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one, { state: "completed", rows: "10" })], {}, created);
+    counted = 17n;
+
+    await expect(run()).rejects.toMatchObject({
+      name: "ImportFailed",
+      message: expect.stringContaining("Rows are there that no record tells of"),
+    });
     expect(submitted).toEqual([]);
   });
 
