@@ -1,4 +1,5 @@
 import type { Environment } from "../../core/environment/environment.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
@@ -12,6 +13,7 @@ import type {
 import { defaultDatabase } from "../../core/milvus/names.ts";
 import { type Features, features } from "../../core/milvus/version.ts";
 import type { Milvus } from "../../ports/milvus.ts";
+import type { StepLog } from "../../ports/step-context.ts";
 import type { Patience } from "../patience.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
 import {
@@ -51,6 +53,7 @@ export class MilvusAdapter implements Milvus {
   readonly #imports: ImportApi;
   readonly #managementAddress: string;
   readonly #limits: AdapterLimits;
+  readonly #log: StepLog | undefined;
 
   /** @param restAddress `host:port` of the REST interface */
   constructor(
@@ -70,6 +73,7 @@ export class MilvusAdapter implements Milvus {
     this.#imports = this.#features.importApi === "rest" ? restImports(this.#rest) : grpcImports(grpc);
     this.#managementAddress = environment.gcPause.address;
     this.#limits = limits;
+    this.#log = patience?.log;
   }
 
   async version(): Promise<string> {
@@ -135,7 +139,17 @@ export class MilvusAdapter implements Milvus {
 
   async describeSegmentLogs(name: CollectionName, collectionId: Id, segmentIds: readonly Id[]) {
     if (!this.#features.segmentDescription) return undefined;
-    return describeSegmentLogs(this.#rest, name, collectionId, segmentIds);
+    try {
+      return await describeSegmentLogs(this.#rest, name, collectionId, segmentIds);
+    } catch (error) {
+      if (this.#rest.answered || (error instanceof PipelineError && error.name === "MilvusUnauthenticated"))
+        throw error;
+      // Listing tells the logs too, as it does before 2.5.8.
+      this.#log?.warn("Milvus's REST interface does not answer, so the logs of segments are listed", {
+        reason: error instanceof Error ? error.message : String(error),
+      });
+      return undefined;
+    }
   }
 
   async pauseGarbageCollection(seconds: number): Promise<GarbageCollectionPause | undefined> {

@@ -10,6 +10,9 @@ import type { RestClient } from "./rest-client.ts";
 const count = z.union([z.string(), z.number()]).transform(Number);
 const rows = z.union([z.string(), z.number()]).transform((value) => BigInt(value));
 
+/** Creating a job lists every directory of it in the store, which a slow one takes minutes for; a Lambda has 15. */
+const createSeconds = 300;
+
 const created = z.object({ jobId: z.string() });
 const jobList = z.object({ records: z.array(z.object({ jobId: z.string() })).default([]) });
 const job = z.object({
@@ -45,12 +48,10 @@ export function restImports(client: RestClient): ImportApi {
         files: request.files.map((files) => requestPaths(request, files)),
         options: importOptions(request),
       };
-      const { jobId } = await client.post(
-        "/v2/vectordb/jobs/import/create",
-        body,
-        created,
-        qualifiedName(request.name),
-      );
+      const { jobId } = await client.post("/v2/vectordb/jobs/import/create", body, created, {
+        subject: qualifiedName(request.name),
+        timeoutSeconds: createSeconds,
+      });
       return jobId;
     },
 
@@ -61,7 +62,7 @@ export function restImports(client: RestClient): ImportApi {
         "/v2/vectordb/jobs/import/list",
         { dbName, collectionName: name.collection },
         jobList,
-        subject,
+        { subject },
       );
       const open = records.filter(({ jobId }) => !settled.has(jobId));
       const tasks = await settleEach(open, describeConcurrency, ({ jobId }) => describe(client, name, dbName, jobId));
@@ -80,7 +81,7 @@ async function describe(
   const subject = `import job ${jobId} of ${qualifiedName(name)}`;
   let answer: z.infer<typeof job>;
   try {
-    answer = await client.post("/v2/vectordb/jobs/import/describe", { dbName, jobId }, job, subject);
+    answer = await client.post("/v2/vectordb/jobs/import/describe", { dbName, jobId }, job, { subject });
   } catch (error) {
     if (error instanceof PipelineError && error.name === "MilvusFailed" && unknownJob.test(error.message)) return;
     throw error;

@@ -21,7 +21,7 @@ const pollMilliseconds = 200;
 const closeWatches = 3;
 const closeWatchMilliseconds = 20_000;
 
-/** No import is submitted after that and no collection looked at: the function has 15 minutes, and one call may be waited for for three. */
+/** No import is submitted after that and no collection looked at: the function has 15 minutes, and one call may be waited for for five of them. */
 const turnMilliseconds = 6 * 60_000;
 
 /** A Milvus that does not answer for so long is not coming back by itself. */

@@ -5,6 +5,8 @@ type Body = Record<string, unknown>;
 
 interface RestRequest {
   readonly path: string;
+  /** `Request-Timeout`: the seconds after which the server answers 408; 30 where absent. */
+  readonly timeout: string | undefined;
   /** As it came, to see whether 64-bit numbers are bare. */
   readonly text: string;
   readonly body: Body;
@@ -30,6 +32,8 @@ export interface FakeRest {
   segmentInfos: string;
   /** It is listed, and gone by the time it is described. */
   forgetWhenDescribed(jobId: string): void;
+  /** Segments that compaction has taken away: a request that names one is refused as a whole. */
+  readonly goneSegments: Set<string>;
   /** Answers the next request so, whatever it is. */
   answerOnce(status: number, body: string): void;
   close(): Promise<void>;
@@ -61,7 +65,11 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
       const job = jobs.find((candidate) => candidate.jobId === jobId && !forgotten.has(jobId));
       return job ? data(description(job)) : failure(2100, `import job does not exist, jobID=${jobId}`);
     },
-    "/v2/vectordb/segments/describe": () => `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`,
+    "/v2/vectordb/segments/describe": ({ segmentIds }) => {
+      const gone = (segmentIds as string[]).find((id) => fake.goneSegments.has(id));
+      if (gone !== undefined) return failure(600, `segment not found[segment=${gone}]`);
+      return `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`;
+    },
   };
 
   const listener = await listen((request, text, response) => {
@@ -74,7 +82,8 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
       return answer(401, failure(1800, "user hasn't authenticated"));
     }
     const body = parse(text, undefined, (number) => number) as Body;
-    requests.push({ path, text, body });
+    const timeout = request.headers["request-timeout"];
+    requests.push({ path, timeout: typeof timeout === "string" ? timeout : undefined, text, body });
     const planned = once.shift();
     if (planned) return answer(planned.status, planned.body);
     const route = routes[path];
@@ -89,6 +98,7 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
     segmentsOf: () => [],
     segmentInfos: "[]",
     forgetWhenDescribed: (jobId) => void forgotten.add(jobId),
+    goneSegments: new Set(),
     answerOnce: (status, body) => once.push({ status, body }),
     close: () => listener.close(),
   };
