@@ -34,7 +34,7 @@ function details(phase: string, { totals, copied, restoring }: Progress): string
   if (totals === undefined) return [];
   if (phase === "importing" && restoring?.phase === "importing") {
     const { completed, imports, progress, awaySince } = restoring;
-    const away = awaySince === undefined ? [] : [`Milvus has not answered since ${awaySince}`];
+    const away = awaySince === undefined ? [] : [`waiting for Milvus since ${awaySince}`];
     return [`${formatCount(completed)}/${countOf(imports, "import")}`, `${Math.floor(progress)} %`, ...away];
   }
   if (phase === "copying" || phase === "staging" || phase === "writing the metas") {

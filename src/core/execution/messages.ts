@@ -164,7 +164,7 @@ const importSegmentsResult = z.object({
   completed: count,
   /** 0 to 100, over all imports. */
   progress: z.number(),
-  /** ISO 8601: since when Milvus does not answer; absent where it does. */
+  /** ISO 8601: since when Milvus does not answer, or is busy; absent where it does. */
   awaySince: z.iso.datetime().optional(),
   /** How long the machine is to wait before it asks again. */
   waitSeconds: z.number(),

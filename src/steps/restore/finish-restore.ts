@@ -52,7 +52,7 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
   } catch (error) {
     // Everything is in place by then, and Milvus goes on loading when it is back.
     if (request.attempt === 0 || !isMilvusAway(error)) throw error;
-    context.log.warn("Milvus does not answer", { because: error.message });
+    context.log.warn("waiting for Milvus", { because: error.message });
     return loading(request);
   }
 }

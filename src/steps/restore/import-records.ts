@@ -80,13 +80,14 @@ export class ImportRecords {
     return this.#records.get(planned.task);
   }
 
-  /** @returns whether that is more than what is written already: rows and progress alone are not worth a write */
+  /** @returns whether that is worth a write: rows are, as what an import reported tells it from others once it is forgotten */
   set(item: Import, state: Pick<ImportRecord, "id" | "state" | "rows" | "missedSince" | "again">): boolean {
     const known = this.of(item);
     if (known) this.#uncount(known);
     const { task, fingerprint } = item.planned;
     this.#add({ ...state, collectionId: this.made(item.collection).id, task, planned: fingerprint });
-    return known?.id !== state.id || known.state !== state.state || known.missedSince !== state.missedSince;
+    const { id, rows, missedSince } = state;
+    return known?.id !== id || known.state !== state.state || known.rows !== rows || known.missedSince !== missedSince;
   }
 
   /** So that it is submitted anew. @returns what was known of it */

@@ -73,15 +73,15 @@ export async function importSegments(
     const last = shown.last ?? { phase: "importing", imports: records.imports.length, completed: 0, progress: 0 };
     if (error.name === "ImportFailed") await shown.show({ ...last, failure: error.message });
     if (!isMilvusAway(error)) throw error;
-    const { phase: _, awaySince = context.clock.now().toISOString(), ...counts } = last;
-    context.log.warn("Milvus does not answer", {
+    const { imports, progress, awaySince = context.clock.now().toISOString() } = last;
+    context.log.warn("waiting for Milvus", {
       address: environment.milvus.address,
       awaySince,
       because: error.message,
     });
     if (context.clock.now().getTime() - Date.parse(awaySince) > longestAwayMilliseconds)
       throw stayedAway(error, awaySince);
-    const result = { ...counts, completed: records.completed, awaySince };
+    const result = { imports, completed: records.completed, progress, awaySince };
     await shown.show({ phase: "importing", ...result });
     return { outcome: "imports-pending", ...result, waitSeconds };
   }
@@ -113,7 +113,7 @@ class ShownProgress {
 function stayedAway(error: PipelineError, awaySince: string): PipelineError {
   return new PipelineError(
     error.name,
-    `${error.message}. It has not answered since ${awaySince}, and is waited for no longer: start the same restore again once it does, ` +
+    `${error.message}. That has been so since ${awaySince}, and is waited for no longer: start the same restore again once Milvus answers, ` +
       "which keeps what is imported",
     { details: { ...error.details, awaySince }, cause: error },
   );

@@ -429,6 +429,18 @@ describe("an import that Milvus has forgotten", () => {
     expect(submitted).toEqual([]);
   });
 
+  test("is known by the rows that it reported before, also to a later turn", async () => {
+    const [one, two] = [planned(0, { minimumRows: "0" }), planned(1, { minimumRows: "0" })];
+    seed([one, two], [record(one), record(two)]);
+    listed = [task(one, { state: "importing", rows: 7n }), task(two, { state: "importing", rows: 2n })];
+    await run("importing", 5);
+
+    listed = [];
+    counted = 9n;
+    await expect(run("importing", 6)).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    expect(recorded()).toMatchObject([{ rows: "7" }, { rows: "2" }]);
+  });
+
   test("waits for what runs beside it: the count moves", async () => {
     const [one, two] = [planned(0), planned(1)];
     seed([one, two], [record(one), record(two)]);
@@ -499,7 +511,7 @@ describe("a Milvus that does not answer", () => {
     }
     expect(progress()).toMatchObject({ phase: "importing", completed: 1, progress: 75, awaySince });
     expect(world.memory.logged).toContainEqual(
-      expect.objectContaining({ message: "Milvus does not answer", details: expect.objectContaining({ awaySince }) }),
+      expect.objectContaining({ message: "waiting for Milvus", details: expect.objectContaining({ awaySince }) }),
     );
 
     listed = [task(one), task(two)];
@@ -517,7 +529,7 @@ describe("a Milvus that does not answer", () => {
 
     await expect(knock(102)).rejects.toMatchObject({
       name: "MilvusUnreachable",
-      message: expect.stringContaining(`has not answered since ${awaySince}`),
+      message: expect.stringContaining(`has been so since ${awaySince}`),
     });
   });
 
