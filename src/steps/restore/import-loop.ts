@@ -47,6 +47,8 @@ interface Sight {
   /** Whether the records are to be written. */
   changed: boolean;
   failure: PipelineError | undefined;
+  /** Collections whose rows are to tell what became of an import: nothing more is submitted into them until they do. */
+  readonly counting: Set<PlannedRestore>;
 }
 
 /** Brings the planned imports to their end, one turn after another. */
@@ -77,7 +79,7 @@ export class ImportLoop {
     );
     const open = this.#records.unfinished();
     await lists.look(new Set(open.map(({ collection }) => collection)), () => this.#hasTime());
-    const sight: Sight = { running: 0, progress: 0, changed: false, failure: undefined };
+    const sight: Sight = { running: 0, progress: 0, changed: false, failure: undefined, counting: new Set() };
     const missed: Import[] = [];
     for (const item of open) if (!this.#lookAt(item, lists, sight)) missed.push(item);
     for (const [collection, items] of Map.groupBy(missed, (item) => item.collection)) {
@@ -146,23 +148,34 @@ export class ImportLoop {
     const data = missed.filter(({ planned }) => planned.kind === "segments");
     if (data.length === 0) return;
     const othersRun = lists.seen(collection)?.anyRuns ?? true;
-    const facts = {
-      forgotten: data.map((item) => this.#forgotten(item)),
+    const known = {
       completedRows: this.#records.completedRows(collection),
       countedRows: othersRun ? 0n : await this.#countRows(collection),
       othersRun,
       missedMilliseconds: now.getTime() - Math.max(...data.map((item) => this.#missedSince(item, now))),
     };
-    const verdict = judgeForgotten(facts);
+    const facts = { ...known, forgotten: data.map((item) => this.#forgotten(item)) };
+    const next = this.#nextOf(collection);
+    const withNext = next ? [...data, next] : data;
+    const verdicts = [
+      { items: data, verdict: judgeForgotten(facts) },
+      // The run that was killed may have submitted one more than it recorded.
+      {
+        items: withNext,
+        verdict: judgeForgotten({ ...known, forgotten: withNext.map((item) => this.#forgotten(item)) }),
+      },
+    ] as const;
+    const { items, verdict } = verdicts.find((each) => each.verdict.outcome === "arrived") ?? verdicts[0];
     switch (verdict.outcome) {
       case "wait":
         sight.running += data.length;
+        sight.counting.add(collection);
         return;
       case "arrived":
-        for (const item of data) this.#adopt(item, verdict.rows.get(item.planned.task) ?? 0n, sight);
+        for (const item of items) this.#adopt(item, verdict.rows.get(item.planned.task) ?? 0n, sight);
         this.#context.log.warn("Milvus forgot imports whose rows are there", {
           collection: qualifiedName(collection.working),
-          imports: data.map(({ planned }) => planned.task),
+          imports: items.map(({ planned }) => planned.task),
           rows: (facts.countedRows - facts.completedRows).toString(),
         });
         return;
@@ -183,6 +196,12 @@ export class ImportLoop {
             "(restore --discard) and start it anew",
         );
     }
+  }
+
+  /** The import that is submitted next into a collection of this restore's own; imports are recorded one by one, in order. */
+  #nextOf(collection: PlannedRestore): Import | undefined {
+    if (!collection.create) return undefined;
+    return this.#records.startable().find((item) => item.collection === collection && item.planned.kind === "segments");
   }
 
   #forgotten(item: Import): ForgottenImport {
@@ -251,6 +270,7 @@ export class ImportLoop {
   async #submitAll(lists: TaskLists, sight: Sight): Promise<void> {
     for (const item of this.#records.startable()) {
       if (sight.running >= this.#options.inFlight || !this.#hasTime()) return;
+      if (sight.counting.has(item.collection)) continue;
       const tasks = await lists.of(item.collection);
       const adopted = tasks.like(item.planned);
       if (adopted) {
