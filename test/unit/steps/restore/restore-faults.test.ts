@@ -139,6 +139,7 @@ describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWo
 
 test.each<FaultMoment>(["before", "after"])(
   "with a fault %s any call, and Milvus has forgotten its imports when the same restore starts again, no row is missing or there twice",
+  { timeout: 60_000 },
   async (moment) => {
     const faults = new FaultInjector();
     const undisturbedWorld = await backedUp();
