@@ -86,6 +86,9 @@ export interface Milvus {
 
   /** Submits one import; answers its task or job ID. */
   submitImport(request: ImportRequest): Promise<Id>;
-  /** Every import of the collection the server remembers. */
-  listImports(name: CollectionName): Promise<ImportTask[]>;
+  /**
+   * Every import of the collection the server remembers, which it does for hours (2.4+: three).
+   * @param settled of which nobody needs to know more: they are left out, and cost no request
+   */
+  listImports(name: CollectionName, settled?: ReadonlySet<Id>): Promise<ImportTask[]>;
 }

@@ -43,6 +43,8 @@ interface MemoryImport {
   task: ImportTask;
   request: ImportRequest;
   polls: number;
+  /** Not listed any more; what it does goes on. */
+  forgotten: boolean;
 }
 
 export interface MemoryMilvusOptions {
@@ -86,6 +88,10 @@ export class MemoryMilvus implements Milvus {
   readonly #collections = new Map<string, Collection>();
   readonly #failures: PlannedFailure[] = [];
   readonly #pauses = new Set<string>();
+  #forgetting = false;
+  #importsHeld = () => false;
+  #importsFail: () => string | undefined = () => undefined;
+  #loadsHeld = () => false;
   #nextId = 470_000_000_000_000_001n;
 
   constructor(options: MemoryMilvusOptions = {}) {
@@ -181,9 +187,39 @@ export class MemoryMilvus implements Milvus {
     }
   }
 
-  /** Forgets the imports of a collection, as Milvus does after a while. */
+  /** Forgets the imports of a collection, as Milvus does after a while; what it works on goes on. */
   forgetImports(name: CollectionName): void {
-    this.#get(name).imports = [];
+    for (const memory of this.#get(name).imports) memory.forgotten = true;
+  }
+
+  /** Brings every import to its end and forgets it: hours go by. */
+  endAndForgetImports(): void {
+    for (const collection of this.#collections.values()) {
+      for (const memory of collection.imports) {
+        while (memory.task.state === "pending" || memory.task.state === "importing") this.#advance(collection, memory);
+        memory.forgotten = true;
+      }
+    }
+  }
+
+  /** From now on no import is ever listed: a server that forgets faster than it is asked. */
+  forgetAtOnce(): void {
+    this.#forgetting = true;
+  }
+
+  /** While that is so, no import gets any further. */
+  holdImports(isHeld: () => boolean): void {
+    this.#importsHeld = isHeld;
+  }
+
+  /** From when that is so, every import that is not complete fails. */
+  failImportsWhen(isFailing: () => boolean, reason: string): void {
+    this.#importsFail = () => (isFailing() ? reason : undefined);
+  }
+
+  /** While that is so, no load gets any further. */
+  holdLoads(isHeld: () => boolean): void {
+    this.#loadsHeld = isHeld;
   }
 
   /** What was submitted for a collection, in order. */
@@ -251,7 +287,7 @@ export class MemoryMilvus implements Milvus {
     const keys = partition === undefined ? [...loaded.keys()] : [partition, "*"].filter((key) => loaded.has(key));
     if (keys.length === 0) return 0;
     const progress = Math.min(...keys.map((key) => loaded.get(key) ?? 0));
-    for (const key of keys) {
+    for (const key of this.#loadsHeld() ? [] : keys) {
       loaded.set(key, Math.min(100, (loaded.get(key) ?? 0) + Math.ceil(100 / this.#options.pollsPerLoad)));
     }
     return progress;
@@ -435,22 +471,29 @@ export class MemoryMilvus implements Milvus {
     const id = this.#newId();
     const { partition, files } = request;
     const task: ImportTask = { id, state: "pending", progress: 0, rows: 0n, failedReason: "", partition, files };
-    imports.push({ request, polls: 0, task });
+    imports.push({ request, polls: 0, task, forgotten: this.#forgetting });
     return id;
   }
 
-  async listImports(name: CollectionName): Promise<ImportTask[]> {
+  async listImports(name: CollectionName, settled: ReadonlySet<Id> = new Set()): Promise<ImportTask[]> {
     this.#called("listImports", name);
     const collection = this.#get(name);
-    const answer = collection.imports.map(({ task }) => task);
+    const answer = collection.imports.filter(({ task, forgotten }) => !forgotten && !settled.has(task.id));
+    const tasks = answer.map(({ task }) => task);
     for (const memory of collection.imports) this.#advance(collection, memory);
-    return answer;
+    return tasks;
   }
 
   // ---- inside
 
   #advance(collection: Collection, memory: MemoryImport): void {
     if (memory.task.state === "completed" || memory.task.state === "failed") return;
+    const failedReason = this.#importsFail();
+    if (failedReason !== undefined) {
+      memory.task = { ...memory.task, state: "failed", failedReason };
+      return;
+    }
+    if (this.#importsHeld()) return;
     memory.polls += 1;
     const { pollsPerImport, rowsOf } = this.#options;
     if (memory.polls < pollsPerImport) {

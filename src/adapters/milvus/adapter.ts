@@ -234,7 +234,7 @@ export class MilvusAdapter implements Milvus {
     return this.#imports.submit(request);
   }
 
-  listImports(name: CollectionName) {
-    return this.#imports.list(name);
+  listImports(name: CollectionName, settled: ReadonlySet<Id> = new Set()) {
+    return this.#imports.list(name, settled);
   }
 }

@@ -189,6 +189,8 @@ const importSegmentsResult = z.object({
   completed: count,
   /** 0 to 100, over all imports. */
   progress: z.number(),
+  /** ISO 8601: since when Milvus does not answer, or is busy; absent where it does. */
+  awaySince: z.iso.datetime().optional(),
   /** How long the machine is to wait before it asks again. */
   waitSeconds: z.number(),
 });
@@ -261,8 +263,10 @@ export const machineResults = {
  * target name, which is what Release goes by.
  */
 export const progressRecord = z.discriminatedUnion("phase", [
-  importSegmentsResult.pick({ imports: true, completed: true, progress: true }).extend({
+  importSegmentsResult.pick({ imports: true, completed: true, progress: true, awaySince: true }).extend({
     phase: z.literal("importing"),
+    /** Why the imports of this execution failed for good: whoever asks again is told the same. */
+    failure: z.string().optional(),
   }),
   z.object({ phase: z.literal("loading") }),
 ]);

@@ -36,8 +36,12 @@ export const importRecord = z.object({
   /** Milvus's ID of the task or job. */
   id: z.string(),
   state: z.enum(["submitted", "completed"]),
-  /** Rows imported, net of deletes, decimal; "0" until complete. */
+  /** Rows imported, net of deletes, decimal: those it last reported, as long as it is not complete. */
   rows: z.string(),
+  /** ISO 8601: the first look at which the server listed it no more; absent while it does. */
+  missedSince: z.iso.datetime().optional(),
+  /** Deletes that were submitted a second time, as the server forgot the first. */
+  again: z.literal(true).optional(),
 });
 export type ImportRecord = Readonly<z.infer<typeof importRecord>>;
 

@@ -10,6 +10,7 @@ import {
   type RestoreStepRequest,
 } from "../../core/execution/messages.ts";
 import { boundedResult } from "../../core/execution/restore-result.ts";
+import { roundWait } from "../../core/execution/round-wait.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
@@ -31,11 +32,11 @@ import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { checkRows } from "./check-rows.ts";
+import { isMilvusAway } from "./milvus-away.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
 const pollMilliseconds = 200;
 const closeWatchMilliseconds = 15_000;
-const longestWaitSeconds = 30;
 
 const collectionConcurrency = 8;
 /** Of one collection. */
@@ -47,6 +48,23 @@ const partitionConcurrency = 8;
  * @throws RowCountMismatch before anything gets its target name, EnvironmentChanged, and what Milvus throws
  */
 export async function finishRestore(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
+  try {
+    return await finish(request, context);
+  } catch (error) {
+    // Everything is in place by then, and Milvus goes on loading when it is back.
+    if (request.attempt === 0 || !isMilvusAway(error)) throw error;
+    context.log.warn("waiting for Milvus", { because: error.message });
+    return loading(request);
+  }
+}
+
+/** Everything is in place, and is asked for again. */
+function loading({ input, attempt }: RestoreStepRequest): FinishRestoreResult {
+  const { backupName } = input;
+  return { outcome: "loading", backupName, collections: [], warnings: [], waitSeconds: roundWait(attempt) };
+}
+
+async function finish(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment, done] = await settleAll([
@@ -70,10 +88,7 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
   for (const collection of plan.collections) warnings.push(...(await finisher.createAliases(collection)));
   if (attempt === 0) for (const collection of plan.collections) await finisher.startLoading(collection);
 
-  if (!(await waitForLoad(plan, finisher, context))) {
-    const waitSeconds = Math.min(longestWaitSeconds, 2 ** attempt);
-    return { outcome: "loading", backupName: plan.backupName, collections: [], warnings: [], waitSeconds };
-  }
+  if (!(await waitForLoad(plan, finisher, context))) return loading(request);
   const collections = await settleEach(plan.collections, collectionConcurrency, (collection) =>
     finisher.describe(collection),
   );

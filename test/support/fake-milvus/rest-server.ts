@@ -32,6 +32,8 @@ export interface FakeRest {
   readonly loaded: Set<string>;
   /** `segmentInfos` as JSON text: with bare 64-bit numbers. */
   segmentInfos: string;
+  /** It is listed, and gone by the time it is described. */
+  forgetWhenDescribed(jobId: string): void;
   /** Segments that compaction has taken away: a request that names one is refused as a whole. */
   readonly goneSegments: Set<string>;
   /** Answers the next request so, whatever it is. */
@@ -46,6 +48,7 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
   const jobs: FakeImportJob[] = [];
   const requests: RestRequest[] = [];
   const once: { status: number; body: string }[] = [];
+  const forgotten = new Set<unknown>();
 
   const routes: Record<string, (body: Body) => string> = {
     "/v2/vectordb/jobs/import/create": (body) => {
@@ -63,7 +66,7 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
           .map(({ jobId, state, request }) => ({ collectionName: request.collectionName, jobId, progress: 0, state })),
       }),
     "/v2/vectordb/jobs/import/describe": ({ jobId }) => {
-      const job = jobs.find((candidate) => candidate.jobId === jobId);
+      const job = jobs.find((candidate) => candidate.jobId === jobId && !forgotten.has(jobId));
       return job ? data(description(job)) : failure(2100, `import job does not exist, jobID=${jobId}`);
     },
     "/v2/vectordb/segments/describe": ({ segmentIds }) => {
@@ -99,6 +102,7 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
     segmentsOf: () => [],
     loaded: new Set(),
     segmentInfos: "[]",
+    forgetWhenDescribed: (jobId) => void forgotten.add(jobId),
     goneSegments: new Set(),
     answerOnce: (status, body) => once.push({ status, body }),
     close: () => listener.close(),

@@ -167,8 +167,12 @@ test("--from-environment must be registered", async () => {
   expect(cli.executions.started.map(({ input }) => input.from)).toEqual(["prod"]);
 });
 
-test("import progress is shown in percent", async () => {
-  cli.executions.state = "Import Segments";
+test.each([
+  ["Import Segments", {}, ""],
+  // a leg of a long import, while Milvus is away
+  ["Go On Importing", { awaySince: "2026-11-21T11:03:07.000Z" }, "waiting for Milvus since 2026-11-21T11:03:07.000Z"],
+])("import progress is shown in percent: %s", async (state, away, told) => {
+  cli.executions.state = state;
   cli.executions.script = [
     (execution) => {
       const root = `executions/restore/${execution.name}`;
@@ -176,7 +180,7 @@ test("import progress is shown in percent", async () => {
       cli.work.seed(`${root}/plan.json`, JSON.stringify({ totals }));
       cli.work.seed(
         `${root}/progress.json`,
-        JSON.stringify({ phase: "importing", completed: 1, imports: 4, progress: 37 }),
+        JSON.stringify({ phase: "importing", completed: 1, imports: 4, progress: 37, ...away }),
       );
       return {};
     },
@@ -186,6 +190,7 @@ test("import progress is shown in percent", async () => {
   const { stderr } = await cli.run("--config", config, "restore", "-n", "my_backup");
 
   expect(stderr).toContain("importing  1/4 imports  37 %");
+  expect(stderr).toContain(told);
 });
 
 test.each([

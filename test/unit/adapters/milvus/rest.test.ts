@@ -133,6 +133,22 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       ]);
     });
 
+    it("leaves out a job that the server forgets between listing and describing it", async () => {
+      const [gone, there] = [await milvus.submitImport(request), await milvus.submitImport(request)];
+      fake.rest.forgetWhenDescribed(gone);
+
+      expect((await milvus.listImports(name)).map(({ id }) => id)).toEqual([there]);
+    });
+
+    it("asks nothing about jobs that are settled", async () => {
+      const [done, open] = [await milvus.submitImport(request), await milvus.submitImport(request)];
+
+      expect((await milvus.listImports(name, new Set([done]))).map(({ id }) => id)).toEqual([open]);
+
+      const described = fake.rest.requests.filter(({ path }) => path.endsWith("/describe"));
+      expect(described.map(({ body }) => body.jobId)).toEqual([open]);
+    });
+
     it("knows no directories of a job that waits yet", async () => {
       await milvus.submitImport(request);
 

@@ -136,3 +136,28 @@ describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWo
     });
   });
 });
+
+test.each<FaultMoment>(["before", "after"])(
+  "with a fault %s any call, and Milvus has forgotten its imports when the same restore starts again, no row is missing or there twice",
+  { timeout: 60_000 },
+  async (moment) => {
+    const faults = new FaultInjector();
+    const undisturbedWorld = await backedUp();
+    await runRestore(undisturbedWorld.context(faults), input, second);
+    const undisturbed = await outcome(undisturbedWorld);
+    const importing = [...faults.calls.entries()].filter(([, call]) =>
+      /submitImport|listImports|imports\.json/.test(call),
+    );
+    expect(importing.length).toBeGreaterThan(5);
+
+    for (const [at] of importing) {
+      const world = await backedUp();
+      await runRestore(world.context(new FaultInjector(at, moment)), input, first).catch(() => undefined);
+      world.milvus("dr").endAndForgetImports();
+      if ((await world.milvus("dr").listCollections("default")).includes(target.collection)) continue;
+      await runRestore(world.context(), input, second);
+
+      expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
+    }
+  },
+);
