@@ -1,3 +1,4 @@
+import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
@@ -19,7 +20,7 @@ class CopiedChecksums {
   }
 
   add({ from, checksum = "" }: CopiedLog): void {
-    this.#checksums.set(from, checksum, this.#numberOf(kindOf(checksum)));
+    this.#checksums.set(from, checksum, this.#numberOf(kindOfChecksum(checksum)));
   }
 
   /** @param key at the source */
@@ -27,7 +28,7 @@ class CopiedChecksums {
     const slot = this.#checksums.slotOf(key);
     if (slot === undefined) return "missing";
     if (this.#checksums.hasValue(slot, checksum)) return "equal";
-    return this.#kinds[this.#checksums.tagOf(slot)] === kindOf(checksum) ? "different" : "not comparable";
+    return this.#kinds[this.#checksums.tagOf(slot)] === kindOfChecksum(checksum) ? "different" : "not comparable";
   }
 
   #numberOf(kind: string): number {
@@ -100,8 +101,4 @@ export async function verifyCopies(
 
 function compare(copies: CopiedChecksums, root: string, { key, checksum = "" }: ManifestObject) {
   return copies.compare(root + key, checksum);
-}
-
-function kindOf(checksum: string): string {
-  return checksum.slice(0, checksum.indexOf(":"));
 }
