@@ -124,7 +124,7 @@ const anyManifest = z.object({ version: z.number() });
 export function parseManifestIndex(text: string, key: string): ManifestIndex {
   const json = jsonOrUndefined(text);
   const parsed = manifestIndex.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return checkedSum(parsed.data, key);
   const version = anyManifest.safeParse(json).data?.version ?? 0;
   if (version > 2) {
     throw corrupt(
@@ -133,6 +133,16 @@ export function parseManifestIndex(text: string, key: string): ManifestIndex {
     );
   }
   throw corrupt(`${key} is no manifest of version 1 or 2: ${z.prettifyError(parsed.error)}`, key);
+}
+
+/** Nothing tells that the index itself is whole, but this: it says how many objects its parts list together. */
+function checkedSum(index: ManifestIndex, key: string): ManifestIndex {
+  const objects = index.parts.reduce((sum, part) => sum + part.objects, 0);
+  if (objects === index.objects) return index;
+  throw corrupt(
+    `${key} says that it lists ${index.objects} objects, and its parts have ${objects}: it was changed`,
+    key,
+  );
 }
 
 /** Reads one part, an object at a time; throws CorruptBackup where it is not the text that the index was written for. */

@@ -17,6 +17,7 @@ import { features } from "../milvus/version.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
 import type { SizedSegment } from "./segment-copies.ts";
+import { type Verification, verification } from "./verification.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
 export const restorePlan = z.object({
@@ -34,6 +35,7 @@ export const restorePlan = z.object({
     .readonly(),
   /** Below this prefix of the target's Milvus bucket lies what is staged; deleted at the end. */
   stagingPrefix: z.string(),
+  verification,
   warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
   totals: z.object({
@@ -95,6 +97,7 @@ export function planRestore(
     readonly input: RestoreInput;
     /** By collection ID. */
     readonly instants: ReadonlyMap<string, CutAt>;
+    readonly verification: Verification;
     readonly warnings: readonly string[];
   },
 ): { plan: RestorePlan; segments: RestoreSegments } {
@@ -137,6 +140,7 @@ export function planRestore(
       databases: planDatabases(backup, names),
       collections,
       stagingPrefix: staging.root,
+      verification: context.verification,
       warnings,
       totals: {
         collections: collections.length,

@@ -26,6 +26,7 @@ import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { discardRestore } from "./discard-restore.ts";
+import { chooseVerification, comparedCopies } from "./verify-backup.ts";
 
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
@@ -58,7 +59,9 @@ export async function prepareRestore(
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
-  const instants = await stored.readInstants(backup.id);
+  const manifest = await stored.readManifest();
+  const instants = stored.instantsOf(manifest, backup.id);
+  const verification = chooseVerification({ stored, metas, manifest }, backup.id, input);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
   const version = await milvus.version();
@@ -84,15 +87,18 @@ export async function prepareRestore(
     readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
     input,
     instants,
+    verification,
     warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
   if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
   await writeWorkJson(context, layout.plan, plan);
-  const toCopy = input.discard ? [] : { count: segments.count, segments: copiesOf(metas, segments) };
+  const compared = comparedCopies({ stored, metas, manifest }, verification, copiesOf(metas, segments));
+  const toCopy = input.discard ? [] : { count: segments.count, segments: compared };
   const copies = await writeCopyBatches(context, layout, 0, toCopy, {
     source: pinnedStore(from, "backup"),
     destination: pinnedStore(environment, "milvus"),
     checkLogCounts: false,
+    ...(verification.compares === "contents" && { content: verification.reads ? "read" : "free" }),
   });
   const result = { backupName: input.backupName, collections: names.length, ...copies };
   if (input.discard) {

@@ -12,6 +12,7 @@ import {
   restorePlan,
 } from "../../core/plan/restore.ts";
 import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import { uncompared } from "../../core/plan/verification.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
@@ -34,7 +35,8 @@ export async function recreateCollections(
     pinnedEnvironment(context, layout, input.environment),
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
-  await checkBackupReceipts(context, layout, plan.backupName, consequence);
+  const compared = await checkBackupReceipts(context, layout, plan.backupName, consequence);
+  await writeWorkJson(context, layout.uncompared, uncompared(plan.verification, compared));
 
   const milvus = await context.connectMilvus(environment);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;

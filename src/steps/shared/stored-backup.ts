@@ -2,8 +2,20 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
-import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
-import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
+import {
+  type BackupLayout,
+  backupLayout,
+  backupsRoot,
+  type MetaFileName,
+  metaFileNames,
+} from "../../core/format/layout.ts";
+import {
+  type ManifestIndex,
+  type ManifestObject,
+  type ManifestPart,
+  parseManifestIndex,
+  parseManifestPart,
+} from "../../core/format/manifest.ts";
 import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
 import { readBackupMeta } from "../../core/format/meta-files.ts";
@@ -167,7 +179,11 @@ export class StoredBackup {
    * @throws CorruptBackup where one cannot be understood: importing everything in its place would bring back another state
    */
   async readInstants(backupId: string): Promise<Instants> {
-    const manifest = await this.readManifest();
+    return this.instantsOf(await this.readManifest(), backupId);
+  }
+
+  /** The same, of an index that was read; throws as `readInstants` does. */
+  instantsOf(manifest: ManifestIndex | undefined, backupId: string): Instants {
     if (manifest?.backupId !== backupId) return new Map();
     return new Map(
       manifest.instants.map(({ collectionId, collection, timestamp, time, laterRows }) => {
@@ -181,6 +197,39 @@ export class StoredBackup {
         );
       }),
     );
+  }
+
+  /**
+   * What a part of the manifest lists, one object after another.
+   * @throws CorruptBackup where the part is missing, or is not what the index says
+   */
+  async *manifestObjects(part: ManifestPart): AsyncGenerator<ManifestObject> {
+    const key = this.layout.root + part.key;
+    const text = await this.store.getTextIfPresent(key);
+    if (text === undefined) {
+      const message = `${key} in ${this.store.label} is missing: it is a part of the manifest ${this.layout.manifest}`;
+      throw new PipelineError("CorruptBackup", message, { details: { file: key } });
+    }
+    yield* parseManifestPart(text, part);
+  }
+
+  /**
+   * Compares metas that were read with the manifest.
+   * @param sha256s hex, of the text of each
+   * @throws CorruptBackup where one is not what the manifest was written for
+   */
+  checkMetas(index: ManifestIndex, sha256s: Partial<Record<MetaFileName, string>>): void {
+    const { root, meta, manifest } = this.layout;
+    for (const name of metaFileNames) {
+      const key = meta[name];
+      const listed = index.metas.find((file) => root + file.key === key);
+      if (sha256s[name] === undefined || listed?.sha256 === sha256s[name]) continue;
+      throw new PipelineError(
+        "CorruptBackup",
+        `${key} in ${this.store.label} is not the one that ${manifest} was written for: it was changed since`,
+        { details: { file: key } },
+      );
+    }
   }
 
   /** Every log that lies there, in key order. */
