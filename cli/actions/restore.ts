@@ -28,6 +28,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly metadataOnly?: true;
   readonly index: boolean;
   readonly load: boolean;
+  readonly verify?: RestoreInput["verify"];
   readonly discard?: true;
   readonly replace?: true;
   readonly detach?: true;
@@ -58,6 +59,7 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(options.metadataOnly && { metadataOnly: true }),
     ...(!options.index && { indexes: false }),
     ...(!options.load && { load: false }),
+    ...(options.verify && { verify: options.verify }),
     ...(options.discard && { discard: true }),
   });
 

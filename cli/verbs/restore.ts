@@ -22,6 +22,13 @@ export function addRestore(program: Command, host: VerbHost): void {
     .addOption(new Option("--metadata-only", "collections, partitions, indexes and aliases without rows"))
     .addOption(new Option("--no-index", "recreate no index (and load nothing)"))
     .addOption(new Option("--no-load", "load nothing; otherwise what was loaded is loaded again"))
+    .addOption(
+      new Option(
+        "--verify <what>",
+        "compare the backup with what was backed up first: none, size, or content, reading what cannot be compared otherwise " +
+          "(default: content where no object is read for it, else size)",
+      ).choices(["none", "size", "content"]),
+    )
     .addOption(new Option("--discard", "remove what a failed restore of the same names left behind"))
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))
