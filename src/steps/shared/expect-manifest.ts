@@ -1,5 +1,5 @@
 import type { CopySegment } from "../../core/execution/copy-plan.ts";
-import type { ManifestIndex, ManifestObject } from "../../core/format/manifest.ts";
+import { type ManifestIndex, type ManifestObject, manifestPartObjects } from "../../core/format/manifest.ts";
 import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { StoredBackup } from "./stored-backup.ts";
 
@@ -28,6 +28,9 @@ export async function* expectManifest(
     yield sized;
   }
 }
+
+/** So many are read in search of a log that should be near, a few parts; 600 bytes each. */
+const mostAhead = 4 * manifestPartObjects;
 
 /**
  * The manifest as its segments pass by. It lists them in the order of the metas, as both were written side by side: of a collection of
@@ -71,12 +74,13 @@ class ListedLogs {
 
   async #readTo(key: string): Promise<ManifestObject | undefined> {
     const { root } = this.#stored.layout;
-    for (;;) {
+    while (this.#ahead.size < mostAhead) {
       const next = await this.#unread?.next();
       if (next === undefined || next.done) return undefined;
       if (root + next.value.key === key) return next.value;
       this.#ahead.set(root + next.value.key, next.value);
     }
+    return undefined;
   }
 
   async *#objectsOf(collectionId: string): AsyncGenerator<ManifestObject> {
