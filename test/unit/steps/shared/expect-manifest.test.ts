@@ -73,6 +73,16 @@ describe("what the manifest says of each log", () => {
     expect(etagsOf(found)).toEqual(["etag-12", "etag-12", "etag-10", "etag-11"]);
   });
 
+  test("is looked for no further than it can lie: the rest of a large collection is not held for a log that is not listed", async () => {
+    const ids = (part: number) => Array.from({ length: 30_000 }, (_, place) => String(1_000_000 * part + place));
+    const index = seedParts(Array.from({ length: 6 }, (_, part) => ({ collectionId: "1", ids: ids(part) })));
+
+    const found = await collected(expectManifest(stored, index, segments("1", ["0", "99", "missing", "30000"])));
+
+    expect(etagsOf(found)).toEqual(["etag-0", "etag-99", undefined, undefined]);
+    expect(partsRead()).toBeLessThan(6);
+  });
+
   test("is nothing of a log that it does not list", async () => {
     const index = seedParts([{ collectionId: "1", ids: ["10"] }]);
 
