@@ -1,6 +1,6 @@
 import { createHash, hash } from "node:crypto";
 import type { BackupLayout } from "../../src/core/format/layout.ts";
-import { manifestFileOf, printManifestIndex, printManifestObject } from "../../src/core/format/manifest.ts";
+import { printManifestIndex } from "../../src/core/format/manifest.ts";
 import { type CollectionSchema, collectionSchema, fieldSchema } from "../../src/core/format/meta.ts";
 import type { ObjectSummary } from "../../src/ports/object-store.ts";
 import { MemoryObjectStore } from "./memory-object-store.ts";
@@ -48,22 +48,18 @@ function* fullMetaText(segments: number): Generator<string> {
 const segmentsPerPart = 6_000;
 const logsPerSegment = fields.length + 1;
 
-/** A part of the manifest of such a backup, which lists the logs in the order of the metas. */
-function manifestPartText(layout: BackupLayout, part: number, segments: number): string {
-  const lines: string[] = [];
+/** A part of the manifest of such a backup, which lists the logs in the order of the metas; made as it is read. */
+function* manifestPartText({ root, binlogs }: BackupLayout, part: number, segments: number): Generator<string> {
+  const below = binlogs.slice(root.length);
   for (let index = part * segmentsPerPart; index < Math.min(segments, (part + 1) * segmentsPerPart); index += 1) {
-    const segmentId = String(firstSegment + BigInt(index));
-    const path = { collectionId, partitionId, groupId: segmentId, segmentId };
-    const keys = [
-      ...fields.map((field) => `${layout.insertLogs(path)}${field}/${segmentId}`),
-      `${layout.deltaLogs(path)}${segmentId}`,
-    ];
-    for (const key of keys) {
-      const etag = hash("md5", key);
-      lines.push(printManifestObject({ from: key, key, size: 123456, etag, checksum: `md5:${etag}` }, layout.root));
-    }
+    const id = String(firstSegment + BigInt(index));
+    const path = `${collectionId}/${partitionId}/${id}/${id}`;
+    const keys = [...fields.map((field) => `insert_log/${path}/${field}/${id}`), `delta_log/${path}/${id}`];
+    const etag = hash("md5", id);
+    yield keys
+      .map((key) => `{"key":"${below}${key}","size":123456,"etag":"${etag}","checksum":"md5:${etag}"}\n`)
+      .join("");
   }
-  return lines.join("");
 }
 
 /** A bucket with one large backup, of which nothing is in memory but its commit record's place and the index of its manifest. */
@@ -86,8 +82,10 @@ export class LargeBackupStore extends MemoryObjectStore {
     const parts = Array.from({ length: Math.ceil(this.#segments / segmentsPerPart) }, (_, part) => {
       const key = this.#layout.manifestPart(collectionId, part).slice(root.length);
       const members = Math.min(segmentsPerPart, this.#segments - part * segmentsPerPart);
-      const file = manifestFileOf(key, manifestPartText(this.#layout, part, this.#segments));
-      return { ...file, collectionId, objects: members * logsPerSegment, bytes: 1 };
+      const sha256 = createHash("sha256");
+      for (const lines of manifestPartText(this.#layout, part, this.#segments)) sha256.update(lines);
+      const objects = members * logsPerSegment;
+      return { key, size: 1, sha256: sha256.digest("hex"), collectionId, objects, bytes: 1 };
     });
     const metas = [{ key: this.#key.slice(root.length), size: 1, sha256: fullMeta.digest("hex") }];
     const head = { backupName: "large", backupId: "backup-id", created: "2026-11-21T11:03:07Z", pipelineVersion: "0" };
@@ -97,7 +95,7 @@ export class LargeBackupStore extends MemoryObjectStore {
   override async getTextIfPresent(key: string): Promise<string | undefined> {
     const part = /manifest\/\d+-(\d+)\.jsonl$/.exec(key)?.[1];
     if (part === undefined) return super.getTextIfPresent(key);
-    return manifestPartText(this.#layout, Number(part), this.#segments);
+    return [...manifestPartText(this.#layout, Number(part), this.#segments)].join("");
   }
 
   override async head(key: string): Promise<ObjectSummary | undefined> {
