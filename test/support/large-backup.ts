@@ -92,12 +92,6 @@ export class LargeBackupStore extends MemoryObjectStore {
     this.seed(manifest, printManifestIndex({ ...head, instants: [], metas, parts }));
   }
 
-  override async getTextIfPresent(key: string): Promise<string | undefined> {
-    const part = /manifest\/\d+-(\d+)\.jsonl$/.exec(key)?.[1];
-    if (part === undefined) return super.getTextIfPresent(key);
-    return [...manifestPartText(this.#layout, Number(part), this.#segments)].join("");
-  }
-
   override async head(key: string): Promise<ObjectSummary | undefined> {
     if (key !== this.#key) return super.head(key);
     // nobody allocates by it
@@ -105,8 +99,10 @@ export class LargeBackupStore extends MemoryObjectStore {
   }
 
   override async *readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
-    if (key !== this.#key) yield* super.readText(key, options);
-    else yield* fullMetaText(this.#segments);
+    const part = /manifest\/\d+-(\d+)\.jsonl$/.exec(key)?.[1];
+    if (part !== undefined) yield* manifestPartText(this.#layout, Number(part), this.#segments);
+    else if (key === this.#key) yield* fullMetaText(this.#segments);
+    else yield* super.readText(key, options);
   }
 }
 

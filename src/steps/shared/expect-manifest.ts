@@ -16,7 +16,7 @@ export async function* expectManifest(
 ): AsyncGenerator<SizedSegment> {
   const listed = new ListedLogs(stored, index);
   for await (const sized of segments) {
-    listed.turnTo(sized.segment);
+    await listed.turnTo(sized.segment);
     for (const { from, expect = [] } of sized.segment.prefixes) {
       for (const log of expect) {
         const object = await listed.find(from + log.path);
@@ -27,6 +27,7 @@ export async function* expectManifest(
     }
     yield sized;
   }
+  await listed.end();
 }
 
 /** So many are read in search of a log that should be near, a few parts; 600 bytes each. */
@@ -52,8 +53,9 @@ class ListedLogs {
     this.#index = index;
   }
 
-  turnTo({ collectionId, segmentId }: CopySegment): void {
+  async turnTo({ collectionId, segmentId }: CopySegment): Promise<void> {
     if (collectionId !== this.#collectionId) {
+      await this.end();
       this.#ahead.clear();
       this.#unread = this.#objectsOf(collectionId);
     } else if (segmentId === this.#segmentId) {
@@ -62,6 +64,11 @@ class ListedLogs {
     this.#current.clear();
     this.#collectionId = collectionId;
     this.#segmentId = segmentId;
+  }
+
+  /** Reads what is left of the collection: whether it is what the index says is known at its end. */
+  async end(): Promise<void> {
+    while (this.#unread !== undefined && !(await this.#unread.next()).done);
   }
 
   async find(key: string): Promise<ManifestObject | undefined> {

@@ -14,7 +14,7 @@ import {
   type ManifestObject,
   type ManifestPart,
   parseManifestIndex,
-  parseManifestPart,
+  streamManifestPart,
 } from "../../core/format/manifest.ts";
 import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
@@ -201,16 +201,17 @@ export class StoredBackup {
 
   /**
    * What a part of the manifest lists, one object after another.
-   * @throws CorruptBackup where the part is missing, or is not what the index says
+   * @throws CorruptBackup where the part is missing, or at its end, where it is not what the index says
    */
   async *manifestObjects(part: ManifestPart): AsyncGenerator<ManifestObject> {
     const key = this.layout.root + part.key;
-    const text = await this.store.getTextIfPresent(key);
-    if (text === undefined) {
+    try {
+      yield* streamManifestPart(this.store.readText(key), part);
+    } catch (error) {
+      if (!(error instanceof PipelineError) || error.name !== "ObjectNotFound") throw error;
       const message = `${key} in ${this.store.label} is missing: it is a part of the manifest ${this.layout.manifest}`;
       throw new PipelineError("CorruptBackup", message, { details: { file: key } });
     }
-    yield* parseManifestPart(text, part);
   }
 
   /**

@@ -86,8 +86,10 @@ describe.each(Object.keys(places) as Place[])("a backup that is %s", (place) => 
 
   test("and of which the manifest lost a part, or has another one", async () => {
     const part = layout.manifestPart(books.id, 0);
-    await damage(backups, part);
+    const text = backups.read(part) ?? "";
+    backups.seed(part, text.replace(/"etag":"./, '"etag":"z'));
     expect((await failed(restore())).message).toMatch(/its SHA-256 differs.*with verify size \(--verify size\)/);
+    expectUntouched();
 
     backups.remove(part);
     const { name, message } = await failed(restore({}, "restore-2"));
