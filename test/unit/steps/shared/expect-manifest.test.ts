@@ -73,7 +73,9 @@ describe("what the manifest says of each log", () => {
     expect(etagsOf(found)).toEqual(["etag-12", "etag-12", "etag-10", "etag-11"]);
   });
 
-  test("is looked for no further than it can lie: the rest of a large collection is not held for a log that is not listed", async () => {
+  test("is looked for no further than it can lie: the rest of a large collection is not held for a log that is not listed", {
+    timeout: 60_000,
+  }, async () => {
     const ids = (part: number) => Array.from({ length: 30_000 }, (_, place) => String(1_000_000 * part + place));
     const index = seedParts(Array.from({ length: 6 }, (_, part) => ({ collectionId: "1", ids: ids(part) })));
 
