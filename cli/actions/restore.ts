@@ -32,6 +32,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly skipIndexParams?: string;
   readonly index: boolean;
   readonly load: boolean;
+  readonly verify?: RestoreInput["verify"];
   readonly discard?: true;
   readonly replace?: true;
   readonly detach?: true;
@@ -64,6 +65,7 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...overrides(options),
     ...(!options.index && { indexes: false }),
     ...(!options.load && { load: false }),
+    ...(options.verify && { verify: options.verify }),
     ...(options.discard && { discard: true }),
   });
   checkRestoreOptions(input);

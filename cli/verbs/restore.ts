@@ -35,6 +35,13 @@ export function addRestore(program: Command, host: VerbHost): void {
     .addOption(new Option("--skip-field-params <keys>", "leave out parameters of fields: mmap.enabled"))
     .addOption(new Option("--skip-index-params <keys>", "leave out parameters of indexes"))
     .addOption(new Option("--no-load", "load nothing; otherwise what was loaded is loaded again"))
+    .addOption(
+      new Option(
+        "--verify <what>",
+        "compare the backup with what was backed up first: none, size, or content, reading what cannot be compared otherwise " +
+          "(default: content where no object is read for it, else size)",
+      ).choices(["none", "size", "content"]),
+    )
     .addOption(new Option("--discard", "remove what a failed restore of the same names left behind"))
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))

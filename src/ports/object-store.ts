@@ -59,6 +59,14 @@ export interface ObjectStore {
    */
   copyFrom(source: ObjectStore, object: ObjectSummary, key: string, options?: CopyOptions): Promise<CopiedObject>;
 
+  /**
+   * Whether the content of an object is what a checksum says; undefined where the store keeps nothing that compares with it. One request,
+   * and only with `read` the object itself where that request does not tell: as a stream, with bounded memory.
+   * @param checksum as `CopiedObject.checksum`
+   * @throws ObjectNotFound where the object vanished, or is not the one that was listed any more
+   */
+  hasContent(object: ObjectSummary, checksum: string, options: { read: boolean }): Promise<boolean | undefined>;
+
   /** Deletes what lies below a prefix; answers how many objects that were. */
   deletePrefix(prefix: string): Promise<number>;
 

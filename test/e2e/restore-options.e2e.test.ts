@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { configs, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { executionFiles } from "../support/e2e/executions.ts";
 import { collectionNames, connectToServer, dropCollections, load, must, named, until } from "../support/e2e/milvus.ts";
-import { copyPrefix, deleteKeys, deletePrefix, getBytes, listKeys, putObject } from "../support/e2e/objects.ts";
+import { copyPrefix, deletePrefix, getBytes, listKeys, putObject } from "../support/e2e/objects.ts";
 import { createVectorIndex, insertSegment, seedSmall, smallRow } from "../support/e2e/seeds.ts";
 import { type Row, readRows, snapshot } from "../support/e2e/snapshot.ts";
 
@@ -177,6 +177,32 @@ describe("options of restore", async () => {
     expect(await readRows(b, name)).toEqual(rows);
   });
 
+  test("a log that was altered at the same size is named before anything is made in Milvus", async () => {
+    const log = await copyDamaged();
+
+    for (const options of [[], ["--verify", "content"]]) {
+      const run = await tryRestoreDamaged("-s", "_altered", ...options);
+
+      expect(run.exitCode).toBe(1);
+      expect(run.stderr).toMatch(/CorruptBackup/);
+      expect(run.stderr).toContain(`${log} was altered`);
+      expect(await collectionNames(b, "opt_coll_altered")).toEqual([]);
+    }
+  });
+
+  test("--verify content finds nothing wrong with the backup, --verify none says that it did not look", async () => {
+    const [compared, unseen] = [
+      await restore("-s", "_compared", "--verify", "content", "--no-load"),
+      await restore("-s", "_unseen", "--verify", "none", "--no-load"),
+    ];
+
+    expect(compared).toMatchObject({ collections: [{ rows: "50" }], warnings: [] });
+    expect(unseen).toMatchObject({
+      collections: [{ rows: "50" }],
+      warnings: [expect.stringContaining("verify is none: nothing was compared")],
+    });
+  });
+
   test("a restore that failed leaves its work under a name of its own, and --discard removes it", async () => {
     const failed = await restoreDamaged("_gone");
     const left = await collectionNames(b, "opt_coll_gone");
@@ -198,17 +224,22 @@ describe("options of restore", async () => {
 
 const damagedName = `${backupName}_damaged`;
 
-/**
- * Restores a copy of the backup in which one log is noise of the right size: every check of keys and sizes passes, and Milvus itself
- * finds it when it imports.
- */
-async function restoreDamaged(suffix: string, ...options: readonly string[]) {
+/** Makes a copy of the backup in which one log is noise of the right size; answers its key. */
+async function copyDamaged(): Promise<string> {
   await deletePrefix("bucket-b", `backup/${damagedName}/`);
   await copyPrefix("bucket-b", `backup/${backupName}/`, `backup/${damagedName}/`);
   const [log = ""] = await listKeys("bucket-b", `backup/${damagedName}/binlogs/insert_log/`);
   const { length } = await getBytes("bucket-b", log);
   await putObject("bucket-b", log, "x".repeat(length));
-  // Checksums of ours would tell; metas of milvus-backup have none.
-  await deleteKeys("bucket-b", [`backup/${damagedName}/milvus-backup-manifest.json`]);
-  return milvusBackup("--config", configs.b, "restore", "-n", damagedName, "-c", "opt_coll", "-s", suffix, ...options);
+  return log;
+}
+
+/** Restores it with every check of keys and sizes passed, so that Milvus itself finds it when it imports. */
+async function restoreDamaged(suffix: string, ...options: readonly string[]) {
+  await copyDamaged();
+  return tryRestoreDamaged("-s", suffix, "--verify", "size", ...options);
+}
+
+function tryRestoreDamaged(...options: readonly string[]) {
+  return milvusBackup("--config", configs.b, "restore", "-n", damagedName, "-c", "opt_coll", ...options);
 }

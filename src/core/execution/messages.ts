@@ -78,6 +78,11 @@ export const restoreInput = z.strictObject({
   skipIndexParams: nameList.optional(),
   /** false: load nothing; otherwise what was loaded is loaded again (not under skipCreate: that collection stays as it is). */
   load: z.boolean().optional(),
+  /**
+   * How far what is restored is compared with what was backed up, before anything is made in Milvus: `none`, `size` (keys and sizes) or
+   * `content`, which reads what cannot be compared otherwise. Absent: contents where no object is read for it, sizes of the others.
+   */
+  verify: z.enum(["none", "size", "content"]).optional(),
   /** true: remove what a failed restore of the same names left behind, restore nothing. */
   discard: z.boolean().optional(),
 });

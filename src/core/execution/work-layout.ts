@@ -52,6 +52,8 @@ export function workLayout(machine: Machine, execution: string) {
     receipt: (batch: string) => `${root}/receipts/${batch}.json`,
     /** Why copies of batches failed: a distributed map fails without a reason. */
     copyFailures: `${root}/failures/`,
+    /** What of a restore could not be compared with what was backed up: string[], for people. */
+    uncompared: `${root}/uncompared.json`,
     progress: `${root}/progress.json`,
     /** Its mere presence asks running copies to stop before their next segment. */
     cancel: `${root}/cancelled`,

@@ -147,7 +147,7 @@ const anyManifest = z.object({ version: z.number() });
 export function parseManifestIndex(text: string, key: string): ManifestIndex {
   const json = jsonOrUndefined(text);
   const parsed = manifestIndex.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return checkedSum(parsed.data, key);
   const version = anyManifest.safeParse(json).data?.version ?? 0;
   if (version > versions.length) {
     throw corrupt(
@@ -156,6 +156,16 @@ export function parseManifestIndex(text: string, key: string): ManifestIndex {
     );
   }
   throw corrupt(`${key} is no manifest of version 1 to ${versions.length}: ${z.prettifyError(parsed.error)}`, key);
+}
+
+/** Nothing tells that the index itself is whole, but this: it says how many objects its parts list together. */
+function checkedSum(index: ManifestIndex, key: string): ManifestIndex {
+  const objects = index.parts.reduce((sum, part) => sum + part.objects, 0);
+  if (objects === index.objects) return index;
+  throw corrupt(
+    `${key} says that it lists ${index.objects} objects, and its parts have ${objects}: it was changed`,
+    key,
+  );
 }
 
 /** Reads one part, an object at a time; throws CorruptBackup where it is not the text that the index was written for. */
@@ -167,24 +177,55 @@ export function* parseManifestPart(text: string, part: ManifestPart): Generator<
     const printed = text.slice(start, end < 0 ? text.length : end);
     start = end < 0 ? text.length : end + 1;
     if (printed === "") continue;
-    const parsed = manifestObject.safeParse(jsonOrUndefined(printed));
-    if (!parsed.success) throw corrupt(`${part.key}: line ${line}: ${z.prettifyError(parsed.error)}`, part.key);
     objects += 1;
-    yield parsed.data;
+    yield parseManifestLine(printed, line, part);
   }
-  if (objects !== part.objects) {
-    throw corrupt(`${part.key} lists ${objects} objects, the manifest says ${part.objects}`, part.key);
+  checkCount(objects, part);
+}
+
+/**
+ * The same of a part that comes in pieces, cut anywhere. Whether it is the text that the index was written for is known at its end only:
+ * nothing that cannot be taken back may be done before it.
+ */
+export async function* streamManifestPart(
+  pieces: AsyncIterable<string>,
+  part: ManifestPart,
+): AsyncGenerator<ManifestObject> {
+  const hash = createHash("sha256");
+  let objects = 0;
+  let rest = "";
+  for await (const piece of pieces) {
+    hash.update(piece);
+    const lines = (rest + piece).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      objects += 1;
+      yield parseManifestLine(line, objects, part);
+    }
   }
+  checkSha256(hash.digest("hex"), part);
+  checkCount(objects, part);
+}
+
+function parseManifestLine(printed: string, line: number, part: ManifestPart): ManifestObject {
+  const parsed = manifestObject.safeParse(jsonOrUndefined(printed));
+  if (parsed.success) return parsed.data;
+  throw corrupt(`${part.key}: line ${line}: ${z.prettifyError(parsed.error)}`, part.key);
+}
+
+function checkCount(objects: number, part: ManifestPart): void {
+  if (objects === part.objects) return;
+  throw corrupt(`${part.key} lists ${objects} objects, the manifest says ${part.objects}`, part.key);
 }
 
 /** @throws CorruptBackup where a file's text is not the one the manifest was written for */
 export function verifyManifestFile(text: string, file: ManifestFile): void {
-  if (sha256(text) !== file.sha256) {
-    throw corrupt(
-      `${file.key} is not what the manifest says: its SHA-256 differs, it was changed or cut off`,
-      file.key,
-    );
-  }
+  checkSha256(sha256(text), file);
+}
+
+function checkSha256(found: string, file: ManifestFile): void {
+  if (found === file.sha256) return;
+  throw corrupt(`${file.key} is not what the manifest says: its SHA-256 differs, it was changed or cut off`, file.key);
 }
 
 /**

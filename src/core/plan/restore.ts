@@ -21,6 +21,7 @@ import { type RestoreName, workingName } from "./restore-names.ts";
 import { type Overrides, overrideCollection, overrideIndex } from "./restore-overrides.ts";
 import type { SizedSegment } from "./segment-copies.ts";
 import type { KnownRows } from "./segment-rows.ts";
+import { type Verification, verification } from "./verification.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
 export const restorePlan = z.object({
@@ -38,6 +39,7 @@ export const restorePlan = z.object({
     .readonly(),
   /** Below this prefix of the target's Milvus bucket lies what is staged; deleted at the end. */
   stagingPrefix: z.string(),
+  verification,
   warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
   totals: z.object({
@@ -104,6 +106,7 @@ export function planRestore(
     readonly kept: ReadonlyMap<string, KeptAttributes>;
     /** What the heads of the logs tell, by segment ID. */
     readonly known: ReadonlyMap<string, KnownRows>;
+    readonly verification: Verification;
     readonly warnings: readonly string[];
   },
 ): { plan: RestorePlan; segments: RestoreSegments } {
@@ -162,6 +165,7 @@ export function planRestore(
       databases: planDatabases(backup, names),
       collections,
       stagingPrefix: staging.root,
+      verification: context.verification,
       warnings,
       totals: {
         collections: collections.length,

@@ -79,7 +79,7 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
   const records = restoreWorkLayout(plan.restoreId);
   const made = await readWorkJson(context, records.collections, z.array(collectionRecord));
   const imports = (await readWorkJsonIfThere(context, records.imports, z.array(importRecord))) ?? [];
-  const warnings = [...plan.warnings];
+  const warnings = [...plan.warnings, ...(await readWorkJson(context, layout.uncompared, z.array(z.string())))];
   const finisher = new RestoreFinisher(milvus, made, imports);
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
   for (const collection of plan.collections) await finisher.giveTargetName(collection, plan.dropExisting);

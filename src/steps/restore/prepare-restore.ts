@@ -30,6 +30,7 @@ import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson 
 import { discardRestore } from "./discard-restore.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
 import { checkTargetLimits } from "./target-limits.ts";
+import { chooseVerification, comparedCopies } from "./verify-backup.ts";
 
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
@@ -62,7 +63,10 @@ export async function prepareRestore(
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
-  const [instants, kept] = await settleAll([stored.readInstants(backup.id), stored.readKept(backup.id)]);
+  const manifest = await stored.readManifest();
+  const instants = stored.instantsOf(manifest, backup.id);
+  const kept = stored.keptOf(manifest, backup.id);
+  const verification = chooseVerification({ stored, metas, manifest }, backup.id, input);
   const restoreId = restoreIdOf(milvus.address, backup.id, input.backupName, names);
   const leaseSubject = `${milvus.address} ${restoreId}`;
   const version = await milvus.version();
@@ -94,15 +98,18 @@ export async function prepareRestore(
     instants,
     kept,
     known,
+    verification,
     warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
   if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
   await writeWorkJson(context, layout.plan, plan);
-  const toCopy = input.discard ? [] : { count: segments.count, segments: copiesOf(metas, segments) };
+  const compared = comparedCopies({ stored, metas, manifest }, verification, copiesOf(metas, segments));
+  const toCopy = input.discard ? [] : { count: segments.count, segments: compared };
   const copies = await writeCopyBatches(context, layout, 0, toCopy, {
     source: pinnedStore(from, "backup"),
     destination: pinnedStore(environment, "milvus"),
     checkLogCounts: false,
+    ...(verification.compares === "contents" && { content: verification.reads ? "read" : "free" }),
   });
   const result = { backupName: input.backupName, collections: names.length, ...copies };
   if (input.discard) {

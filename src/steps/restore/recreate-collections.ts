@@ -27,6 +27,7 @@ import {
   recordOf,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
+import { uncompared } from "../../core/plan/verification.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
@@ -50,7 +51,8 @@ export async function recreateCollections(
     pinnedEnvironment(context, layout, input.environment),
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
-  await checkBackupReceipts(context, layout, plan.backupName, consequence);
+  const compared = await checkBackupReceipts(context, layout, plan.backupName, consequence);
+  await writeWorkJson(context, layout.uncompared, uncompared(plan.verification, compared));
 
   const milvus = await context.connectMilvus(environment);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;

@@ -107,6 +107,8 @@ test.each([
   [["--no_load"], { load: false }],
   [["--rebuild_index"], {}],
   [["--restore_index=true"], {}],
+  [["--verify", "content"], { verify: "content" }],
+  [["--verify=none"], { verify: "none" }],
   [["--discard"], { discard: true }],
   [["--drop_exist_index"], {}],
   [["--rename", "coll:shop.coll2,a.b:c"], { renames: { coll: "shop.coll2", "a.b": "c" } }],
@@ -222,6 +224,7 @@ test.each([
   ["an empty property", ["-n", "b", "--skip-properties", "a,,b"], "Usage", "--skip-properties"],
   ["a target name Milvus does not take", ["-n", "b", "-r", "a:b-c"], "InvalidInput", '"b-c"'],
   ["a suffix Milvus does not take", ["-n", "b", "-s", "-bak!"], "InvalidInput", "-bak!"],
+  ["a verify that is none of its values", ["-n", "b", "--verify", "all"], "Usage", "none, size, content"],
   ["drop and skip together", ["-n", "b", "--drop-existing", "--skip-create"], "Usage", "--skip-create"],
 ])("%s starts nothing", async (_name, options, error, part) => {
   const { code, stderr } = await cli.run("--config", config, "restore", ...options);

@@ -210,6 +210,7 @@ describe("one collection under several names", () => {
         instants: new Map(),
         kept: new Map(),
         known: new Map(),
+        verification: { compares: "sizes", reads: false },
         warnings: [],
       },
     );

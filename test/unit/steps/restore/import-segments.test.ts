@@ -121,6 +121,7 @@ function seed(
     databases: [],
     collections: [restore],
     stagingPrefix: "milvus-backup-staging/r1/",
+    verification: { compares: "contents", reads: false },
     warnings: [],
     totals: { collections: 1, segments: 0, bytes: 0, rows: "0", imports: imports.length },
   };

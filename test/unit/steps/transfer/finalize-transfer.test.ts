@@ -233,7 +233,7 @@ describe("nothing is committed", () => {
 
     await refused(
       "CorruptBackup",
-      /my_backup does not hold what its meta says in 1 segments: segment \d+: .*is missing/,
+      /my_backup does not hold what was backed up in 1 segments: segment \d+: .*is missing/,
     );
   });
 
