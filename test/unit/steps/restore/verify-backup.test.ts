@@ -276,14 +276,16 @@ describe("what is staged", () => {
   });
 });
 
-test("with verify none nothing of a backup that is read in place is looked at", async () => {
+test("with verify none no segment of a backup that is read in place is compared", async () => {
   await backedUp("read in place");
   backups.calls.length = 0;
 
   await restore({ verify: "none" });
 
   expect(world.work.read(workLayout("restore", "restore-1").items(0))).toBe("[]");
-  expect(backups.calls.filter((call) => call.startsWith(`list ${layout.binlogs}`))).toEqual([]);
+  // which timestamps a segment holds is looked up for the row count, whatever is compared
+  const lists = backups.calls.filter((call) => call.startsWith(`list ${layout.binlogs}insert_log/`));
+  expect(lists.filter((call) => !call.endsWith("/1/"))).toEqual([]);
 });
 
 test("many altered objects are counted, and a few are named", async () => {
