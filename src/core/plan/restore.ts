@@ -7,10 +7,11 @@ import type {
   CollectionName,
   CreateCollectionRequest,
   CreateIndexRequest,
+  Id,
   ImportFiles,
   IndexDescription,
 } from "../milvus/descriptions.ts";
-import type { CutAt, Instant } from "../milvus/instant.ts";
+import { type CutAt, hybridTimestamp, type Instant } from "../milvus/instant.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
@@ -23,9 +24,8 @@ export const restorePlan = z.object({
   restoreId: z.string(),
   backupName: z.string(),
   backupId: z.string(),
-  /** What identifies the restored names among executions. */
-  leaseSubject: z.string(),
-  dropExisting: z.boolean(),
+  /** Whether a collection that is replaced is dropped at the end; otherwise it stays under its new name. */
+  dropReplaced: z.boolean(),
   databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
   collections: z
     .array(
@@ -60,6 +60,10 @@ export interface PlannedRestore {
   readonly target: CollectionName;
   /** The name it has until it is complete; the target itself under `skipCreate` and where Milvus cannot rename (before 2.2.9). */
   readonly working: CollectionName;
+  /** ID of the collection that stands under the target name and is replaced: that one, and no other. Absent where none is. */
+  readonly replaces?: Id;
+  /** The instant of the backup, or when it was begun where it has none; hybrid, decimal. Absent where nobody knows. */
+  readonly takenAt?: Id;
   /** Absent under `skipCreate`. */
   readonly create?: CreateCollectionRequest;
   /** Partitions to create; Milvus makes `_default` and those of a partition key itself. */
@@ -86,7 +90,8 @@ export function planRestore(
   names: readonly RestoreName[],
   context: {
     readonly restoreId: string;
-    readonly leaseSubject: string;
+    /** IDs of the collections that are replaced, by target name. */
+    readonly replaces: ReadonlyMap<string, Id>;
     /** Of the target Milvus. */
     readonly version: string;
     readonly backup: BackupLayout;
@@ -120,7 +125,8 @@ export function planRestore(
         load: input.load ?? true,
       },
     });
-    collections.push(planned.restore);
+    const replaces = context.replaces.get(qualifiedName(name.target));
+    collections.push({ ...planned.restore, ...(replaces !== undefined && { replaces }) });
     segments.add(planned.imports);
     warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
@@ -130,10 +136,9 @@ export function planRestore(
     segments,
     plan: {
       restoreId,
-      leaseSubject: context.leaseSubject,
       backupName: input.backupName,
       backupId: backup.id,
-      dropExisting: input.dropExisting ?? false,
+      dropReplaced: (input.dropExisting ?? false) && !input.keepReplaced,
       databases: planDatabases(backup, names),
       collections,
       stagingPrefix: staging.root,
@@ -225,6 +230,7 @@ export function planCollection(
     laterRows: context.cut?.laterRows,
     firstTask: context.firstTask,
   });
+  const takenAt = takenAtOf(collection, context.cut);
   const usesPartitionKey = collection.schema.fields.some(({ is_partition_key }) => is_partition_key);
   return {
     restore: {
@@ -243,10 +249,23 @@ export function planCollection(
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",
       imports: imports.imports,
       ...(context.cut && { instant: context.cut.instant }),
+      ...(takenAt !== undefined && { takenAt }),
     },
     imports,
     warnings: options.skipCreate ? [] : damagedDefaults(collection.schema),
   };
+}
+
+/**
+ * Which of two backups of a collection is newer: the instant, or for backups without one when it was begun (to the second).
+ * @returns a hybrid timestamp, decimal; undefined where nobody knows
+ */
+export function takenAtOf(
+  { backup_physical_timestamp: seconds }: Pick<CollectionOutline, "backup_physical_timestamp">,
+  cut: CutAt | undefined,
+): Id | undefined {
+  if (cut) return cut.instant.timestamp;
+  return seconds > 0n ? hybridTimestamp(seconds * 1000n) : undefined;
 }
 
 function withoutSegments(collection: CollectionOutline): CollectionOutline {

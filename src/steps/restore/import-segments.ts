@@ -20,6 +20,7 @@ import {
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { ImportTasks } from "./import-tasks.ts";
 
@@ -33,8 +34,8 @@ const listConcurrency = 8;
 /**
  * One turn of the import loop: submits what may start, looks at what runs, and answers how far it is. An import is submitted at most once:
  * what is recorded is not submitted again, and what Milvus lists with the same files is adopted.
- * @throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, EnvironmentChanged, and what Milvus
- *   throws
+ * @throws ImportFailed with Milvus's reason, InvalidInput where an earlier run imported something else, ClaimLost, EnvironmentChanged, and
+ *   what Milvus throws
  */
 export async function importSegments(
   request: RestoreStepRequest,
@@ -51,9 +52,11 @@ export async function importSegments(
     filesKey: layout.importFiles,
   });
   await loop.start();
+  const { watch } = await heldTargets(context, layout, environment, execution);
   const deadline = context.clock.now().getTime() + (attempt < closeWatches ? closeWatchMilliseconds : 0);
   let shown = "";
   for (;;) {
+    await watch();
     const result = await loop.turn();
     // Polls are many and most see no change: only a change is written.
     const progress = JSON.stringify(result);
@@ -249,10 +252,22 @@ class ImportLoop {
     const { working: name, instant } = item.collection;
     const files = await readWorkJson(this.#context, this.#filesKey(task), importFiles);
     const request = { name, partition, files, kind, storageVersion };
+    await this.#checkStillThere(item.collection);
     const id = instant ? await this.#submitUpTo(request, instant) : await this.#milvus.submitImport(request);
     this.#set(item, { id, state: "submitted", rows: "0" });
     // At once: what is submitted and not recorded is only found again by its files.
     await this.#writeRecords();
+  }
+
+  /** Names change hands: what is submitted goes into the very collection that was recorded, or nowhere. */
+  async #checkStillThere(collection: PlannedRestore): Promise<void> {
+    const { id } = await this.#milvus.describeCollection(collection.working);
+    if (id === this.#made.get(collection)?.id) return;
+    throw new PipelineError(
+      "ImportFailed",
+      `${qualifiedName(collection.working)} in Milvus at ${this.#milvus.address} is not the collection that the restore made: somebody dropped that and made ` +
+        "another. Nothing was imported into it; start the same restore again when nobody else works there",
+    );
   }
 
   /** Milliseconds first: a server that wants the other says so, and filters nothing before it has. */
