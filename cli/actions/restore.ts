@@ -24,6 +24,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly from?: string;
   readonly fromEnvironment?: string;
   readonly dropExisting?: true;
+  readonly keepReplaced?: true;
   readonly skipCreate?: true;
   readonly metadataOnly?: true;
   readonly index: boolean;
@@ -54,6 +55,7 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(options.suffix !== undefined && { suffix: options.suffix }),
     ...(renames && { renames }),
     ...(options.dropExisting && { dropExisting: true }),
+    ...(options.keepReplaced && { keepReplaced: true }),
     ...(options.skipCreate && { skipCreate: true }),
     ...(options.metadataOnly && { metadataOnly: true }),
     ...(!options.index && { indexes: false }),

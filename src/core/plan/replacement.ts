@@ -1,7 +1,7 @@
 import type { Id } from "../milvus/descriptions.ts";
 
 /** The names that matter while one collection takes another's place. */
-export type StandingName = "working" | "target" | "replaced";
+type StandingName = "working" | "target" | "replaced";
 
 /** What stands under a name: the ID of its collection; `alias` where the name is only an alias of that collection. */
 export interface Standing {
@@ -86,6 +86,33 @@ export function oldOne(
   const there = target === undefined || target.id === made ? undefined : target.id;
   if (remembered === undefined || !has(sight, "replaced", remembered)) return { old: there };
   return there === undefined ? { old: remembered } : "taken";
+}
+
+/**
+ * What stands where, as a sentence without its end: for messages, which nobody may have to guess from.
+ * @param names qualified
+ */
+export function tellSight(
+  { made, old }: Replacement,
+  names: { readonly working: string; readonly target: string; readonly replaced?: string },
+  sight: Sight,
+): string {
+  const { target } = sight;
+  const restored = made !== undefined && has(sight, "target", made);
+  const under = (name: StandingName, id: Id | undefined) => id !== undefined && has(sight, name, id);
+  return [
+    target === undefined
+      ? `nothing stands as ${names.target}`
+      : restored
+        ? `${names.target} is the restored one`
+        : under("target", old)
+          ? `${names.target} is what stood there before`
+          : `${names.target} is another one`,
+    under("working", made) && `the restored one stands as ${names.working}`,
+    under("replaced", old) && `what stood there before stands as ${names.replaced}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** Whether this very collection has a name; an alias of it does not count. */

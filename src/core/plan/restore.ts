@@ -1,8 +1,9 @@
 import * as z from "zod";
-import type { RestoreInput } from "../execution/messages.ts";
+import type { RestoredCollection, RestoreInput } from "../execution/messages.ts";
 import { type BackupLayout, type StagingLayout, stagingLayout } from "../format/layout.ts";
 import type { BackupWith, CollectionWith, SegmentBackup } from "../format/meta.ts";
 import type { BackupOutline, CollectionOutline } from "../format/outline.ts";
+import type { LastRestored } from "../format/target-lease.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
@@ -287,6 +288,29 @@ export function plannedWorkingName(
  */
 export function hasWorkingName({ working, target }: Pick<PlannedRestore, "working" | "target">): boolean {
   return qualifiedName(working) !== qualifiedName(target);
+}
+
+/** IDs of restored collections, by target name. */
+export function idsOf(collections: readonly Pick<RestoredCollection, "to" | "id">[]): Map<string, Id> {
+  return new Map(collections.map(({ to, id }) => [to, id]));
+}
+
+/**
+ * What a restore leaves in its targets, by target name: what a trigger goes by that comes late.
+ * @param ids of the collections that have their target names
+ */
+export function restoredInto(
+  { collections, backupName, backupId }: RestorePlan,
+  ids: ReadonlyMap<string, Id>,
+): Map<string, LastRestored> {
+  return new Map(
+    collections.flatMap(({ target, takenAt }): [string, LastRestored][] => {
+      const collectionId = ids.get(qualifiedName(target));
+      if (collectionId === undefined) return [];
+      const timestamp = takenAt === undefined ? {} : { timestamp: takenAt };
+      return [[qualifiedName(target), { backupName, backupId, collectionId, ...timestamp }]];
+    }),
+  );
 }
 
 /** The databases the targets need, with what the backup says of them; `default` is always there. */

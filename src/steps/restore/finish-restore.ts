@@ -12,9 +12,8 @@ import {
 import { boundedResult } from "../../core/execution/restore-result.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { LastRestored } from "../../core/format/target-lease.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, idsOf, type PlannedRestore, type RestorePlan, restoredInto, restorePlan } from "../../core/plan/restore.ts";
 import {
   type CollectionRecord,
   collectionRecord,
@@ -67,9 +66,9 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
   const imports = (await readWorkJsonIfThere(context, records.imports, z.array(importRecord))) ?? [];
   const warnings = [...plan.warnings];
   const recordFor = (collection: PlannedRestore) => madeFor(made, collection);
-  const { confirm, watch } = await heldTargets(context, layout, environment, execution);
+  const { confirm } = await heldTargets(context, layout, environment, execution);
   await confirm();
-  const replacer = new CollectionReplacer(milvus, recordFor, watch);
+  const replacer = new CollectionReplacer(milvus, recordFor, confirm);
   const finisher = new RestoreFinisher(milvus, recordFor, imports, replacer);
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
   const replaced = await countReplacements(plan, { milvus, replacer, key: records.replaced }, context);
@@ -155,16 +154,7 @@ async function cleanUp(
   if (!environment.keepTempFiles) await store.deletePrefix(plan.stagingPrefix);
   await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
   const held = await readHeld(context, workLayout("restore", execution.name));
-  const { backupName, backupId } = plan;
-  const restored = new Map(
-    plan.collections.flatMap(({ target, takenAt }): [string, LastRestored][] => {
-      const name = qualifiedName(target);
-      const collectionId = collections.find(({ to }) => to === name)?.id;
-      if (collectionId === undefined) return [];
-      return [[name, { backupName, backupId, collectionId, ...(takenAt !== undefined && { timestamp: takenAt }) }]];
-    }),
-  );
-  if (held?.targets) await giveBackTargets(store, held.targets, execution.id, restored);
+  if (held?.targets) await giveBackTargets(store, held.targets, execution.id, restoredInto(plan, idsOf(collections)));
   await unmarkReader(context, held?.readerKey);
 }
 

@@ -1,10 +1,10 @@
-import { PipelineError } from "../../core/execution/errors.ts";
+import { messageOf, PipelineError } from "../../core/execution/errors.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { isReplaced, nextNaming, type Sight } from "../../core/plan/replacement.ts";
 import { hasWorkingName, type PlannedRestore } from "../../core/plan/restore.ts";
 import type { CollectionRecord, ReplacedRecord } from "../../core/plan/restore-work.ts";
 import type { CollectionName, Milvus } from "../../ports/milvus.ts";
-import { lookAtNames, namesOf } from "./standing.ts";
+import { lookAtNames, namesOf, tellNames } from "./standing.ts";
 
 /** A collection takes its name in three steps at most; more of them means that somebody else renames as well. */
 const mostSteps = 6;
@@ -13,16 +13,16 @@ const mostSteps = 6;
 export class CollectionReplacer {
   readonly #milvus: Milvus;
   readonly #recordOf: (collection: PlannedRestore) => CollectionRecord;
-  readonly #confirm: () => Promise<void>;
+  readonly #confirm: (target: string) => Promise<void>;
 
   /**
    * @param recordOf what the restore made
-   * @param confirm asked before each change; throws where the restore has lost its targets
+   * @param confirm asked with the target before each change; throws where the restore has lost it
    */
   constructor(
     milvus: Milvus,
     recordOf: (collection: PlannedRestore) => CollectionRecord,
-    confirm: () => Promise<void>,
+    confirm: (target: string) => Promise<void>,
   ) {
     this.#milvus = milvus;
     this.#recordOf = recordOf;
@@ -53,7 +53,7 @@ export class CollectionReplacer {
       const step = nextNaming(this.#meant(collection), sight);
       if (step.do === "named") return;
       if (step.do === "stop") throw this.#stopped(collection, step.because, sight);
-      await this.#confirm();
+      await this.#confirm(qualifiedName(collection.target));
       if (step.do === "name-new") await this.#nameNew(collection);
       else if (replaced) await this.#milvus.renameCollection(target, replaced.collection);
     }
@@ -103,7 +103,7 @@ export class CollectionReplacer {
     const sight = await lookAtNames(this.#milvus, collection);
     if (!isReplaced(this.#meant(collection), sight)) return;
     for (const alias of sight.replaced?.aliases ?? []) {
-      await this.#confirm();
+      await this.#confirm(qualifiedName(collection.target));
       await this.#milvus.alterAlias(collection.target, alias);
     }
   }
@@ -135,7 +135,7 @@ export class CollectionReplacer {
     if (record?.rows === undefined || counted < BigInt(record.rows)) {
       return stays(`Milvus counts ${counted} rows in the new one, and ${record?.rows ?? "nobody knows how many"} were restored`);
     }
-    await this.#confirm();
+    await this.#confirm(qualifiedName(collection.target));
     await this.#milvus.dropCollection(replaced);
     return { warnings: [] };
   }
@@ -152,8 +152,7 @@ export class CollectionReplacer {
     const { working, target, replaced = target } = namesOf(collection);
     const [isWorking, is, aside] = [qualifiedName(working), qualifiedName(target), qualifiedName(replaced)];
     const at = `in Milvus at ${this.#milvus.address}`;
-    const old = collection.replaces !== undefined && sight.replaced?.id === collection.replaces;
-    const both = `The restored one stands complete as ${isWorking}${old ? `, the one that was to be replaced as ${aside}` : ""}; nothing was dropped`;
+    const now = `Nothing was dropped: ${tellNames(collection, this.#recordOf(collection).id, sight)}`;
     switch (because) {
       case "made-gone":
         return new PipelineError(
@@ -164,27 +163,21 @@ export class CollectionReplacer {
         return new PipelineError(
           "MilvusFailed",
           `${isWorking} (for ${is}) ${at} is not the collection that was imported into: somebody dropped that and made another. ` +
-            "Nothing was replaced; start the same restore again when nobody else restores there",
+            "Nothing was replaced; start the same restore again when nobody else works there",
         );
       case "target-taken":
         return new PipelineError(
           "TargetExists",
-          `${is} ${at} is not what stood there when the restore began: somebody made it, or gave the name away, meanwhile, and it is not touched. ${both}. ` +
-            (old
-              ? "Rename or drop one of the two, then start the same restore again"
-              : "Start the same restore again with dropExisting (--drop-existing) to replace it, or rename it first"),
+          `${is} ${at} is not what stood there when the restore began: somebody gave the name away meanwhile, and what has it is not touched. ${now}. ` +
+            "Rename or drop what has the name, then start the same restore again; where nothing moved aside, dropExisting (--drop-existing) replaces it",
           { details: { key: "dropExisting" } },
         );
       case "replaced-taken":
         return new PipelineError(
           "TargetExists",
-          `${is} ${at} cannot move aside, as ${aside} is there already: rename or drop that, then start the same restore again. ${both}`,
+          `${is} ${at} cannot move aside, as ${aside} is there already: rename or drop that, then start the same restore again. ${now}`,
           { details: { key: "dropExisting" } },
         );
     }
   }
-}
-
-function messageOf(reason: unknown): string {
-  return reason instanceof Error ? reason.message : String(reason);
 }

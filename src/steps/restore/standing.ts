@@ -1,8 +1,9 @@
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { Sight, Standing } from "../../core/plan/replacement.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import { type Sight, type Standing, tellSight } from "../../core/plan/replacement.ts";
 import type { PlannedRestore } from "../../core/plan/restore.ts";
 import { replacedName } from "../../core/plan/restore-names.ts";
-import type { CollectionName, Milvus } from "../../ports/milvus.ts";
+import type { CollectionName, Id, Milvus } from "../../ports/milvus.ts";
 
 /** What stands under a name now; undefined for nothing. */
 export async function standingUnder(milvus: Milvus, name: CollectionName): Promise<Standing | undefined> {
@@ -33,4 +34,19 @@ export async function lookAtNames(
     ...(atTarget && { target: atTarget }),
     ...(aside && { replaced: aside }),
   };
+}
+
+/** What was seen under the three names, for messages. */
+export function tellNames(
+  collection: Pick<PlannedRestore, "working" | "target" | "replaces">,
+  made: Id | undefined,
+  sight: Sight,
+): string {
+  const { working, target, replaced } = namesOf(collection);
+  const names = {
+    working: qualifiedName(working),
+    target: qualifiedName(target),
+    ...(replaced && { replaced: qualifiedName(replaced) }),
+  };
+  return tellSight({ made, old: collection.replaces }, names, sight);
 }

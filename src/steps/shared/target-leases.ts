@@ -128,7 +128,7 @@ async function lastWord(store: ObjectStore, { pulse, holder, startedAt }: Target
  * Makes sure that a restore still has all its targets.
  * @throws ClaimLost naming one that it has not: nothing more may be replaced
  */
-async function confirmTargets(store: ObjectStore, { leases }: HeldTargets, holder: string): Promise<void> {
+async function confirmTargets(store: ObjectStore, leases: HeldTargets["leases"], holder: string): Promise<void> {
   await settleEach(leases, concurrency, async ({ key }) => {
     const lease = (await readClaimAs(store, key, parseTargetLease))?.claim;
     if (lease?.holder !== holder || lease.state !== "restoring") throw claimLost(store, key, holder, lease);
@@ -142,8 +142,8 @@ export async function heldTargets(
   environment: RegisteredEnvironment,
   { id }: Pick<ExecutionRef, "id">,
 ): Promise<{
-  /** Looks whether it still has all of them, and says that it goes on. @throws ClaimLost */
-  readonly confirm: () => Promise<void>;
+  /** Looks whether it still has all of them, or a single one (`db.coll`), and says that it goes on. @throws ClaimLost */
+  readonly confirm: (target?: string) => Promise<void>;
   /** Says about once a minute that it goes on, however often it is asked. @throws ClaimLost */
   readonly watch: () => Promise<void>;
 }> {
@@ -151,9 +151,10 @@ export async function heldTargets(
   if (targets === undefined) return { confirm: async () => {}, watch: async () => {} };
   const store = await context.openStore(pinnedStore(environment, "milvus"));
   const watch = claimWatch(store, { key: targets.pulse, holder: id }, context);
-  const confirm = async () => {
+  const confirm = async (only?: string) => {
     await watch();
-    await confirmTargets(store, targets, id);
+    const leases = targets.leases.filter(({ target }) => only === undefined || target === only);
+    await confirmTargets(store, leases, id);
   };
   return { confirm, watch };
 }
