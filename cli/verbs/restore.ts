@@ -23,7 +23,9 @@ export function addRestore(program: Command, host: VerbHost): void {
     .addOption(new Option("--metadata-only", "collections, partitions, indexes and aliases without rows"))
     .addOption(new Option("--no-index", "recreate no index (and load nothing)"))
     .addOption(new Option("--no-load", "load nothing; otherwise what was loaded is loaded again"))
-    .addOption(new Option("--discard", "remove what a failed restore of the same names left; what it moved aside comes back"))
+    .addOption(
+      new Option("--discard", "remove what a failed restore of the same names left; what it moved aside comes back"),
+    )
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))
     .addOption(new Option("--use-v2-restore").hideHelp())

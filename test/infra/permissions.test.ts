@@ -77,11 +77,7 @@ describe("roles of functions", () => {
   it.each([
     ["CopySegments", ["executions/*"], []],
     ["FinalizeBackup", ["executions/backup/*"], []],
-    [
-      "FinishRestore",
-      ["executions/restore/*", "leases/restore/*", "readers/*", "restores/*"],
-      ["leases/restore/*", "readers/*", "restores/*"],
-    ],
+    ["FinishRestore", ["executions/restore/*", "readers/*", "restores/*"], ["readers/*", "restores/*"]],
     ["ReleaseTransfer", ["executions/transfer/*", "readers/*"], ["readers/*"]],
   ])("let %s see %j of the work bucket, and delete %j", (id, seen, removed) => {
     const statements = statementsOf(template, id);

@@ -98,7 +98,9 @@ async function putBack(
   await milvus.renameCollection(replaced, target.collection);
   const { step } = await next(collection);
   if (step.do === "drop-new") {
-    context.log.info("the collection that was to be replaced has its name again", { collection: qualifiedName(target) });
+    context.log.info("the collection that was to be replaced has its name again", {
+      collection: qualifiedName(target),
+    });
     return;
   }
   throw new PipelineError(

@@ -13,7 +13,14 @@ import { boundedResult } from "../../core/execution/restore-result.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, idsOf, type PlannedRestore, type RestorePlan, restoredInto, restorePlan } from "../../core/plan/restore.ts";
+import {
+  hasWorkingName,
+  idsOf,
+  type PlannedRestore,
+  type RestorePlan,
+  restoredInto,
+  restorePlan,
+} from "../../core/plan/restore.ts";
 import {
   type CollectionRecord,
   collectionRecord,

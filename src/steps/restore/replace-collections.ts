@@ -127,13 +127,17 @@ export class CollectionReplacer {
     if (!drop) return { kept, warnings: [] };
     const stays = (because: string) => ({
       kept,
-      warnings: [`${kept}, which ${qualifiedName(target)} replaced, was not dropped: ${because}. Drop it when you have looked`],
+      warnings: [
+        `${kept}, which ${qualifiedName(target)} replaced, was not dropped: ${because}. Drop it when you have looked`,
+      ],
     });
     const aliases = sight.replaced?.aliases ?? [];
     if (aliases.length > 0) return stays(`it got the alias ${aliases.join(", ")} meanwhile`);
     const counted = await this.#milvus.rowCount(target);
     if (record?.rows === undefined || counted < BigInt(record.rows)) {
-      return stays(`Milvus counts ${counted} rows in the new one, and ${record?.rows ?? "nobody knows how many"} were restored`);
+      return stays(
+        `Milvus counts ${counted} rows in the new one, and ${record?.rows ?? "nobody knows how many"} were restored`,
+      );
     }
     await this.#confirm(qualifiedName(collection.target));
     await this.#milvus.dropCollection(replaced);

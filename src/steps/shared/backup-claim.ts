@@ -281,4 +281,3 @@ function unreadable(stored: StoredBackup): PipelineError {
     { details: { key: stored.layout.claim } },
   );
 }
-

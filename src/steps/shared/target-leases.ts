@@ -12,7 +12,16 @@ import type { CollectionName } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { attempts, type ClaimContext, claimLost, claimWatch, isHeld, readClaim, readClaimAs, writeClaim } from "./claim.ts";
+import {
+  attempts,
+  type ClaimContext,
+  claimLost,
+  claimWatch,
+  isHeld,
+  readClaim,
+  readClaimAs,
+  writeClaim,
+} from "./claim.ts";
 import { type Held, readHeld } from "./held.ts";
 
 /** The leases of one restore: known before they are taken, so that whoever cleans up finds them. */

@@ -69,8 +69,9 @@ describe("restoreIdOf", () => {
       restoreIdOf("arn:machine", "a:19530", "uuid2", "nightly", names),
       restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", names.slice(1)),
       restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", nameRestoredCollections(inBackup, { suffix: "_2" })),
+      restoreIdOf("arn:another deployment", "a:19530", "uuid", "nightly", names),
     ];
-    expect(new Set([id, ...others]).size).toBe(5);
+    expect(new Set([id, ...others]).size).toBe(6);
   });
 });
 
