@@ -83,17 +83,18 @@ export async function prepareRestore(
     names.map(({ target }) => target),
   );
   await writeHeld(context, layout, { targets, readerKey });
+  await markReader(context, stored, readerKey, execution);
+  if (complete && !(await stored.committed())) throw stored.notFound("it was deleted just now");
   const last = await takeTargets(milvusStore, targets, { execution, backupName: input.backupName }, context);
   // Again with the leases: what stands there now is what is replaced.
   const seen = await look();
   const outdated = input.trigger === undefined ? [] : outdatedTargets(backup, { names, instants, seen, last });
   if (outdated.length > 0) {
     await giveBackTargets(milvusStore, targets, execution.id);
+    await unmarkReader(context, readerKey);
     const none = { itemsKey: layout.items(0), batches: 0, segments: 0 };
     return { outcome: "skipped", backupName: input.backupName, collections: names.length, warnings: outdated, ...none };
   }
-  await markReader(context, stored, readerKey, execution);
-  if (complete && !(await stored.committed())) throw stored.notFound("it was deleted just now");
   const replaces = new Map(
     seen.flatMap(({ target, old }): [string, string][] => (old === undefined ? [] : [[qualifiedName(target), old]])),
   );
