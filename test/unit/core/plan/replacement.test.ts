@@ -78,8 +78,8 @@ describe("giving the new collection its name", () => {
     [["new", "old", "other"], "replaced-taken"],
     [["", "old", ""], "made-gone"],
     [["other", "old", ""], "made-another"],
-  ] as const)("%j: %s", (state, expected) => {
-    const step = nextNaming(meant, sightOf(...state));
+  ] as const)("%j: %s", ([working, target, replaced], expected) => {
+    const step = nextNaming(meant, sightOf(working, target, replaced));
     expect(step.do === "stop" ? step.because : step.do).toBe(expected);
   });
 
@@ -117,8 +117,8 @@ describe("a discard", () => {
     [["new", "other", ""], "drop-new"],
     [["", "new", ""], "drop-new"],
     [["", "", ""], "drop-new"],
-  ] as const)("%j: %s", (state, expected) => {
-    const step = nextDiscarding(meant, sightOf(...state));
+  ] as const)("%j: %s", ([working, target, replaced], expected) => {
+    const step = nextDiscarding(meant, sightOf(working, target, replaced));
     expect(step.do === "refuse" ? step.because : step.do).toBe(expected);
   });
 
