@@ -100,6 +100,7 @@ export class CollectionReplacer {
 
   /** Moves the aliases of the collection that was replaced: whoever asks by alias gets the new one from then on. */
   async moveAliases(collection: PlannedRestore): Promise<void> {
+    if (collection.replaces === undefined) return;
     const sight = await lookAtNames(this.#milvus, collection);
     if (!isReplaced(this.#meant(collection), sight)) return;
     for (const alias of sight.replaced?.aliases ?? []) {
@@ -121,8 +122,9 @@ export class CollectionReplacer {
     drop: boolean,
   ): Promise<{ kept?: string; warnings: string[] }> {
     const { target, replaced } = namesOf(collection);
+    if (replaced === undefined) return { warnings: [] };
     const sight = await lookAtNames(this.#milvus, collection);
-    if (replaced === undefined || !isReplaced(this.#meant(collection), sight)) return { warnings: [] };
+    if (!isReplaced(this.#meant(collection), sight)) return { warnings: [] };
     const kept = qualifiedName(replaced);
     if (!drop) return { kept, warnings: [] };
     const stays = (because: string) => ({

@@ -118,13 +118,20 @@ async function takeTarget(
       context.log.info("taking over a target from an execution that is over", { key, from: lease.holder });
     }
     // Only the version that was just read is replaced: of two executions that take over at once, one gets it.
-    await writeClaim(store, key, said(lease.restored), { ifMatch: etag });
+    const taken = await writeClaim(store, key, said(lease.restored), { ifMatch: etag });
+    // A holder that was only silent stops by that, also its copies and imports.
+    if (taken && lease.state === "restoring" && isPulseBeside(key, lease.pulse)) await store.deleteKeys([lease.pulse]);
   }
   throw new PipelineError(
     "AlreadyRunning",
     `several executions started to restore into ${target} at once; start it again when they are over`,
     { details: { key } },
   );
+}
+
+/** What a lease names as its holder's claim is removed only where such claims lie. */
+function isPulseBeside(key: string, pulse: string): boolean {
+  return pulse.startsWith(`${key.slice(0, key.lastIndexOf("/") + 1)}pulse-`);
 }
 
 /** When the holder of a lease last said that it goes on, ISO 8601. */

@@ -72,6 +72,10 @@ describe("the lease on a target", () => {
     await context.clock.sleep(hour);
     await take(first, [carts]);
     expect(leaseOn(store, "shop.carts")).toMatchObject({ holder: first.id });
+    // Its copies and imports stop, should it go on after all.
+    await expect(confirmClaim(store, { key: held(theirs).pulse, holder: theirs.id }, context)).rejects.toMatchObject({
+      name: "ClaimLost",
+    });
   });
 
   test("of two restores that want the same targets in another order, one gets all", async () => {
