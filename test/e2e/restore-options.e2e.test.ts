@@ -155,7 +155,7 @@ describe("options of restore", async () => {
     expect(replaced.collections[0]?.id).not.toBe(old.collectionID);
     expect(await readRows(b, name)).toEqual(rows);
     expect((await snapshot(b, name)).aliases).toEqual(["opt_old_alias"]);
-    expect(await collectionNames(b, "opt_coll_old")).toEqual(["default.opt_coll_old"]);
+    expect(await collectionNames(b, "opt_coll_old_replaced")).toEqual([]);
   });
 
   test("--keep-replaced keeps what is replaced, and says under which name", async () => {
