@@ -22,6 +22,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly from?: string;
   readonly fromEnvironment?: string;
   readonly dropExisting?: true;
+  readonly keepReplaced?: true;
   readonly skipCreate?: true;
   readonly metadataOnly?: true;
   readonly shards?: string;
@@ -60,6 +61,7 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(options.suffix !== undefined && { suffix: options.suffix }),
     ...(renames && { renames }),
     ...(options.dropExisting && { dropExisting: true }),
+    ...(options.keepReplaced && { keepReplaced: true }),
     ...(options.skipCreate && { skipCreate: true }),
     ...(options.metadataOnly && { metadataOnly: true }),
     ...overrides(options),

@@ -23,6 +23,7 @@ export function addRestore(program: Command, host: VerbHost): void {
         "skipCreate",
       ),
     )
+    .addOption(new Option("--keep-replaced", "with --drop-existing: keep what is replaced, as coll_replaced_<id>"))
     .addOption(new Option("--skip-create", "import into collections that exist with the same schema"))
     .addOption(new Option("--metadata-only", "collections, partitions, indexes and aliases without rows"))
     .addOption(new Option("--no-index", "recreate no index (and load nothing)"))
@@ -42,7 +43,9 @@ export function addRestore(program: Command, host: VerbHost): void {
           "(default: content where no object is read for it, else size)",
       ).choices(["none", "size", "content"]),
     )
-    .addOption(new Option("--discard", "remove what a failed restore of the same names left behind"))
+    .addOption(
+      new Option("--discard", "remove what a failed restore of the same names left; what it moved aside comes back"),
+    )
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))
     .addOption(

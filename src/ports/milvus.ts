@@ -77,6 +77,8 @@ export interface Milvus {
   createIndex(name: CollectionName, index: CreateIndexRequest): Promise<void>;
   /** No error where the collection has the alias already; MilvusFailed where another one has it. */
   createAlias(name: CollectionName, alias: string): Promise<void>;
+  /** Moves an alias to another collection, at once: it stands for one of the two at any time. MilvusFailed where there is no such alias. */
+  alterAlias(name: CollectionName, alias: string): Promise<void>;
   /** The collection an alias stands for; undefined where there is no such alias, also for the name of a collection. */
   describeAlias(database: string, alias: string): Promise<string | undefined>;
   /** Starts loading the collection, or only the named partitions; does not wait. */

@@ -178,6 +178,27 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
       expect(await milvus.describeAlias("default", "contract_no_alias")).toBeUndefined();
     });
 
+    it("moves an alias with alterAlias; aliases and ID go with a collection that is renamed", async () => {
+      const old = await make("moved_old");
+      const heir = await make("moved_heir");
+      const { id } = await milvus.describeCollection(old);
+      await milvus.createAlias(old, "contract_moved");
+      const aside = { ...old, collection: `${old.collection}_replaced` };
+      made.push(aside);
+      await milvus.dropCollection(aside);
+
+      await milvus.renameCollection(old, aside.collection);
+      expect(await milvus.describeCollection(aside)).toMatchObject({ id, aliases: ["contract_moved"] });
+      await milvus.alterAlias(heir, "contract_moved");
+      await milvus.alterAlias(heir, "contract_moved");
+
+      expect((await milvus.describeCollection(aside)).aliases).toEqual([]);
+      expect(await milvus.describeAlias("default", "contract_moved")).toBe(heir.collection);
+      await milvus.dropCollection(aside);
+      expect(await milvus.describeAlias("default", "contract_moved")).toBe(heir.collection);
+      await expect(milvus.alterAlias(heir, "contract_never_made")).rejects.toMatchObject({ name: "MilvusFailed" });
+    });
+
     it("never moves an alias that stands for another collection", async () => {
       const owner = await make("alias_owner");
       const other = await make("alias_other");

@@ -159,7 +159,8 @@ describe("options of restore", async () => {
 
   test("--drop-existing replaces a collection, and only once the new one is complete", async () => {
     const name = { collection: "opt_coll_old" };
-    await seedSmall(b, name, { rows: 3 });
+    // The backup lacks this alias.
+    await seedSmall(b, name, { rows: 3, alias: "opt_old_alias" });
     const old = await must(b.describeCollection(named(name)));
 
     const refused = await tryRestore("-s", "_old");
@@ -175,6 +176,22 @@ describe("options of restore", async () => {
     expect(afterFailure).toHaveLength(3);
     expect(replaced.collections[0]?.id).not.toBe(old.collectionID);
     expect(await readRows(b, name)).toEqual(rows);
+    expect((await snapshot(b, name)).aliases).toEqual(["opt_old_alias"]);
+    expect(await collectionNames(b, "opt_coll_old_replaced")).toEqual([]);
+  });
+
+  test("--keep-replaced keeps what is replaced, and says under which name", async () => {
+    const name = { collection: "opt_coll_kept" };
+    await seedSmall(b, name, { rows: 3, alias: "opt_kept_alias" });
+    const { collectionID } = await must(b.describeCollection(named(name)));
+
+    const { collections } = await restore("-s", "_kept", "--drop-existing", "--keep-replaced", "--no-load");
+
+    const aside = `opt_coll_kept_replaced_${collectionID}`;
+    expect(collections).toMatchObject([{ to: "default.opt_coll_kept", rows: "50", replaced: `default.${aside}` }]);
+    expect(await readRows(b, { collection: aside })).toHaveLength(3);
+    expect((await snapshot(b, { collection: aside })).aliases).toEqual([]);
+    expect((await snapshot(b, name)).aliases).toEqual(["opt_kept_alias"]);
   });
 
   test("a log that was altered at the same size is named before anything is made in Milvus", async () => {

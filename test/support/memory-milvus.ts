@@ -440,6 +440,16 @@ export class MemoryMilvus implements Milvus {
     collection.description = { ...description, aliases: [...description.aliases, alias] };
   }
 
+  async alterAlias(name: CollectionName, alias: string): Promise<void> {
+    this.#called("alterAlias", name, alias);
+    const collection = this.#get(name);
+    const holder = this.#inDatabase(name.database).find(({ description }) => description.aliases.includes(alias));
+    if (!holder) throw this.#refused("AlterAlias", `alias not found: ${alias}`);
+    const without = holder.description.aliases.filter((other) => other !== alias);
+    holder.description = { ...holder.description, aliases: without };
+    collection.description = { ...collection.description, aliases: [...collection.description.aliases, alias] };
+  }
+
   async describeAlias(database: string, alias: string): Promise<string | undefined> {
     this.#called("describeAlias", database, alias);
     const owner = this.#inDatabase(database).find(({ description }) => description.aliases.includes(alias));

@@ -77,7 +77,7 @@ export async function runRestore(
     async () => {
       const request = { execution, input, attempt: 0 };
       const prepared = await step("prepare", 0, options, () => prepareRestore(request, context));
-      if (prepared.outcome === "discarded") return prepared;
+      if (prepared.outcome !== "planned") return prepared;
       await copyAll(context, prepared, execution, 0, options);
       await step("recreate", 0, options, () => recreateCollections(request, context));
       for (let attempt = 0; ; attempt += 1) {

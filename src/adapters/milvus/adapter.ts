@@ -207,6 +207,11 @@ export class MilvusAdapter implements Milvus {
     return createAlias(this.#grpc, name, alias);
   }
 
+  async alterAlias(name: CollectionName, alias: string): Promise<void> {
+    const about = { ...aboutCollection(name), part: `alias ${alias}` };
+    await this.#grpc.call("AlterAlias", { collection_name: name.collection, alias }, about);
+  }
+
   describeAlias(database: string, alias: string): Promise<string | undefined> {
     return resolveAlias(this.#grpc, database, alias);
   }

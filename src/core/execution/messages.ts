@@ -58,6 +58,8 @@ export const restoreInput = z.strictObject({
     .optional(),
   /** Replace a target collection of that name, once the new one is complete. */
   dropExisting: z.boolean().optional(),
+  /** true: a collection that is replaced stays, under the name that the result tells. */
+  keepReplaced: z.boolean().optional(),
   /** Import into collections that exist already with the same schema. */
   skipCreate: z.boolean().optional(),
   /** Collections, partitions, indexes and aliases without any rows. */
@@ -85,6 +87,8 @@ export const restoreInput = z.strictObject({
   verify: z.enum(["none", "size", "content"]).optional(),
   /** true: remove what a failed restore of the same names left behind, restore nothing. */
   discard: z.boolean().optional(),
+  /** The restore trigger of pipeline.yaml that starts it: a backup older than what was restored last into the same target is skipped. */
+  trigger: scheduleName.optional(),
 });
 export type RestoreInput = z.infer<typeof restoreInput>;
 
@@ -175,10 +179,15 @@ const finalizeBackupResult = z.object({
 export type FinalizeBackupResult = Readonly<z.infer<typeof finalizeBackupResult>>;
 
 const prepareRestoreResult = preparedCopies.extend({
-  /** `discarded`: the input asked to discard, and that is done. */
-  outcome: z.enum(["planned", "discarded"]),
+  /**
+   * - `discarded`: the input asked to discard, and that is done
+   * - `skipped`: a trigger started it, and what was restored last is this backup or a newer one
+   */
+  outcome: z.enum(["planned", "discarded", "skipped"]),
   backupName: z.string(),
   collections: count,
+  /** Sentences: why it was skipped. */
+  warnings: warnings.optional(),
 });
 export type PrepareRestoreResult = Readonly<z.infer<typeof prepareRestoreResult>>;
 
@@ -215,6 +224,8 @@ export const restoredCollection = z.object({
   leftOut: z.string().optional(),
   /** As the imports reported them, decimal. */
   imported: z.string().optional(),
+  /** The collection it took the place of, `db.coll`, where that was kept. */
+  replaced: z.string().optional(),
 });
 export type RestoredCollection = Readonly<z.infer<typeof restoredCollection>>;
 
@@ -259,13 +270,14 @@ export type FinalizeTransferResult = Readonly<z.infer<typeof finalizeTransferRes
 export const machineResults = {
   backedUp: finalizeBackupResult.extend({ outcome: z.literal("backed-up") }),
   restored: finishRestoreResult.extend({ outcome: z.literal("restored") }),
-  discarded: prepareRestoreResult.extend({ outcome: z.literal("discarded") }),
+  discarded: prepareRestoreResult.omit({ warnings: true }).extend({ outcome: z.literal("discarded") }),
+  skipped: prepareRestoreResult.extend({ outcome: z.literal("skipped"), warnings }),
   transferred: finalizeTransferResult,
 } as const;
 
 /**
- * `progress.json` of a restore whose collections are made: what is going on in Milvus. From `loading` on every collection has its
- * target name, which is what Release goes by.
+ * `progress.json` of a restore whose collections are made: what is going on in Milvus. From `replacing` on collections get their target
+ * names, from `loading` on all have them, which is what Release goes by.
  */
 export const progressRecord = z.discriminatedUnion("phase", [
   importSegmentsResult.pick({ imports: true, completed: true, progress: true, awaySince: true }).extend({
@@ -273,7 +285,7 @@ export const progressRecord = z.discriminatedUnion("phase", [
     /** Why the imports of this execution failed for good: whoever asks again is told the same. */
     failure: z.string().optional(),
   }),
-  z.object({ phase: z.literal("loading") }),
+  z.object({ phase: z.enum(["replacing", "loading"]) }),
 ]);
 export type ProgressRecord = Readonly<z.infer<typeof progressRecord>>;
 

@@ -1,6 +1,6 @@
 import { shortHash } from "../execution/deterministic-id.ts";
 import { shortList } from "../execution/short-list.ts";
-import type { CollectionName } from "../milvus/descriptions.ts";
+import type { CollectionName, Id } from "../milvus/descriptions.ts";
 import { checkMilvusName, isSelected, parseCollectionSelector, qualifiedName, wholeDatabase } from "../milvus/names.ts";
 import { invalidRename, parseRenames, type Rename, type Renames } from "../milvus/renames.ts";
 
@@ -72,27 +72,36 @@ function checkDistinct(named: readonly RestoreName[]): void {
 }
 
 /**
- * What identifies a restore across executions: the same backup into the same names of the same Milvus. Working names, staging
- * keys and import records are made from it, so that the same command goes on where a failed one stopped.
+ * What identifies a restore across executions: the same backup into the same names of the same Milvus, by the same deployment. Working
+ * names, staging keys and import records are made from it, so that the same command goes on where a failed one stopped; another deployment
+ * has other records and shares nothing with it.
+ * @param deployment what tells deployments apart: the ARN of the state machine
  */
 export function restoreIdOf(
+  deployment: string,
   milvusAddress: string,
   backupId: string,
   backupName: string,
   names: readonly RestoreName[],
 ) {
   const pairs = names.map(({ source, target }) => `${qualifiedName(source)}>${qualifiedName(target)}`).sort();
-  return shortHash("restore", milvusAddress, backupId, backupName, ...pairs);
+  return shortHash("restore", deployment, milvusAddress, backupId, backupName, ...pairs);
 }
 
 const longestMilvusName = 255;
 
-/**
- * The name a collection has until it is complete: `coll_bak_restoring_0123456789ab`. Two long names that begin alike still get two
- * working names.
- */
+/** The name a collection has until it is complete: `coll_bak_restoring_0123456789ab`. */
 export function workingName(target: CollectionName, restoreId: string): CollectionName {
-  const ending = `_restoring_${restoreId}`;
+  return nameEndingIn(target, `_restoring_${restoreId}`);
+}
+
+/** The name a collection gets when another one takes its place: `coll_replaced_462359186347560071`, with its ID. */
+export function replacedName(target: CollectionName, id: Id): CollectionName {
+  return nameEndingIn(target, `_replaced_${id}`);
+}
+
+/** Two long names that begin alike still get two names. */
+function nameEndingIn(target: CollectionName, ending: string): CollectionName {
   const whole = target.collection + ending;
   if (whole.length <= longestMilvusName) return { database: target.database, collection: whole };
   const distinct = `_${shortHash(target.collection)}${ending}`;

@@ -19,6 +19,8 @@ export function restoreWorkLayout(restoreId: string) {
     imports: `${root}/imports.json`,
     /** Which collections were made: CollectionRecord[]. */
     collections: `${root}/collections.json`,
+    /** Which collections stood under the target names, and are replaced: ReplacedRecord[]. */
+    replaced: `${root}/replaced.json`,
   };
 }
 
@@ -61,6 +63,17 @@ export const collectionRecord = z.object({
   importsBefore: z.array(z.string()).readonly(),
 });
 export type CollectionRecord = Readonly<z.infer<typeof collectionRecord>>;
+
+/** A collection that stood under a target name when the restore began: the only one that it replaces there. */
+export const replacedRecord = z.object({
+  /** `db.coll` */
+  target: z.string(),
+  /** Milvus's ID. */
+  id: z.string(),
+  /** Rows of the new one when they were checked, right before it got the name; decimal. The old one is dropped only for as many. */
+  rows: z.string().optional(),
+});
+export type ReplacedRecord = Readonly<z.infer<typeof replacedRecord>>;
 
 /** The record of a planned collection, of whichever run made it. */
 export function recordOf(

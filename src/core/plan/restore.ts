@@ -1,16 +1,18 @@
 import * as z from "zod";
-import type { RestoreInput } from "../execution/messages.ts";
+import type { RestoredCollection, RestoreInput } from "../execution/messages.ts";
 import { type BackupLayout, type StagingLayout, stagingLayout } from "../format/layout.ts";
 import type { BackupWith, CollectionWith, SegmentBackup } from "../format/meta.ts";
 import type { BackupOutline, CollectionOutline } from "../format/outline.ts";
+import type { LastRestored } from "../format/target-lease.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
   CreateIndexRequest,
+  Id,
   ImportFiles,
   IndexDescription,
 } from "../milvus/descriptions.ts";
-import type { CutAt, Instant } from "../milvus/instant.ts";
+import { type CutAt, hybridTimestamp, type Instant } from "../milvus/instant.ts";
 import type { KeptAttributes } from "../milvus/kept-attributes.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
 import { ownProperties } from "../milvus/properties.ts";
@@ -28,9 +30,8 @@ export const restorePlan = z.object({
   restoreId: z.string(),
   backupName: z.string(),
   backupId: z.string(),
-  /** What identifies the restored names among executions. */
-  leaseSubject: z.string(),
-  dropExisting: z.boolean(),
+  /** Whether a collection that is replaced is dropped at the end; otherwise it stays under its new name. */
+  dropReplaced: z.boolean(),
   databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
   collections: z
     .array(
@@ -66,6 +67,10 @@ export interface PlannedRestore {
   readonly target: CollectionName;
   /** The name it has until it is complete; the target itself under `skipCreate` and where Milvus cannot rename (before 2.2.9). */
   readonly working: CollectionName;
+  /** ID of the collection that stands under the target name and is replaced: that one, and no other. Absent where none is. */
+  readonly replaces?: Id;
+  /** The instant of the backup, or when it was begun where it has none; hybrid, decimal. Absent where nobody knows. */
+  readonly takenAt?: Id;
   /** Absent under `skipCreate`. */
   readonly create?: CreateCollectionRequest;
   /** Partitions to create; Milvus makes `_default` and those of a partition key itself. */
@@ -93,7 +98,8 @@ export function planRestore(
   names: readonly RestoreName[],
   context: {
     readonly restoreId: string;
-    readonly leaseSubject: string;
+    /** IDs of the collections that are replaced, by target name. */
+    readonly replaces: ReadonlyMap<string, Id>;
     /** Of the target Milvus. */
     readonly version: string;
     readonly backup: BackupLayout;
@@ -143,7 +149,8 @@ export function planRestore(
         overrides: input,
       },
     });
-    const { restore } = planned;
+    const replaces = context.replaces.get(qualifiedName(name.target));
+    const restore = { ...planned.restore, ...(replaces !== undefined && { replaces }) };
     const databases = aliased.get(collection) ?? new Set();
     // Of several names in one database the first one gets the aliases.
     collections.push(databases.has(name.target.database) ? { ...restore, aliases: [] } : restore);
@@ -158,10 +165,9 @@ export function planRestore(
     segments,
     plan: {
       restoreId,
-      leaseSubject: context.leaseSubject,
       backupName: input.backupName,
       backupId: backup.id,
-      dropExisting: input.dropExisting ?? false,
+      dropReplaced: (input.dropExisting ?? false) && !input.keepReplaced,
       databases: planDatabases(backup, names),
       collections,
       stagingPrefix: staging.root,
@@ -266,6 +272,7 @@ export function planCollection(
     stagedAs: context.stagedAs,
   });
   const create = overrideCollection(toCreateRequest(collection, working, context.kept), options.overrides);
+  const takenAt = takenAtOf(collection, context.cut);
   return {
     restore: {
       source: name.source,
@@ -288,10 +295,23 @@ export function planCollection(
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",
       imports: imports.imports,
       ...(context.cut && { instant: context.cut.instant }),
+      ...(takenAt !== undefined && { takenAt }),
     },
     imports,
     warnings: options.skipCreate ? [] : damagedDefaults(collection.schema),
   };
+}
+
+/**
+ * Which of two backups of a collection is newer: the instant, or for backups without one when it was begun (to the second).
+ * @returns a hybrid timestamp, decimal; undefined where nobody knows
+ */
+export function takenAtOf(
+  { backup_physical_timestamp: seconds }: Pick<CollectionOutline, "backup_physical_timestamp">,
+  cut: CutAt | undefined,
+): Id | undefined {
+  if (cut) return cut.instant.timestamp;
+  return seconds > 0n ? hybridTimestamp(seconds * 1000n) : undefined;
 }
 
 function withoutSegments(collection: CollectionOutline): CollectionOutline {
@@ -313,6 +333,29 @@ export function plannedWorkingName(
  */
 export function hasWorkingName({ working, target }: Pick<PlannedRestore, "working" | "target">): boolean {
   return qualifiedName(working) !== qualifiedName(target);
+}
+
+/** IDs of restored collections, by target name. */
+export function idsOf(collections: readonly Pick<RestoredCollection, "to" | "id">[]): Map<string, Id> {
+  return new Map(collections.map(({ to, id }) => [to, id]));
+}
+
+/**
+ * What a restore leaves in its targets, by target name: what a trigger goes by that comes late.
+ * @param ids of the collections that have their target names
+ */
+export function restoredInto(
+  { collections, backupName, backupId }: RestorePlan,
+  ids: ReadonlyMap<string, Id>,
+): Map<string, LastRestored> {
+  return new Map(
+    collections.flatMap(({ target, takenAt }): [string, LastRestored][] => {
+      const collectionId = ids.get(qualifiedName(target));
+      if (collectionId === undefined) return [];
+      const timestamp = takenAt === undefined ? {} : { timestamp: takenAt };
+      return [[qualifiedName(target), { backupName, backupId, collectionId, ...timestamp }]];
+    }),
+  );
 }
 
 /** The databases the targets need, with what the backup says of them; `default` is always there. */

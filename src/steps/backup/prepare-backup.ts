@@ -33,7 +33,7 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
-import { takeClaim } from "../shared/claim.ts";
+import { takeClaim } from "../shared/backup-claim.ts";
 import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";

@@ -24,6 +24,8 @@ interface LoopOptions {
   readonly filesKey: (task: number) => string;
   /** Unix milliseconds: nothing is begun after that. */
   readonly turnUntil: number;
+  /** Says now and then that the restore goes on. @throws ClaimLost: nothing more is submitted */
+  readonly watch: () => Promise<void>;
 }
 
 /** How far the imports are. */
@@ -324,10 +326,23 @@ export class ImportLoop {
     const { working: name, instant } = item.collection;
     const files = await readWorkJson(this.#context, this.#options.filesKey(task), importFiles);
     const request = { name, partition, files, kind, storageVersion };
+    await this.#options.watch();
+    await this.#checkStillThere(item.collection);
     const id = instant ? await this.#submitUpTo(request, instant) : await this.#milvus.submitImport(request);
     this.#records.set(item, { id, state: "submitted", rows: "0", ...mark });
     // At once: what is submitted and not recorded is only found again by its files.
     await this.#records.write();
+  }
+
+  /** Names change hands: what is submitted goes into the very collection that was recorded, or nowhere. */
+  async #checkStillThere(collection: PlannedRestore): Promise<void> {
+    const { id } = await this.#milvus.describeCollection(collection.working);
+    if (id === this.#records.made(collection).id) return;
+    throw new PipelineError(
+      "ImportFailed",
+      `${qualifiedName(collection.working)} in Milvus at ${this.#milvus.address} is not the collection that the restore made: somebody dropped that and made ` +
+        "another. Nothing was imported into it; start the same restore again when nobody else works there",
+    );
   }
 
   /** Milliseconds first: a server that wants the other says so, and filters nothing before it has. */

@@ -11,6 +11,7 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { restorePlan } from "../../core/plan/restore.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { ImportLoop } from "./import-loop.ts";
 import { ImportRecords } from "./import-records.ts";
@@ -32,7 +33,7 @@ const longestAwayMilliseconds = 6 * 3_600_000;
  * what is recorded is not submitted again, and what Milvus lists with the same files is adopted. A Milvus that does not answer, which it
  * did earlier in this execution, is waited for over hours.
  * @throws ImportFailed with Milvus's reason, or with what is known of an import that Milvus has forgotten; InvalidInput where an earlier
- *   run imported something else, EnvironmentChanged, and what Milvus throws
+ *   run imported something else, ClaimLost, EnvironmentChanged, and what Milvus throws
  */
 export async function importSegments(
   request: RestoreStepRequest,
@@ -50,6 +51,7 @@ export async function importSegments(
     throw new PipelineError("ImportFailed", earlier.failure);
   }
   const records = await ImportRecords.read(plan, context);
+  const { watch } = await heldTargets(context, layout, environment, execution);
   const shown = new ShownProgress(earlier, (record) => writeWorkJson(context, layout.progress, record));
   const began = context.clock.now().getTime();
   const watchUntil = began + (attempt < closeWatches ? closeWatchMilliseconds : 0);
@@ -59,8 +61,10 @@ export async function importSegments(
       inFlight: environment.parallelism.importJob,
       filesKey: layout.importFiles,
       turnUntil: began + turnMilliseconds,
+      watch,
     });
     for (;;) {
+      await watch();
       const { cutShort, ...result } = await loop.turn();
       await shown.show({ phase: "importing", ...result });
       if (result.completed === result.imports) return { outcome: "imported", ...result, waitSeconds: 0 };

@@ -10,6 +10,7 @@ import type { RestoreName } from "../../core/plan/restore-names.ts";
 import { shardsOf } from "../../core/plan/restore-overrides.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import { listDatabases } from "../shared/select-collections.ts";
+import type { SeenTarget } from "./check-target.ts";
 
 interface Restored {
   readonly restoreId: string;
@@ -17,6 +18,7 @@ interface Restored {
   readonly backup: BackupOutline;
   readonly names: readonly RestoreName[];
   readonly input: RestoreInput;
+  readonly seen: readonly SeenTarget[];
 }
 
 /**
@@ -77,9 +79,13 @@ async function checkShards(
 
 /** Only the limit of a database of its own is told (2.4.3+); Milvus keeps that of all databases to itself. */
 async function checkRoom(milvus: Milvus, databases: ReadonlySet<string>, restored: Restored): Promise<void> {
-  const { names, version, restoreId, input } = restored;
+  const { names, version, restoreId, input, seen } = restored;
   if (!features(version).describeDatabase) return;
   const options = { skipCreate: input.skipCreate ?? false };
+  // What stands there keeps its room until the new one is complete.
+  const toReplace = new Set(
+    seen.flatMap(({ target, standing, old }) => (old !== undefined && old === standing ? [qualifiedName(target)] : [])),
+  );
   for (const [database, members] of Map.groupBy(names, ({ target }) => target.database)) {
     if (!databases.has(database)) continue;
     const { properties } = await milvus.describeDatabase(database);
@@ -89,7 +95,8 @@ async function checkRoom(milvus: Milvus, databases: ReadonlySet<string>, restore
     // What an earlier run made counts already, under its working name or its own.
     const missing = members.filter(({ target }) => {
       const working = plannedWorkingName(target, { restoreId, version, options });
-      return !there.has(working.collection) && !there.has(target.collection);
+      const isNamed = there.has(target.collection) && !toReplace.has(qualifiedName(target));
+      return !there.has(working.collection) && !isNamed;
     });
     if (there.size + missing.length <= limit) continue;
     throw new PipelineError(

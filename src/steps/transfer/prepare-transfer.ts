@@ -12,7 +12,7 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import { planTransferOf, type TransferPlan } from "../../core/plan/transfer.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { takeClaim } from "../shared/claim.ts";
+import { takeClaim } from "../shared/backup-claim.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";

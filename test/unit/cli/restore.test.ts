@@ -101,6 +101,7 @@ test("--json keeps 64-bit IDs as text", async () => {
 test.each([
   [["--drop_exist_collection"], { dropExisting: true }],
   [["--drop-existing"], { dropExisting: true }],
+  [["--drop-existing", "--keep-replaced"], { dropExisting: true, keepReplaced: true }],
   [["--skip_create_collection"], { skipCreate: true }],
   [["--meta_only"], { metadataOnly: true }],
   [["--no-index"], { indexes: false }],
@@ -253,4 +254,33 @@ test("what a failed restore left is discarded", async () => {
   expect(code).toBe(0);
   expect(stdout).toContain("my_backup");
   expect(stdout).toContain("removed");
+});
+
+test("what a restore replaced and kept is named", async () => {
+  const { from, to, id, rows, loaded } = { from: "default.coll", to: "default.coll", id: "6", rows: "1", loaded: true };
+  const collections = [{ from, to, id, rows, loaded, replaced: "default.coll_replaced_5" }];
+  const output = { outcome: "restored", backupName: "my_backup", collections, waitSeconds: 0, warnings: [] };
+  cli.executions.script = [() => ({ ...succeeded, output: JSON.stringify(output) })];
+
+  const { stdout } = await cli.run(
+    ...["--config", config, "restore", "-n", "my_backup", "--drop-existing", "--keep-replaced"],
+  );
+
+  expect(stdout).toMatch(/replaced +default\.coll_replaced_5 \(kept\)/);
+});
+
+test("a restore that a trigger skipped says why", async () => {
+  const output = {
+    outcome: "skipped",
+    backupName: "my_backup",
+    collections: 1,
+    warnings: ["newer_backup was restored last"],
+  };
+  cli.executions.script = [() => ({ ...succeeded, output: JSON.stringify(output) })];
+
+  const { code, stdout, stderr } = await cli.run("--config", config, "restore", "-n", "my_backup");
+
+  expect(code).toBe(0);
+  expect(stdout).toContain("was not restored");
+  expect(stderr).toContain("newer_backup was restored last");
 });

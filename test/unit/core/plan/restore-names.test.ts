@@ -99,17 +99,18 @@ describe("nameRestoredCollections", () => {
 
 describe("restoreIdOf", () => {
   const names = nameRestoredCollections(inBackup, { suffix: "_bak" });
-  const id = restoreIdOf("a:19530", "uuid", "nightly", names);
+  const id = restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", names);
 
   test("is the same for the same names in whatever order, and another for anything else", () => {
-    expect(restoreIdOf("a:19530", "uuid", "nightly", [...names].reverse())).toBe(id);
+    expect(restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", [...names].reverse())).toBe(id);
     const others = [
-      restoreIdOf("b:19530", "uuid", "nightly", names),
-      restoreIdOf("a:19530", "uuid2", "nightly", names),
-      restoreIdOf("a:19530", "uuid", "nightly", names.slice(1)),
-      restoreIdOf("a:19530", "uuid", "nightly", nameRestoredCollections(inBackup, { suffix: "_2" })),
+      restoreIdOf("arn:machine", "b:19530", "uuid", "nightly", names),
+      restoreIdOf("arn:machine", "a:19530", "uuid2", "nightly", names),
+      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", names.slice(1)),
+      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", nameRestoredCollections(inBackup, { suffix: "_2" })),
+      restoreIdOf("arn:another deployment", "a:19530", "uuid", "nightly", names),
     ];
-    expect(new Set([id, ...others]).size).toBe(5);
+    expect(new Set([id, ...others]).size).toBe(6);
   });
 });
 

@@ -202,7 +202,7 @@ describe("one collection under several names", () => {
       [target("default", "a"), target("default", "b"), target("shop", "c")],
       {
         restoreId: "0123456789ab",
-        leaseSubject: "",
+        replaces: new Map(),
         version,
         backup: backupLayout("backup", "nightly"),
         readsInPlace,

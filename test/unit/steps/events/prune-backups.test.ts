@@ -8,7 +8,7 @@ import {
   printManifestObject,
 } from "../../../../src/core/format/manifest.ts";
 import { applyPruning, planPruning, pruneBackups } from "../../../../src/steps/events/prune-backups.ts";
-import { markClaimFailed, takeClaim } from "../../../../src/steps/shared/claim.ts";
+import { markClaimFailed, takeClaim } from "../../../../src/steps/shared/backup-claim.ts";
 import { markReader, readerKeyOf } from "../../../../src/steps/shared/readers.ts";
 import { StoredBackup } from "../../../../src/steps/shared/stored-backup.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";

@@ -116,8 +116,7 @@ function seed(
     restoreId: "r1",
     backupName: "nightly",
     backupId: "b1",
-    leaseSubject: "r1",
-    dropExisting: false,
+    dropReplaced: false,
     databases: [],
     collections: [restore],
     stagingPrefix: "milvus-backup-staging/r1/",
@@ -159,7 +158,7 @@ function run(state: ImportTask["state"] = "completed", attempt = 0, submitting =
   };
   const context = world.context();
   const connectMilvus = async () =>
-    new Proxy(memory, { get: (target, key) => Reflect.get(key in milvus ? milvus : target, key) });
+    new Proxy(memory, { get: (target, key) => (key in milvus ? Reflect.get(milvus, key) : bound(target, key)) });
   return importSegments({ ...request, attempt }, { ...context, connectMilvus });
 }
 
@@ -190,7 +189,7 @@ describe("an import of a backup that was cut", () => {
       },
     };
     const connectMilvus = async () =>
-      new Proxy(memory, { get: (target, key) => Reflect.get(key in milvus ? milvus : target, key) });
+      new Proxy(memory, { get: (target, key) => (key in milvus ? Reflect.get(milvus, key) : bound(target, key)) });
     return { ends, run: () => importSegments(request, { ...world.context(), connectMilvus }) };
   }
 
@@ -640,3 +639,9 @@ describe("the loop", () => {
     });
   });
 });
+
+/** A member of the Milvus in memory, as its own. */
+function bound(target: object, key: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, key, target);
+  return typeof value === "function" ? value.bind(target) : value;
+}
