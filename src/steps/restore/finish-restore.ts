@@ -85,14 +85,15 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
   // An earlier run of this step ended while it cleaned up: the records it would need may be gone.
   if (done) return finished(done, { plan, environment, execution }, context);
 
+  const { confirm } = await heldTargets(context, layout, environment, execution);
+  // Also while Milvus is away: the targets stay ours.
+  await confirm();
   const milvus = await context.connectMilvus(environment);
   const records = restoreWorkLayout(plan.restoreId);
   const made = await readWorkJson(context, records.collections, z.array(collectionRecord));
   const imports = (await readWorkJsonIfThere(context, records.imports, z.array(importRecord))) ?? [];
   const warnings = [...plan.warnings, ...(await readWorkJson(context, layout.uncompared, z.array(z.string())))];
   const recordFor = (collection: PlannedRestore) => madeFor(made, collection);
-  const { confirm } = await heldTargets(context, layout, environment, execution);
-  await confirm();
   const replacer = new CollectionReplacer(milvus, recordFor, confirm);
   const finisher = new RestoreFinisher(milvus, recordFor, imports, replacer);
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));

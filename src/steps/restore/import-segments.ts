@@ -52,6 +52,8 @@ export async function importSegments(
   }
   const records = await ImportRecords.read(plan, context);
   const { watch } = await heldTargets(context, layout, environment, execution);
+  // Also while Milvus is away: the targets stay ours.
+  await watch();
   const shown = new ShownProgress(earlier, (record) => writeWorkJson(context, layout.progress, record));
   const began = context.clock.now().getTime();
   const watchUntil = began + (attempt < closeWatches ? closeWatchMilliseconds : 0);

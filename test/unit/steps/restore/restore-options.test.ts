@@ -7,6 +7,7 @@ import type { MemoryMilvusOptions } from "../../../support/memory-milvus.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { books, seedShop } from "../../../support/seed-shop.ts";
+import { stagedKeys } from "../../../support/targets.ts";
 
 const input: RestoreInput = { environment: "dr", backupName: "nightly", collections: ["books"] };
 const copies: RestoreInput = {
@@ -54,7 +55,7 @@ async function found(): Promise<unknown> {
     first: await of(first),
     second: await of(second),
     collections: [...(await milvus.listCollections("default")), ...(await milvus.listCollections("shop"))],
-    staged: world.bucket("bucket-b").keys("milvus-backup-staging/"),
+    staged: stagedKeys(world.bucket("bucket-b")),
     records: world.work.keys("restores/"),
   };
 }
@@ -197,6 +198,16 @@ describe("what the target would refuse later is found in Prepare", () => {
 
     await expectRefused(request, "database shop", "may have 2 collections", "has 1", "shop.a, shop.b");
     await restore({ ...input, renames: { books: "shop.a" } }, "restore-2");
+  });
+
+  test("more than its database may have while what is replaced still stands", async () => {
+    await backedUp({ version: "2.4.3" });
+    await backUp();
+    await world.milvus("dr").createDatabase("shop", [{ key: "database.max.collections", value: "1" }]);
+    world.milvus("dr").calls.length = 0;
+    world.milvus("dr").addCollection(collectionDescription("a", { database: "shop", id: "5" }));
+
+    await expectRefused({ ...input, renames: { books: "shop.a" }, dropExisting: true }, "no room for 1 more (shop.a)");
   });
 
   describe("deletes of L0 segments", () => {
