@@ -136,7 +136,7 @@ describe("pruneBackups", () => {
       const part = { ...manifestFileOf("manifest/1-0.jsonl", text), collectionId: "1", objects: 1, bytes: log.size };
       store.seed(`${layout.root}manifest/1-0.jsonl`, text);
       const index = JSON.parse(store.read(layout.manifest) ?? "");
-      store.seed(layout.manifest, JSON.stringify({ ...index, parts: [part] }));
+      store.seed(layout.manifest, JSON.stringify({ ...index, objects: 1, parts: [part] }));
       return key;
     }
 
