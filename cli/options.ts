@@ -123,23 +123,26 @@ export function selectedCollections(options: SelectionOptions): string[] | undef
 }
 
 /**
- * `a:b,c:d.e` as a record.
- * @throws Usage for anything else and for a name that is renamed twice
+ * `a:b,c:d.e,f.*:g.*` as a record; the names of one that is there several times (`a:b,a:c`) as a list.
+ * @throws Usage for anything else, also for a name that is given twice
  */
-export function parseRenames(text: string): Record<string, string> {
-  const renames = new Map<string, string>();
+export function parseRenames(text: string): Record<string, string | string[]> {
+  const renames = new Map<string, string[]>();
   for (const entry of splitList("--rename", text)) {
     const [from, to, ...rest] = entry.split(":");
     if (!from || !to || rest.length > 0) {
       throw new CliError(
         "Usage",
-        `--rename: ${JSON.stringify(entry)} is not from:to; use --rename coll:db.coll2,coll3:coll4`,
+        `--rename: ${JSON.stringify(entry)} is not from:to; use --rename coll:db.coll2,coll3:coll4,db3.*:db4.*`,
       );
     }
-    if (renames.has(from)) throw new CliError("Usage", `--rename: ${from} is renamed twice`);
-    renames.set(from, to);
+    const names = renames.get(from) ?? [];
+    if (names.includes(to)) throw new CliError("Usage", `--rename: ${from}:${to} is there twice`);
+    renames.set(from, [...names, to]);
   }
-  return Object.fromEntries(renames);
+  return Object.fromEntries(
+    [...renames].map(([from, names]): [string, string | string[]] => [from, names.length === 1 ? names.join() : names]),
+  );
 }
 
 /**

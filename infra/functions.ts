@@ -17,11 +17,11 @@ interface WorkKeys {
   readonly removable: readonly string[];
 }
 
-const { executions, executionsOf, leasesOf, readers, restores } = workKeyPatterns;
+const { executions, executionsOf, readers, restores } = workKeyPatterns;
 
 export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
   backup: { kept: [executionsOf("backup")], removable: [] },
-  restore: { kept: [executionsOf("restore")], removable: [leasesOf("restore"), readers, restores] },
+  restore: { kept: [executionsOf("restore")], removable: [readers, restores] },
   transfer: { kept: [executionsOf("transfer")], removable: [readers] },
   any: { kept: [executions], removable: [] },
   // Deletes no backup that somebody reads.
@@ -59,12 +59,14 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // Marks its claim as failed, or takes it away.
   step("release-backup", "backup", ["read", "write", "delete"], { timeoutMinutes: 5 }),
   // Deletes what a failed restore staged, when asked to discard it.
-  step("prepare-restore", "restore", ["read", "delete"], { first: true }),
+  // Takes its targets, by small objects in the bucket of their Milvus.
+  step("prepare-restore", "restore", ["read", "write", "delete"], { first: true }),
   step("recreate-collections", "restore", []),
-  step("import-segments", "restore", []),
-  // Deletes the staging files.
-  step("finish-restore", "restore", ["read", "delete"]),
-  step("release-restore", "restore", ["read", "delete"], { timeoutMinutes: 5 }),
+  // Says there that it goes on.
+  step("import-segments", "restore", ["read", "write"]),
+  // Deletes the staging files. Gives the targets back, and says what was restored there.
+  step("finish-restore", "restore", ["read", "write", "delete"]),
+  step("release-restore", "restore", ["read", "write", "delete"], { timeoutMinutes: 5 }),
   step("prepare-transfer", "transfer", ["read", "write", "delete"], { first: true }),
   // Deletes what an earlier transfer of another backup of that name left.
   step("finalize-transfer", "transfer", ["read", "write", "delete"]),

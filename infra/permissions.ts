@@ -11,7 +11,7 @@ const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
   delete: ["s3:DeleteObject"],
 };
 
-/** Work files of one machine's executions (`any`: of all, `none`: of none), its leases and readers' marks. */
+/** Work files of one machine's executions (`any`: of all, `none`: of none), and readers' marks. */
 export function workBucketGrants(bucket: IBucket, machine: Owner): Grant[] {
   const { seen = [], kept, removable } = workKeys[machine];
   const keys = [...kept, ...removable];

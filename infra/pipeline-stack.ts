@@ -79,7 +79,7 @@ export class PipelineStack extends Stack {
     for (const [machine, { stateMachine }] of this.stateMachines) {
       this.#output(`${pascalCase(machine)}StateMachineArn`, stateMachine.stateMachineArn, `Starts a ${machine}`);
     }
-    this.#output("WorkBucketName", this.#workBucket.bucket.bucketName, "Plans, receipts and leases of executions");
+    this.#output("WorkBucketName", this.#workBucket.bucket.bucketName, "Plans and receipts of executions");
     this.#output("EnvironmentsPrefix", this.#environmentsPrefix, "Names of the environments' secrets begin with it");
   }
 

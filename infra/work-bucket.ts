@@ -11,7 +11,7 @@ interface WorkBucketProps {
   readonly keyArn?: string | undefined;
 }
 
-/** The pipeline's own bucket: plans, batches, receipts, leases, readers. No data and no secret is in it. */
+/** The pipeline's own bucket: plans, batches, receipts, readers. No data and no secret is in it. */
 export class WorkBucket extends Construct {
   readonly bucket: Bucket;
 
@@ -35,7 +35,7 @@ export class WorkBucket extends Construct {
         { id: "restores", prefix: workPrefixes.restores, expiration: props.retention },
         { id: "uploads", abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
-      // Leases of running executions must outlive a stack that is taken away under them.
+      // Work files of running executions must outlive a stack that is taken away under them.
       removalPolicy: RemovalPolicy.RETAIN,
     });
     Validations.of(this.bucket).acknowledge({

@@ -1,5 +1,6 @@
 import { describeChanges } from "../../src/core/environment/changes.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { Connections } from "../context.ts";
 import { chosenEnvironment } from "../environments.ts";
 import type { Pipeline } from "../pipeline/stack.ts";
@@ -43,6 +44,7 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
           detail: `${milvus.address}, version ${await milvus.version()}`,
         })),
       );
+      await attempt("gc pause", async () => ({ value: undefined, detail: await pauseOf(environment, connections) }));
     }
     for (const side of ["milvus", "backup"] as const) {
       await attempt(`${side} bucket`, async () => {
@@ -76,6 +78,26 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
   const lines = results.map((result) => `${result.ok ? "✓" : "✗"} ${result.check.padEnd(width)}  ${result.detail}`);
   output.result({ ok, checks: results }, lines.join("\n"));
   return ok ? 0 : 1;
+}
+
+/**
+ * Whether a backup can pause garbage collection. Where it cannot, it goes on without, so that is nothing wrong.
+ * Only a pause with a ticket is ended: without tickets (before 2.6.8) that would end the pause of a backup that is running.
+ */
+async function pauseOf(environment: Environment, connections: Connections): Promise<string> {
+  const { enable, address } = environment.gcPause;
+  if (!enable) return "off (backup.gcPause.enable)";
+  try {
+    return await connections.withMilvus(environment, async (milvus) => {
+      const pause = await milvus.pauseGarbageCollection(1);
+      if (pause === undefined) return `Milvus ${await milvus.version()} has no such call; backups go on without`;
+      if (pause.ticket) await milvus.resumeGarbageCollection(pause);
+      return pause.ticket ? `${address} pauses and resumes` : `${address} pauses`;
+    });
+  } catch (error) {
+    if (!(error instanceof PipelineError)) throw error;
+    return `not possible, backups go on without: ${error.message}`;
+  }
 }
 
 /** How a file stands to what is registered under its name. */

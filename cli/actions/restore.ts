@@ -1,10 +1,7 @@
 import { type RestoreInput, restoreInput } from "../../src/core/execution/messages.ts";
-import {
-  checkBackupName,
-  checkMilvusName,
-  parseCollectionSelector,
-  parseQualifiedName,
-} from "../../src/core/milvus/names.ts";
+import { checkRestoreOptions } from "../../src/core/execution/restore-conflicts.ts";
+import { checkBackupName, checkMilvusName, parseCollectionSelector } from "../../src/core/milvus/names.ts";
+import { parseRenames as checkRenames } from "../../src/core/milvus/renames.ts";
 import {
   checkDistinctNames,
   chosenEnvironment,
@@ -12,7 +9,8 @@ import {
   readEnvironmentFile,
   registerEnvironments,
 } from "../environments.ts";
-import { parseRenames, type SelectionOptions, selectedCollections } from "../options.ts";
+import { CliError } from "../errors.ts";
+import { parseRenames, type SelectionOptions, selectedCollections, splitList } from "../options.ts";
 import { restoreSummary } from "../output/restore-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { runExecution } from "./run-execution.ts";
@@ -24,10 +22,18 @@ interface RestoreOptions extends SelectionOptions {
   readonly from?: string;
   readonly fromEnvironment?: string;
   readonly dropExisting?: true;
+  readonly keepReplaced?: true;
   readonly skipCreate?: true;
   readonly metadataOnly?: true;
+  readonly shards?: string;
+  readonly maxShards?: string;
+  readonly useAutoIndex?: true;
+  readonly skipProperties?: string;
+  readonly skipFieldParams?: string;
+  readonly skipIndexParams?: string;
   readonly index: boolean;
   readonly load: boolean;
+  readonly verify?: RestoreInput["verify"];
   readonly discard?: true;
   readonly replace?: true;
   readonly detach?: true;
@@ -40,7 +46,8 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
   const backupName = checkBackupName(options.name);
   const collections = selectedCollections(options);
   collections?.forEach(parseCollectionSelector);
-  const renames = options.rename === undefined ? undefined : checkRenames(parseRenames(options.rename));
+  const renames = options.rename === undefined ? undefined : parseRenames(options.rename);
+  if (renames) checkRenames(renames);
   if (options.suffix !== undefined) checkMilvusName("collection", `coll${options.suffix}`);
   const environment = await chosenEnvironment(context, shared);
   const source = options.from === undefined ? undefined : readEnvironmentFile(options.from);
@@ -54,12 +61,16 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(options.suffix !== undefined && { suffix: options.suffix }),
     ...(renames && { renames }),
     ...(options.dropExisting && { dropExisting: true }),
+    ...(options.keepReplaced && { keepReplaced: true }),
     ...(options.skipCreate && { skipCreate: true }),
     ...(options.metadataOnly && { metadataOnly: true }),
+    ...overrides(options),
     ...(!options.index && { indexes: false }),
     ...(!options.load && { load: false }),
+    ...(options.verify && { verify: options.verify }),
     ...(options.discard && { discard: true }),
   });
+  checkRestoreOptions(input);
 
   const pipeline = await context.connections.pipeline(shared.stack);
   const registry = await context.connections.environments(pipeline);
@@ -78,11 +89,27 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
   });
 }
 
-function checkRenames(renames: Record<string, string>): Record<string, string> {
-  for (const name of Object.entries(renames).flat()) {
-    const { database, collection } = parseQualifiedName(name);
-    checkMilvusName("database", database);
-    checkMilvusName("collection", collection);
-  }
-  return renames;
+/** What makes collections otherwise than they were, as the pipeline takes it. */
+function overrides(options: RestoreOptions): Partial<RestoreInput> {
+  const list = (key: "skipProperties" | "skipFieldParams" | "skipIndexParams", option: string) => {
+    const text = options[key];
+    return text === undefined ? {} : { [key]: splitList(option, text) };
+  };
+  return {
+    ...(options.shards !== undefined && { shards: shardCount("--shards", options.shards) }),
+    ...(options.maxShards !== undefined && { maxShards: shardCount("--max-shards", options.maxShards) }),
+    ...(options.useAutoIndex && { autoIndex: true }),
+    ...list("skipProperties", "--skip-properties"),
+    ...list("skipFieldParams", "--skip-field-params"),
+    ...list("skipIndexParams", "--skip-index-params"),
+  };
+}
+
+function shardCount(option: string, text: string): number {
+  const { data } = restoreInput.shape.shards.safeParse(/^\d+$/.test(text) ? Number(text) : Number.NaN);
+  if (data !== undefined) return data;
+  throw new CliError(
+    "Usage",
+    `${option}: ${JSON.stringify(text)} is no number of shards; use a whole number from 1 on`,
+  );
 }

@@ -11,6 +11,7 @@ const phases: Readonly<Record<string, string>> = {
   "Stage Segments": "staging",
   "Recreate Collections": "recreating collections",
   "Import Segments": "importing",
+  "Go On Importing": "importing",
   "Finish Restore": "finishing",
   "Prepare Transfer": "preparing",
   "Finalize Transfer": "writing the metas",
@@ -32,8 +33,9 @@ export function createProgressText(): (following: Following) => { phase: string;
 function details(phase: string, { totals, copied, restoring }: Progress): string[] {
   if (totals === undefined) return [];
   if (phase === "importing" && restoring?.phase === "importing") {
-    const { completed, imports, progress } = restoring;
-    return [`${formatCount(completed)}/${countOf(imports, "import")}`, `${Math.floor(progress)} %`];
+    const { completed, imports, progress, awaySince } = restoring;
+    const away = awaySince === undefined ? [] : [`waiting for Milvus since ${awaySince}`];
+    return [`${formatCount(completed)}/${countOf(imports, "import")}`, `${Math.floor(progress)} %`, ...away];
   }
   if (phase === "copying" || phase === "staging" || phase === "writing the metas") {
     const bytes = formatBytes(copied.bytes) + (totals.bytes === undefined ? "" : ` of ${formatBytes(totals.bytes)}`);

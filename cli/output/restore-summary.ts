@@ -18,11 +18,20 @@ export function restoreSummary(finished: FinishedExecution, environment: Environ
       text: `What a failed restore of ${backupName} left behind is removed.`,
     };
   }
+  if (result.outcome === "skipped") {
+    const { backupName, warnings } = result;
+    return {
+      warnings,
+      document: { backupName, environment: environment.name, skipped: true, warnings, executionArn: execution.arn },
+      text: `Backup ${backupName} was not restored: this one or a newer one was restored there last.`,
+    };
+  }
   const layout = milvusLayout(environment.storage.rootPath);
   const collections = result.collections.map((collection) => ({
     ...collection,
     location: `${environment.storage.bucket}/${layout.collectionInsertLogs(collection.id)}`,
   }));
+  const kept = collections.flatMap(({ replaced }) => replaced ?? []);
   const { segments, objects, bytes } = progress.copied;
   const document = {
     backupName: result.backupName,
@@ -38,14 +47,18 @@ export function restoreSummary(finished: FinishedExecution, environment: Environ
     [
       { title: "FROM" },
       { title: "TO" },
+      { title: "IN BACKUP", align: "right" },
+      { title: "LEFT OUT", align: "right" },
+      { title: "IMPORTED", align: "right" },
       { title: "ROWS", align: "right" },
       { title: "LOADED" },
       { title: "ID" },
       { title: "LIES IN" },
     ],
-    collections.map(({ from, to, rows, loaded, id, location }) => [
+    collections.map(({ from, to, inBackup, leftOut, imported, rows, loaded, id, location }) => [
       from,
       to,
+      ...[inBackup, leftOut, imported].map((count) => (count === undefined ? "?" : formatCount(BigInt(count)))),
       formatCount(BigInt(rows)),
       loaded ? "yes" : "no",
       id,
@@ -56,6 +69,7 @@ export function restoreSummary(finished: FinishedExecution, environment: Environ
     `Restored ${countOf(collections.length, "collection")} of backup ${result.backupName}.`,
     ...(collections.length > 0 ? [table] : []),
     formatPairs([
+      ["replaced", kept.length > 0 ? `${kept.join(", ")} (kept)` : undefined],
       ["segments", progress.totals && segmentsText(progress.totals)],
       ["staged", objects > 0 ? `${countOf(objects, "object")}, ${formatBytes(bytes)}` : undefined],
       ["took", formatDuration(milliseconds)],

@@ -18,7 +18,7 @@ export function durationOf(execution: Pick<ExecutionDescription, "startedAt" | "
   return execution.stoppedAt === undefined ? 0 : execution.stoppedAt.getTime() - execution.startedAt.getTime();
 }
 
-const { backedUp, restored, discarded, transferred } = machineResults;
+const { backedUp, restored, discarded, skipped, transferred } = machineResults;
 
 /** The deployed pipeline may be of another version: what is not needed here may be absent, what is not known is left out. */
 const warnings = backedUp.shape.warnings.default([]);
@@ -26,10 +26,11 @@ const warnings = backedUp.shape.warnings.default([]);
 /** Output of the machine `backup`: what Finalize Backup answered. */
 export const backupResult = backedUp.extend({ warnings });
 
-/** Output of the machine `restore`: what Finish Restore answered, or that a failed restore was discarded. */
+/** Output of the machine `restore`: what Finish Restore answered, or that a failed restore was discarded, or a trigger's skipped. */
 export const restoreResult = z.discriminatedUnion("outcome", [
   restored.omit({ waitSeconds: true }).extend({ warnings }),
   discarded.pick({ outcome: true, backupName: true }),
+  skipped.pick({ outcome: true, backupName: true, warnings: true }),
 ]);
 
 /** Output of the machine `transfer`: what Finalize Transfer answered. */

@@ -10,7 +10,12 @@ export function addRestore(program: Command, host: VerbHost): void {
     .addOption(nameOption("name of the backup").makeOptionMandatory());
   addSelectionOptions(command)
     .addOption(new Option("-s, --suffix <suffix>", "appended to every collection's name"))
-    .addOption(new Option("-r, --rename <pairs>", "coll:coll2,db.coll:db2.coll3; renamed collections get no suffix"))
+    .addOption(
+      new Option(
+        "-r, --rename <pairs>",
+        "coll:coll2,db.coll:db2.coll3,db3.*:db4.*; several names of one collection (coll:a,coll:b) get all its rows each; what is renamed gets no suffix",
+      ),
+    )
     .addOption(new Option("--from <file>", "the backup lies where this other backup.yaml keeps its backups"))
     .addOption(new Option("--from-environment <name>", "the same, with a registered environment").conflicts("from"))
     .addOption(
@@ -18,13 +23,36 @@ export function addRestore(program: Command, host: VerbHost): void {
         "skipCreate",
       ),
     )
+    .addOption(new Option("--keep-replaced", "with --drop-existing: keep what is replaced, as coll_replaced_<id>"))
     .addOption(new Option("--skip-create", "import into collections that exist with the same schema"))
     .addOption(new Option("--metadata-only", "collections, partitions, indexes and aliases without rows"))
     .addOption(new Option("--no-index", "recreate no index (and load nothing)"))
+    .addOption(new Option("--shards <number>", "shards of every collection, in place of those in the backup"))
+    .addOption(new Option("--max-shards <number>", "no collection gets more shards than these").conflicts("shards"))
+    .addOption(
+      new Option("--use-auto-index", "vector indexes as AUTOINDEX with their metric, without their other parameters"),
+    )
+    .addOption(new Option("--skip-properties <keys>", "leave out properties of collections: collection.ttl.seconds"))
+    .addOption(new Option("--skip-field-params <keys>", "leave out parameters of fields: mmap.enabled"))
+    .addOption(new Option("--skip-index-params <keys>", "leave out parameters of indexes"))
     .addOption(new Option("--no-load", "load nothing; otherwise what was loaded is loaded again"))
-    .addOption(new Option("--discard", "remove what a failed restore of the same names left behind"))
+    .addOption(
+      new Option(
+        "--verify <what>",
+        "compare the backup with what was backed up first: none, size, or content, reading what cannot be compared otherwise " +
+          "(default: content where no object is read for it, else size)",
+      ).choices(["none", "size", "content"]),
+    )
+    .addOption(
+      new Option("--discard", "remove what a failed restore of the same names left; what it moved aside comes back"),
+    )
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))
+    .addOption(
+      new Option("--drop-exist-index", "accepted: a collection that is made has the backup's indexes only").conflicts(
+        "skipCreate",
+      ),
+    )
     .addOption(new Option("--use-v2-restore").hideHelp())
     .addOption(replaceOption())
     .addOption(detachOption())
@@ -33,6 +61,7 @@ export function addRestore(program: Command, host: VerbHost): void {
       examples(
         ["one collection, as coll_bak", "--config milvus-b.yaml restore -c coll -n my_backup -s _bak"],
         ["under other names", "--config milvus-b.yaml restore -n my_backup --rename coll:shop.coll2,old:new"],
+        ["a database as another one", "--config milvus-b.yaml restore -n my_backup --rename 'shop.*:shop_copy.*'"],
         ["a backup that lies elsewhere", "--config milvus-b.yaml restore -n my_backup --from milvus-a.yaml"],
         [
           "clean up after a restore that failed",

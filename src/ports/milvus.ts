@@ -46,6 +46,9 @@ export interface Milvus {
    */
   loadingProgress(name: CollectionName, partition?: string): Promise<number>;
 
+  /** Whether the collection, or any partition of it, is loaded or being loaded. */
+  isLoaded(name: CollectionName): Promise<boolean>;
+
   /** Seals and flushes all growing segments of a collection, waits until they are flushed. */
   flush(name: CollectionName): Promise<FlushedCollection>;
   /** Every segment Milvus lists for the collection, in whatever state. */
@@ -62,6 +65,11 @@ export interface Milvus {
   resumeGarbageCollection(pause: GarbageCollectionPause): Promise<void>;
 
   createCollection(request: CreateCollectionRequest): Promise<void>;
+  /**
+   * How many shards a collection of the database may have, where that is fewer than `shards`; undefined where so many will do, or nobody
+   * says. Makes nothing.
+   */
+  shardLimit(database: string, shards: number): Promise<number | undefined>;
   /** Drops the collection and its aliases; no error where it is not there. Refuses an alias in place of the name. */
   dropCollection(name: CollectionName): Promise<void>;
   renameCollection(name: CollectionName, newName: string): Promise<void>;
@@ -69,6 +77,8 @@ export interface Milvus {
   createIndex(name: CollectionName, index: CreateIndexRequest): Promise<void>;
   /** No error where the collection has the alias already; MilvusFailed where another one has it. */
   createAlias(name: CollectionName, alias: string): Promise<void>;
+  /** Moves an alias to another collection, at once: it stands for one of the two at any time. MilvusFailed where there is no such alias. */
+  alterAlias(name: CollectionName, alias: string): Promise<void>;
   /** The collection an alias stands for; undefined where there is no such alias, also for the name of a collection. */
   describeAlias(database: string, alias: string): Promise<string | undefined>;
   /** Starts loading the collection, or only the named partitions; does not wait. */
@@ -78,6 +88,9 @@ export interface Milvus {
 
   /** Submits one import; answers its task or job ID. */
   submitImport(request: ImportRequest): Promise<Id>;
-  /** Every import of the collection the server remembers. */
-  listImports(name: CollectionName): Promise<ImportTask[]>;
+  /**
+   * Every import of the collection the server remembers, which it does for hours (2.4+: three).
+   * @param settled of which nobody needs to know more: they are left out, and cost no request
+   */
+  listImports(name: CollectionName, settled?: ReadonlySet<Id>): Promise<ImportTask[]>;
 }

@@ -40,6 +40,12 @@ export interface ObjectStore {
   getBytes(key: string): Promise<Uint8Array>;
 
   /**
+   * The first bytes of an object as it was listed, at most `length`.
+   * @throws ObjectNotFound where it is gone, or was replaced
+   */
+  readStart(object: ObjectSummary, length: number): Promise<Uint8Array>;
+
+  /**
    * Writes a small object. Answers false and writes nothing where the key exists already (with `ifAbsent`), or where it does
    * not hold the version with this ETag any more (with `ifMatch`).
    */
@@ -58,6 +64,14 @@ export interface ObjectStore {
    * @throws ObjectNotFound where the source vanished or was replaced, CopyMismatch where what arrived differs
    */
   copyFrom(source: ObjectStore, object: ObjectSummary, key: string, options?: CopyOptions): Promise<CopiedObject>;
+
+  /**
+   * Whether the content of an object is what a checksum says; undefined where the store keeps nothing that compares with it. One request,
+   * and only with `read` the object itself where that request does not tell: as a stream, with bounded memory.
+   * @param checksum as `CopiedObject.checksum`
+   * @throws ObjectNotFound where the object vanished, or is not the one that was listed any more
+   */
+  hasContent(object: ObjectSummary, checksum: string, options: { read: boolean }): Promise<boolean | undefined>;
 
   /** Deletes what lies below a prefix; answers how many objects that were. */
   deletePrefix(prefix: string): Promise<number>;

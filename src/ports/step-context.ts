@@ -6,7 +6,7 @@ import type { ObjectStore } from "./object-store.ts";
 
 /** What every step gets from outside; wired in one place (`functions/shared`), by hand in tests. No Milvus: most steps move objects. */
 export interface StepContext {
-  /** The pipeline's own work bucket: plans, batches, receipts, leases, readers. */
+  /** The pipeline's own work bucket: plans, batches, receipts, readers. */
   readonly work: ObjectStore;
   readonly environments: EnvironmentRegistry;
   /**

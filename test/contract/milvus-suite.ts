@@ -97,6 +97,9 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
         properties: [],
         functions: [],
         structArrayFields: [],
+        enableNamespace: false,
+        externalSource: "",
+        externalSpec: "",
       });
       expect(description.id).toMatch(/^\d{17,}$/);
       expect(description.virtualChannels).toHaveLength(2);
@@ -111,6 +114,20 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
 
       await expect(milvus.createCollection(other)).rejects.toMatchObject({ name: "MilvusFailed" });
       expect((await milvus.describeCollection(name)).shards).toBe(1);
+    });
+
+    it("tells how many shards it takes where more are asked about, and makes nothing", async () => {
+      const before = await milvus.listCollections("default");
+
+      expect(await milvus.shardLimit("default", 2)).toBeUndefined();
+      const limit = (await milvus.shardLimit("default", 1000)) ?? expect.fail("it takes 1,000");
+
+      expect(await milvus.shardLimit("default", limit)).toBeUndefined();
+      expect(await milvus.shardLimit("default", limit + 1)).toBe(limit);
+      expect(await milvus.listCollections("default")).toEqual(before);
+      await expect(milvus.createCollection(collectionRequest("contract_many", { shards: limit + 1 }))).rejects.toThrow(
+        String(limit),
+      );
     });
 
     it("drops a collection with its aliases, by its name only, and says nothing where there is none", async () => {
@@ -159,6 +176,27 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
       expect(await milvus.describeAlias("default", "contract_alias")).toBe(name.collection);
       expect(await milvus.describeAlias("default", name.collection)).toBeUndefined();
       expect(await milvus.describeAlias("default", "contract_no_alias")).toBeUndefined();
+    });
+
+    it("moves an alias with alterAlias; aliases and ID go with a collection that is renamed", async () => {
+      const old = await make("moved_old");
+      const heir = await make("moved_heir");
+      const { id } = await milvus.describeCollection(old);
+      await milvus.createAlias(old, "contract_moved");
+      const aside = { ...old, collection: `${old.collection}_replaced` };
+      made.push(aside);
+      await milvus.dropCollection(aside);
+
+      await milvus.renameCollection(old, aside.collection);
+      expect(await milvus.describeCollection(aside)).toMatchObject({ id, aliases: ["contract_moved"] });
+      await milvus.alterAlias(heir, "contract_moved");
+      await milvus.alterAlias(heir, "contract_moved");
+
+      expect((await milvus.describeCollection(aside)).aliases).toEqual([]);
+      expect(await milvus.describeAlias("default", "contract_moved")).toBe(heir.collection);
+      await milvus.dropCollection(aside);
+      expect(await milvus.describeAlias("default", "contract_moved")).toBe(heir.collection);
+      await expect(milvus.alterAlias(heir, "contract_never_made")).rejects.toMatchObject({ name: "MilvusFailed" });
     });
 
     it("never moves an alias that stands for another collection", async () => {
@@ -238,6 +276,7 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
     it("loads a collection, and tells how far it is", async () => {
       const name = await make("loaded");
       expect(await milvus.loadingProgress(name)).toBe(0);
+      expect(await milvus.isLoaded(name)).toBe(false);
       await expect(milvus.load(name)).rejects.toMatchObject({ name: "MilvusFailed" });
       await milvus.createIndex(name, flatIndex);
 
@@ -245,6 +284,7 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
 
       await expect.poll(() => milvus.loadingProgress(name), { timeout: 30_000, interval: 100 }).toBe(100);
       expect(await milvus.loadingProgress(name, "_default")).toBe(100);
+      expect(await milvus.isLoaded(name)).toBe(true);
     });
 
     it("loads single partitions", async () => {
@@ -256,6 +296,7 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
 
       await expect.poll(() => milvus.loadingProgress(name, "p1"), { timeout: 30_000, interval: 100 }).toBe(100);
       expect(await milvus.loadingProgress(name, "_default")).toBe(0);
+      expect(await milvus.isLoaded(name)).toBe(true);
     });
 
     it("cannot pause garbage collection or tell a segment's logs before 2.4", async () => {

@@ -97,6 +97,16 @@ export function objectStoreContract(
       expect(pieces.length).toBeGreaterThan(1);
     });
 
+    test("reads the start of the very object that was listed", async () => {
+      await source.put("start", Buffer.from([0xbc, 0xfa, 0xff, 0x00, 0x80]));
+      const listed = (await source.store.head("start")) ?? expect.fail();
+
+      expect([...(await source.store.readStart(listed, 3))]).toEqual([0xbc, 0xfa, 0xff]);
+      expect(await source.store.readStart(listed, 1024)).toHaveLength(5);
+      await source.put("start", Buffer.from("another"));
+      await expect(source.store.readStart(listed, 3)).rejects.toMatchObject({ name: "ObjectNotFound" });
+    });
+
     test("reads the version that was asked for or none", async () => {
       await source.store.putText("pinned", "first");
       const seen = await source.store.head("pinned");
@@ -256,6 +266,35 @@ export function objectStoreContract(
         name: "ObjectNotFound",
       });
       expect(await destination.store.head("to/replaced")).toBeUndefined();
+    });
+
+    test("tells whether a content is what a checksum says, reading it only where it is asked to", async () => {
+      const body = Buffer.from("123456789");
+      await source.put("checked", body);
+      const object = await summary(source, "checked");
+      const has = (checksum: string, read = false) => source.store.hasContent(object, checksum, { read });
+
+      expect(await has(`md5:${md5(body)}`)).toBe(true);
+      expect(await has(`md5:${md5(Buffer.from("987654321"))}`)).toBe(false);
+      expect(await has("nobody:knows=")).toBeUndefined();
+      expect(await has("nobody:knows=", true)).toBeUndefined();
+      // the check values of these algorithms
+      expect(await has("crc64nvme:rosUhgp5mIg=", true)).toBe(true);
+      expect(await has("crc32c:4waSgw==", true)).toBe(true);
+      expect(await has("crc32:AAAAAA==", true)).toBe(false);
+    });
+
+    test.each(["replaced", "gone"])("tells nothing of the content of an object that was %s since", async (how) => {
+      const key = `checked-${how}`;
+      await source.put(key, Buffer.from("before"));
+      const object = await summary(source, key);
+      if (how === "gone") await source.store.deleteKeys([key]);
+      else await source.put(key, Buffer.from("after!"));
+
+      await expect(source.store.hasContent(object, `md5:${object.etag}`, { read: true })).rejects.toMatchObject({
+        name: "ObjectNotFound",
+        message: expect.stringContaining(key),
+      });
     });
 
     test("deletes what lies below a prefix, over several requests, and nothing else", async () => {

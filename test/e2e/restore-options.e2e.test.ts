@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { configs, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { executionFiles } from "../support/e2e/executions.ts";
 import { collectionNames, connectToServer, dropCollections, load, must, named, until } from "../support/e2e/milvus.ts";
-import { copyPrefix, deleteKeys, deletePrefix, getBytes, listKeys, putObject } from "../support/e2e/objects.ts";
+import { copyPrefix, deletePrefix, getBytes, listKeys, putObject } from "../support/e2e/objects.ts";
 import { createVectorIndex, insertSegment, seedSmall, smallRow } from "../support/e2e/seeds.ts";
 import { type Row, readRows, snapshot } from "../support/e2e/snapshot.ts";
 
@@ -38,7 +38,7 @@ describe("options of restore", async () => {
       dropCollections(b, "opt_"),
       deletePrefix("bucket-b", `backup/${backupName}/`),
     ]);
-    await seedSmall(a, { collection: "opt_coll" }, { alias });
+    await seedSmall(a, { collection: "opt_coll" }, { alias, compaction: false });
     rows = await readRows(a, { collection: "opt_coll" });
     await milvusBackupJson("--config", configs.a, "create", "-c", "opt_coll", "-n", backupName);
   });
@@ -50,6 +50,28 @@ describe("options of restore", async () => {
     expect(document.collections).toMatchObject([{ from: "default.opt_coll", to: "opt_shop.opt_coll2", loaded: true }]);
     expect(await readRows(b, name)).toEqual(rows);
     expect((await snapshot(b, name)).aliases).toEqual([alias]);
+  });
+
+  test("one collection under two names, with other shards, AUTOINDEX and without a property", async () => {
+    const options = ["--rename", "opt_coll:opt_two.opt_first,opt_coll:opt_two.opt_second", "--use_auto_index"];
+    const skipped = ["--skip-properties", "collection.autocompaction.enabled"];
+
+    const tooMany = await tryRestore(...options, "--shards", "1000");
+    const document = await restore(...options, ...skipped, "--shards", "2");
+
+    expect(tooMany).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/more than \d+ shards .*opt_first/) });
+    expect(document.collections.map(({ to }) => to)).toEqual(["opt_two.opt_first", "opt_two.opt_second"]);
+    for (const [collection, aliases] of [
+      ["opt_first", [alias]],
+      ["opt_second", []],
+    ] as const) {
+      const name = { database: "opt_two", collection };
+      expect(await readRows(b, name)).toEqual(rows);
+      const { indexes, ...made } = await snapshot(b, name);
+      expect(made).toMatchObject({ shards: 2, aliases });
+      expect(made.properties).toEqual({});
+      expect(indexes).toMatchObject([{ name: "vec_hnsw", params: { index_type: "AUTOINDEX", metric_type: "L2" } }]);
+    }
   });
 
   test("an alias that points elsewhere is reported and stays where it is", async () => {
@@ -137,7 +159,8 @@ describe("options of restore", async () => {
 
   test("--drop-existing replaces a collection, and only once the new one is complete", async () => {
     const name = { collection: "opt_coll_old" };
-    await seedSmall(b, name, { rows: 3 });
+    // The backup lacks this alias.
+    await seedSmall(b, name, { rows: 3, alias: "opt_old_alias" });
     const old = await must(b.describeCollection(named(name)));
 
     const refused = await tryRestore("-s", "_old");
@@ -153,6 +176,49 @@ describe("options of restore", async () => {
     expect(afterFailure).toHaveLength(3);
     expect(replaced.collections[0]?.id).not.toBe(old.collectionID);
     expect(await readRows(b, name)).toEqual(rows);
+    expect((await snapshot(b, name)).aliases).toEqual(["opt_old_alias"]);
+    expect(await collectionNames(b, "opt_coll_old_replaced")).toEqual([]);
+  });
+
+  test("--keep-replaced keeps what is replaced, and says under which name", async () => {
+    const name = { collection: "opt_coll_kept" };
+    await seedSmall(b, name, { rows: 3, alias: "opt_kept_alias" });
+    const { collectionID } = await must(b.describeCollection(named(name)));
+
+    const { collections } = await restore("-s", "_kept", "--drop-existing", "--keep-replaced", "--no-load");
+
+    const aside = `opt_coll_kept_replaced_${collectionID}`;
+    expect(collections).toMatchObject([{ to: "default.opt_coll_kept", rows: "50", replaced: `default.${aside}` }]);
+    expect(await readRows(b, { collection: aside })).toHaveLength(3);
+    expect((await snapshot(b, { collection: aside })).aliases).toEqual([]);
+    expect((await snapshot(b, name)).aliases).toEqual(["opt_kept_alias"]);
+  });
+
+  test("a log that was altered at the same size is named before anything is made in Milvus", async () => {
+    const log = await copyDamaged();
+
+    for (const options of [[], ["--verify", "content"]]) {
+      const run = await tryRestoreDamaged("-s", "_altered", ...options);
+
+      expect(run.exitCode).toBe(1);
+      expect(run.stderr).toMatch(/CorruptBackup/);
+      expect(run.stderr).toContain(`${log} was altered`);
+      expect(await collectionNames(b, "opt_coll_altered")).toEqual([]);
+    }
+  });
+
+  test("--verify content finds nothing wrong with the backup, --verify none says that it did not look", async () => {
+    const [compared, unseen] = [
+      await restore("-s", "_compared", "--verify", "content", "--no-load"),
+      await restore("-s", "_unseen", "--verify", "none", "--no-load"),
+    ];
+
+    const ofAlias = expect.stringContaining("alias opt_alias of default.opt_coll_");
+    expect(compared).toMatchObject({ collections: [{ rows: "50" }], warnings: [ofAlias] });
+    expect(unseen).toMatchObject({
+      collections: [{ rows: "50" }],
+      warnings: [expect.stringContaining("verify is none: nothing was compared"), ofAlias],
+    });
   });
 
   test("a restore that failed leaves its work under a name of its own, and --discard removes it", async () => {
@@ -176,17 +242,22 @@ describe("options of restore", async () => {
 
 const damagedName = `${backupName}_damaged`;
 
-/**
- * Restores a copy of the backup in which one log is noise of the right size: every check of keys and sizes passes, and Milvus itself
- * finds it when it imports.
- */
-async function restoreDamaged(suffix: string, ...options: readonly string[]) {
+/** Makes a copy of the backup in which one log is noise of the right size; answers its key. */
+async function copyDamaged(): Promise<string> {
   await deletePrefix("bucket-b", `backup/${damagedName}/`);
   await copyPrefix("bucket-b", `backup/${backupName}/`, `backup/${damagedName}/`);
   const [log = ""] = await listKeys("bucket-b", `backup/${damagedName}/binlogs/insert_log/`);
   const { length } = await getBytes("bucket-b", log);
   await putObject("bucket-b", log, "x".repeat(length));
-  // Checksums of ours would tell; metas of milvus-backup have none.
-  await deleteKeys("bucket-b", [`backup/${damagedName}/milvus-backup-manifest.json`]);
-  return milvusBackup("--config", configs.b, "restore", "-n", damagedName, "-c", "opt_coll", "-s", suffix, ...options);
+  return log;
+}
+
+/** Restores it with every check of keys and sizes passed, so that Milvus itself finds it when it imports. */
+async function restoreDamaged(suffix: string, ...options: readonly string[]) {
+  await copyDamaged();
+  return tryRestoreDamaged("-s", suffix, "--verify", "size", ...options);
+}
+
+function tryRestoreDamaged(...options: readonly string[]) {
+  return milvusBackup("--config", configs.b, "restore", "-n", damagedName, "-c", "opt_coll", ...options);
 }

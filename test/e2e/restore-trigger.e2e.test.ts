@@ -79,6 +79,7 @@ describe("a restore trigger of pipeline.yaml", async () => {
       environment: "target",
       collections: ["triggered_coll"],
       suffix: "_standby",
+      trigger: "standby",
     });
     expect(await readRows(b, { collection: "triggered_coll_standby" })).toEqual(
       await readRows(a, { collection: "triggered_coll" }),

@@ -10,6 +10,7 @@ import {
   type RestoreDocument,
 } from "../support/e2e/cli.ts";
 import { seedAutoIds, seedByTenant, seedEmpty, seedEveryType } from "../support/e2e/every-type.ts";
+import { executionFiles } from "../support/e2e/executions.ts";
 import { connectToServer, dropCollections, ensureDatabase, must, named } from "../support/e2e/milvus.ts";
 import { deletePrefix, getText, listObjects } from "../support/e2e/objects.ts";
 import { flat, peekRows } from "../support/e2e/peeked.ts";
@@ -137,6 +138,19 @@ describe("collections with every type and feature of Milvus 2.3, backed up and r
       ["trip.trip_empty", "0"],
     ]);
     expect(restored.warnings).toEqual([]);
+  });
+
+  test("what became of the rows is told, and how many each import had to bring was known", async () => {
+    const { collections } = await executionFiles("restore", restored.executionArn).plan();
+    const imports = collections.flatMap((collection) => collection.imports);
+
+    for (const { rows, inBackup, leftOut, imported } of restored.collections) {
+      expect(imported).toBe(rows);
+      expect(BigInt(inBackup) - BigInt(leftOut)).toBe(BigInt(imported));
+    }
+    // sealed by the flush of the backup or not: the logs tell that their rows are not later
+    expect(imports.filter(({ minimumRows }) => minimumRows === "0")).toEqual([]);
+    expect(imports.filter(({ rows, minimumRows, hasDeletes }) => !hasDeletes && rows !== minimumRows)).toEqual([]);
   });
 
   test("rows that come after the backup are not in it, nor in the restored collection", async () => {

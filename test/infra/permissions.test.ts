@@ -59,29 +59,31 @@ describe("roles of functions", () => {
       `UseDataBuckets: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:ListMultipartUploadParts s3:PutObject on ${objects}`,
       assume,
     ]);
-    expect(granted(withData, "PrepareRestore")).toContain(`UseDataBuckets: s3:DeleteObject s3:GetObject on ${objects}`);
-    expect(granted(withData, "ImportSegments").join("\n")).not.toMatch(/DataBuckets/);
-    expect(granted(withData, "ImportSegments")).toContain(assume);
+    // It says beside what is staged that the restore goes on.
+    expect(granted(withData, "ImportSegments")).toContain(
+      `UseDataBuckets: s3:AbortMultipartUpload s3:GetObject s3:ListMultipartUploadParts s3:PutObject on ${objects}`,
+    );
+    expect(granted(withData, "RecreateCollections").join("\n")).not.toMatch(/DataBuckets/);
+    expect(granted(withData, "RecreateCollections")).toContain(assume);
   });
 
-  it.each(["PrepareBackup", "ReleaseBackup", "PrepareTransfer", "ReleaseTransfer"])(
-    "let %s write and take away its claim in a named data bucket",
-    (id) => {
-      const [use] = statementsOf(withData, id).filter(({ Sid }) => Sid === "UseDataBuckets");
-      expect(use && actionsOf(use)).toEqual(
-        expect.arrayContaining(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
-      );
-    },
-  );
+  it.each([
+    "PrepareBackup",
+    "ReleaseBackup",
+    "PrepareTransfer",
+    "ReleaseTransfer",
+    "PrepareRestore",
+    "FinishRestore",
+    "ReleaseRestore",
+  ])("let %s write and take away its claim or leases in a named data bucket", (id) => {
+    const [use] = statementsOf(withData, id).filter(({ Sid }) => Sid === "UseDataBuckets");
+    expect(use && actionsOf(use)).toEqual(expect.arrayContaining(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]));
+  });
 
   it.each([
     ["CopySegments", ["executions/*"], []],
     ["FinalizeBackup", ["executions/backup/*"], []],
-    [
-      "FinishRestore",
-      ["executions/restore/*", "leases/restore/*", "readers/*", "restores/*"],
-      ["leases/restore/*", "readers/*", "restores/*"],
-    ],
+    ["FinishRestore", ["executions/restore/*", "readers/*", "restores/*"], ["readers/*", "restores/*"]],
     ["ReleaseTransfer", ["executions/transfer/*", "readers/*"], ["readers/*"]],
   ])("let %s see %j of the work bucket, and delete %j", (id, seen, removed) => {
     const statements = statementsOf(template, id);

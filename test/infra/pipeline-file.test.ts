@@ -164,7 +164,7 @@ describe("examples/pipeline.yaml", () => {
       `UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`,
       `UseWorkBucketKey: kms:Decrypt kms:GenerateDataKey on ${key(2)}`,
     ]);
-    expect(keysOf("PrepareRestore")[0]).toBe(`UseDataKeys: kms:Decrypt on ${key(1)}`);
+    expect(keysOf("PrepareRestore")[0]).toBe(`UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`);
     expect(keysOf("Backup")).toEqual([`ReadWorkBucketKey: kms:Decrypt on ${key(2)}`]);
   });
 });

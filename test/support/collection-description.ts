@@ -33,6 +33,9 @@ export function collectionDescription(
       properties: [],
       functions: [],
       structArrayFields: [],
+      enableNamespace: false,
+      externalSource: "",
+      externalSpec: "",
       ...schema,
     },
   };

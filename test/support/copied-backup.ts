@@ -86,16 +86,15 @@ export class CopiedBackup {
   source(): ObjectStore {
     const { meta, manifest, root } = this.#layout;
     const { parts, index } = this.#manifest();
-    const textOf = (key: string) => {
-      if (key === manifest) return index;
-      const part = parts.findIndex((it) => root + it.key === key);
-      return part < 0 ? undefined : [...this.#manifestLines(part)].join("");
-    };
+    const textOf = (key: string) => (key === manifest ? index : undefined);
     const fullMeta = { key: meta.full_meta, size: this.#fullMetaPieces * this.#piece.length, etag: "full-20" };
     return new DroppingStore("source", textOf, {
       list: async function* () {},
       head: (key) => (key === fullMeta.key ? fullMeta : undefined),
-      pieces: () => this.#pieces(),
+      pieces: (key) => {
+        const part = parts.findIndex((it) => root + it.key === key);
+        return part < 0 ? this.#pieces() : this.#manifestLines(part);
+      },
     });
   }
 
@@ -240,7 +239,7 @@ export class CopiedBackup {
 interface MadeUp {
   readonly list: (prefix: string) => AsyncIterable<ObjectSummary>;
   readonly head?: (key: string) => ObjectSummary | undefined;
-  readonly pieces?: () => AsyncIterable<string>;
+  readonly pieces?: (key: string) => Iterable<string> | AsyncIterable<string>;
 }
 
 /** The real adapter before a store that drops what it gets; what is read from it is made up. */
@@ -272,8 +271,8 @@ class DroppingStore extends S3ObjectStore {
     return this.#text(key);
   }
 
-  override async *readText(): AsyncIterable<string> {
-    yield* this.#madeUp.pieces?.() ?? [];
+  override async *readText(key: string): AsyncIterable<string> {
+    yield* this.#madeUp.pieces?.(key) ?? [];
   }
 
   override async copyFrom(_: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedObject> {

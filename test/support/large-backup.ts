@@ -1,4 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
+import type { BackupLayout } from "../../src/core/format/layout.ts";
+import { printManifestIndex } from "../../src/core/format/manifest.ts";
 import { type CollectionSchema, collectionSchema, fieldSchema } from "../../src/core/format/meta.ts";
 import type { ObjectSummary } from "../../src/ports/object-store.ts";
 import { MemoryObjectStore } from "./memory-object-store.ts";
@@ -43,15 +45,51 @@ function* fullMetaText(segments: number): Generator<string> {
   yield `],"size":1}],"size":1}],"size":1,"milvus_version":"v2.3.5"}`;
 }
 
-/** A bucket with one large backup, of which nothing is in memory but its commit record's place. */
+const segmentsPerPart = 6_000;
+const logsPerSegment = fields.length + 1;
+
+/** A part of the manifest of such a backup, which lists the logs in the order of the metas; made as it is read. */
+function* manifestPartText({ root, binlogs }: BackupLayout, part: number, segments: number): Generator<string> {
+  const below = binlogs.slice(root.length);
+  for (let index = part * segmentsPerPart; index < Math.min(segments, (part + 1) * segmentsPerPart); index += 1) {
+    const id = String(firstSegment + BigInt(index));
+    const path = `${collectionId}/${partitionId}/${id}/${id}`;
+    const keys = [...fields.map((field) => `insert_log/${path}/${field}/${id}`), `delta_log/${path}/${id}`];
+    const etag = hash("md5", id);
+    yield keys
+      .map((key) => `{"key":"${below}${key}","size":123456,"etag":"${etag}","checksum":"md5:${etag}"}\n`)
+      .join("");
+  }
+}
+
+/** A bucket with one large backup, of which nothing is in memory but its commit record's place and the index of its manifest. */
 export class LargeBackupStore extends MemoryObjectStore {
   readonly #segments: number;
+  readonly #layout: BackupLayout;
   readonly #key: string;
 
-  constructor(bucket: string, key: string, segments: number) {
+  constructor(bucket: string, layout: BackupLayout, segments: number) {
     super(bucket);
-    this.#key = key;
+    this.#layout = layout;
+    this.#key = layout.meta.full_meta;
     this.#segments = segments;
+  }
+
+  seedManifest(): void {
+    const { root, manifest } = this.#layout;
+    const fullMeta = createHash("sha256");
+    for (const piece of fullMetaText(this.#segments)) fullMeta.update(piece);
+    const parts = Array.from({ length: Math.ceil(this.#segments / segmentsPerPart) }, (_, part) => {
+      const key = this.#layout.manifestPart(collectionId, part).slice(root.length);
+      const members = Math.min(segmentsPerPart, this.#segments - part * segmentsPerPart);
+      const sha256 = createHash("sha256");
+      for (const lines of manifestPartText(this.#layout, part, this.#segments)) sha256.update(lines);
+      const objects = members * logsPerSegment;
+      return { key, size: 1, sha256: sha256.digest("hex"), collectionId, objects, bytes: 1 };
+    });
+    const metas = [{ key: this.#key.slice(root.length), size: 1, sha256: fullMeta.digest("hex") }];
+    const head = { backupName: "large", backupId: "backup-id", created: "2026-11-21T11:03:07Z", pipelineVersion: "0" };
+    this.seed(manifest, printManifestIndex({ ...head, instants: [], metas, parts }));
   }
 
   override async head(key: string): Promise<ObjectSummary | undefined> {
@@ -61,8 +99,10 @@ export class LargeBackupStore extends MemoryObjectStore {
   }
 
   override async *readText(key: string, options: { ifMatch?: string } = {}): AsyncIterable<string> {
-    if (key !== this.#key) yield* super.readText(key, options);
-    else yield* fullMetaText(this.#segments);
+    const part = /manifest\/\d+-(\d+)\.jsonl$/.exec(key)?.[1];
+    if (part !== undefined) yield* manifestPartText(this.#layout, Number(part), this.#segments);
+    else if (key === this.#key) yield* fullMetaText(this.#segments);
+    else yield* super.readText(key, options);
   }
 }
 
@@ -72,6 +112,8 @@ export class ForgetfulStore extends MemoryObjectStore {
   segments = 0;
   logs = 0;
   imported = 0;
+  /** Logs with what a manifest says of them. */
+  checksums = 0;
 
   override async putText(...args: Parameters<MemoryObjectStore["putText"]>): Promise<boolean> {
     const [key, body] = args;
@@ -83,6 +125,7 @@ export class ForgetfulStore extends MemoryObjectStore {
     this.batches += 1;
     this.segments += count(body, '"segmentId":');
     this.logs += count(body, '"path":');
+    this.checksums += count(body, '"checksum":');
     return true;
   }
 }

@@ -8,7 +8,6 @@ import type {
   CreateCollectionRequest,
   CreateIndexRequest,
   DatabaseDescription,
-  FieldDescription,
   FlushedCollection,
   GarbageCollectionPause,
   Id,
@@ -18,6 +17,7 @@ import type {
   KeyValue,
   Milvus,
   PartitionDescription,
+  SchemaDescription,
   SegmentDescription,
   SegmentLogs,
 } from "../../src/ports/milvus.ts";
@@ -43,6 +43,8 @@ interface MemoryImport {
   task: ImportTask;
   request: ImportRequest;
   polls: number;
+  /** Not listed any more; what it does goes on. */
+  forgotten: boolean;
 }
 
 export interface MemoryMilvusOptions {
@@ -52,10 +54,14 @@ export interface MemoryMilvusOptions {
   readonly pollsPerImport?: number;
   /** How many loadingProgress a load takes until 100; 1. */
   readonly pollsPerLoad?: number;
+  /** `proxy.maxShardNum`; 16. */
+  readonly maxShards?: number;
   /** Its clock; the real one where absent. */
   readonly now?: () => Date;
   /** The rows of one imported pair of directories; none where absent. */
   readonly rowsOf?: (insertDirectory: string) => bigint;
+  /** What it makes of a schema otherwise than it was asked: a server that does not know an attribute. */
+  readonly creates?: (request: CreateCollectionRequest) => Partial<SchemaDescription>;
 }
 
 /** A call to fail on purpose; `times` absent: for good. */
@@ -75,13 +81,17 @@ export class MemoryMilvus implements Milvus {
   /** Every call in order: `createCollection default.coll`. */
   readonly calls: string[] = [];
   readonly #version: string;
-  readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad" | "now">> &
-    Pick<MemoryMilvusOptions, "rowsOf">;
+  readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad" | "maxShards" | "now">> &
+    Pick<MemoryMilvusOptions, "rowsOf" | "creates">;
   readonly #databases = new Map<string, DatabaseDescription>();
   /** By qualified name. */
   readonly #collections = new Map<string, Collection>();
   readonly #failures: PlannedFailure[] = [];
   readonly #pauses = new Set<string>();
+  #forgetting = false;
+  #importsHeld = () => false;
+  #importsFail: () => string | undefined = () => undefined;
+  #loadsHeld = () => false;
   #nextId = 470_000_000_000_000_001n;
 
   constructor(options: MemoryMilvusOptions = {}) {
@@ -90,8 +100,10 @@ export class MemoryMilvus implements Milvus {
     this.#options = {
       pollsPerImport: options.pollsPerImport ?? 2,
       pollsPerLoad: options.pollsPerLoad ?? 1,
+      maxShards: options.maxShards ?? 16,
       now: options.now ?? (() => new Date()),
       ...(options.rowsOf ? { rowsOf: options.rowsOf } : {}),
+      ...(options.creates ? { creates: options.creates } : {}),
     };
     this.#databases.set(defaultDatabase, { name: defaultDatabase, id: "1", properties: [] });
   }
@@ -175,9 +187,39 @@ export class MemoryMilvus implements Milvus {
     }
   }
 
-  /** Forgets the imports of a collection, as Milvus does after a while. */
+  /** Forgets the imports of a collection, as Milvus does after a while; what it works on goes on. */
   forgetImports(name: CollectionName): void {
-    this.#get(name).imports = [];
+    for (const memory of this.#get(name).imports) memory.forgotten = true;
+  }
+
+  /** Brings every import to its end and forgets it: hours go by. */
+  endAndForgetImports(): void {
+    for (const collection of this.#collections.values()) {
+      for (const memory of collection.imports) {
+        while (memory.task.state === "pending" || memory.task.state === "importing") this.#advance(collection, memory);
+        memory.forgotten = true;
+      }
+    }
+  }
+
+  /** From now on no import is ever listed: a server that forgets faster than it is asked. */
+  forgetAtOnce(): void {
+    this.#forgetting = true;
+  }
+
+  /** While that is so, no import gets any further. */
+  holdImports(isHeld: () => boolean): void {
+    this.#importsHeld = isHeld;
+  }
+
+  /** From when that is so, every import that is not complete fails. */
+  failImportsWhen(isFailing: () => boolean, reason: string): void {
+    this.#importsFail = () => (isFailing() ? reason : undefined);
+  }
+
+  /** While that is so, no load gets any further. */
+  holdLoads(isHeld: () => boolean): void {
+    this.#loadsHeld = isHeld;
   }
 
   /** What was submitted for a collection, in order. */
@@ -245,10 +287,15 @@ export class MemoryMilvus implements Milvus {
     const keys = partition === undefined ? [...loaded.keys()] : [partition, "*"].filter((key) => loaded.has(key));
     if (keys.length === 0) return 0;
     const progress = Math.min(...keys.map((key) => loaded.get(key) ?? 0));
-    for (const key of keys) {
+    for (const key of this.#loadsHeld() ? [] : keys) {
       loaded.set(key, Math.min(100, (loaded.get(key) ?? 0) + Math.ceil(100 / this.#options.pollsPerLoad)));
     }
     return progress;
+  }
+
+  async isLoaded(name: CollectionName): Promise<boolean> {
+    this.#called("isLoaded", name);
+    return this.#get(name).loaded.size > 0;
   }
 
   async flush(name: CollectionName): Promise<FlushedCollection> {
@@ -301,18 +348,20 @@ export class MemoryMilvus implements Milvus {
     this.#called("createCollection", request.name);
     const { name, schema } = request;
     const { id: databaseId } = this.#database(name.database);
+    const { maxShards } = this.#options;
+    if (request.shards > maxShards) {
+      throw this.#refused("CreateCollection", `maximum shards's number should be limited to ${maxShards}`);
+    }
     // stricter than 2.3.5, which takes the same request twice where there is no dynamic field
     if (this.#find(name)) throw this.#refused("CreateCollection", `collection already exists: ${qualifiedName(name)}`);
     const id = this.#newId();
-    const fields = numbered(schema.fields);
-    // the dynamic field gets its ID too, and is never described
-    const added = numbered(request.addedFields, fields.length + (schema.enableDynamicField ? 1 : 0));
+    const numbered = numberedSchema(request);
     this.#collections.set(qualifiedName(name), {
       description: {
         name,
         id,
         databaseId,
-        schema: { ...schema, name: name.collection, fields: [...fields, ...added] },
+        schema: { ...schema, ...numbered, ...this.#options.creates?.(request), name: name.collection },
         shards: request.shards,
         consistencyLevel: request.consistencyLevel,
         properties: [...request.properties],
@@ -328,6 +377,11 @@ export class MemoryMilvus implements Milvus {
       imports: [],
       loaded: new Map(),
     });
+  }
+
+  async shardLimit(database: string, shards: number): Promise<number | undefined> {
+    this.#called("shardLimit", database, shards);
+    return shards > this.#options.maxShards ? this.#options.maxShards : undefined;
   }
 
   async dropCollection(name: CollectionName): Promise<void> {
@@ -386,6 +440,16 @@ export class MemoryMilvus implements Milvus {
     collection.description = { ...description, aliases: [...description.aliases, alias] };
   }
 
+  async alterAlias(name: CollectionName, alias: string): Promise<void> {
+    this.#called("alterAlias", name, alias);
+    const collection = this.#get(name);
+    const holder = this.#inDatabase(name.database).find(({ description }) => description.aliases.includes(alias));
+    if (!holder) throw this.#refused("AlterAlias", `alias not found: ${alias}`);
+    const without = holder.description.aliases.filter((other) => other !== alias);
+    holder.description = { ...holder.description, aliases: without };
+    collection.description = { ...collection.description, aliases: [...collection.description.aliases, alias] };
+  }
+
   async describeAlias(database: string, alias: string): Promise<string | undefined> {
     this.#called("describeAlias", database, alias);
     const owner = this.#inDatabase(database).find(({ description }) => description.aliases.includes(alias));
@@ -407,29 +471,39 @@ export class MemoryMilvus implements Milvus {
 
   async submitImport(request: ImportRequest): Promise<Id> {
     this.#called("submitImport", request.name, request.partition);
-    const { partitions, imports } = this.#get(request.name);
+    const { partitions, imports, loaded } = this.#get(request.name);
+    if (request.kind === "l0" && loaded.size > 0) {
+      throw this.#refused("Import", "for l0 import, collection cannot be loaded, please release it first");
+    }
     if (request.kind === "segments" && !partitions.some(({ name }) => name === request.partition)) {
       throw this.#refused("Import", `partition not found: ${request.partition}`);
     }
     const id = this.#newId();
     const { partition, files } = request;
     const task: ImportTask = { id, state: "pending", progress: 0, rows: 0n, failedReason: "", partition, files };
-    imports.push({ request, polls: 0, task });
+    imports.push({ request, polls: 0, task, forgotten: this.#forgetting });
     return id;
   }
 
-  async listImports(name: CollectionName): Promise<ImportTask[]> {
+  async listImports(name: CollectionName, settled: ReadonlySet<Id> = new Set()): Promise<ImportTask[]> {
     this.#called("listImports", name);
     const collection = this.#get(name);
-    const answer = collection.imports.map(({ task }) => task);
+    const answer = collection.imports.filter(({ task, forgotten }) => !forgotten && !settled.has(task.id));
+    const tasks = answer.map(({ task }) => task);
     for (const memory of collection.imports) this.#advance(collection, memory);
-    return answer;
+    return tasks;
   }
 
   // ---- inside
 
   #advance(collection: Collection, memory: MemoryImport): void {
     if (memory.task.state === "completed" || memory.task.state === "failed") return;
+    const failedReason = this.#importsFail();
+    if (failedReason !== undefined) {
+      memory.task = { ...memory.task, state: "failed", failedReason };
+      return;
+    }
+    if (this.#importsHeld()) return;
     memory.polls += 1;
     const { pollsPerImport, rowsOf } = this.#options;
     if (memory.polls < pollsPerImport) {
@@ -514,9 +588,28 @@ export class MemoryMilvus implements Milvus {
   }
 }
 
-/** Gives fields their IDs as Milvus does: 100 on, in order. */
-function numbered(fields: readonly FieldDescription[], before = 0): FieldDescription[] {
-  return fields.map((field, index) => ({ ...field, fieldId: String(100 + before + index) }));
+/**
+ * Gives fields their IDs as Milvus does (`createCollectionTask.assignFieldAndFunctionID`, `nextFieldID`): created ones from 100 on, then the
+ * hidden ones of namespaces and of the dynamic field, then struct arrays with their fields. Added ones come behind the highest ID, or
+ * behind `max_field_id` where that is higher.
+ */
+function numberedSchema({ schema, addedFields, properties }: CreateCollectionRequest) {
+  let next = 100;
+  const numbered = <T extends { readonly fieldId: Id }>(field: T): T => {
+    const fieldId = String(next);
+    next += 1;
+    return { ...field, fieldId };
+  };
+  const created = schema.fields.map(numbered);
+  // never described
+  next += Number(schema.enableNamespace) + Number(schema.enableDynamicField);
+  const structArrayFields = schema.structArrayFields.map((struct) => ({
+    ...numbered(struct),
+    fields: struct.fields.map(numbered),
+  }));
+  const highest = [...properties, ...schema.properties].find(({ key }) => key === "max_field_id")?.value ?? "0";
+  next = Math.max(next, Number(highest) + 1);
+  return { fields: [...created, ...addedFields.map(numbered)], structArrayFields };
 }
 
 function channels(shards: number, channel: (shard: number) => string): string[] {

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { contentHash } from "../../src/adapters/s3/content-hash.ts";
+import { kindOfChecksum } from "../../src/core/execution/checksum.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type {
   CopiedObject,
@@ -10,6 +12,9 @@ import type {
   TextUpload,
 } from "../../src/ports/object-store.ts";
 import { chunksOf } from "./text-chunks.ts";
+
+/** Contents that were uploaded in parts. */
+const inParts = new WeakSet<Buffer>();
 
 /** Small enough that texts of tests come in pieces. */
 const pieceLength = 10_000;
@@ -33,6 +38,13 @@ export class MemoryObjectStore implements ObjectStore {
   /** Puts an object without recording a call. */
   seed(key: string, body: string | Buffer): void {
     this.#objects.set(key, Buffer.from(body));
+  }
+
+  /** Puts an object that was uploaded in parts: its ETag is no MD5, and the store keeps no checksum of the whole. */
+  seedInParts(key: string, body: string): void {
+    const bytes = Buffer.from(body);
+    inParts.add(bytes);
+    this.#objects.set(key, bytes);
   }
 
   /** The content of an object, or undefined; records no call. */
@@ -112,6 +124,15 @@ export class MemoryObjectStore implements ObjectStore {
     yield* chunksOf(body.toString(), pieceLength);
   }
 
+  async readStart(object: ObjectSummary, length: number): Promise<Uint8Array> {
+    this.#record(`readStart ${object.key}`);
+    const body = this.#require(object.key);
+    if (summary(object.key, body).etag === object.etag) return body.subarray(0, length);
+    throw new PipelineError("ObjectNotFound", `${object.key} in ${this.label} was replaced`, {
+      details: { key: object.key },
+    });
+  }
+
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
     this.#record(`putText ${key}`);
     const present = this.#objects.get(key);
@@ -143,7 +164,13 @@ export class MemoryObjectStore implements ObjectStore {
     if (!(source instanceof MemoryObjectStore)) throw new Error("MemoryObjectStore copies from its own kind only");
     const known = options.existing === undefined ? await this.head(key) : (options.existing ?? undefined);
     if (known !== undefined && known.size === object.size && known.etag === object.etag) {
-      return { key, size: known.size, etag: known.etag, checksum: `md5:${known.etag}`, skipped: true };
+      return {
+        key,
+        size: known.size,
+        etag: known.etag,
+        checksum: `md5:${known.etag.replace(/-2$/, "")}`,
+        skipped: true,
+      };
     }
     if (known !== undefined && options.overwrite === false) {
       throw new PipelineError(
@@ -154,11 +181,21 @@ export class MemoryObjectStore implements ObjectStore {
         },
       );
     }
-    const body = source.#require(object.key);
-    const arrived = summary(key, body);
-    if (arrived.etag !== object.etag) throw objectNotFound(object.key, source.label);
-    this.#objects.set(key, body);
-    return { key, size: arrived.size, etag: arrived.etag, checksum: `md5:${arrived.etag}`, skipped: false };
+    const body = source.#listed(object);
+    // also of an object in parts: a copy of its size is made at once
+    const arrived = Buffer.from(body);
+    this.#objects.set(key, arrived);
+    return { ...summary(key, arrived), checksum: `md5:${md5Of(arrived)}`, skipped: false };
+  }
+
+  async hasContent(object: ObjectSummary, checksum: string, options: { read: boolean }): Promise<boolean | undefined> {
+    this.#record(`hasContent ${object.key}`);
+    const body = this.#listed(object);
+    const algorithm = kindOfChecksum(checksum);
+    const isKept = algorithm === "md5" && !inParts.has(body);
+    const hash = isKept || options.read ? contentHash(algorithm) : undefined;
+    hash?.update(body);
+    return hash && `${algorithm}:${hash.digest()}` === checksum;
   }
 
   async deletePrefix(prefix: string): Promise<number> {
@@ -175,6 +212,13 @@ export class MemoryObjectStore implements ObjectStore {
 
   async checkAccess(): Promise<void> {
     this.#record("checkAccess");
+  }
+
+  /** An object as it was listed. */
+  #listed({ key, etag }: ObjectSummary): Buffer {
+    const body = this.#require(key);
+    if (summary(key, body).etag !== etag) throw objectNotFound(key, this.label);
+    return body;
   }
 
   #require(key: string): Buffer {
@@ -226,7 +270,12 @@ class MemoryUpload implements TextUpload {
 }
 
 function summary(key: string, body: Buffer): ObjectSummary {
-  return { key, size: body.length, etag: createHash("md5").update(body).digest("hex") };
+  const md5 = md5Of(body);
+  return { key, size: body.length, etag: inParts.has(body) ? `${md5}-2` : md5 };
+}
+
+function md5Of(body: Buffer): string {
+  return createHash("md5").update(body).digest("hex");
 }
 
 function objectNotFound(key: string, label: string): PipelineError {

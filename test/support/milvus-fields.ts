@@ -37,6 +37,9 @@ export function collectionRequest(
       properties: [],
       functions: [],
       structArrayFields: [],
+      enableNamespace: false,
+      externalSource: "",
+      externalSpec: "",
       ...schema,
     },
   };

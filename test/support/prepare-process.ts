@@ -7,16 +7,18 @@ import { executionOf } from "./run-machines.ts";
 
 /**
  * Prepares the restore or the transfer of a large backup in a process of its own, as a Lambda does, so that a test can give it a
- * Lambda's heap and see how much memory it took. Arguments: the step, the target's version, the number of segments. Prints the step's
+ * Lambda's heap and see how much memory it took. Arguments: the step, the target's version, the number of segments, and `manifest`
+ * where it has one. Prints the step's
  * result, what it wrote, and the most memory the process held, in bytes.
  */
-const [step = "", version = "", segments = ""] = process.argv.slice(2);
+const [step = "", version = "", segments = "", manifest = ""] = process.argv.slice(2);
 const world = new PipelineWorld({
   a: { milvusAt: "bucket-a/files", backupAt: "backups/backup" },
   // of another store, so that nothing can be read where it lies
   b: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup", milvus: { version } },
 });
-const backups = new LargeBackupStore("backups", backupLayout("backup", "large").meta.full_meta, Number(segments));
+const backups = new LargeBackupStore("backups", backupLayout("backup", "large"), Number(segments));
+if (manifest === "manifest") backups.seedManifest();
 const work = new ForgetfulStore("work");
 const base = world.context();
 const context: typeof base = {
@@ -33,11 +35,11 @@ const result =
         { execution, input: { environment: "b", from: "a", backupName: "large" }, attempt: 0 },
         context,
       );
-const { batches, logs, imported } = work;
+const { batches, logs, checksums, imported } = work;
 console.log(
   JSON.stringify({
     result,
-    written: { batches, segments: work.segments, logs, imported },
+    written: { batches, segments: work.segments, logs, checksums, imported },
     planBytes: Buffer.byteLength(work.read(`executions/${step.slice(8)}/large/plan.json`) ?? ""),
     peakBytes: process.resourceUsage().maxRSS * 1024,
     seconds: Math.round((performance.now() - started) / 1000),

@@ -77,14 +77,15 @@ export async function runRestore(
     async () => {
       const request = { execution, input, attempt: 0 };
       const prepared = await step("prepare", 0, options, () => prepareRestore(request, context));
-      if (prepared.outcome === "discarded") return prepared;
+      if (prepared.outcome !== "planned") return prepared;
       await copyAll(context, prepared, execution, 0, options);
       await step("recreate", 0, options, () => recreateCollections(request, context));
       for (let attempt = 0; ; attempt += 1) {
-        const { outcome } = await step("import", attempt, options, () =>
+        const { outcome, waitSeconds } = await step("import", attempt, options, () =>
           importSegments({ ...request, attempt }, context),
         );
         if (outcome === "imported") break;
+        await context.clock.sleep(waitSeconds * 1_000);
       }
       for (let attempt = 0; ; attempt += 1) {
         const result = await step("finish", attempt, options, () => finishRestore({ ...request, attempt }, context));

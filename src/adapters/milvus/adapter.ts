@@ -1,4 +1,5 @@
 import type { Environment } from "../../core/environment/environment.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
@@ -12,15 +13,18 @@ import type {
 import { defaultDatabase } from "../../core/milvus/names.ts";
 import { type Features, features } from "../../core/milvus/version.ts";
 import type { Milvus } from "../../ports/milvus.ts";
+import type { StepLog } from "../../ports/step-context.ts";
 import type { Patience } from "../patience.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
 import {
   aboutCollection,
   createCollection,
   describeCollection,
+  isLoaded,
   listIndexes,
   listPartitions,
   loadingProgress,
+  shardLimit,
   showCollections,
 } from "./collections.ts";
 import { statusError } from "./errors.ts";
@@ -51,6 +55,7 @@ export class MilvusAdapter implements Milvus {
   readonly #imports: ImportApi;
   readonly #managementAddress: string;
   readonly #limits: AdapterLimits;
+  readonly #log: StepLog | undefined;
 
   /** @param restAddress `host:port` of the REST interface */
   constructor(
@@ -70,6 +75,7 @@ export class MilvusAdapter implements Milvus {
     this.#imports = this.#features.importApi === "rest" ? restImports(this.#rest) : grpcImports(grpc);
     this.#managementAddress = environment.gcPause.address;
     this.#limits = limits;
+    this.#log = patience?.log;
   }
 
   async version(): Promise<string> {
@@ -125,6 +131,10 @@ export class MilvusAdapter implements Milvus {
     return loadingProgress(this.#grpc, name, partition);
   }
 
+  isLoaded(name: CollectionName) {
+    return isLoaded(this.#grpc, name);
+  }
+
   flush(name: CollectionName) {
     return flush(this.#grpc, name, this.#limits.flushTimeoutMs);
   }
@@ -135,7 +145,17 @@ export class MilvusAdapter implements Milvus {
 
   async describeSegmentLogs(name: CollectionName, collectionId: Id, segmentIds: readonly Id[]) {
     if (!this.#features.segmentDescription) return undefined;
-    return describeSegmentLogs(this.#rest, name, collectionId, segmentIds);
+    try {
+      return await describeSegmentLogs(this.#rest, name, collectionId, segmentIds);
+    } catch (error) {
+      if (this.#rest.answered || (error instanceof PipelineError && error.name === "MilvusUnauthenticated"))
+        throw error;
+      // Listing tells the logs too, as it does before 2.5.8.
+      this.#log?.warn("Milvus's REST interface does not answer, so the logs of segments are listed", {
+        reason: error instanceof Error ? error.message : String(error),
+      });
+      return undefined;
+    }
   }
 
   async pauseGarbageCollection(seconds: number): Promise<GarbageCollectionPause | undefined> {
@@ -151,12 +171,18 @@ export class MilvusAdapter implements Milvus {
     return createCollection(this.#grpc, request, this.#features.disableFunctionRuntimeCheck);
   }
 
+  shardLimit(database: string, shards: number) {
+    return shardLimit(this.#grpc, database, shards);
+  }
+
   dropCollection(name: CollectionName): Promise<void> {
     return dropCollection(this.#grpc, name);
   }
 
   async renameCollection(name: CollectionName, newName: string): Promise<void> {
-    await this.#grpc.call("RenameCollection", { oldName: name.collection, newName }, aboutCollection(name));
+    // Without it early releases of 2.3 move a collection of another database into `default` (milvus#27385, #28908).
+    const newDBName = name.database || defaultDatabase;
+    await this.#grpc.call("RenameCollection", { oldName: name.collection, newName, newDBName }, aboutCollection(name));
   }
 
   async createPartition(name: CollectionName, partition: string): Promise<void> {
@@ -179,6 +205,11 @@ export class MilvusAdapter implements Milvus {
 
   createAlias(name: CollectionName, alias: string): Promise<void> {
     return createAlias(this.#grpc, name, alias);
+  }
+
+  async alterAlias(name: CollectionName, alias: string): Promise<void> {
+    const about = { ...aboutCollection(name), part: `alias ${alias}` };
+    await this.#grpc.call("AlterAlias", { collection_name: name.collection, alias }, about);
   }
 
   describeAlias(database: string, alias: string): Promise<string | undefined> {
@@ -208,7 +239,7 @@ export class MilvusAdapter implements Milvus {
     return this.#imports.submit(request);
   }
 
-  listImports(name: CollectionName) {
-    return this.#imports.list(name);
+  listImports(name: CollectionName, settled: ReadonlySet<Id> = new Set()) {
+    return this.#imports.list(name, settled);
   }
 }

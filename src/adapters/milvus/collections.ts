@@ -106,6 +106,25 @@ export async function loadingProgress(client: GrpcClient, name: CollectionName, 
   return Number(progress);
 }
 
+/** Also of a collection of which single partitions are loaded. */
+export async function isLoaded(client: GrpcClient, name: CollectionName): Promise<boolean> {
+  const request = { collection_name: name.collection, partition_names: [] };
+  const { state } = await client.call<{ readonly state: number }>("GetLoadState", request, aboutCollection(name));
+  return state === loadState.loaded || state === loadState.loading;
+}
+
+/**
+ * No call tells the limit (`proxy.maxShardNum`), but the proxy looks at the shards of a new collection before it looks at anything else: one
+ * without a name and without fields is refused either way, for its shards or for the rest.
+ */
+export async function shardLimit(client: GrpcClient, database: string, shards: number): Promise<number | undefined> {
+  const request = { collection_name: "", shards_num: shards };
+  const outcome = await client.attempt("CreateCollection", request, { database });
+  if (outcome.kind !== "refused") return undefined;
+  const limit = /shards?'s number should be limited to (\d+)/.exec(outcome.status.reason)?.[1];
+  return limit === undefined ? undefined : Number(limit);
+}
+
 const functionCheck = "disable_func_runtime_check";
 
 /**

@@ -16,6 +16,8 @@ export interface MilvusStatus {
   /** New numbers (2.3+), 0 for success. */
   readonly code: number;
   readonly reason: string;
+  /** What the server itself says of it (2.4+, gRPC only). */
+  readonly retriable?: boolean;
 }
 
 /** `error_code` of 2.2 and, for old clients, later. */
@@ -32,24 +34,38 @@ const legacyErrors: Readonly<Record<number, ErrorName>> = {
   1000: "MilvusBusy", // DDRequestRace
 };
 
-/** `code` of 2.3 and later. */
+/** `code` of an answer about segments of which the server does not know one. */
+const segmentNotFound = 600;
+
+/** `code` of 2.3 and later, those that `merr` of 2.4 to 2.6 calls retriable among them. */
 const errors: Readonly<Record<number, ErrorName>> = {
   1: "MilvusBusy", // service not ready
   2: "MilvusBusy", // service unavailable
   3: "MilvusBusy", // memory limit exceeded
   4: "MilvusBusy", // too many concurrent requests
   8: "MilvusBusy", // rate limit exceeded
+  11: "MilvusBusy", // time tick long delay
+  12: "MilvusBusy", // insufficient resources
   100: "CollectionNotFound",
-  600: "MilvusBusy", // segment not found: compaction replaced one while the segments were listed
+  103: "MilvusBusy", // collection not fully loaded
+  106: "MilvusBusy", // collection recovering
+  202: "MilvusBusy", // partition not fully loaded
+  [segmentNotFound]: "MilvusBusy", // compaction replaced one while the segments were listed
+  1002: "MilvusBusy", // unexpected end of an object
+  1003: "MilvusBusy", // the object store limits requests
   1400: "MilvusUnauthenticated",
   1401: "MilvusUnauthenticated", // privilege not permitted
   1800: "MilvusUnauthenticated", // REST: no or wrong credentials
+  10000: "MilvusBusy", // canceled
+  10001: "MilvusBusy", // timed out
 };
 
 /** Codes of "there is none" answers that a caller turns into an empty answer. */
 export const absence = {
   /** 700 since 2.3, 25 before. */
   isIndexNotFound: (status: MilvusStatus) => status.code === 700 || (status.code === 0 && status.error_code === 25),
+  /** Whether an error is the answer that a segment is not there (any more). */
+  isSegmentNotFound: (error: unknown) => error instanceof PipelineError && error.details.code === segmentNotFound,
 } as const;
 
 export function isSuccess(status: MilvusStatus): boolean {
@@ -79,11 +95,12 @@ export function statusError(
   return wait === undefined ? new PipelineError(name, text, options) : new PassingError(wait, text, options);
 }
 
-function errorNameOf({ code, error_code: errorCode, reason }: MilvusStatus): ErrorName {
+function errorNameOf({ code, error_code: errorCode, reason, retriable }: MilvusStatus): ErrorName {
   return (
     (code === 0 ? legacyErrors[errorCode] : errors[code]) ??
-    // some 2.2 and 2.3 answers carry "unexpected error" and the truth in words only
-    (/rate limit|quota exceeded|too many requests/i.test(reason)
+    // some answers carry "unexpected error" (2.2, 2.3) or "importing data failed" (2.4+) and the truth in words only
+    (retriable === true ||
+    /rate limit|quota exceeded|too many requests|number of jobs has reached the limit/i.test(reason)
       ? "MilvusBusy"
       : /can't find collection|collection not (found|exist)/i.test(reason)
         ? "CollectionNotFound"
@@ -96,6 +113,7 @@ export function waitReasonOf(status: MilvusStatus): WaitReason | undefined {
   if (errorNameOf(status) !== "MilvusBusy") return undefined;
   const { code, error_code: errorCode, reason } = status;
   if (code === 8 || (code === 0 && errorCode === 49) || /rate limit/i.test(reason)) return "rate";
+  if (code === 10000 || code === 10001) return "outage";
   // not ready, or without its coordinators: as it is while it starts
   return code === 1 || code === 2 || (code === 0 && [56, 57, 100].includes(errorCode)) ? "outage" : "busy";
 }

@@ -5,6 +5,8 @@ import type { GarbageCollection } from "../../ports/garbage-collection.ts";
 import { type HttpExchange, httpExchange } from "./rest-client.ts";
 
 const requestTimeoutMs = 10_000;
+/** 2.6.8+ pauses one collection or, so, all; it refuses a pause that does not say which. */
+const allCollections = "0";
 
 /** The garbage collection of an environment's Milvus. Makes no request, and needs no Milvus client: Copy Segments renews pauses by it. */
 export function garbageCollection({ milvus, gcPause }: Environment): GarbageCollection {
@@ -24,7 +26,7 @@ export async function pauseGarbageCollection(
   address: string,
   seconds: number,
 ): Promise<GarbageCollectionPause | undefined> {
-  const body = await get(exchange, address, "pause", { pause_seconds: String(seconds) });
+  const body = await get(exchange, address, "pause", { pause_seconds: String(seconds), collection_id: allCollections });
   return body === undefined ? undefined : { ticket: ticketOf(body) };
 }
 

@@ -44,13 +44,13 @@ export function grpcImports(client: GrpcClient): ImportApi {
       return task;
     },
 
-    async list(name) {
+    async list(name, settled) {
       const answer = await client.call<{ readonly tasks: readonly TaskAnswer[] }>(
         "ListImportTasks",
         { collection_name: name.collection },
         aboutCollection(name),
       );
-      return answer.tasks.map(readTask);
+      return answer.tasks.filter(({ id }) => !settled.has(id)).map(readTask);
     },
   };
 }

@@ -5,8 +5,8 @@ import { physicalMilliseconds } from "../../core/milvus/instant.ts";
 export interface ImportApi {
   /** Submits one import; answers its task or job ID. */
   submit(request: ImportRequest): Promise<Id>;
-  /** Every import of the collection that the server remembers. */
-  list(name: CollectionName): Promise<ImportTask[]>;
+  /** Every import of the collection that the server remembers, but those of `settled`. */
+  list(name: CollectionName, settled: ReadonlySet<Id>): Promise<ImportTask[]>;
 }
 
 /**

@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import type { CollectionName, ImportFiles, ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
 import { defaultDatabase, qualifiedName } from "../../core/milvus/names.ts";
 import { type ImportApi, importOptions } from "./imports.ts";
@@ -7,6 +9,9 @@ import type { RestClient } from "./rest-client.ts";
 /** Numbers of REST answers arrive as decimal strings. */
 const count = z.union([z.string(), z.number()]).transform(Number);
 const rows = z.union([z.string(), z.number()]).transform((value) => BigInt(value));
+
+/** Creating a job lists every directory of it in the store, which a slow one takes minutes for; a Lambda has 15. */
+const createSeconds = 300;
 
 const created = z.object({ jobId: z.string() });
 const jobList = z.object({ records: z.array(z.object({ jobId: z.string() })).default([]) });
@@ -26,6 +31,12 @@ const states: Readonly<Record<string, ImportTask["state"]>> = {
   Failed: "failed",
 };
 
+/** A restore has hundreds of jobs at most under way; more requests at once only meet the proxy's rate limits. */
+const describeConcurrency = 8;
+
+/** `import job does not exist, jobID=...`, by code 2100 like any other refused import (GetImportProgress of data coord). */
+const unknownJob = /job does not exist/i;
+
 /** Import jobs of Milvus 2.4 and newer. */
 export function restImports(client: RestClient): ImportApi {
   return {
@@ -37,35 +48,44 @@ export function restImports(client: RestClient): ImportApi {
         files: request.files.map((files) => requestPaths(request, files)),
         options: importOptions(request),
       };
-      const { jobId } = await client.post(
-        "/v2/vectordb/jobs/import/create",
-        body,
-        created,
-        qualifiedName(request.name),
-      );
+      const { jobId } = await client.post("/v2/vectordb/jobs/import/create", body, created, {
+        subject: qualifiedName(request.name),
+        timeoutSeconds: createSeconds,
+      });
       return jobId;
     },
 
-    async list(name) {
+    async list(name, settled) {
       const dbName = name.database || defaultDatabase;
       const subject = qualifiedName(name);
       const { records } = await client.post(
         "/v2/vectordb/jobs/import/list",
         { dbName, collectionName: name.collection },
         jobList,
-        subject,
+        { subject },
       );
-      const tasks: ImportTask[] = [];
-      // one after another: a restore has few jobs, and a describe is cheap for neither side's rate limits
-      for (const { jobId } of records) tasks.push(await describe(client, name, dbName, jobId));
-      return tasks;
+      const open = records.filter(({ jobId }) => !settled.has(jobId));
+      const tasks = await settleEach(open, describeConcurrency, ({ jobId }) => describe(client, name, dbName, jobId));
+      return tasks.filter((task) => task !== undefined);
     },
   };
 }
 
-async function describe(client: RestClient, name: CollectionName, dbName: string, jobId: string): Promise<ImportTask> {
+/** undefined where the server has forgotten the job since it listed it. */
+async function describe(
+  client: RestClient,
+  name: CollectionName,
+  dbName: string,
+  jobId: string,
+): Promise<ImportTask | undefined> {
   const subject = `import job ${jobId} of ${qualifiedName(name)}`;
-  const answer = await client.post("/v2/vectordb/jobs/import/describe", { dbName, jobId }, job, subject);
+  let answer: z.infer<typeof job>;
+  try {
+    answer = await client.post("/v2/vectordb/jobs/import/describe", { dbName, jobId }, job, { subject });
+  } catch (error) {
+    if (error instanceof PipelineError && error.name === "MilvusFailed" && unknownJob.test(error.message)) return;
+    throw error;
+  }
   const state = states[answer.state] ?? "importing";
   return {
     id: jobId,

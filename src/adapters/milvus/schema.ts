@@ -1,6 +1,11 @@
 import { asDescribed, type Kinds, type Place, readAttributes, writeAttributes } from "../../core/milvus/attributes.ts";
 import type { FieldDescription, KeyValue, SchemaDescription } from "../../core/milvus/descriptions.ts";
-import { fieldAttributes, functionAttributes, structArrayAttributes } from "../../core/milvus/schema-attributes.ts";
+import {
+  fieldAttributes,
+  functionAttributes,
+  schemaAttributes,
+  structArrayAttributes,
+} from "../../core/milvus/schema-attributes.ts";
 import { decodeSchemaMessage, encodeSchemaMessage, type PlainMessage } from "./protocol.ts";
 
 /** `schemapb.CollectionSchema` as a plain message. */
@@ -44,6 +49,7 @@ const request: Place<WireKinds> = { ...answer, nameOf: ({ wire, sent }) => (sent
 /** Reads a schema as DescribeCollection answers it. */
 export function readSchema(message: SchemaMessage): SchemaDescription {
   return {
+    ...readAttributes(schemaAttributes, answer, message),
     name: message.name,
     description: message.description,
     enableDynamicField: message.enable_dynamic_field,
@@ -72,6 +78,7 @@ export function readKeyValue({ key, value }: KeyValue): KeyValue {
  */
 export function encodeSchema(name: string, schema: SchemaDescription): Uint8Array {
   return encodeSchemaMessage("CollectionSchema", {
+    ...writeAttributes(schemaAttributes, request, schema),
     name,
     description: schema.description,
     enable_dynamic_field: schema.enableDynamicField,

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { CollectionName, Id, SegmentLogs } from "../../core/milvus/descriptions.ts";
 import { defaultDatabase, qualifiedName } from "../../core/milvus/names.ts";
+import { absence } from "./errors.ts";
 import type { RestClient } from "./rest-client.ts";
 
 /** Segments asked for in one request. */
@@ -30,22 +31,40 @@ export async function describeSegmentLogs(
 ): Promise<SegmentLogs[]> {
   const logs: SegmentLogs[] = [];
   for (let start = 0; start < segmentIds.length; start += segmentsPerRequest) {
+    const some = segmentIds.slice(start, start + segmentsPerRequest);
+    logs.push(...(await describeSome(client, name, collectionId, some)));
+  }
+  return logs;
+}
+
+/** One that is gone fails the request for all: then halves are asked for, down to the ones that are gone. */
+async function describeSome(
+  client: RestClient,
+  name: CollectionName,
+  collectionId: Id,
+  segmentIds: readonly Id[],
+): Promise<SegmentLogs[]> {
+  try {
     const body = {
       dbName: name.database || defaultDatabase,
       collectionId: BigInt(collectionId),
-      segmentIds: segmentIds.slice(start, start + segmentsPerRequest).map(BigInt),
+      segmentIds: segmentIds.map(BigInt),
     };
-    const answer = await client.post("/v2/vectordb/segments/describe", body, segmentInfos, qualifiedName(name));
-    for (const info of answer.segmentInfos ?? []) {
-      logs.push({
-        segmentId: info.segmentID,
-        virtualChannel: info.vChannel,
-        insertLogs: (info.insertLogs ?? []).map(readFieldLogs),
-        deltaLogs: (info.deltaLogs ?? []).map(readFieldLogs),
-      });
-    }
+    const path = "/v2/vectordb/segments/describe";
+    const { segmentInfos: infos } = await client.post(path, body, segmentInfos, { subject: qualifiedName(name) });
+    return (infos ?? []).map(({ segmentID, vChannel, insertLogs, deltaLogs }) => ({
+      segmentId: segmentID,
+      virtualChannel: vChannel,
+      insertLogs: (insertLogs ?? []).map(readFieldLogs),
+      deltaLogs: (deltaLogs ?? []).map(readFieldLogs),
+    }));
+  } catch (error) {
+    if (!absence.isSegmentNotFound(error)) throw error;
+    if (segmentIds.length === 1) return [];
+    const middle = Math.ceil(segmentIds.length / 2);
+    const first = await describeSome(client, name, collectionId, segmentIds.slice(0, middle));
+    return [...first, ...(await describeSome(client, name, collectionId, segmentIds.slice(middle)))];
   }
-  return logs;
 }
 
 function readFieldLogs({ fieldID, logIDs }: FieldLogsAnswer) {

@@ -1,8 +1,10 @@
 import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { headObject, hidesMd5, looksLikeMd5, mismatch, reportedChecksums, unquote } from "./content.ts";
-import { md5ByReading } from "./read-object.ts";
+import { contentHash } from "./content-hash.ts";
+import { checksumByReading } from "./read-object.ts";
 
 /**
  * `<algorithm>:<value>` of an object's content: its MD5 where the ETag is one, otherwise what the store reports of the whole. A store
@@ -15,9 +17,34 @@ export async function checksumOf(
   object: ObjectSummary,
   head: HeadObjectCommandOutput,
 ): Promise<string> {
-  if (looksLikeMd5(object.etag) && !hidesMd5(head)) return `md5:${object.etag}`;
-  const [reported] = reportedChecksums(head);
-  return reported ?? `md5:${await md5ByReading(bucket, object)}`;
+  return knownChecksums(object, head)[0] ?? `md5:${await checksumByReading(bucket, object, contentHash("md5"))}`;
+}
+
+/** `ObjectStore.hasContent` of an object in a bucket. */
+export async function hasContent(
+  bucket: S3Bucket,
+  object: ObjectSummary,
+  checksum: string,
+  { read }: { read: boolean },
+): Promise<boolean | undefined> {
+  const head = await headObject(bucket, object.key);
+  if (head === undefined || unquote(head.ETag) !== object.etag) {
+    const replaced = Object.assign(new Error("not there as it was listed"), {
+      name: head ? "PreconditionFailed" : "NoSuchKey",
+    });
+    throw bucket.fault("s3:GetObject", object.key, replaced);
+  }
+  const algorithm = kindOfChecksum(checksum);
+  const known = knownChecksums(object, head).find((candidate) => kindOfChecksum(candidate) === algorithm);
+  if (known !== undefined) return known === checksum;
+  const hash = read ? contentHash(algorithm) : undefined;
+  return hash && `${algorithm}:${await checksumByReading(bucket, object, hash)}` === checksum;
+}
+
+/** What a HEAD tells of the whole content, the MD5 first. */
+function knownChecksums({ etag }: ObjectSummary, head: HeadObjectCommandOutput): string[] {
+  const md5 = looksLikeMd5(etag) && !hidesMd5(head) ? [`md5:${etag}`] : [];
+  return [...md5, ...reportedChecksums(head)];
 }
 
 /**
@@ -40,17 +67,15 @@ export async function compareWithSource(
   const originals = original === undefined ? [] : reportedChecksums(original);
   const arrivals = reportedChecksums(arrived);
   const isEqual = arrivals.some((candidate) => originals.includes(candidate));
-  const sameKind = arrivals.find((arrival) => originals.some((candidate) => kind(candidate) === kind(arrival)));
+  const sameKind = arrivals.find((arrival) =>
+    originals.some((candidate) => kindOfChecksum(candidate) === kindOfChecksum(arrival)),
+  );
   if (!isEqual && sameKind !== undefined) {
-    throw mismatch(object, destination, key, `its ${kind(sameKind)} differs from the source's`);
+    throw mismatch(object, destination, key, `its ${kindOfChecksum(sameKind)} differs from the source's`);
   }
   const bothMd5 = looksLikeMd5(etag) && looksLikeMd5(object.etag) && !hidesMd5(arrived) && !hidesMd5(original ?? {});
   if (!isEqual && bothMd5 && etag !== object.etag) {
     throw mismatch(object, destination, key, `its MD5 is ${etag} instead of ${object.etag}`);
   }
   return { size, etag, checksum: await checksumOf(destination, { key, size, etag }, arrived) };
-}
-
-function kind(checksum: string): string {
-  return checksum.slice(0, checksum.indexOf(":"));
 }

@@ -14,7 +14,7 @@ import type { Patience } from "../patience.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
 import { headObject, ifPresent, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
-import { checksumOf } from "./content-checksum.ts";
+import { checksumOf, hasContent } from "./content-checksum.ts";
 import { putObject } from "./put-object.ts";
 import { readRange } from "./read-object.ts";
 import { readText } from "./read-text.ts";
@@ -121,6 +121,12 @@ export class S3ObjectStore implements ObjectStore {
     return readText(this.#s3, key, options.ifMatch);
   }
 
+  async readStart(object: ObjectSummary, length: number): Promise<Uint8Array> {
+    if (object.size === 0) return new Uint8Array();
+    const size = Math.min(length, object.size);
+    return (await tellingMissing(this.#s3, object.key, () => readRange(this.#s3, object, { offset: 0, size }))).body;
+  }
+
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
     return putObject(this.#s3, key, Buffer.from(body, "utf-8"), options);
   }
@@ -164,6 +170,10 @@ export class S3ObjectStore implements ObjectStore {
       this.#refusedSources.add(source.#identity);
       return copyStreamed(source.#s3, object, this.#s3, key);
     }
+  }
+
+  async hasContent(object: ObjectSummary, checksum: string, options: { read: boolean }): Promise<boolean | undefined> {
+    return hasContent(this.#s3, object, checksum, options);
   }
 
   async deletePrefix(prefix: string): Promise<number> {

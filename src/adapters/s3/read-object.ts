@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { GetObjectCommand, type GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import pRetry from "p-retry";
@@ -7,6 +6,7 @@ import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { byteBudget } from "./byte-budget.ts";
 import { hidesMd5, looksLikeMd5 } from "./content.ts";
+import type { ContentHash } from "./content-hash.ts";
 import { splitIntoParts } from "./multipart.ts";
 
 /** Objects up to this size are read whole and written in one request. */
@@ -53,11 +53,10 @@ async function* readParts(source: S3Bucket, object: ObjectSummary): AsyncGenerat
   }
 }
 
-/** The MD5 (hex) of what lies there, by reading it: for stores that report no checksum of the whole. */
-export async function md5ByReading(source: S3Bucket, object: ObjectSummary): Promise<string> {
-  const hash = createHash("md5");
+/** What a hash makes of what lies there, by reading it: for stores that report no checksum of the whole. */
+export async function checksumByReading(source: S3Bucket, object: ObjectSummary, hash: ContentHash): Promise<string> {
   for await (const part of readParts(source, object)) hash.update(part);
-  return hash.digest("hex");
+  return hash.digest();
 }
 
 /** Fills memory of the right size as the bytes come: collecting them first would take twice as much. */

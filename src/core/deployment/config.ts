@@ -2,7 +2,9 @@ import * as z from "zod";
 import { environmentNamePattern } from "../environment/name.ts";
 import { PipelineError } from "../execution/errors.ts";
 import { backupInput, scheduleName } from "../execution/messages.ts";
+import { restoreConflict } from "../execution/restore-conflicts.ts";
 import { parseCollectionSelector } from "../milvus/names.ts";
+import { parseRenames, type Renames } from "../milvus/renames.ts";
 import { triggeredRestore } from "./restore-trigger.ts";
 import { keepRules } from "./retention.ts";
 import { problemOfScheduleExpression, problemOfTimeZone } from "./schedule-expression.ts";
@@ -93,6 +95,7 @@ const restoreTriggerConfig = z.strictObject({
   enabled: z.boolean().default(true),
   ...triggeredRestore.shape,
   collections,
+  renames: triggeredRestore.shape.renames.check(problem(problemOfRenames)),
 });
 export type RestoreTriggerConfig = z.infer<typeof restoreTriggerConfig>;
 
@@ -153,11 +156,12 @@ export const pipelineConfig = z
         checkEnvironment(environment, [list, index, "environment"]);
       }
     }
-    for (const [index, { from, dropExisting, skipCreate }] of config.restoreTriggers.entries()) {
-      checkEnvironment(from, ["restoreTriggers", index, "from"]);
-      if (dropExisting && skipCreate) {
-        const message = "excludes dropExisting: one replaces the target collection, the other imports into it";
-        context.addIssue({ code: "custom", path: ["restoreTriggers", index, "skipCreate"], message });
+    for (const [index, trigger] of config.restoreTriggers.entries()) {
+      checkEnvironment(trigger.from, ["restoreTriggers", index, "from"]);
+      const conflict = restoreConflict(trigger);
+      if (conflict) {
+        const path = ["restoreTriggers", index, conflict.key];
+        context.addIssue({ code: "custom", path, message: conflict.problem });
       }
     }
     if (config.alarms === undefined) {
@@ -174,8 +178,17 @@ export type PipelineConfig = z.infer<typeof pipelineConfig>;
 export const emptyPipeline: PipelineConfig = pipelineConfig.parse({});
 
 function problemOfSelector(text: string): string | undefined {
+  return problemOfInput(() => parseCollectionSelector(text));
+}
+
+function problemOfRenames(renames: Renames | undefined): string | undefined {
+  return problemOfInput(() => parseRenames(renames ?? {}));
+}
+
+/** What the input of an execution would be refused for. */
+function problemOfInput(read: () => unknown): string | undefined {
   try {
-    parseCollectionSelector(text);
+    read();
     return undefined;
   } catch (error) {
     if (error instanceof PipelineError) return error.message;
@@ -183,8 +196,8 @@ function problemOfSelector(text: string): string | undefined {
   }
 }
 
-function problem(of: (text: string) => string | undefined) {
-  return (payload: z.core.ParsePayload<string>): void => {
+function problem<T>(of: (value: T) => string | undefined) {
+  return (payload: z.core.ParsePayload<T>): void => {
     const message = of(payload.value);
     if (message !== undefined) payload.issues.push({ code: "custom", input: payload.value, message });
   };

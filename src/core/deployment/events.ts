@@ -69,6 +69,7 @@ export const eventDetails = {
   "Backup Failed": failed("backup"),
   "Restore Completed": completed("restore", restoreInput, restoreResult.strict()),
   "Restore Discarded": completed("restore", restoreInput, machineResults.discarded.strict()),
+  "Restore Skipped": completed("restore", restoreInput, machineResults.skipped.strict()),
   "Restore Failed": failed("restore"),
   "Transfer Completed": completed("transfer", transferInput, machineResults.transferred.strict()),
   "Transfer Failed": failed("transfer"),

@@ -6,7 +6,7 @@ import { backupRootOf } from "../format/layout.ts";
 import { checkBackupName } from "../milvus/names.ts";
 
 /** What a trigger restores, and how: the keys of a restore's input but the backup's name, which the event brings. */
-export const triggeredRestore = restoreInput.omit({ backupName: true, discard: true });
+export const triggeredRestore = restoreInput.omit({ backupName: true, discard: true, trigger: true });
 export type TriggeredRestore = z.infer<typeof triggeredRestore>;
 
 /** What the rule of a trigger hands to Start Triggered Restore. */
@@ -58,6 +58,9 @@ export function triggeredExecutionName(request: Pick<TriggeredRestoreRequest, "t
 }
 
 /** The input of that execution. */
-export function triggeredRestoreInput(restore: TriggeredRestore, backupName: string): RestoreInput {
-  return { ...restore, backupName };
+export function triggeredRestoreInput(
+  { trigger, restore }: Pick<TriggeredRestoreRequest, "trigger" | "restore">,
+  backupName: string,
+): RestoreInput {
+  return { ...restore, backupName, trigger };
 }

@@ -40,7 +40,7 @@ export const copyPrefix = z.object({
   only: z.array(z.string()).optional(),
   /**
    * What must be found below `from` (relative key and bytes), where a meta says so; nothing is copied unless it is. With ETag and
-   * checksum where a manifest is at hand (`repair`).
+   * checksum where a manifest is at hand (`repair`, `content`).
    */
   expect: z.array(expectedLog).optional(),
 });
@@ -81,6 +81,11 @@ export const copyBatch = z.object({
    * from a source that is right.
    */
   repair: z.boolean().optional(),
+  /**
+   * What is expected must have the content that the manifest says: by what is known of an object without reading it (`free`), or by
+   * reading it where nothing tells (`read`). Absent: its size.
+   */
+  content: z.enum(["free", "read"]).optional(),
   segments: z.array(copySegment),
 });
 export type CopyBatch = z.infer<typeof copyBatch>;
@@ -122,6 +127,8 @@ export const copyReceipt = z.object({
   /** Bytes that lie at the destination, copied now or before. */
   bytes: z.number(),
   skippedObjects: z.number(),
+  /** Objects whose content was to be compared and could not be; their sizes are right. */
+  bySize: z.number().optional(),
   segments: z.array(segmentReceipt),
 });
 export type CopyReceipt = z.infer<typeof copyReceipt>;

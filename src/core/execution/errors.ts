@@ -86,3 +86,8 @@ export class PipelineError extends Error {
     return errorDefinitions[this.name].kind;
   }
 }
+
+/** What is wrong, of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

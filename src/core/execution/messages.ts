@@ -6,7 +6,10 @@ import * as z from "zod";
  * plans, batches and receipts are files in the work bucket (a state's payload is capped at 256 KiB).
  */
 
-const collectionList = z.array(z.string().min(1));
+const nameList = z.array(z.string().min(1));
+
+/** What Milvus's protocol has room for. */
+const largestInt32 = 2 ** 31 - 1;
 
 /** Names schedules and restore triggers; it becomes a part of names of backups, executions and AWS resources. */
 export const scheduleName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, {
@@ -20,7 +23,7 @@ export const backupInput = z.strictObject({
   /** Made from the start time where absent: `backup_2026_11_21_11_03_07`. */
   backupName: z.string().optional(),
   /** `coll`, `db.coll` or `db.*`; absent or empty means all. */
-  collections: collectionList.optional(),
+  collections: nameList.optional(),
   /** `flush` (default) seals what is in memory; `skip_flush` takes what is sealed; `meta_only` copies no data. */
   strategy: z.enum(["flush", "skip_flush", "meta_only"]).optional(),
   /** The schedule of pipeline.yaml that starts it: the backup is named after it and falls under its retention. */
@@ -38,23 +41,54 @@ export const restoreInput = z.strictObject({
   /** Where the backup lies, when that is another environment's backup bucket. */
   from: z.string().min(1).optional(),
   /** As in the backup: `coll`, `db.coll` or `db.*`; absent or empty means all. */
-  collections: collectionList.optional(),
+  collections: nameList.optional(),
   /** Appended to every collection's name. */
   suffix: z.string().optional(),
-  /** `{"coll": "shop.coll2"}`: by name in the backup, to the name in the target; renamed collections get no suffix. */
-  renames: z.record(z.string(), z.string()).optional(),
+  /**
+   * `{"coll": "shop.coll2", "shop.*": "shop2.*"}`: by name in the backup, to the name in the target or a list of names, of which each gets
+   * all rows; a collection's own name wins over its database's, and what is renamed gets no suffix.
+   */
+  renames: z
+    .record(
+      z.string(),
+      z.union([z.string(), nameList], {
+        error: "expected string or a list of strings: coll2, db.coll2 or db2.*",
+      }),
+    )
+    .optional(),
   /** Replace a target collection of that name, once the new one is complete. */
   dropExisting: z.boolean().optional(),
+  /** true: a collection that is replaced stays, under the name that the result tells. */
+  keepReplaced: z.boolean().optional(),
   /** Import into collections that exist already with the same schema. */
   skipCreate: z.boolean().optional(),
   /** Collections, partitions, indexes and aliases without any rows. */
   metadataOnly: z.boolean().optional(),
   /** false: recreate no index (and load nothing). */
   indexes: z.boolean().optional(),
+  /** Shards of every collection that is made; as in the backup where absent. */
+  shards: z.number().int().min(1).max(largestInt32).optional(),
+  /** No collection that is made gets more shards than these. */
+  maxShards: z.number().int().min(1).max(largestInt32).optional(),
+  /** true: vector indexes are AUTOINDEX with the metric of the backup's, and none of their other parameters. */
+  autoIndex: z.boolean().optional(),
+  /** Properties of collections that are left out: `collection.ttl.seconds`. */
+  skipProperties: nameList.optional(),
+  /** Parameters of fields that are left out: `mmap.enabled`. */
+  skipFieldParams: nameList.optional(),
+  /** Parameters of indexes that are left out. */
+  skipIndexParams: nameList.optional(),
   /** false: load nothing; otherwise what was loaded is loaded again (not under skipCreate: that collection stays as it is). */
   load: z.boolean().optional(),
+  /**
+   * How far what is restored is compared with what was backed up, before anything is made in Milvus: `none`, `size` (keys and sizes) or
+   * `content`, which reads what cannot be compared otherwise. Absent: contents where no object is read for it, sizes of the others.
+   */
+  verify: z.enum(["none", "size", "content"]).optional(),
   /** true: remove what a failed restore of the same names left behind, restore nothing. */
   discard: z.boolean().optional(),
+  /** The restore trigger of pipeline.yaml that starts it: a backup older than what was restored last into the same target is skipped. */
+  trigger: scheduleName.optional(),
 });
 export type RestoreInput = z.infer<typeof restoreInput>;
 
@@ -145,10 +179,15 @@ const finalizeBackupResult = z.object({
 export type FinalizeBackupResult = Readonly<z.infer<typeof finalizeBackupResult>>;
 
 const prepareRestoreResult = preparedCopies.extend({
-  /** `discarded`: the input asked to discard, and that is done. */
-  outcome: z.enum(["planned", "discarded"]),
+  /**
+   * - `discarded`: the input asked to discard, and that is done
+   * - `skipped`: a trigger started it, and what was restored last is this backup or a newer one
+   */
+  outcome: z.enum(["planned", "discarded", "skipped"]),
   backupName: z.string(),
   collections: count,
+  /** Sentences: why it was skipped. */
+  warnings: warnings.optional(),
 });
 export type PrepareRestoreResult = Readonly<z.infer<typeof prepareRestoreResult>>;
 
@@ -164,6 +203,8 @@ const importSegmentsResult = z.object({
   completed: count,
   /** 0 to 100, over all imports. */
   progress: z.number(),
+  /** ISO 8601: since when Milvus does not answer, or is busy; absent where it does. */
+  awaySince: z.iso.datetime().optional(),
   /** How long the machine is to wait before it asks again. */
   waitSeconds: z.number(),
 });
@@ -174,8 +215,17 @@ export const restoredCollection = z.object({
   to: z.string(),
   /** ID of the new collection: its data lies under `<rootPath>/insert_log/<id>`. */
   id: z.string(),
+  /** As Milvus counts them. */
   rows: z.string(),
   loaded: z.boolean(),
+  /** In the segments of the backup, decimal, with those that it also says are deleted; absent in results of earlier versions, as the next two. */
+  inBackup: z.string().optional(),
+  /** Of these the ones that were not imported, decimal: deleted, or later than the instant. */
+  leftOut: z.string().optional(),
+  /** As the imports reported them, decimal. */
+  imported: z.string().optional(),
+  /** The collection it took the place of, `db.coll`, where that was kept. */
+  replaced: z.string().optional(),
 });
 export type RestoredCollection = Readonly<z.infer<typeof restoredCollection>>;
 
@@ -220,19 +270,22 @@ export type FinalizeTransferResult = Readonly<z.infer<typeof finalizeTransferRes
 export const machineResults = {
   backedUp: finalizeBackupResult.extend({ outcome: z.literal("backed-up") }),
   restored: finishRestoreResult.extend({ outcome: z.literal("restored") }),
-  discarded: prepareRestoreResult.extend({ outcome: z.literal("discarded") }),
+  discarded: prepareRestoreResult.omit({ warnings: true }).extend({ outcome: z.literal("discarded") }),
+  skipped: prepareRestoreResult.extend({ outcome: z.literal("skipped"), warnings }),
   transferred: finalizeTransferResult,
 } as const;
 
 /**
- * `progress.json` of a restore whose collections are made: what is going on in Milvus. From `loading` on every collection has its
- * target name, which is what Release goes by.
+ * `progress.json` of a restore whose collections are made: what is going on in Milvus. From `replacing` on collections get their target
+ * names, from `loading` on all have them, which is what Release goes by.
  */
 export const progressRecord = z.discriminatedUnion("phase", [
-  importSegmentsResult.pick({ imports: true, completed: true, progress: true }).extend({
+  importSegmentsResult.pick({ imports: true, completed: true, progress: true, awaySince: true }).extend({
     phase: z.literal("importing"),
+    /** Why the imports of this execution failed for good: whoever asks again is told the same. */
+    failure: z.string().optional(),
   }),
-  z.object({ phase: z.literal("loading") }),
+  z.object({ phase: z.enum(["replacing", "loading"]) }),
 ]);
 export type ProgressRecord = Readonly<z.infer<typeof progressRecord>>;
 

@@ -3,7 +3,6 @@ import type { Machine } from "./machines.ts";
 /** What the keys of the pipeline's own work bucket begin with. */
 export const workPrefixes = {
   executions: "executions/",
-  leases: "leases/",
   /** Who reads which backup. */
   readers: "readers/",
   /** What outlives one execution of a restore (core/plan/restore-work.ts). */
@@ -16,7 +15,6 @@ export const workKeyPatterns = {
   executionsOf: (machine: Machine) => `${workPrefixes.executions}${machine}/*`,
   /** What the distributed maps of a machine read. */
   itemsOf: (machine: Machine) => `${workPrefixes.executions}${machine}/*/items-*.json`,
-  leasesOf: (kind: LeaseKind) => `${workPrefixes.leases}${kind}/*`,
   readers: `${workPrefixes.readers}*`,
   restores: `${workPrefixes.restores}*`,
 } as const;
@@ -52,6 +50,8 @@ export function workLayout(machine: Machine, execution: string) {
     receipt: (batch: string) => `${root}/receipts/${batch}.json`,
     /** Why copies of batches failed: a distributed map fails without a reason. */
     copyFailures: `${root}/failures/`,
+    /** What of a restore could not be compared with what was backed up: string[], for people. */
+    uncompared: `${root}/uncompared.json`,
     progress: `${root}/progress.json`,
     /** Its mere presence asks running copies to stop before their next segment. */
     cancel: `${root}/cancelled`,
@@ -85,12 +85,4 @@ export function batchName(attempt: number, index: number): string {
 /** Who reads a backup: one mark an execution below the prefix of a place. */
 export function readersPrefix(place: string): string {
   return `${workPrefixes.readers}${encodeURIComponent(place)}/`;
-}
-
-/** What only one execution may work on at a time: a restore target. A backup that is written has a claim (steps/shared/claim.ts). */
-export type LeaseKind = "restore";
-
-/** Where it is said which execution works on such a subject. */
-export function leaseKey(kind: LeaseKind, subject: string): string {
-  return `${workPrefixes.leases}${kind}/${encodeURIComponent(subject)}.json`;
 }

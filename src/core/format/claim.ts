@@ -9,7 +9,8 @@ import { madeBySchedule } from "./manifest.ts";
 const claimRecord = z.object({
   version: z.literal(1),
   backupName: z.string(),
-  purpose: z.enum(["backup", "transfer", "delete"]),
+  /** `restore`: it stands for no folder, but tells that a restore goes on (target-lease.ts). */
+  purpose: z.enum(["backup", "transfer", "delete", "restore"]),
   /**
    * - `checking`: taken, and nothing written: what else lies there is somebody else's
    * - `writing`: what lies there beside it was written under it
@@ -49,12 +50,12 @@ export function parseClaim(text: string): Claim | undefined {
 }
 
 /** Until when a claim counts that says nothing more, as milliseconds of the epoch. */
-export function claimedUntil(claim: Claim): number {
+export function claimedUntil(claim: Pick<Claim, "state" | "heartbeatAt">): number {
   const silent = claim.state === "deleting" ? claimTimes.silentDeletionMilliseconds : claimTimes.silentMilliseconds;
   return Date.parse(claim.heartbeatAt) + silent;
 }
 
 /** Whether a claim's heartbeat lies further in the future than clocks differ: by itself it might count for ever. */
-export function hasWrongClock(claim: Claim, now: Date): boolean {
+export function hasWrongClock(claim: Pick<Claim, "heartbeatAt">, now: Date): boolean {
   return Date.parse(claim.heartbeatAt) - now.getTime() > claimTimes.clocksDifferMilliseconds;
 }

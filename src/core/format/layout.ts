@@ -1,3 +1,5 @@
+import { shortHash } from "../execution/deterministic-id.ts";
+
 /**
  * The one place that knows keys of backups, of Milvus's own bucket and of the staging area. Root paths come without slashes at
  * their ends and may be empty; IDs are decimal; every prefix ends in `/`, no key starts with one.
@@ -129,6 +131,21 @@ export function stagingLayout(restoreId: string) {
     },
   };
 }
+/**
+ * Where deployments that restore into one Milvus tell each other of it: beside what they stage, in the target's Milvus bucket, which is
+ * all they share.
+ * @param rootPath of Milvus in that bucket; it tells two Milvus apart that share one, and is the same from wherever Milvus is reached
+ */
+export function targetsLayout(rootPath: string) {
+  const root = directory("milvus-backup-staging", "targets", shortHash(directory(rootPath)));
+  return {
+    /** Who restores into a collection, and what was restored there last (target-lease.ts). */
+    lease: (target: string) => `${root}${target}.json`,
+    /** The claim by which an execution says that it goes on, for all its targets. */
+    pulse: (executionArn: string) => `${root}pulse-${shortHash(executionArn)}.json`,
+  };
+}
+
 export type StagingLayout = ReturnType<typeof stagingLayout>;
 
 /** What a key of a log says about it; below Milvus's root, a backup or a staging directory alike. */

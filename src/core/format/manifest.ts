@@ -64,9 +64,30 @@ const cutCollection = z.object({
 });
 export type CutCollection = z.infer<typeof cutCollection>;
 
+/** Attributes by their names in Milvus's protocol. */
+const keptValues = z.record(
+  z.string(),
+  z.union([z.boolean(), z.string(), z.array(z.object({ key: z.string(), value: z.string() }))]),
+);
+export type KeptValues = Readonly<z.infer<typeof keptValues>>;
+
+/** What of a collection the format has no place for (core/milvus/kept-attributes.ts). */
+const keptAttributes = z.object({
+  collectionId: z.string().regex(/^\d+$/),
+  /** `db.coll` */
+  collection: z.string(),
+  /** Of its schema. */
+  schema: keptValues,
+  /** Of its fields, its struct arrays and the fields of those. */
+  fields: z.array(z.object({ fieldId: z.string().regex(/^\d+$/), name: z.string(), values: keptValues })),
+});
+export type KeptAttributes = Readonly<z.infer<typeof keptAttributes>>;
+
+/** The versions that this one reads. 2 since there are instants, 3 where attributes are kept: who does not know them would lose them. */
+const versions = [1, 2, 3] as const;
+
 const manifestIndex = z.object({
-  /** 2 since there are instants; a backup of version 1 has none. */
-  version: z.literal([1, 2]),
+  version: z.literal(versions),
   backupName: z.string(),
   backupId: z.string(),
   /** ISO 8601. */
@@ -76,6 +97,8 @@ const manifestIndex = z.object({
   schedule: madeBySchedule.optional(),
   /** Of every collection that was flushed for the backup. */
   instants: z.array(cutCollection).default([]),
+  /** Of every collection that has attributes which the format cannot hold. */
+  kept: z.array(keptAttributes).optional(),
   objects: z.number().int().min(0),
   bytes: z.number().int().min(0),
   /** The five meta files of the format. */
@@ -110,7 +133,7 @@ export function manifestFileOf(key: string, text: string): ManifestFile {
 export function printManifestIndex(index: Omit<ManifestIndex, "version" | "objects" | "bytes">): string {
   const sum = (pick: (part: ManifestPart) => number) => index.parts.reduce((total, part) => total + pick(part), 0);
   const whole: ManifestIndex = {
-    version: 2,
+    version: index.kept === undefined ? 2 : 3,
     ...index,
     objects: sum((part) => part.objects),
     bytes: sum((part) => part.bytes),
@@ -124,15 +147,25 @@ const anyManifest = z.object({ version: z.number() });
 export function parseManifestIndex(text: string, key: string): ManifestIndex {
   const json = jsonOrUndefined(text);
   const parsed = manifestIndex.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return checkedSum(parsed.data, key);
   const version = anyManifest.safeParse(json).data?.version ?? 0;
-  if (version > 2) {
+  if (version > versions.length) {
     throw corrupt(
-      `${key} is a manifest of version ${version}, and this version knows 1 and 2: update the pipeline`,
+      `${key} is a manifest of version ${version}, and this version knows 1 to ${versions.length}: update the pipeline`,
       key,
     );
   }
-  throw corrupt(`${key} is no manifest of version 1 or 2: ${z.prettifyError(parsed.error)}`, key);
+  throw corrupt(`${key} is no manifest of version 1 to ${versions.length}: ${z.prettifyError(parsed.error)}`, key);
+}
+
+/** Nothing tells that the index itself is whole, but this: it says how many objects its parts list together. */
+function checkedSum(index: ManifestIndex, key: string): ManifestIndex {
+  const objects = index.parts.reduce((sum, part) => sum + part.objects, 0);
+  if (objects === index.objects) return index;
+  throw corrupt(
+    `${key} says that it lists ${index.objects} objects, and its parts have ${objects}: it was changed`,
+    key,
+  );
 }
 
 /** Reads one part, an object at a time; throws CorruptBackup where it is not the text that the index was written for. */
@@ -144,24 +177,55 @@ export function* parseManifestPart(text: string, part: ManifestPart): Generator<
     const printed = text.slice(start, end < 0 ? text.length : end);
     start = end < 0 ? text.length : end + 1;
     if (printed === "") continue;
-    const parsed = manifestObject.safeParse(jsonOrUndefined(printed));
-    if (!parsed.success) throw corrupt(`${part.key}: line ${line}: ${z.prettifyError(parsed.error)}`, part.key);
     objects += 1;
-    yield parsed.data;
+    yield parseManifestLine(printed, line, part);
   }
-  if (objects !== part.objects) {
-    throw corrupt(`${part.key} lists ${objects} objects, the manifest says ${part.objects}`, part.key);
+  checkCount(objects, part);
+}
+
+/**
+ * The same of a part that comes in pieces, cut anywhere. Whether it is the text that the index was written for is known at its end only:
+ * nothing that cannot be taken back may be done before it.
+ */
+export async function* streamManifestPart(
+  pieces: AsyncIterable<string>,
+  part: ManifestPart,
+): AsyncGenerator<ManifestObject> {
+  const hash = createHash("sha256");
+  let objects = 0;
+  let rest = "";
+  for await (const piece of pieces) {
+    hash.update(piece);
+    const lines = (rest + piece).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      objects += 1;
+      yield parseManifestLine(line, objects, part);
+    }
   }
+  checkSha256(hash.digest("hex"), part);
+  checkCount(objects, part);
+}
+
+function parseManifestLine(printed: string, line: number, part: ManifestPart): ManifestObject {
+  const parsed = manifestObject.safeParse(jsonOrUndefined(printed));
+  if (parsed.success) return parsed.data;
+  throw corrupt(`${part.key}: line ${line}: ${z.prettifyError(parsed.error)}`, part.key);
+}
+
+function checkCount(objects: number, part: ManifestPart): void {
+  if (objects === part.objects) return;
+  throw corrupt(`${part.key} lists ${objects} objects, the manifest says ${part.objects}`, part.key);
 }
 
 /** @throws CorruptBackup where a file's text is not the one the manifest was written for */
 export function verifyManifestFile(text: string, file: ManifestFile): void {
-  if (sha256(text) !== file.sha256) {
-    throw corrupt(
-      `${file.key} is not what the manifest says: its SHA-256 differs, it was changed or cut off`,
-      file.key,
-    );
-  }
+  checkSha256(sha256(text), file);
+}
+
+function checkSha256(found: string, file: ManifestFile): void {
+  if (found === file.sha256) return;
+  throw corrupt(`${file.key} is not what the manifest says: its SHA-256 differs, it was changed or cut off`, file.key);
 }
 
 /**

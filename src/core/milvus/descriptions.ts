@@ -1,5 +1,10 @@
 import type { DescriptionOf, Id, KeyValue } from "./attributes.ts";
-import type { fieldAttributes, functionAttributes, structArrayAttributes } from "./schema-attributes.ts";
+import type {
+  fieldAttributes,
+  functionAttributes,
+  schemaAttributes,
+  structArrayAttributes,
+} from "./schema-attributes.ts";
 
 /** What Milvus says of its collections and what it is asked to do, in its own words; shared by plans, mappings and the port. */
 
@@ -32,7 +37,7 @@ export interface CollectionDescription {
   readonly physicalChannels: readonly string[];
 }
 
-export interface SchemaDescription {
+export interface SchemaDescription extends DescriptionOf<typeof schemaAttributes> {
   readonly name: string;
   readonly description: string;
   readonly enableDynamicField: boolean;
@@ -44,7 +49,7 @@ export interface SchemaDescription {
 
 export type FieldDescription = DescriptionOf<typeof fieldAttributes>;
 
-interface StructArrayFieldDescription extends DescriptionOf<typeof structArrayAttributes> {
+export interface StructArrayFieldDescription extends DescriptionOf<typeof structArrayAttributes> {
   readonly fields: readonly FieldDescription[];
 }
 

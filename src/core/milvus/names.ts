@@ -49,10 +49,13 @@ export function parseQualifiedName(text: string): { database: string; collection
     : { database: text.slice(0, dot) || defaultDatabase, collection: text.slice(dot + 1) };
 }
 
+/** In the place of a collection's name: every collection of the database. */
+export const wholeDatabase = "*";
+
 /** The collections an execution is about: `coll` (database `default`), `db.coll` or `db.*`. */
 export interface CollectionSelector {
   readonly database: string;
-  /** `*` stands for every collection of the database. */
+  /** `wholeDatabase` stands for every collection of the database. */
   readonly collection: string;
 }
 
@@ -61,7 +64,7 @@ export function parseCollectionSelector(text: string): CollectionSelector {
   const { database, collection } = parseQualifiedName(text);
   const valid =
     milvusNamePattern.test(database) &&
-    (milvusNamePattern.test(collection) || (collection === "*" && text.includes(".")));
+    (milvusNamePattern.test(collection) || (collection === wholeDatabase && text.includes(".")));
   if (!valid) {
     throw new PipelineError(
       "InvalidInput",
@@ -82,7 +85,7 @@ export function isSelected(
     selectors.some(
       (selector) =>
         selector.database === (name.database || defaultDatabase) &&
-        (selector.collection === "*" || selector.collection === name.collection),
+        (selector.collection === wholeDatabase || selector.collection === name.collection),
     )
   );
 }

@@ -31,9 +31,18 @@ export const fieldAttributes = {
   externalField: { kind: "text", wire: "external_field", meta: null },
 } as const satisfies Attributes;
 
+/** `schemapb.CollectionSchema`: what the format has no place for. Its other attributes are in SchemaDescription by name. */
+export const schemaAttributes = {
+  /** Rows belong to namespaces: Milvus adds a hidden field, and a partition key where the properties say so. */
+  enableNamespace: { kind: "flag", wire: "enable_namespace", meta: null },
+  /** Where the files of an external collection lie. */
+  externalSource: { kind: "text", wire: "external_source", meta: null },
+  externalSpec: { kind: "text", wire: "external_spec", meta: null },
+} as const satisfies Attributes;
+
 /** `schemapb.StructArrayFieldSchema`, besides its fields. */
 export const structArrayAttributes = {
-  fieldId: { kind: "id", wire: "fieldID", meta: "fieldID", sent: false },
+  fieldId: { kind: "id", wire: "fieldID", meta: "fieldID", sent: false, trait: "ID" },
   name: { kind: "text", wire: "name", meta: "name" },
   description: { kind: "text", wire: "description", meta: "description" },
   typeParams: { kind: "keyValues", wire: "type_params", meta: null },

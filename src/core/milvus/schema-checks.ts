@@ -1,39 +1,10 @@
 import { defaultValueOf } from "../format/default-value.ts";
-import {
-  type CollectionSchema,
-  type CollectionWith,
-  type FieldSchema,
-  type SegmentBackup,
-  segmentsOf,
-} from "../format/meta.ts";
-import { type Attributes, fromRecord, type Kind } from "./attributes.ts";
+import { type CollectionWith, type FieldSchema, type SegmentBackup, segmentsOf } from "../format/meta.ts";
 import { dataTypeName, dataTypeSince, firstUserFieldId } from "./data-types.ts";
 import type { CollectionName } from "./descriptions.ts";
 import { defaultDatabase } from "./names.ts";
-import { fieldAttributes } from "./schema-attributes.ts";
-import { dynamicFieldId, splitFields } from "./schema-mapping.ts";
+import { splitFields } from "./schema-mapping.ts";
 import { isAtLeast, releases } from "./version.ts";
-
-/**
- * What keeps binlogs of `backup` from being imported into a collection with the schema `target`: one sentence for each
- * difference in fields, their IDs, types, sizes and roles, dynamic field, functions and struct arrays. Empty where they match;
- * descriptions, properties and names of the collections do not matter.
- */
-export function sameSchema(backup: CollectionSchema, target: CollectionSchema): string[] {
-  const differences = compareFields("field", backup.fields, target.fields);
-  if (backup.enable_dynamic_field !== target.enable_dynamic_field) {
-    differences.push(
-      `the dynamic field is ${onOff(backup.enable_dynamic_field)} in the backup and ${onOff(target.enable_dynamic_field)} in the target`,
-    );
-  } else if (dynamicFieldId(backup) !== dynamicFieldId(target)) {
-    differences.push(
-      `the dynamic field has ID ${dynamicFieldId(backup)} in the backup and ${dynamicFieldId(target)} in the target`,
-    );
-  }
-  differences.push(...compareNames("function", backup.functions.map(signature), target.functions.map(signature)));
-  differences.push(...compareStructArrays(backup, target));
-  return differences;
-}
 
 /**
  * What of a collection a Milvus of `version` does not have: one sentence each, with the release that brought it. Empty where
@@ -93,80 +64,4 @@ function unreachableIds(created: readonly FieldSchema[]): string[] {
         `field ${wrong.name} has ID ${wrong.fieldID}, which a new collection cannot give it: its data would not be found`,
       ]
     : [];
-}
-
-/** What decides whether the values of a field fit. */
-const sizeParams = ["dim", "max_length", "max_capacity"];
-
-function compareFields(what: string, backup: readonly FieldSchema[], target: readonly FieldSchema[]): string[] {
-  const users = (fields: readonly FieldSchema[]) => fields.filter((field) => !field.is_dynamic);
-  const names = (fields: readonly FieldSchema[]) => users(fields).map((field) => field.name);
-  const differences = compareNames(what, names(backup), names(target));
-  for (const field of users(backup)) {
-    const other = target.find((candidate) => candidate.name === field.name);
-    if (!other) continue;
-    const theirs = traits(other);
-    for (const [trait, value] of Object.entries(traits(field))) {
-      if (value === theirs[trait]) continue;
-      differences.push(`${what} ${field.name}: ${trait} is ${value} in the backup and ${theirs[trait]} in the target`);
-    }
-  }
-  return differences;
-}
-
-function traits(field: FieldSchema): Record<string, string> {
-  const params = new Map(field.type_params.map(({ key, value }) => [key, value]));
-  const description: Readonly<Record<string, unknown>> = fromRecord(fieldAttributes, field);
-  const table: Attributes = fieldAttributes;
-  return Object.fromEntries([
-    ...Object.entries(table).flatMap(([key, { kind, trait }]) =>
-      trait ? [[trait, inWords(kind, description[key])]] : [],
-    ),
-    ...sizeParams.map((key) => [key, params.get(key) ?? "none"]),
-  ]);
-}
-
-function inWords(kind: Kind, value: unknown): string {
-  if (typeof value === "boolean") return yesNo(value);
-  if (kind !== "dataType") return String(value);
-  return value === 0 ? "none" : dataTypeName(Number(value));
-}
-
-function compareStructArrays(backup: CollectionSchema, target: CollectionSchema): string[] {
-  const theirs = new Map(target.struct_array_fields.map((field) => [field.name, field]));
-  const differences = compareNames(
-    "struct array",
-    backup.struct_array_fields.map((field) => field.name),
-    [...theirs.keys()],
-  );
-  for (const field of backup.struct_array_fields) {
-    const other = theirs.get(field.name);
-    if (!other) continue;
-    if (field.fieldID !== other.fieldID) {
-      differences.push(
-        `struct array ${field.name}: ID is ${field.fieldID} in the backup and ${other.fieldID} in the target`,
-      );
-    }
-    differences.push(...compareFields(`field of struct array ${field.name}`, field.fields, other.fields));
-  }
-  return differences;
-}
-
-function compareNames(what: string, backup: readonly string[], target: readonly string[]): string[] {
-  return [
-    ...backup.filter((name) => !target.includes(name)).map((name) => `${what} ${name} is missing in the target`),
-    ...target.filter((name) => !backup.includes(name)).map((name) => `${what} ${name} is not in the backup`),
-  ];
-}
-
-function signature(fn: CollectionSchema["functions"][number]): string {
-  return `${fn.name} (type ${fn.type}, ${fn.input_field_names.join(", ")} to ${fn.output_field_names.join(", ")})`;
-}
-
-function yesNo(value: boolean): string {
-  return value ? "yes" : "no";
-}
-
-function onOff(value: boolean): string {
-  return value ? "on" : "off";
 }

@@ -18,10 +18,11 @@ import type {
   CreateIndexRequest,
   FieldDescription,
   IndexDescription,
-  KeyValue,
   SchemaDescription,
 } from "./descriptions.ts";
-import { fieldAttributes, functionAttributes, structArrayAttributes } from "./schema-attributes.ts";
+import { type KeptAttributes, withKept } from "./kept-attributes.ts";
+import { ownProperties } from "./properties.ts";
+import { fieldAttributes, functionAttributes, schemaAttributes, structArrayAttributes } from "./schema-attributes.ts";
 
 /** A schema as Milvus describes it, as the backup holds it. */
 export function toCollectionSchema(schema: SchemaDescription): CollectionSchema {
@@ -55,33 +56,64 @@ export function toIndexInfo(index: IndexDescription): IndexInfo {
 /**
  * What creates the collection of a backup again, so that its field IDs are those of the binlogs: Milvus gives IDs in the order
  * of the fields and puts the dynamic field behind them, so fields above the dynamic one are added afterwards. A default value
- * that the backup holds damaged is left out (see `damagedDefaults`).
+ * that the backup holds damaged is left out (see `damagedDefaults`), and so is what a server manages itself.
+ * @param kept what the manifest keeps of it, since the format has no place for it
  * @throws CorruptBackup where a default value cannot be read
  */
-export function toCreateRequest(collection: CollectionWith<unknown>, target: CollectionName): CreateCollectionRequest {
-  const { schema } = collection;
-  const { created, added } = splitFields(schema);
-  const hasPartitionKey = schema.fields.some((field) => field.is_partition_key);
+export function toCreateRequest(
+  collection: CollectionWith<unknown>,
+  target: CollectionName,
+  kept?: KeptAttributes,
+): CreateCollectionRequest {
+  const schema = withKept(toSchemaDescription(collection.schema), kept);
+  const added = new Set(splitFields(collection.schema).added.map(({ fieldID }) => fieldID.toString()));
+  const fields = schema.fields.filter(({ isDynamic }) => !isDynamic);
   return {
     name: target,
     schema: {
+      ...schema,
       name: target.collection,
-      description: schema.description,
-      enableDynamicField: schema.enable_dynamic_field,
-      fields: created.map(toFieldDescription),
-      properties: schema.properties,
-      functions: schema.functions.map((fn) => fromRecord(functionAttributes, fn)),
-      structArrayFields: schema.struct_array_fields.map((field) => ({
-        ...fromRecord(structArrayAttributes, field),
-        fields: field.fields.map(toFieldDescription),
-      })),
+      fields: fields.filter(({ fieldId }) => !added.has(fieldId)),
+      properties: ownProperties(schema.properties),
     },
     shards: collection.shards_num,
     consistencyLevel: collection.consistency_level,
-    properties: unionOfProperties(schema.properties, collection.properties),
-    ...(hasPartitionKey && { partitionCount: collection.partition_backups.length }),
-    addedFields: added.map(toFieldDescription),
+    properties: ownProperties(schema.properties, collection.properties),
+    ...(hasPartitionKey(collection, schema) && { partitionCount: collection.partition_backups.length }),
+    addedFields: fields.filter(({ fieldId }) => added.has(fieldId)),
   };
+}
+
+/**
+ * A schema of a backup as Milvus describes it, fields in the order of their IDs; what the format has no place for is zero.
+ * @throws CorruptBackup where a default value cannot be read
+ */
+export function toSchemaDescription(schema: CollectionSchema): SchemaDescription {
+  return {
+    ...fromRecord(schemaAttributes, {}),
+    name: schema.name,
+    description: schema.description,
+    enableDynamicField: schema.enable_dynamic_field,
+    fields: schema.fields.toSorted((a, b) => byValue(a.fieldID, b.fieldID)).map(toFieldDescription),
+    properties: schema.properties,
+    functions: schema.functions.map((fn) => fromRecord(functionAttributes, fn)),
+    structArrayFields: schema.struct_array_fields.map((field) => ({
+      ...fromRecord(structArrayAttributes, field),
+      fields: field.fields.map(toFieldDescription),
+    })),
+  };
+}
+
+/** Whether Milvus makes the partitions itself: of a partition key, or of namespaces that are kept by one (their field is hidden). */
+function hasPartitionKey(
+  collection: CollectionWith<unknown>,
+  schema: Pick<SchemaDescription, "enableNamespace">,
+): boolean {
+  if (collection.schema.fields.some((field) => field.is_partition_key)) return true;
+  return (
+    schema.enableNamespace &&
+    collection.partition_backups.every(({ partition_name }) => /^_default_\d+$/.test(partition_name))
+  );
 }
 
 /** What creates the indexes of a collection again, in their order in the backup. */
@@ -154,12 +186,6 @@ function firstGap(ids: readonly bigint[]): bigint {
 
 function byValue(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Both kinds of properties of a collection, the later ones winning over earlier ones with the same key. */
-function unionOfProperties(...lists: readonly (readonly KeyValue[])[]): KeyValue[] {
-  const union = new Map(lists.flat().map(({ key, value }) => [key, value]));
-  return [...union].map(([key, value]) => ({ key, value }));
 }
 
 function toFieldSchema(field: FieldDescription): FieldSchema {

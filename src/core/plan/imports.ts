@@ -4,8 +4,19 @@ import type { CollectionOutline, SegmentBrief } from "../format/outline.ts";
 import type { ImportFiles } from "../milvus/descriptions.ts";
 import type { Instant } from "../milvus/instant.ts";
 import type { Features } from "../milvus/version.ts";
+import {
+  chunkByBytes,
+  chunkWithin,
+  type Group,
+  groupsOf,
+  singleSegments,
+  totalBytes,
+  worthStaging,
+  worthTasks,
+} from "./import-groups.ts";
 import { directoriesOf, fingerprintOf } from "./restore-work.ts";
 import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
+import { type KnownRows, leastRows } from "./segment-rows.ts";
 
 /** One import to submit and what to expect of it. What it reads is in a file of its own: an import may read hundreds of directories. */
 export interface PlannedImport {
@@ -22,7 +33,7 @@ export interface PlannedImport {
   readonly directories: string;
   /** Rows of the segments before deletes, decimal. */
   readonly rows: string;
-  /** Fewer than these cannot be right, decimal: what deletes of the logs' size, and rows from after the instant, can take away at most. */
+  /** Fewer than these cannot be right, decimal: deletes, and rows from after the instant, take away no more (`leastRows`). */
   readonly minimumRows: string;
   readonly hasDeletes: boolean;
   readonly bytes: number;
@@ -49,15 +60,6 @@ interface DraftedImport extends Omit<PlannedImport, "task" | "fingerprint" | "di
   readonly segments: readonly SegmentBrief[];
 }
 
-/** More than these no delta log holds: each has a primary key and a timestamp, however well they are compressed. */
-const deletesPerByte = 8;
-
-/** A directory of the backup that one import can read, and the segments in it. */
-interface Group {
-  readonly segments: readonly SegmentBrief[];
-  readonly bytes: number;
-}
-
 interface PlanContext {
   readonly collection: CollectionOutline;
   readonly backup: BackupLayout;
@@ -69,20 +71,16 @@ interface PlanContext {
   readonly instant?: Instant | undefined;
   /** Segments that may hold rows from after it. */
   readonly laterRows?: ReadonlySet<string> | undefined;
-  /** Number of this collection's first import within the restore; staging directories are named after these numbers. */
+  /** What the heads of their logs tell of segments with such rows, or with deletes. */
+  readonly known?: ReadonlyMap<string, KnownRows> | undefined;
+  /** Number of this collection's first import within the restore. */
   readonly firstTask: number;
+  /** Staging directories are named after the numbers from this one on: a collection that is restored under several names is staged once. */
+  readonly stagedAs: number;
 }
 
-/** Milvus 2.2/2.3 takes one import task after another; a task should still be retried within minutes. */
-const mergedTaskBytes = 2 * 2 ** 30;
-
-/**
- * What a merged task saves and what staging it costs, in seconds: each task takes Milvus 2.3 about 2 s whatever its size;
- * a server-side copy makes about 500 objects and 200 MB a second on a small MinIO (measured: 800 objects/s, 430 MB/s).
- */
-const taskSeconds = 2;
-const stagedObjectsPerSecond = 500;
-const stagedBytesPerSecond = 200e6;
+/** With more partitions, a second job for each would come near the 1,024 jobs that Milvus 2.4+ takes at once (`maxImportJobNum`). */
+const mostPartitionsApart = 256;
 
 /** Plans the imports of one collection and the copies they need. */
 export function planImports(context: PlanContext): ImportPlan {
@@ -154,7 +152,7 @@ class CollectionImports implements ImportPlan {
 
   /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time. */
   #addTasks(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
-    const merged = chunkByBytes(groups, mergedTaskBytes);
+    const merged = this.#mergedTasks(groups);
     if (this.#context.readsInPlace && !worthStaging(groups, merged.length)) {
       for (const group of groups) this.#addData(partition, storageVersion, [group], "in-place");
       return;
@@ -164,11 +162,42 @@ class CollectionImports implements ImportPlan {
 
   /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
   #addJobs(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
-    // In place a pair is a group; a staged pair is one segment.
-    const pairs = this.#context.readsInPlace ? groups : groups.flatMap(singleSegments);
-    for (const chunk of chunksOf(pairs, this.#context.features.pairsPerJob)) {
-      this.#addData(partition, storageVersion, chunk, this.#context.readsInPlace ? "in-place" : "pairs");
+    const { pairsPerJob } = this.#context.features;
+    const apart = this.#context.collection.partition_backups.length <= mostPartitionsApart;
+    for (const alike of apart ? this.#byExactness(groups) : [groups]) {
+      const { inPlace, staged } = this.#placed(alike);
+      for (const chunk of inPlace) {
+        for (const job of chunksOf(chunk, pairsPerJob)) this.#addData(partition, storageVersion, job, "in-place");
+      }
+      for (const job of chunksOf(staged, pairsPerJob)) this.#addData(partition, storageVersion, job, "pairs");
     }
+  }
+
+  /** In place a pair is a group, which Milvus breaks up into its segments: a job has no more of them than it takes. A staged pair is one segment. */
+  #placed(groups: readonly Group[]): { inPlace: Group[][]; staged: Group[] } {
+    const { segmentsPerJob } = this.#context.features;
+    const fits = ({ segments }: Group) => this.#context.readsInPlace && segments.length <= segmentsPerJob;
+    return {
+      inPlace: chunkWithin(groups.filter(fits), segmentsPerJob, ({ segments }) => segments.length),
+      staged: groups.filter((group) => !fits(group)).flatMap(singleSegments),
+    };
+  }
+
+  /** Groups of which every row must come are tasks of their own where the tasks that this adds are few against what staging takes. */
+  #mergedTasks(groups: readonly Group[]): Group[][] {
+    const together = chunkByBytes(groups);
+    const apart = this.#byExactness(groups).flatMap(chunkByBytes);
+    return worthTasks(groups, apart.length - together.length) ? apart : together;
+  }
+
+  /** Groups of which every row must come, and others: what the others may lack hides no row that those lack. */
+  #byExactness(groups: readonly Group[]): Group[][] {
+    const [exact, others]: [Group[], Group[]] = [[], []];
+    for (const group of groups) {
+      const rows = group.segments.reduce((sum, { num_of_rows }) => sum + num_of_rows, 0n);
+      (this.#minimumRows(group.segments) === rows ? exact : others).push(group);
+    }
+    return [exact, others].filter(({ length }) => length > 0);
   }
 
   #addData(
@@ -212,12 +241,14 @@ class CollectionImports implements ImportPlan {
   }
 
   #minimumRows(segments: readonly SegmentBrief[]): bigint {
-    const { laterRows } = this.#context;
-    return segments.reduce((sum, { segment_id, num_of_rows, deltaBytes }) => {
-      const deletes = BigInt(deltaBytes * deletesPerByte);
-      if (deletes >= num_of_rows || laterRows?.has(segment_id.toString())) return sum;
-      return sum + num_of_rows - deletes;
+    return segments.reduce((sum, segment) => {
+      const id = segment.segment_id.toString();
+      return sum + leastRows(segment, this.#context.known?.get(id) ?? {}, this.#mayBeLater(segment));
     }, 0n);
+  }
+
+  #mayBeLater({ segment_id }: SegmentBrief): boolean {
+    return this.#context.laterRows?.has(segment_id.toString()) ?? false;
   }
 
   #draft(task: number): DraftedImport {
@@ -234,7 +265,7 @@ class CollectionImports implements ImportPlan {
       }
       case "pairs":
         return segments.map((segment) => {
-          const { insert, delta } = this.#context.staging.pair(task, segmentPath(segment));
+          const { insert, delta } = this.#context.staging.pair(this.#stagedTask(task), segmentPath(segment));
           return { insert: segment.is_l0 ? "" : insert, delta: hasDeletes(segment) ? delta : "" };
         });
       case "in-place":
@@ -250,7 +281,7 @@ class CollectionImports implements ImportPlan {
     if (staging === "in-place") return { insert: "", delta: "" };
     const path = segmentPath(segment);
     if (staging === "pairs") {
-      const { insertLogs, deltaLogs } = this.#context.staging.pair(task, path);
+      const { insertLogs, deltaLogs } = this.#context.staging.pair(this.#stagedTask(task), path);
       return { insert: insertLogs, delta: deltaLogs };
     }
     const directory = this.#taskDirectory(task, partitionId);
@@ -260,7 +291,11 @@ class CollectionImports implements ImportPlan {
   /** The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. */
   #taskDirectory(task: number, partitionId: string): ReturnType<StagingLayout["task"]> {
     const collectionId = this.#context.collection.collection_id.toString();
-    return this.#context.staging.task(task, { collectionId, partitionId });
+    return this.#context.staging.task(this.#stagedTask(task), { collectionId, partitionId });
+  }
+
+  #stagedTask(task: number): number {
+    return task - this.#context.firstTask + this.#context.stagedAs;
   }
 
   /** The directory that segments share where they lie. */
@@ -287,50 +322,8 @@ function hasDeletes(segment: SegmentBrief): boolean {
   return segment.deltaLogs > 0;
 }
 
-/** Segments by the directory that holds them: their group, or the partition itself where a backup has no groups. */
-function groupsOf(segments: readonly SegmentBrief[]): Group[] {
-  return [...Map.groupBy(segments, ({ group_id }) => group_id).values()].map((members) => ({
-    segments: members,
-    bytes: totalBytes(members),
-  }));
-}
-
-function singleSegments({ segments }: Group): Group[] {
-  return segments.map((segment) => ({ segments: [segment], bytes: Number(segment.size) }));
-}
-
 function chunksOf<T>(values: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(values.length / size) }, (_, index) =>
     values.slice(index * size, (index + 1) * size),
   );
-}
-
-function worthStaging(groups: readonly Group[], mergedTasks: number): boolean {
-  const objects = groups
-    .flatMap(({ segments }) => segments)
-    .reduce((sum, segment) => sum + segment.insertLogs + segment.deltaLogs, 0);
-  const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
-  const saved = (groups.length - mergedTasks) * taskSeconds;
-  return saved > objects / stagedObjectsPerSecond + bytes / stagedBytesPerSecond;
-}
-
-function chunkByBytes(groups: readonly Group[], limit: number): Group[][] {
-  const chunks: Group[][] = [];
-  let current: Group[] = [];
-  let bytes = 0;
-  for (const group of groups) {
-    if (current.length > 0 && bytes + group.bytes > limit) {
-      chunks.push(current);
-      current = [];
-      bytes = 0;
-    }
-    current.push(group);
-    bytes += group.bytes;
-  }
-  if (current.length > 0) chunks.push(current);
-  return chunks;
-}
-
-function totalBytes(segments: readonly SegmentBrief[]): number {
-  return segments.reduce((sum, segment) => sum + Number(segment.size), 0);
 }

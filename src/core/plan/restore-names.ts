@@ -1,14 +1,8 @@
 import { shortHash } from "../execution/deterministic-id.ts";
-import { PipelineError } from "../execution/errors.ts";
 import { shortList } from "../execution/short-list.ts";
-import type { CollectionName } from "../milvus/descriptions.ts";
-import {
-  checkMilvusName,
-  isSelected,
-  parseCollectionSelector,
-  parseQualifiedName,
-  qualifiedName,
-} from "../milvus/names.ts";
+import type { CollectionName, Id } from "../milvus/descriptions.ts";
+import { checkMilvusName, isSelected, parseCollectionSelector, qualifiedName, wholeDatabase } from "../milvus/names.ts";
+import { invalidRename, parseRenames, type Rename, type Renames } from "../milvus/renames.ts";
 
 /** Which collection of the backup becomes which collection of the target. */
 export interface RestoreName {
@@ -17,8 +11,9 @@ export interface RestoreName {
 }
 
 /**
- * Selects and names what a restore makes: `collections` picks from the backup, `renames` (`coll` or `db.coll`, to the same forms) names
- * single ones, `suffix` is appended to all others.
+ * Selects and names what a restore makes: `collections` picks from the backup; `renames` (`coll` or `db.coll`, to one or more of the
+ * same forms) names single ones, and (`db.*` to `db2.*`) what else is in a database; `suffix` is appended to all others.
+ * @returns in the order of the backup; several for a collection that gets several names, in the order they are given
  * @throws InvalidInput where a rename names nothing selected, a name is not valid in Milvus, or two collections get one name
  */
 export function nameRestoredCollections(
@@ -26,50 +21,47 @@ export function nameRestoredCollections(
   input: {
     collections?: readonly string[] | undefined;
     suffix?: string | undefined;
-    renames?: Readonly<Record<string, string>> | undefined;
+    renames?: Renames | undefined;
   },
 ): RestoreName[] {
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
   const selected = inBackup.filter((name) => isSelected(selectors, name));
-  const renames = new Map<string, string>();
-  for (const [name, to] of Object.entries(input.renames ?? {})) {
-    const from = qualifiedName(parseQualifiedName(name));
-    if (renames.has(from)) throw invalidRename(`${from} is named twice`);
-    renames.set(from, to);
-    if (!selected.some((name) => qualifiedName(name) === from)) {
+  const renames = parseRenames(input.renames ?? {});
+  for (const [from, { source }] of renames) {
+    if (!selected.some((name) => isSelected([source], name))) {
       throw invalidRename(
         `${from} is not among the collections to restore (${shortList(selected.map(qualifiedName)) || "none"})`,
       );
     }
   }
-  const named = selected.map((source) => ({ source, target: targetOf(source, renames, input.suffix ?? "") }));
+  const named = selected.flatMap((source) =>
+    targetsOf(source, renames, input.suffix ?? "").map((target) => ({ source, target })),
+  );
   checkDistinct(named);
   return named;
 }
 
-function targetOf(source: CollectionName, renames: ReadonlyMap<string, string>, suffix: string): CollectionName {
-  const rename = renames.get(qualifiedName(source));
-  // A rename without a database stays in the database the collection comes from.
-  const target =
-    rename === undefined
-      ? { database: source.database, collection: source.collection + suffix }
-      : rename.includes(".")
-        ? parseQualifiedName(rename)
-        : { database: source.database, collection: rename };
-  const key = rename === undefined ? "suffix" : "renames";
-  checkMilvusName("database", target.database, key);
-  checkMilvusName("collection", target.collection, key);
-  return target;
-}
-
-function invalidRename(problem: string): PipelineError {
-  return new PipelineError("InvalidInput", `renames: ${problem}`, { details: { key: "renames" } });
+function targetsOf(source: CollectionName, renames: ReadonlyMap<string, Rename>, suffix: string): CollectionName[] {
+  // What names the collection itself wins over what names its database.
+  const rename =
+    renames.get(qualifiedName(source)) ?? renames.get(qualifiedName({ ...source, collection: wholeDatabase }));
+  if (rename) {
+    return rename.targets.map(({ database, collection }) => ({
+      database,
+      collection: collection === wholeDatabase ? source.collection : collection,
+    }));
+  }
+  const collection = checkMilvusName("collection", source.collection + suffix, "suffix");
+  return [{ database: source.database, collection }];
 }
 
 function checkDistinct(named: readonly RestoreName[]): void {
   const seen = new Map<string, string>();
   for (const { source, target } of named) {
     const earlier = seen.get(qualifiedName(target));
+    if (earlier === qualifiedName(source)) {
+      throw invalidRename(`${earlier} would become ${qualifiedName(target)} twice; name it there once`);
+    }
     if (earlier !== undefined) {
       throw invalidRename(
         `${earlier} and ${qualifiedName(source)} would both become ${qualifiedName(target)}; name one of them there`,
@@ -80,27 +72,36 @@ function checkDistinct(named: readonly RestoreName[]): void {
 }
 
 /**
- * What identifies a restore across executions: the same backup into the same names of the same Milvus. Working names, staging
- * keys and import records are made from it, so that the same command goes on where a failed one stopped.
+ * What identifies a restore across executions: the same backup into the same names of the same Milvus, by the same deployment. Working
+ * names, staging keys and import records are made from it, so that the same command goes on where a failed one stopped; another deployment
+ * has other records and shares nothing with it.
+ * @param deployment what tells deployments apart: the ARN of the state machine
  */
 export function restoreIdOf(
+  deployment: string,
   milvusAddress: string,
   backupId: string,
   backupName: string,
   names: readonly RestoreName[],
 ) {
   const pairs = names.map(({ source, target }) => `${qualifiedName(source)}>${qualifiedName(target)}`).sort();
-  return shortHash("restore", milvusAddress, backupId, backupName, ...pairs);
+  return shortHash("restore", deployment, milvusAddress, backupId, backupName, ...pairs);
 }
 
 const longestMilvusName = 255;
 
-/**
- * The name a collection has until it is complete: `coll_bak_restoring_0123456789ab`. Two long names that begin alike still get two
- * working names.
- */
+/** The name a collection has until it is complete: `coll_bak_restoring_0123456789ab`. */
 export function workingName(target: CollectionName, restoreId: string): CollectionName {
-  const ending = `_restoring_${restoreId}`;
+  return nameEndingIn(target, `_restoring_${restoreId}`);
+}
+
+/** The name a collection gets when another one takes its place: `coll_replaced_462359186347560071`, with its ID. */
+export function replacedName(target: CollectionName, id: Id): CollectionName {
+  return nameEndingIn(target, `_replaced_${id}`);
+}
+
+/** Two long names that begin alike still get two names. */
+function nameEndingIn(target: CollectionName, ending: string): CollectionName {
   const whole = target.collection + ending;
   if (whole.length <= longestMilvusName) return { database: target.database, collection: whole };
   const distinct = `_${shortHash(target.collection)}${ending}`;

@@ -1,7 +1,12 @@
 import * as z from "zod";
 import { shortHash } from "../execution/deterministic-id.ts";
 import { workPrefixes } from "../execution/work-layout.ts";
-import type { CollectionName, ImportFiles } from "../milvus/descriptions.ts";
+import type {
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  ImportFiles,
+} from "../milvus/descriptions.ts";
 import type { Instant } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
 
@@ -14,6 +19,8 @@ export function restoreWorkLayout(restoreId: string) {
     imports: `${root}/imports.json`,
     /** Which collections were made: CollectionRecord[]. */
     collections: `${root}/collections.json`,
+    /** Which collections stood under the target names, and are replaced: ReplacedRecord[]. */
+    replaced: `${root}/replaced.json`,
   };
 }
 
@@ -31,8 +38,12 @@ export const importRecord = z.object({
   /** Milvus's ID of the task or job. */
   id: z.string(),
   state: z.enum(["submitted", "completed"]),
-  /** Rows imported, net of deletes, decimal; "0" until complete. */
+  /** Rows imported, net of deletes, decimal: those it last reported, as long as it is not complete. */
   rows: z.string(),
+  /** ISO 8601: the first look at which the server listed it no more; absent while it does. */
+  missedSince: z.iso.datetime().optional(),
+  /** Deletes that were submitted a second time, as the server forgot the first. */
+  again: z.literal(true).optional(),
 });
 export type ImportRecord = Readonly<z.infer<typeof importRecord>>;
 
@@ -44,12 +55,25 @@ export const collectionRecord = z.object({
   working: z.string(),
   /** Milvus's ID; renaming keeps it. */
   id: z.string(),
+  /** `creationOf` what was planned when it was made; absent in records of pipelines that did not compare it. */
+  created: z.string().optional(),
   /** Rows it had before anything was imported, decimal. */
   rowsBefore: z.string(),
   /** Imports Milvus remembered under its name before this restore submitted any: never ours, however alike they look. */
   importsBefore: z.array(z.string()).readonly(),
 });
 export type CollectionRecord = Readonly<z.infer<typeof collectionRecord>>;
+
+/** A collection that stood under a target name when the restore began: the only one that it replaces there. */
+export const replacedRecord = z.object({
+  /** `db.coll` */
+  target: z.string(),
+  /** Milvus's ID. */
+  id: z.string(),
+  /** Rows of the new one when they were checked, right before it got the name; decimal. The old one is dropped only for as many. */
+  rows: z.string().optional(),
+});
+export type ReplacedRecord = Readonly<z.infer<typeof replacedRecord>>;
 
 /** The record of a planned collection, of whichever run made it. */
 export function recordOf(
@@ -58,6 +82,14 @@ export function recordOf(
 ): CollectionRecord | undefined {
   const [targetName, workingName] = [qualifiedName(target), qualifiedName(working)];
   return records.find((record) => record.target === targetName && record.working === workingName);
+}
+
+/** Tells whether a collection that an earlier run made is the one that is planned now: other options make another one. */
+export function creationOf(planned: {
+  readonly create?: CreateCollectionRequest;
+  readonly indexes: readonly CreateIndexRequest[];
+}): string {
+  return shortHash(JSON.stringify([planned.create, planned.indexes]));
 }
 
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */

@@ -1,31 +1,37 @@
 import * as z from "zod";
-import type { RestoreInput } from "../execution/messages.ts";
+import type { RestoredCollection, RestoreInput } from "../execution/messages.ts";
 import { type BackupLayout, type StagingLayout, stagingLayout } from "../format/layout.ts";
 import type { BackupWith, CollectionWith, SegmentBackup } from "../format/meta.ts";
 import type { BackupOutline, CollectionOutline } from "../format/outline.ts";
+import type { LastRestored } from "../format/target-lease.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
   CreateIndexRequest,
+  Id,
   ImportFiles,
   IndexDescription,
 } from "../milvus/descriptions.ts";
-import type { CutAt, Instant } from "../milvus/instant.ts";
+import { type CutAt, hybridTimestamp, type Instant } from "../milvus/instant.ts";
+import type { KeptAttributes } from "../milvus/kept-attributes.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
+import { ownProperties } from "../milvus/properties.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
+import { type Overrides, overrideCollection, overrideIndex } from "./restore-overrides.ts";
 import type { SizedSegment } from "./segment-copies.ts";
+import type { KnownRows } from "./segment-rows.ts";
+import { type Verification, verification } from "./verification.ts";
 
 /** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
 export const restorePlan = z.object({
   restoreId: z.string(),
   backupName: z.string(),
   backupId: z.string(),
-  /** What identifies the restored names among executions. */
-  leaseSubject: z.string(),
-  dropExisting: z.boolean(),
+  /** Whether a collection that is replaced is dropped at the end; otherwise it stays under its new name. */
+  dropReplaced: z.boolean(),
   databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
   collections: z
     .array(
@@ -34,6 +40,7 @@ export const restorePlan = z.object({
     .readonly(),
   /** Below this prefix of the target's Milvus bucket lies what is staged; deleted at the end. */
   stagingPrefix: z.string(),
+  verification,
   warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
   totals: z.object({
@@ -60,6 +67,10 @@ export interface PlannedRestore {
   readonly target: CollectionName;
   /** The name it has until it is complete; the target itself under `skipCreate` and where Milvus cannot rename (before 2.2.9). */
   readonly working: CollectionName;
+  /** ID of the collection that stands under the target name and is replaced: that one, and no other. Absent where none is. */
+  readonly replaces?: Id;
+  /** The instant of the backup, or when it was begun where it has none; hybrid, decimal. Absent where nobody knows. */
+  readonly takenAt?: Id;
   /** Absent under `skipCreate`. */
   readonly create?: CreateCollectionRequest;
   /** Partitions to create; Milvus makes `_default` and those of a partition key itself. */
@@ -78,6 +89,7 @@ export interface RestoreOptions {
   readonly metadataOnly: boolean;
   readonly indexes: boolean;
   readonly load: boolean;
+  readonly overrides: Overrides;
 }
 
 /** Plans a whole restore: what is made of each collection, and what becomes of every segment. */
@@ -86,7 +98,8 @@ export function planRestore(
   names: readonly RestoreName[],
   context: {
     readonly restoreId: string;
-    readonly leaseSubject: string;
+    /** IDs of the collections that are replaced, by target name. */
+    readonly replaces: ReadonlyMap<string, Id>;
     /** Of the target Milvus. */
     readonly version: string;
     readonly backup: BackupLayout;
@@ -95,6 +108,11 @@ export function planRestore(
     readonly input: RestoreInput;
     /** By collection ID. */
     readonly instants: ReadonlyMap<string, CutAt>;
+    /** What the format has no place for, by collection ID. */
+    readonly kept: ReadonlyMap<string, KeptAttributes>;
+    /** What the heads of the logs tell, by segment ID. */
+    readonly known: ReadonlyMap<string, KnownRows>;
+    readonly verification: Verification;
     readonly warnings: readonly string[];
   },
 ): { plan: RestorePlan; segments: RestoreSegments } {
@@ -103,26 +121,43 @@ export function planRestore(
   const segments = new RestoreSegments();
   const collections: PlannedRestore[] = [];
   const warnings = [...context.warnings];
+  /** The first import of a collection that several names get: they read the same files. */
+  const firstTasks = new Map<CollectionOutline, number>();
+  /** Databases of the target in which a name of a collection has its aliases, by collection. */
+  const aliased = new Map<CollectionOutline, Set<string>>();
   let firstTask = 0;
   for (const name of names) {
-    const planned = planCollection(collectionOf(backup, name.source), name, {
+    const collection = collectionOf(backup, name.source);
+    const collectionId = collection.collection_id.toString();
+    const stagedAs = firstTasks.get(collection);
+    const planned = planCollection(collection, name, {
       restoreId,
       version: context.version,
       backup: context.backup,
       staging,
       readsInPlace: context.readsInPlace,
-      cut: context.instants.get(collectionOf(backup, name.source).collection_id.toString()),
+      cut: context.instants.get(collectionId),
+      kept: context.kept.get(collectionId),
+      known: context.known,
       firstTask,
+      stagedAs: stagedAs ?? firstTask,
       options: {
         skipCreate: input.skipCreate ?? false,
         metadataOnly: input.metadataOnly ?? false,
         indexes: input.indexes ?? true,
         load: input.load ?? true,
+        overrides: input,
       },
     });
-    collections.push(planned.restore);
-    segments.add(planned.imports);
-    warnings.push(...planned.warnings);
+    const replaces = context.replaces.get(qualifiedName(name.target));
+    const restore = { ...planned.restore, ...(replaces !== undefined && { replaces }) };
+    const databases = aliased.get(collection) ?? new Set();
+    // Of several names in one database the first one gets the aliases.
+    collections.push(databases.has(name.target.database) ? { ...restore, aliases: [] } : restore);
+    aliased.set(collection, databases.add(name.target.database));
+    segments.add(planned.imports, stagedAs === undefined);
+    firstTasks.set(collection, stagedAs ?? firstTask);
+    if (stagedAs === undefined) warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
   }
   const imports = collections.flatMap((collection) => collection.imports);
@@ -130,18 +165,18 @@ export function planRestore(
     segments,
     plan: {
       restoreId,
-      leaseSubject: context.leaseSubject,
       backupName: input.backupName,
       backupId: backup.id,
-      dropExisting: input.dropExisting ?? false,
+      dropReplaced: (input.dropExisting ?? false) && !input.keepReplaced,
       databases: planDatabases(backup, names),
       collections,
       stagingPrefix: staging.root,
+      verification: context.verification,
       warnings,
       totals: {
         collections: collections.length,
         segments: segments.count,
-        bytes: imports.reduce((sum, { bytes }) => sum + bytes, 0),
+        bytes: segments.bytes,
         rows: imports.reduce((sum, { rows }) => sum + BigInt(rows), 0n).toString(),
         imports: imports.length,
       },
@@ -151,15 +186,20 @@ export function planRestore(
 
 /** What becomes of every segment of a backup in a restore; the segments themselves pass by one after another. */
 export class RestoreSegments {
+  /** Each once, under however many names it is restored. */
   count = 0;
+  bytes = 0;
   readonly #plans: ImportPlan[] = [];
   /** The task that imports a segment, by the segment's ordinal; undefined where nothing of it is imported. */
   readonly #tasks: number[] = [];
   readonly #planOf = new Map<number, ImportPlan>();
 
-  add(plan: ImportPlan): void {
+  /** @param first false where the plan reads what an earlier one has staged or verified */
+  add(plan: ImportPlan, first: boolean): void {
     this.#plans.push(plan);
-    for (const { task } of plan.imports) {
+    if (!first) return;
+    for (const { task, bytes } of plan.imports) {
+      this.bytes += bytes;
       this.#planOf.set(task, plan);
       for (const { ordinal } of plan.segmentsOf(task)) {
         this.#tasks[ordinal] = task;
@@ -196,6 +236,7 @@ export function collectionOf<S>(backup: BackupWith<S>, name: CollectionName): Co
 /**
  * Plans one collection.
  * @param context.firstTask number of its first import within the restore
+ * @param context.stagedAs the same of the plan that stages its files: its own, or an earlier one of the same collection
  */
 export function planCollection(
   collection: CollectionOutline,
@@ -208,7 +249,10 @@ export function planCollection(
     readonly readsInPlace: boolean;
     /** Absent where nobody knows it. */
     readonly cut?: CutAt | undefined;
+    readonly kept?: KeptAttributes | undefined;
+    readonly known?: ReadonlyMap<string, KnownRows> | undefined;
     readonly firstTask: number;
+    readonly stagedAs: number;
     readonly options: RestoreOptions;
   },
 ): { restore: PlannedRestore; imports: ImportPlan; warnings: readonly string[] } {
@@ -223,30 +267,51 @@ export function planCollection(
     readsInPlace: context.readsInPlace,
     instant: context.cut?.instant,
     laterRows: context.cut?.laterRows,
+    known: context.known,
     firstTask: context.firstTask,
+    stagedAs: context.stagedAs,
   });
-  const usesPartitionKey = collection.schema.fields.some(({ is_partition_key }) => is_partition_key);
+  const create = overrideCollection(toCreateRequest(collection, working, context.kept), options.overrides);
+  const takenAt = takenAtOf(collection, context.cut);
   return {
     restore: {
       source: name.source,
       target: name.target,
       working,
-      ...(!options.skipCreate && { create: toCreateRequest(collection, working) }),
-      partitions: usesPartitionKey
-        ? []
-        : collection.partition_backups
-            .map(({ partition_name }) => partition_name)
-            .filter((partition) => partition !== "_default"),
-      indexes: options.indexes && !options.skipCreate ? toCreateIndexRequests(collection) : [],
+      ...(!options.skipCreate && { create }),
+      // a partition key makes its own
+      partitions:
+        create.partitionCount !== undefined
+          ? []
+          : collection.partition_backups
+              .map(({ partition_name }) => partition_name)
+              .filter((partition) => partition !== "_default"),
+      indexes:
+        options.indexes && !options.skipCreate
+          ? toCreateIndexRequests(collection).map((index) => overrideIndex(index, create, options.overrides))
+          : [],
       aliases: options.skipCreate ? [] : collection.aliases,
       // A collection that was there before is loaded or not as its owner wants it.
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",
       imports: imports.imports,
       ...(context.cut && { instant: context.cut.instant }),
+      ...(takenAt !== undefined && { takenAt }),
     },
     imports,
     warnings: options.skipCreate ? [] : damagedDefaults(collection.schema),
   };
+}
+
+/**
+ * Which of two backups of a collection is newer: the instant, or for backups without one when it was begun (to the second).
+ * @returns a hybrid timestamp, decimal; undefined where nobody knows
+ */
+export function takenAtOf(
+  { backup_physical_timestamp: seconds }: Pick<CollectionOutline, "backup_physical_timestamp">,
+  cut: CutAt | undefined,
+): Id | undefined {
+  if (cut) return cut.instant.timestamp;
+  return seconds > 0n ? hybridTimestamp(seconds * 1000n) : undefined;
 }
 
 function withoutSegments(collection: CollectionOutline): CollectionOutline {
@@ -270,6 +335,29 @@ export function hasWorkingName({ working, target }: Pick<PlannedRestore, "workin
   return qualifiedName(working) !== qualifiedName(target);
 }
 
+/** IDs of restored collections, by target name. */
+export function idsOf(collections: readonly Pick<RestoredCollection, "to" | "id">[]): Map<string, Id> {
+  return new Map(collections.map(({ to, id }) => [to, id]));
+}
+
+/**
+ * What a restore leaves in its targets, by target name: what a trigger goes by that comes late.
+ * @param ids of the collections that have their target names
+ */
+export function restoredInto(
+  { collections, backupName, backupId }: RestorePlan,
+  ids: ReadonlyMap<string, Id>,
+): Map<string, LastRestored> {
+  return new Map(
+    collections.flatMap(({ target, takenAt }): [string, LastRestored][] => {
+      const collectionId = ids.get(qualifiedName(target));
+      if (collectionId === undefined) return [];
+      const timestamp = takenAt === undefined ? {} : { timestamp: takenAt };
+      return [[qualifiedName(target), { backupName, backupId, collectionId, ...timestamp }]];
+    }),
+  );
+}
+
 /** The databases the targets need, with what the backup says of them; `default` is always there. */
 export function planDatabases(
   backup: Pick<BackupOutline, "database_backups">,
@@ -281,7 +369,7 @@ export function planDatabases(
   }
   return [...needed].map(([name, from]) => ({
     name,
-    properties: backup.database_backups.find(({ db_name }) => db_name === from)?.properties ?? [],
+    properties: ownProperties(backup.database_backups.find(({ db_name }) => db_name === from)?.properties ?? []),
   }));
 }
 

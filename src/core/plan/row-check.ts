@@ -1,42 +1,64 @@
 import type { PlannedRestore } from "./restore.ts";
+import type { ImportRecord } from "./restore-work.ts";
 
-/**
- * What is wrong with the rows of a collection.
- * @param importedBy rows that the import of a task reported, net of deletes and of what came after the instant
- * @param counted rows Milvus counts now, without those it had before
- */
-export function rowsProblem(
-  collection: PlannedRestore,
-  importedBy: (task: number) => bigint,
-  counted: bigint,
-): { message: string; others: boolean } | undefined {
-  const data = collection.imports.filter(({ kind }) => kind === "segments");
-  const inBackup = sum(data.map(({ rows }) => rows));
-  const imported = data.reduce((total, { task }) => total + importedBy(task), 0n);
-  const hasDeletes = data.some((planned) => planned.hasDeletes);
-  // Each by itself: what one lacks is not made up for by what another has too many of.
-  const wrong = data.find(({ task, rows, minimumRows }) => {
-    const got = importedBy(task);
-    return got > BigInt(rows) || got < BigInt(minimumRows);
-  });
-  // Compaction takes away rows that an L0 segment deletes, and rows past their time to live.
-  const shrinks = collection.imports.some(({ kind }) => kind === "l0") || expires(collection);
-  const holdsAll = shrinks ? counted <= imported : counted === imported;
-  if (!wrong && holdsAll) return undefined;
-  const whole = `the backup holds ${inBackup} rows${hasDeletes ? " (some deleted)" : ""}, its imports reported ${imported}, and Milvus counts ${counted}`;
-  if (!wrong) return { message: whole, others: true };
-  const { task, partition, rows, minimumRows } = wrong;
-  const expected = minimumRows === rows ? `${rows}` : `${minimumRows} to ${rows}`;
-  return {
-    message: `${whole}. Import ${task} into partition ${partition} brought ${importedBy(task)} rows, which must be ${expected}`,
-    others: false,
-  };
+/** What became of the rows of a collection, as far as its imports tell. */
+export class CollectionRows {
+  readonly inBackup: bigint;
+  readonly imported: bigint;
+  readonly #collection: PlannedRestore;
+  readonly #rows: ReadonlyMap<number, bigint>;
+
+  /** @param imports what was submitted for the collection */
+  constructor(collection: PlannedRestore, imports: readonly ImportRecord[]) {
+    this.#collection = collection;
+    this.#rows = new Map(imports.map(({ task, rows }) => [task, BigInt(rows)]));
+    const data = this.#data;
+    this.inBackup = data.reduce((total, { rows }) => total + BigInt(rows), 0n);
+    this.imported = data.reduce((total, { task }) => total + this.#importedBy(task), 0n);
+  }
+
+  /**
+   * What is wrong with them.
+   * @param counted rows Milvus counts now, without those it had before
+   */
+  problem(counted: bigint): { message: string; others: boolean } | undefined {
+    const { inBackup, imported } = this;
+    const data = this.#data;
+    const hasDeletes = data.some((planned) => planned.hasDeletes);
+    // Each by itself: what one lacks is not made up for by what another has too many of.
+    const wrong = data.find(({ task, rows, minimumRows }) => {
+      const got = this.#importedBy(task);
+      return got > BigInt(rows) || got < BigInt(minimumRows);
+    });
+    // Compaction takes away rows that an L0 segment deletes, and rows past their time to live.
+    const shrinks = this.#collection.imports.some(({ kind }) => kind === "l0") || expires(this.#collection);
+    const holdsAll = shrinks ? counted <= imported : counted === imported;
+    if (!wrong && holdsAll) return undefined;
+    const whole = `the backup holds ${inBackup} rows${hasDeletes ? " (some deleted)" : ""}, its imports reported ${imported}, and Milvus counts ${counted}`;
+    if (!wrong) return { message: whole, others: true };
+    const { task, partition, rows, minimumRows } = wrong;
+    const got = this.#importedBy(task);
+    const expected = minimumRows === rows ? `${rows}` : `${minimumRows} to ${rows}`;
+    const explained =
+      wrong.hasDeletes && got < BigInt(minimumRows)
+        ? " (fewer are right where one delete takes many rows, of a key that was inserted again and again: look at the rows, and rename the collection yourself)"
+        : "";
+    return {
+      message: `${whole}. Import ${task} into partition ${partition} brought ${got} rows, which must be ${expected}${explained}`,
+      others: false,
+    };
+  }
+
+  get #data() {
+    return this.#collection.imports.filter(({ kind }) => kind === "segments");
+  }
+
+  /** Net of deletes and of what came after the instant; 0n for one that was not submitted. */
+  #importedBy(task: number): bigint {
+    return this.#rows.get(task) ?? 0n;
+  }
 }
 
 function expires({ create }: PlannedRestore): boolean {
   return create?.properties.some(({ key, value }) => key === "collection.ttl.seconds" && Number(value) > 0) ?? false;
-}
-
-function sum(values: readonly string[]): bigint {
-  return values.reduce((total, value) => total + BigInt(value), 0n);
 }

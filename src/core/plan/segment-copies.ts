@@ -1,4 +1,4 @@
-import type { CopyPrefix, CopySegment } from "../execution/copy-plan.ts";
+import { type CopyPrefix, type CopySegment, isCopied } from "../execution/copy-plan.ts";
 import type { BackupLayout, BackupSegmentPath } from "../format/layout.ts";
 import type { SegmentBackup } from "../format/meta.ts";
 import { deltaLogCount } from "../format/segment-logs.ts";
@@ -33,6 +33,14 @@ export function copyOutOfBackup(
     },
     bytes: Number(segment.size),
   };
+}
+
+/** The same copy of the same objects, whatever they are by now; undefined where nothing is copied. */
+export function withoutComparison({ segment, bytes }: SizedSegment): SizedSegment | undefined {
+  const prefixes = segment.prefixes.filter(isCopied).map(({ expect = [], ...prefix }) => {
+    return { ...prefix, only: expect.map(({ path }) => path) };
+  });
+  return prefixes.length === 0 ? undefined : { segment: { ...segment, prefixes }, bytes };
 }
 
 /** Where a segment lies in its backup. */

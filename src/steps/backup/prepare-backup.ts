@@ -9,6 +9,7 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { milvusLayout } from "../../core/format/layout.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { CollectionName, GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
+import { keptOf, lostElsewhere } from "../../core/milvus/kept-attributes.ts";
 import {
   type CollectionSelector,
   parseCollectionSelector,
@@ -32,7 +33,7 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
-import { takeClaim } from "../shared/claim.ts";
+import { takeClaim } from "../shared/backup-claim.ts";
 import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
@@ -286,6 +287,7 @@ async function collect(
     rows += rowsOf(draft.collection);
     for (const copy of draft.copies) segments.push(copy);
     const { flushed, instant, description } = draft.collection;
+    warnings.push(...keptOf(description).map(lostElsewhere));
     if (flushed && !instant) {
       warnings.push(
         `${qualifiedName(description.name)}: this Milvus does not tell the timestamp of a flush, so the backup is not the collection at one instant`,

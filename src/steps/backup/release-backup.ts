@@ -6,7 +6,7 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupPlan } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
-import { markClaimFailed } from "../shared/claim.ts";
+import { markClaimFailed } from "../shared/backup-claim.ts";
 import { readHeld } from "../shared/held.ts";
 import { environmentToRelease, movedFrom, sameBackupPlace } from "../shared/pinned-environments.ts";
 import { recordFailure } from "../shared/record-failure.ts";

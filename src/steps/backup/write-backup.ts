@@ -3,9 +3,10 @@ import { type CopiedLog, logsOf, type SegmentReceipt } from "../../core/executio
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { type MetaFileName, metaFileNames } from "../../core/format/layout.ts";
-import type { CutCollection } from "../../core/format/manifest.ts";
+import type { CutCollection, KeptAttributes } from "../../core/format/manifest.ts";
 import type { SegmentBackup } from "../../core/format/meta.ts";
 import { type MetaPiece, printMetas, type StreamedCollection } from "../../core/format/meta-files.ts";
+import { keptOf } from "../../core/milvus/kept-attributes.ts";
 import type { PlannedCollection } from "../../core/plan/backup.ts";
 import { type BackupHead, backupRecord, collectionRecord, segmentRecord } from "../../core/plan/backup-records.ts";
 import type { TextDigest, TextUpload } from "../../ports/object-store.ts";
@@ -51,16 +52,18 @@ export async function writeBackup(
   const manifest = new ManifestWriter(stored, { confirm });
   try {
     const instants: CutCollection[] = [];
-    const noteInstants = async function* () {
+    const kept: KeptAttributes[] = [];
+    const noted = async function* () {
       for await (const copied of collections()) {
         instants.push(...cutsOf(copied.collection));
+        kept.push(...keptOf(copied.collection.description));
         yield copied;
       }
     };
     const list = async (receipt: SegmentReceipt) => {
       await manifest.add(receipt.collectionId, logsOf(receipt));
     };
-    for await (const { file, text } of printBackup(head, noteInstants(), list)) await uploads[file].write(text);
+    for await (const { file, text } of printBackup(head, noted(), list)) await uploads[file].write(text);
     const { full_meta: commitRecord, ...levels } = uploads;
     // A step that outlives its execution must not touch what the next one, which has the claim, wrote or even committed.
     const confirmMine = async () => {
@@ -73,7 +76,7 @@ export async function writeBackup(
     await settleAll(Object.values(levels).map((upload) => upload.finish()));
     const { root, meta } = stored.layout;
     const files = metas.map(({ file, upload }) => ({ key: meta[file].slice(root.length), ...upload.written }));
-    await manifest.finish(head, { metas: files, instants, created });
+    await manifest.finish(head, { metas: files, instants, kept, created });
     await confirm();
     await stored.commit(commitRecord);
   } catch (error) {

@@ -2,6 +2,7 @@ import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
 import {
   type CutCollection,
+  type KeptAttributes,
   type ManifestFile,
   type ManifestPart,
   manifestPartObjects,
@@ -78,8 +79,14 @@ export class ManifestWriter {
     {
       metas,
       instants,
+      kept,
       created,
-    }: { metas: readonly ManifestFile[]; instants: readonly CutCollection[]; created: string },
+    }: {
+      metas: readonly ManifestFile[];
+      instants: readonly CutCollection[];
+      kept: readonly KeptAttributes[];
+      created: string;
+    },
   ): Promise<void> {
     await this.endCollection();
     const index = printManifestIndex({
@@ -89,6 +96,7 @@ export class ManifestWriter {
       pipelineVersion,
       ...(head.schedule && { schedule: head.schedule }),
       instants: [...instants],
+      ...(kept.length > 0 && { kept: [...kept] }),
       metas: [...metas],
       parts: this.#parts,
     });

@@ -2,7 +2,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { checkMayDelete, checkNoStrangers, claimOf, takeDeletionClaim } from "../shared/claim.ts";
+import { checkMayDelete, checkNoStrangers, claimOf, takeDeletionClaim } from "../shared/backup-claim.ts";
 import { checkNotRead, type ReadPlace } from "../shared/readers.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 

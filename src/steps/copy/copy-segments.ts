@@ -7,6 +7,7 @@ import {
   type CopySegment,
   copyBatch,
   copyReceipt,
+  type ExpectedLog,
   isCopied,
   type SegmentReceipt,
 } from "../../core/execution/copy-plan.ts";
@@ -23,6 +24,7 @@ import { renewPause } from "../shared/gc-pause.ts";
 import { readHeld } from "../shared/held.ts";
 import { cancelWatch } from "./cancel-watch.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "./check-segment.ts";
+import { compareContent } from "./compare-content.ts";
 import { listPrefixes } from "./list-prefixes.ts";
 import { repairLog } from "./repair-log.ts";
 
@@ -113,6 +115,7 @@ class BatchCopier {
   /** Every key that some segment of the batch is to have at the destination. */
   readonly #targets: ReadonlySet<string>;
   #skipped = 0;
+  #bySize = 0;
 
   constructor(batch: CopyBatch, stores: BatchStores) {
     this.#batch = batch;
@@ -128,45 +131,30 @@ class BatchCopier {
 
   async segment(segment: CopySegment, isStopped: () => boolean): Promise<SegmentReceipt> {
     if (this.#batch.repair) return this.#repair(segment, isStopped);
-    const { collectionId, partitionId, segmentId } = segment;
     const listed = segment.prefixes.map((prefix) => this.#select(prefix));
     const problem = findProblem(segment, listed, this.#batch);
-    if (problem !== undefined) {
-      return { collectionId, partitionId, segmentId, ...problem, insertLogs: [], deltaLogs: [] };
-    }
+    if (problem !== undefined) return receiptOf(segment, problem);
     try {
       const copies = await settleEach(listed, listed.length, (entry, isFaulty) =>
         this.#prefix(entry, () => isStopped() || isFaulty()),
       );
+      const problems = copies.flatMap((copied) => copied.flatMap(({ problem }) => problem ?? []));
+      if (problems.length > 0) return mismatch(segment, problems);
       const logsOf = (kind: CopyPrefix["kind"]) =>
-        copies.flatMap((logs, index) => (listed[index]?.prefix.kind === kind ? logs : []));
+        copies.flatMap((copied, index) => (listed[index]?.prefix.kind === kind ? copied.map(({ log }) => log) : []));
       await this.#deleteLeftovers(segment);
-      return {
-        collectionId,
-        partitionId,
-        segmentId,
-        outcome: "copied",
-        insertLogs: logsOf("insert"),
-        deltaLogs: logsOf("delta"),
-      };
+      return receiptOf(segment, { outcome: "copied" }, { insertLogs: logsOf("insert"), deltaLogs: logsOf("delta") });
     } catch (error) {
       if (!(error instanceof PipelineError) || error.name !== "ObjectNotFound") throw error;
-      const problem = `segment ${segmentId}: ${error.message}`;
-      return {
-        collectionId,
-        partitionId,
-        segmentId,
+      return receiptOf(segment, {
         outcome: "source-changed",
-        problem,
-        insertLogs: [],
-        deltaLogs: [],
-      };
+        problem: `segment ${segment.segmentId}: ${error.message}`,
+      });
     }
   }
 
   /** A segment of a backup that the destination holds already: object by object, what is right there stays. */
   async #repair(segment: CopySegment, isStopped: () => boolean): Promise<SegmentReceipt> {
-    const { collectionId, partitionId, segmentId } = segment;
     const settled = await Promise.allSettled(
       segment.prefixes.flatMap((prefix) => {
         const sources = new Map(this.#select(prefix).objects.map((object) => [object.key, object]));
@@ -186,13 +174,9 @@ class BatchCopier {
     const results = settled.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
     this.#skipped += results.filter(({ skipped }) => skipped).length;
     const problems = results.flatMap(({ problem }) => problem ?? []);
-    const ids = { collectionId, partitionId, segmentId };
-    if (problems.length > 0) {
-      const problem = `segment ${segmentId}: ${shortList(problems, { limit: 3, separator: "; " })}`;
-      return { ...ids, outcome: "mismatch", problem, insertLogs: [], deltaLogs: [] };
-    }
+    if (problems.length > 0) return mismatch(segment, problems);
     const logsOf = (kind: CopyPrefix["kind"]) => results.flatMap((it) => (it.kind === kind && it.log ? [it.log] : []));
-    return { ...ids, outcome: "copied", insertLogs: logsOf("insert"), deltaLogs: logsOf("delta") };
+    return receiptOf(segment, { outcome: "copied" }, { insertLogs: logsOf("insert"), deltaLogs: logsOf("delta") });
   }
 
   receipt(segments: readonly SegmentReceipt[]): CopyReceipt {
@@ -205,6 +189,7 @@ class BatchCopier {
       objects: logs.length,
       bytes: logs.reduce((sum, { size }) => sum + size, 0),
       skippedObjects: this.#skipped,
+      bySize: this.#bySize,
       segments: [...segments],
     };
   }
@@ -213,21 +198,43 @@ class BatchCopier {
     return selectObjects(prefix, this.#stores.listed.get(prefix.from) ?? []);
   }
 
-  async #prefix({ prefix, objects }: ListedPrefix, isStopped: () => boolean): Promise<CopiedLog[]> {
-    const { destination } = this.#stores;
-    if (!isCopied(prefix)) {
-      return objects.map(({ key, size, etag }) => ({ from: key, key, size, etag }));
-    }
+  /** Copies the objects of a prefix (or leaves them where they lie), and compares each with what it is to be. */
+  async #prefix({ prefix, objects }: ListedPrefix, isStopped: () => boolean): Promise<SettledLog[]> {
+    const expected = new Map(prefix.expect?.map((log) => [prefix.from + log.path, log]));
     // all of them at once: they wait for the slots that the batch has
-    const copied = await settleEach(objects, objects.length, (object, isFaulty) =>
-      (object.size < smallObjectBytes ? this.#small : this.#large)(async () =>
-        isFaulty() || isStopped() ? undefined : this.#object(destination, object, targetKey(prefix, object.key)),
-      ),
+    const settled = await settleEach(objects, objects.length, (object, isFaulty) =>
+      (object.size < smallObjectBytes ? this.#small : this.#large)(async () => {
+        if (isFaulty() || isStopped()) return undefined;
+        const { key, size, etag } = object;
+        const log = isCopied(prefix)
+          ? await this.#object(object, targetKey(prefix, key))
+          : { from: key, key, size, etag };
+        return { log, problem: await this.#compare(object, expected.get(key), log) };
+      }),
     );
-    return copied.filter((log) => log !== undefined);
+    return settled.filter((log) => log !== undefined);
   }
 
-  async #object(destination: ObjectStore, object: ObjectSummary, key: string): Promise<CopiedLog> {
+  /** Answers what is wrong with the content of an object, for people; undefined where it is right, or need not be known. */
+  async #compare(
+    object: ObjectSummary,
+    expected: ExpectedLog | undefined,
+    copied: CopiedLog,
+  ): Promise<string | undefined> {
+    const { content } = this.#batch;
+    if (content === undefined) return undefined;
+    if (expected?.etag === undefined) return `${object.key} is not in the manifest`;
+    const verdict = await compareContent(this.#stores.source, object, expected, { copied, read: content === "read" });
+    if (verdict === "right") return undefined;
+    const { checksum = "none" } = expected;
+    if (verdict === "wrong") return `${object.key} was altered: its content is not that of the manifest (${checksum})`;
+    if (content === "read") return `${object.key} cannot be compared with the manifest's checksum (${checksum})`;
+    this.#bySize += 1;
+    return undefined;
+  }
+
+  async #object(object: ObjectSummary, key: string): Promise<CopiedLog> {
+    const { destination } = this.#stores;
     const existing = this.#existing.get(key) ?? null;
     await this.#stores.confirm();
     const copied: CopiedObject = await destination.copyFrom(this.#stores.source, object, key, { existing });
@@ -248,6 +255,25 @@ class BatchCopier {
     await this.#stores.confirm();
     await destination.deleteKeys(leftovers);
   }
+}
+
+/** A log that was copied, or left where it lies, and what is wrong with its content. */
+interface SettledLog {
+  readonly log: CopiedLog;
+  readonly problem: string | undefined;
+}
+
+function receiptOf(
+  { collectionId, partitionId, segmentId }: CopySegment,
+  outcome: Pick<SegmentReceipt, "outcome" | "problem">,
+  logs: Pick<SegmentReceipt, "insertLogs" | "deltaLogs"> = { insertLogs: [], deltaLogs: [] },
+): SegmentReceipt {
+  return { collectionId, partitionId, segmentId, ...outcome, ...logs };
+}
+
+function mismatch(segment: CopySegment, problems: readonly string[]): SegmentReceipt {
+  const problem = `segment ${segment.segmentId}: ${shortList(problems, { limit: 3, separator: "; " })}`;
+  return receiptOf(segment, { outcome: "mismatch", problem });
 }
 
 function targetKey(prefix: CopyPrefix, sourceKey: string): string {

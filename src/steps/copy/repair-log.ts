@@ -1,6 +1,7 @@
 import type { CopiedLog, ExpectedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import { compareContent, type Verdict } from "./compare-content.ts";
 
 /** A log of a backup that two places hold, with what its metas and manifest say of it. */
 interface LogToRepair {
@@ -33,8 +34,8 @@ interface RepairedLog {
  */
 export async function repairLog(log: LogToRepair, stores: RepairStores): Promise<RepairedLog> {
   const { from, key, expected, source, existing } = log;
-  const there = existing && judge(existing, expected);
-  const here = source && judge(source, expected);
+  const there = existing && (await judge(stores.destination, existing, expected));
+  const here = source && (await judge(stores.source, source, expected));
   if (existing && there === "right") {
     const { checksum } = expected;
     return {
@@ -66,13 +67,14 @@ export async function repairLog(log: LogToRepair, stores: RepairStores): Promise
   }
 }
 
-/** `wrong` for what differs in size or MD5; `unknown` where its ETag is no MD5 (several parts, KMS) or nothing is known to compare with. */
-function judge({ size, etag }: ObjectSummary, expected: ExpectedLog): "right" | "wrong" | "unknown" {
-  if (size !== expected.size) return "wrong";
-  if (expected.etag !== undefined && etag === expected.etag) return "right";
-  const md5 = /^md5:([0-9a-f]{32})$/.exec(expected.checksum ?? "")?.[1];
-  if (md5 === undefined || !/^[0-9a-f]{32}$/.test(etag)) return "unknown";
-  return md5 === etag ? "right" : "wrong";
+/** By what costs no reading; what is not there any more as it was listed is for the copy to find out. */
+async function judge(store: ObjectStore, object: ObjectSummary, expected: ExpectedLog): Promise<Verdict> {
+  try {
+    return await compareContent(store, object, expected, { read: false });
+  } catch (error) {
+    if (error instanceof PipelineError && error.name === "ObjectNotFound") return "unknown";
+    throw error;
+  }
 }
 
 function refuse({ from, key }: LogToRepair, stores: RepairStores, there: string, here: string): RepairedLog {

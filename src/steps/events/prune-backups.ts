@@ -12,7 +12,7 @@ import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.t
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 import { type DeleteContext, deleteBackup } from "../catalog/delete-backup.ts";
-import { claimOf } from "../shared/claim.ts";
+import { claimOf } from "../shared/backup-claim.ts";
 import { missingObjects } from "../shared/missing-objects.ts";
 import type { ReadPlace } from "../shared/readers.ts";
 import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";

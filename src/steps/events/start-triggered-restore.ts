@@ -48,7 +48,7 @@ export async function startTriggeredRestore(
     );
   }
   const execution = triggeredExecutionName(request);
-  const outcome = await context.restores.startOnce(execution, triggeredRestoreInput(restore, backupName));
+  const outcome = await context.restores.startOnce(execution, triggeredRestoreInput(request, backupName));
   context.log.info("restore trigger", { trigger, backupName, execution, outcome });
   return { outcome, backupName, execution };
 }

@@ -1,7 +1,6 @@
 import * as z from "zod";
 import type { RegisteredEnvironment } from "../../core/environment/environment.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
-import { PipelineError } from "../../core/execution/errors.ts";
 import {
   type ExecutionRef,
   type FinishRestoreResult,
@@ -10,42 +9,72 @@ import {
   type RestoreStepRequest,
 } from "../../core/execution/messages.ts";
 import { boundedResult } from "../../core/execution/restore-result.ts";
+import { roundWait } from "../../core/execution/round-wait.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
+import {
+  hasWorkingName,
+  idsOf,
+  type PlannedRestore,
+  type RestorePlan,
+  restoredInto,
+  restorePlan,
+} from "../../core/plan/restore.ts";
 import {
   type CollectionRecord,
   collectionRecord,
   type ImportRecord,
   importRecord,
+  type ReplacedRecord,
   recordOf,
+  replacedRecord,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
-import { rowsProblem } from "../../core/plan/row-check.ts";
+import { CollectionRows } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readHeld } from "../shared/held.ts";
-import { releaseLease } from "../shared/lease.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
+import { giveBackTargets, heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { checkRows } from "./check-rows.ts";
+import { isMilvusAway } from "./milvus-away.ts";
+import { CollectionReplacer } from "./replace-collections.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
 const pollMilliseconds = 200;
 const closeWatchMilliseconds = 15_000;
-const longestWaitSeconds = 30;
 
 const collectionConcurrency = 8;
 /** Of one collection. */
 const partitionConcurrency = 8;
 
 /**
- * Last step of a restore: checks the row counts, gives each collection its target name (dropping the one it replaces only now), sets free
- * aliases, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
- * @throws RowCountMismatch before anything gets its target name, EnvironmentChanged, and what Milvus throws
+ * Last step of a restore: checks the row counts, gives each collection its target name (the one it replaces moves aside), moves and sets
+ * aliases, drops what was replaced, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
+ * @throws RowCountMismatch before anything gets its target name, TargetExists where somebody made another collection under it meanwhile,
+ *   ClaimLost before anything is replaced where another restore has the target by now, EnvironmentChanged, and what Milvus throws
  */
 export async function finishRestore(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
+  try {
+    return await finish(request, context);
+  } catch (error) {
+    // Everything is in place by then, and Milvus goes on loading when it is back.
+    if (request.attempt === 0 || !isMilvusAway(error)) throw error;
+    context.log.warn("waiting for Milvus", { because: error.message });
+    return loading(request);
+  }
+}
+
+/** Everything is in place, and is asked for again. */
+function loading({ input, attempt }: RestoreStepRequest): FinishRestoreResult {
+  const { backupName } = input;
+  return { outcome: "loading", backupName, collections: [], warnings: [], waitSeconds: roundWait(attempt) };
+}
+
+async function finish(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("restore", execution.name);
   const [plan, environment, done] = await settleAll([
@@ -56,29 +85,66 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
   // An earlier run of this step ended while it cleaned up: the records it would need may be gone.
   if (done) return finished(done, { plan, environment, execution }, context);
 
+  const { confirm } = await heldTargets(context, layout, environment, execution);
+  // Also while Milvus is away: the targets stay ours.
+  await confirm();
   const milvus = await context.connectMilvus(environment);
   const records = restoreWorkLayout(plan.restoreId);
   const made = await readWorkJson(context, records.collections, z.array(collectionRecord));
   const imports = (await readWorkJsonIfThere(context, records.imports, z.array(importRecord))) ?? [];
-  const warnings = [...plan.warnings];
-  const finisher = new RestoreFinisher(milvus, made, imports);
+  const warnings = [...plan.warnings, ...(await readWorkJson(context, layout.uncompared, z.array(z.string())))];
+  const recordFor = (collection: PlannedRestore) => madeFor(made, collection);
+  const replacer = new CollectionReplacer(milvus, recordFor, confirm);
+  const finisher = new RestoreFinisher(milvus, recordFor, imports, replacer);
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
-  for (const collection of plan.collections) await finisher.giveTargetName(collection, plan.dropExisting);
+  const replaced = await countReplacements(plan, { milvus, replacer, key: records.replaced }, context);
+  // Rows may have taken long to count, and names are given away from here on.
+  await confirm();
+  await writeWorkJson(context, layout.progress, { phase: "replacing" });
+  for (const collection of plan.collections) await replacer.giveTargetName(collection);
   // From here on Release says that the collections are in place.
   await writeWorkJson(context, layout.progress, { phase: "loading" });
+  for (const collection of plan.collections) await replacer.moveAliases(collection);
   for (const collection of plan.collections) warnings.push(...(await finisher.createAliases(collection)));
+  const kept = new Map<PlannedRestore, string>();
+  for (const collection of plan.collections) {
+    const record = replaced.find(({ target }) => target === qualifiedName(collection.target));
+    const dropped = await replacer.dropReplaced(collection, record, plan.dropReplaced);
+    warnings.push(...dropped.warnings);
+    if (dropped.kept !== undefined) kept.set(collection, dropped.kept);
+  }
   if (attempt === 0) for (const collection of plan.collections) await finisher.startLoading(collection);
 
-  if (!(await waitForLoad(plan, finisher, context))) {
-    const waitSeconds = Math.min(longestWaitSeconds, 2 ** attempt);
-    return { outcome: "loading", backupName: plan.backupName, collections: [], warnings: [], waitSeconds };
-  }
+  if (!(await waitForLoad(plan, finisher, context))) return loading(request);
   const collections = await settleEach(plan.collections, collectionConcurrency, (collection) =>
-    finisher.describe(collection),
+    finisher.describe(collection, kept.get(collection)),
   );
   const result = { outcome: "restored", backupName: plan.backupName, collections, warnings, waitSeconds: 0 } as const;
   await writeWorkJson(context, layout.result, result);
   return finished(result, { plan, environment, execution }, context);
+}
+
+/**
+ * Writes down how many rows the new collections have that are to replace others, before any of them gets its name: an old one is dropped
+ * only for as many.
+ */
+async function countReplacements(
+  plan: RestorePlan,
+  { milvus, replacer, key }: { readonly milvus: Milvus; readonly replacer: CollectionReplacer; readonly key: string },
+  context: MilvusContext,
+): Promise<readonly ReplacedRecord[]> {
+  const replacing = plan.collections.filter(({ replaces }) => replaces !== undefined);
+  if (replacing.length === 0) return [];
+  const records = (await readWorkJsonIfThere(context, key, z.array(replacedRecord))) ?? [];
+  const counted = await settleEach(replacing, collectionConcurrency, async (collection) => {
+    const [target, id] = [qualifiedName(collection.target), collection.replaces ?? ""];
+    const record = records.find((one) => one.target === target && one.id === id) ?? { target, id };
+    // What has its name already may have got or lost rows since.
+    if (await replacer.isNamed(collection)) return record;
+    return { ...record, rows: (await milvus.rowCount(collection.working)).toString() };
+  });
+  await writeWorkJson(context, key, counted);
+  return counted;
 }
 
 async function waitForLoad(plan: RestorePlan, finisher: RestoreFinisher, context: MilvusContext): Promise<boolean> {
@@ -98,65 +164,50 @@ async function finished(
   { plan, environment, execution }: { plan: RestorePlan; environment: RegisteredEnvironment; execution: ExecutionRef },
   context: MilvusContext,
 ): Promise<FinishRestoreResult> {
-  await cleanUp(plan, environment, context, execution);
+  await cleanUp(result, { plan, environment, execution }, context);
   return boundedResult(result, workLayout("restore", execution.name).result);
 }
 
 async function cleanUp(
-  plan: RestorePlan,
-  environment: RegisteredEnvironment,
+  { collections }: FinishRestoreResult,
+  { plan, environment, execution }: { plan: RestorePlan; environment: RegisteredEnvironment; execution: ExecutionRef },
   context: MilvusContext,
-  execution: ExecutionRef,
 ): Promise<void> {
-  if (!environment.keepTempFiles) {
-    const store = await context.openStore(pinnedStore(environment, "milvus"));
-    await store.deletePrefix(plan.stagingPrefix);
-  }
+  const store = await context.openStore(pinnedStore(environment, "milvus"));
+  if (!environment.keepTempFiles) await store.deletePrefix(plan.stagingPrefix);
   await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
-  await releaseLease(context, "restore", plan.leaseSubject, execution.id);
-  await unmarkReader(context, (await readHeld(context, workLayout("restore", execution.name)))?.readerKey);
+  const held = await readHeld(context, workLayout("restore", execution.name));
+  if (held?.targets) await giveBackTargets(store, held.targets, execution.id, restoredInto(plan, idsOf(collections)));
+  await unmarkReader(context, held?.readerKey);
 }
 
 /** What is left to do for each collection; every part finds out by itself what an earlier run did already. */
 class RestoreFinisher {
   readonly #milvus: Milvus;
-  readonly #made: readonly CollectionRecord[];
-  readonly #imports: ReadonlyMap<string, ImportRecord>;
+  readonly #recordOf: (collection: PlannedRestore) => CollectionRecord;
+  /** By the ID of the collection they went into. */
+  readonly #imports: ReadonlyMap<string, readonly ImportRecord[]>;
+  readonly #replacer: CollectionReplacer;
 
-  constructor(milvus: Milvus, made: readonly CollectionRecord[], imports: readonly ImportRecord[]) {
+  constructor(
+    milvus: Milvus,
+    recordOf: (collection: PlannedRestore) => CollectionRecord,
+    imports: readonly ImportRecord[],
+    replacer: CollectionReplacer,
+  ) {
     this.#milvus = milvus;
-    this.#made = made;
-    this.#imports = new Map(imports.map((record) => [importKey(record.collectionId, record.task), record]));
+    this.#recordOf = recordOf;
+    this.#imports = Map.groupBy(imports, ({ collectionId }) => collectionId);
+    this.#replacer = replacer;
   }
 
   /**
-   * Each import must have brought the rows of its segments, as far as that can be known: with deletes, or rows from after the instant, no
-   * fewer than those can have taken away. Milvus must hold what was imported.
    * What stands under its target name was counted before it got it, and may have got rows since.
-   * @returns a warning where a collection that was there before (`skipCreate`) has got rows from elsewhere meanwhile
+   * @returns warnings
    */
   async checkRows(collection: PlannedRestore, first: boolean): Promise<string[]> {
-    const direct = !hasWorkingName(collection);
-    if (direct ? !first : await this.#isRenamed(collection)) return [];
-    const record = this.#recordOf(collection);
-    const counted = (await this.#milvus.rowCount(collection.working)) - BigInt(record.rowsBefore);
-    const importedBy = (task: number) => BigInt(this.#imports.get(importKey(record.id, task))?.rows ?? "0");
-    const problem = rowsProblem(collection, importedBy, counted);
-    if (!problem) return [];
-    const message = `${qualifiedName(collection.target)}: ${problem.message}`;
-    if (problem.others && !collection.create) return [`${message}: others wrote into it meanwhile`];
-    throw new PipelineError(
-      "RowCountMismatch",
-      message + (direct ? "" : `. ${qualifiedName(collection.working)} does not get its target name`),
-    );
-  }
-
-  /** The commit of a restore: from here on the collection stands under its target name. */
-  async giveTargetName(collection: PlannedRestore, dropExisting: boolean): Promise<void> {
-    const { working, target } = collection;
-    if (!hasWorkingName(collection) || (await this.#isRenamed(collection))) return;
-    if (dropExisting && (await this.#milvus.hasCollection(target))) await this.#milvus.dropCollection(target);
-    await this.#milvus.renameCollection(working, target.collection);
+    if (hasWorkingName(collection) ? await this.#replacer.isNamed(collection) : !first) return [];
+    return checkRows(this.#milvus, collection, this.#rowsOf(collection), this.#recordOf(collection));
   }
 
   /** Sets aliases that are free; answers a warning for each that points elsewhere. */
@@ -189,8 +240,10 @@ class RestoreFinisher {
     return progress.every((percent) => percent >= 100);
   }
 
-  async describe(collection: PlannedRestore): Promise<RestoredCollection> {
+  /** @param replaced where the collection stands that it took the place of, if that was kept */
+  async describe(collection: PlannedRestore, replaced: string | undefined): Promise<RestoredCollection> {
     const { source, target } = collection;
+    const { inBackup, imported } = this.#rowsOf(collection);
     return {
       from: qualifiedName(source),
       to: qualifiedName(target),
@@ -198,37 +251,20 @@ class RestoreFinisher {
       rows: (await this.#milvus.rowCount(target)).toString(),
       // As it is: a collection that was there before may be loaded without us.
       loaded: (await this.#milvus.loadingProgress(target)) >= 100,
+      inBackup: inBackup.toString(),
+      leftOut: (inBackup - imported).toString(),
+      imported: imported.toString(),
+      ...(replaced !== undefined && { replaced }),
     };
   }
 
-  #recordOf(collection: PlannedRestore): CollectionRecord {
-    const record = recordOf(this.#made, collection);
-    if (!record) throw new Error(`no record of the collection made for ${qualifiedName(collection.target)}`);
-    return record;
-  }
-
-  /** By ID: where somebody dropped the working collection, what has the target name is another one. */
-  async #isRenamed(collection: PlannedRestore): Promise<boolean> {
-    const { working, target } = collection;
-    const { id } = this.#recordOf(collection);
-    if (await this.#milvus.hasCollection(working)) {
-      if ((await this.#milvus.describeCollection(working)).id === id) return false;
-      throw new PipelineError(
-        "MilvusFailed",
-        `${qualifiedName(working)} (for ${qualifiedName(target)}) in Milvus at ${this.#milvus.address} is not the collection that was imported into: ` +
-          "somebody dropped that and made another, such as the same restore of another deployment. Nothing was replaced; start the same restore again when " +
-          "nobody else restores there",
-      );
-    }
-    if ((await this.#milvus.hasCollection(target)) && (await this.#milvus.describeCollection(target)).id === id)
-      return true;
-    throw new PipelineError(
-      "MilvusFailed",
-      `${qualifiedName(working)} (for ${qualifiedName(target)}) is gone from Milvus at ${this.#milvus.address}: somebody dropped it. Start the same restore again, which makes it anew`,
-    );
+  #rowsOf(collection: PlannedRestore): CollectionRows {
+    return new CollectionRows(collection, this.#imports.get(this.#recordOf(collection).id) ?? []);
   }
 }
 
-function importKey(collectionId: string, task: number): string {
-  return `${collectionId} ${task}`;
+function madeFor(made: readonly CollectionRecord[], collection: PlannedRestore): CollectionRecord {
+  const record = recordOf(made, collection);
+  if (!record) throw new Error(`no record of the collection made for ${qualifiedName(collection.target)}`);
+  return record;
 }

@@ -1,9 +1,18 @@
 import * as z from "zod";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
+import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { CreateCollectionRequest } from "../../core/milvus/descriptions.ts";
+import type {
+  CollectionDescription,
+  CollectionName,
+  CreateCollectionRequest,
+  CreateIndexRequest,
+  IndexDescription,
+} from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
+import { differencesFrom } from "../../core/milvus/schema-comparison.ts";
 import {
   hasWorkingName,
   isIndexOf,
@@ -11,7 +20,14 @@ import {
   type RestorePlan,
   restorePlan,
 } from "../../core/plan/restore.ts";
-import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import {
+  type CollectionRecord,
+  collectionRecord,
+  creationOf,
+  recordOf,
+  restoreWorkLayout,
+} from "../../core/plan/restore-work.ts";
+import { uncompared } from "../../core/plan/verification.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
@@ -20,8 +36,9 @@ import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work
 
 /**
  * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first thing that
- * changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made.
- * @throws CorruptBackup naming what is missing or different, EnvironmentChanged, and what Milvus throws
+ * changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made. What was made is
+ * compared with the backup, attribute by attribute, before anything is imported.
+ * @throws SchemaMismatch naming what differs, CorruptBackup naming what is missing or different, EnvironmentChanged, and what Milvus throws
  */
 export async function recreateCollections(
   request: RestoreStepRequest,
@@ -34,7 +51,8 @@ export async function recreateCollections(
     pinnedEnvironment(context, layout, input.environment),
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
-  await checkBackupReceipts(context, layout, plan.backupName, consequence);
+  const compared = await checkBackupReceipts(context, layout, plan.backupName, consequence);
+  await writeWorkJson(context, layout.uncompared, uncompared(plan.verification, compared));
 
   const milvus = await context.connectMilvus(environment);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;
@@ -66,25 +84,26 @@ async function recreate(
 ): Promise<CollectionRecord> {
   const { working, target, create } = collection;
   const done = recordOf(earlier, collection);
-  if (done && (await isRenamed(milvus, collection, done))) return done;
+  if (done && (await isRenamed(milvus, collection, done))) return checkedOptions(collection, done);
 
-  if (create) await createAsPlanned(milvus, collection, create, done);
-  const partitions = new Set((await milvus.listPartitions(working)).map(({ name }) => name));
+  const { id, partitions } = await (create
+    ? createAsPlanned(milvus, collection, create, done)
+    : lookAt(milvus, working));
   for (const partition of collection.partitions) {
-    if (!partitions.has(partition)) await milvus.createPartition(working, partition);
+    if (!partitions.includes(partition)) await milvus.createPartition(working, partition);
   }
   // Before the import, so that segments are indexed as they arrive.
   const indexes = await milvus.listIndexes(working);
   for (const index of collection.indexes) {
     if (!indexes.some((existing) => isIndexOf(existing, index))) await milvus.createIndex(working, index);
   }
-  const { id } = await milvus.describeCollection(working);
   if (done?.id === id) return done;
   const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
   return {
     target: qualifiedName(target),
     working: qualifiedName(working),
     id,
+    created: creationOf(collection),
     rowsBefore: rows.toString(),
     importsBefore: imports.map((task) => task.id),
   };
@@ -92,26 +111,79 @@ async function recreate(
 
 /**
  * Makes the collection, or keeps the one an earlier run made. A working collection of which no record tells is either untouched (the
- * run ended before it wrote the record) or nobody knows what is in it: then it is made anew. Its name is this restore's alone.
+ * run ended before it wrote the record) and as it is planned, or nobody knows what is in it: then it is made anew. Its name is this
+ * restore's alone.
+ * @throws SchemaMismatch where it is not as it was asked for: what is imported into it would not be what was backed up; InvalidInput where
+ *   an earlier run made it with other options
  */
 async function createAsPlanned(
   milvus: Milvus,
   collection: PlannedRestore,
   create: CreateCollectionRequest,
   done: CollectionRecord | undefined,
-): Promise<void> {
-  const { working } = collection;
+): Promise<Made> {
+  const { working, target } = collection;
   if (await milvus.hasCollection(working)) {
-    const { id, schema } = await milvus.describeCollection(working);
-    if (id === done?.id || !hasWorkingName(collection)) return;
-    const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
-    const fields = schema.fields.filter(({ isDynamic }) => !isDynamic).length;
-    // Added fields are added one by one, after the collection is there.
-    const whole = fields === create.schema.fields.length + create.addedFields.length;
-    if (whole && rows === 0n && imports.length === 0) return;
+    const made = await lookAt(milvus, working);
+    if (made.id === done?.id) checkedOptions(collection, done);
+    if (made.id === done?.id || !hasWorkingName(collection)) return checked(made);
+    const [rows, imports, indexes] = await settleAll([
+      milvus.rowCount(working),
+      milvus.listImports(working),
+      milvus.listIndexes(working),
+    ]);
+    // Added fields are added one by one, after the collection is there; what this run leaves out an earlier one may have asked for.
+    const asPlanned =
+      differencesOf(made).length === 0 &&
+      made.description.properties.every(({ key }) => create.properties.some((planned) => planned.key === key)) &&
+      indexes.every((index) => collection.indexes.some((planned) => isIndexAsPlanned(index, planned)));
+    if (asPlanned && rows === 0n && imports.length === 0) return made;
     await milvus.dropCollection(working);
   }
   await milvus.createCollection(create);
+  return checked(await lookAt(milvus, working));
+
+  function differencesOf({ description, partitions }: Made): string[] {
+    return differencesFrom(create, description, partitions.length);
+  }
+
+  function checked(made: Made): Made {
+    const differences = differencesOf(made);
+    if (differences.length === 0) return made;
+    throw new PipelineError(
+      "SchemaMismatch",
+      `${qualifiedName(working)} (for ${qualifiedName(target)}) in Milvus at ${milvus.address} is not as the backup has it: ` +
+        `${shortList(differences, { separator: "; " })}. Nothing was imported; the same restore with discard (--discard) removes it`,
+    );
+  }
+}
+
+/** A collection as it stands in Milvus. */
+interface Made {
+  readonly id: string;
+  readonly description: CollectionDescription;
+  /** Names. */
+  readonly partitions: readonly string[];
+}
+
+async function lookAt(milvus: Milvus, name: CollectionName): Promise<Made> {
+  const [description, partitions] = await settleAll([milvus.describeCollection(name), milvus.listPartitions(name)]);
+  return { id: description.id, description, partitions: partitions.map((partition) => partition.name) };
+}
+
+function isIndexAsPlanned(index: IndexDescription, planned: CreateIndexRequest): boolean {
+  return isIndexOf(index, planned) && index.params.index_type === planned.params.index_type;
+}
+
+/** @throws InvalidInput where the collection of a record was made with other options than those of this run */
+function checkedOptions(collection: PlannedRestore, done: CollectionRecord): CollectionRecord {
+  if (done.created === undefined || done.created === creationOf(collection)) return done;
+  throw new PipelineError(
+    "InvalidInput",
+    `an earlier run of this restore has made ${done.working} (for ${done.target}) with other options (shards, indexes or what is left out): ` +
+      "start it as it was, or with discard (restore --discard) and then anew",
+    { details: { key: "discard" } },
+  );
 }
 
 /** An earlier run got as far as the rename: the collection stands complete under its target name. */

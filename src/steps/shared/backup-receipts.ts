@@ -29,7 +29,7 @@ export async function* readBackupReceipts(
   if (broken.count > 0) {
     throw new PipelineError(
       "CorruptBackup",
-      `backup ${backupName} does not hold what its meta says in ${broken.count} segments: ${broken}. ${consequence}`,
+      `backup ${backupName} does not hold what was backed up in ${broken.count} segments: ${broken}. ${consequence}`,
     );
   }
   if (unfinished.count > 0) {
@@ -41,11 +41,19 @@ export async function* readBackupReceipts(
 }
 
 /**
- * Reads all of them for their problems alone.
+ * Reads all of them for their problems, and for what could not be compared.
+ * @returns how many objects there are, and how many of them were compared by their size only
  * @throws as `readBackupReceipts`
  */
-export async function checkBackupReceipts(...of: Parameters<typeof readBackupReceipts>): Promise<void> {
-  for await (const _ of readBackupReceipts(...of));
+export async function checkBackupReceipts(
+  ...of: Parameters<typeof readBackupReceipts>
+): Promise<{ objects: number; bySize: number }> {
+  const compared = { objects: 0, bySize: 0 };
+  for await (const receipt of readBackupReceipts(...of)) {
+    compared.objects += receipt.objects;
+    compared.bySize += receipt.bySize ?? 0;
+  }
+  return compared;
 }
 
 /** What is wrong, counted; only as many sentences are kept as a message names. */

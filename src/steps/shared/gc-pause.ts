@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { messageOf } from "../../core/execution/errors.ts";
 import { jsonOrUndefined } from "../../core/execution/work-json.ts";
 import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import type { GarbageCollection } from "../../ports/garbage-collection.ts";
@@ -56,7 +57,7 @@ export async function renewPause(context: Context, key: string, collection: () =
     if (!mine) return;
     await context.work.putText(key, JSON.stringify({ ...renewal, ...(await renewed(context, renewal, collection)) }));
   } catch (error) {
-    context.log.warn("garbage collection may not stay paused", { reason: reasonOf(error) });
+    context.log.warn("garbage collection may not stay paused", { reason: messageOf(error) });
   }
 }
 
@@ -70,11 +71,7 @@ async function renewed(
     const isNew = pause !== undefined && !pauses.some(({ ticket }) => ticket === pause.ticket);
     return isNew ? { pauses: [...pauses, pause] } : {};
   } catch (error) {
-    context.log.warn("the pause of garbage collection could not be renewed", { reason: reasonOf(error) });
-    return { problem: reasonOf(error) };
+    context.log.warn("the pause of garbage collection could not be renewed", { reason: messageOf(error) });
+    return { problem: messageOf(error) };
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

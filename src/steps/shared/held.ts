@@ -11,8 +11,10 @@ type WorkLayout = ReturnType<typeof workLayout>;
  * knows that their addresses are right (outlasting.ts).
  */
 const heldRecord = z.object({
-  /** What a restore holds: its target. */
-  leaseSubject: z.string().optional(),
+  /** What a restore holds: its targets, by keys of the target's Milvus bucket (target-leases.ts). */
+  targets: z
+    .object({ pulse: z.string(), leases: z.array(z.object({ target: z.string(), key: z.string() })) })
+    .optional(),
   /** true: it may have a claim on the backup that it writes. */
   claimed: z.boolean().optional(),
   /** Key of its mark as a reader of a backup. */

@@ -8,7 +8,7 @@ import { jsonOrUndefined } from "../../core/execution/work-json.ts";
 import { readersPrefix } from "../../core/execution/work-layout.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { checkNotBeingDeleted } from "./claim.ts";
+import { checkNotBeingDeleted } from "./backup-claim.ts";
 import type { StoredBackup } from "./stored-backup.ts";
 
 /**

@@ -2,8 +2,21 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
-import { type BackupLayout, backupLayout, backupsRoot, type MetaFileName } from "../../core/format/layout.ts";
-import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
+import {
+  type BackupLayout,
+  backupLayout,
+  backupsRoot,
+  type MetaFileName,
+  metaFileNames,
+} from "../../core/format/layout.ts";
+import {
+  type KeptAttributes,
+  type ManifestIndex,
+  type ManifestObject,
+  type ManifestPart,
+  parseManifestIndex,
+  streamManifestPart,
+} from "../../core/format/manifest.ts";
 import { type BackupInfo, backupInfo, type CollectionWith, collectionLevelInfo } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
 import { readBackupMeta } from "../../core/format/meta-files.ts";
@@ -167,7 +180,11 @@ export class StoredBackup {
    * @throws CorruptBackup where one cannot be understood: importing everything in its place would bring back another state
    */
   async readInstants(backupId: string): Promise<Instants> {
-    const manifest = await this.readManifest();
+    return this.instantsOf(await this.readManifest(), backupId);
+  }
+
+  /** The same, of an index that was read; throws as `readInstants` does. */
+  instantsOf(manifest: ManifestIndex | undefined, backupId: string): Instants {
     if (manifest?.backupId !== backupId) return new Map();
     return new Map(
       manifest.instants.map(({ collectionId, collection, timestamp, time, laterRows }) => {
@@ -181,6 +198,49 @@ export class StoredBackup {
         );
       }),
     );
+  }
+
+  /**
+   * What of the collections of a backup the format has no place for, as our manifest keeps it, by collection ID.
+   * @param backupId as for `readInstants`
+   */
+  keptOf(manifest: ManifestIndex | undefined, backupId: string): ReadonlyMap<string, KeptAttributes> {
+    if (manifest?.backupId !== backupId) return new Map();
+    return new Map(manifest.kept?.map((attributes) => [attributes.collectionId, attributes]));
+  }
+
+  /**
+   * What a part of the manifest lists, one object after another.
+   * @throws CorruptBackup where the part is missing, or at its end, where it is not what the index says
+   */
+  async *manifestObjects(part: ManifestPart): AsyncGenerator<ManifestObject> {
+    const key = this.layout.root + part.key;
+    try {
+      yield* streamManifestPart(this.store.readText(key), part);
+    } catch (error) {
+      if (!(error instanceof PipelineError) || error.name !== "ObjectNotFound") throw error;
+      const message = `${key} in ${this.store.label} is missing: it is a part of the manifest ${this.layout.manifest}`;
+      throw new PipelineError("CorruptBackup", message, { details: { file: key } });
+    }
+  }
+
+  /**
+   * Compares metas that were read with the manifest.
+   * @param sha256s hex, of the text of each
+   * @throws CorruptBackup where one is not what the manifest was written for
+   */
+  checkMetas(index: ManifestIndex, sha256s: Partial<Record<MetaFileName, string>>): void {
+    const { root, meta, manifest } = this.layout;
+    for (const name of metaFileNames) {
+      const key = meta[name];
+      const listed = index.metas.find((file) => root + file.key === key);
+      if (sha256s[name] === undefined || listed?.sha256 === sha256s[name]) continue;
+      throw new PipelineError(
+        "CorruptBackup",
+        `${key} in ${this.store.label} is not the one that ${manifest} was written for: it was changed since`,
+        { details: { file: key } },
+      );
+    }
   }
 
   /** Every log that lies there, in key order. */

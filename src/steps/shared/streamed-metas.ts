@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { PipelineError } from "../../core/execution/errors.ts";
+import type { MetaFileName } from "../../core/format/layout.ts";
+import { manifestFileOf } from "../../core/format/manifest.ts";
 import type { BackupInfo } from "../../core/format/meta.ts";
 import type { Parsed } from "../../core/format/meta-codec.ts";
 import { missingMetas, type OutlineTexts, streamLevelFiles, withSizes } from "../../core/format/meta-files.ts";
@@ -44,6 +46,14 @@ export class StreamedMetas {
   get sha256(): string {
     if (this.#sha256 === undefined) throw new Error("the metas have not been read yet");
     return this.#sha256;
+  }
+
+  /** The same of every file that was read, by its name. */
+  get sha256s(): Partial<Record<MetaFileName, string>> {
+    const { level } = this.#version;
+    if (level === undefined) return { full_meta: this.sha256 };
+    const levels = Object.entries(level).map(([name, text]) => [name, manifestFileOf(name, text).sha256]);
+    return { segment_meta: this.sha256, ...Object.fromEntries(levels) };
   }
 
   /** Of the file that holds the segments, in bytes. */

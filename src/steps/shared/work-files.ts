@@ -61,7 +61,7 @@ export async function writeCopyBatches(
   layout: WorkLayout,
   attempt: number,
   segments: readonly SizedCopy[] | CountedSegments<SizedCopy>,
-  common: Pick<CopyBatch, "checkLogCounts" | "claim" | "repair"> & {
+  common: Pick<CopyBatch, "checkLogCounts" | "claim" | "content" | "repair"> & {
     readonly source: PinnedStoreRef;
     readonly destination: PinnedStoreRef;
   },

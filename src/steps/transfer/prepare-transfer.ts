@@ -12,14 +12,14 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import { planTransferOf, type TransferPlan } from "../../core/plan/transfer.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { takeClaim } from "../shared/claim.ts";
+import { takeClaim } from "../shared/backup-claim.ts";
+import { expectManifest } from "../shared/expect-manifest.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf } from "../shared/readers.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
-import { expectManifest } from "./expect-manifest.ts";
 
 /**
  * First step of a transfer: reads the backup's commit record, checks both stores, and writes the plan and the copy batches. Where
@@ -62,12 +62,9 @@ export async function prepareTransfer(
 
   const plan: TransferPlan = { backupName, fullMetaSha256: metas.sha256, alreadyThere, warnings, totals };
   await writeWorkJson(context, layout.plan, plan);
-  const toCopy = {
-    count: totals.segments,
-    segments: alreadyThere
-      ? expectManifest(stored, copiesOf(metas, stored.layout, copy.layout))
-      : copiesOf(metas, stored.layout, copy.layout),
-  };
+  const segments = copiesOf(metas, stored.layout, copy.layout);
+  const manifest = alreadyThere ? await stored.readManifest() : undefined;
+  const toCopy = { count: totals.segments, segments: manifest ? expectManifest(stored, manifest, segments) : segments };
   const copies = await writeCopyBatches(context, layout, 0, toCopy, {
     source: pinnedStore(from, "backup"),
     destination: pinnedStore(to, "backup"),

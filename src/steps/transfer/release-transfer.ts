@@ -4,7 +4,7 @@ import type { CaughtFailure, ReleaseResult, TransferStepRequest } from "../../co
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { transferPlan } from "../../core/plan/transfer.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { markClaimFailed } from "../shared/claim.ts";
+import { markClaimFailed } from "../shared/backup-claim.ts";
 import { readHeld } from "../shared/held.ts";
 import { environmentToRelease, movedFrom, sameBackupPlace } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";

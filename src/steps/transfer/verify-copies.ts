@@ -1,7 +1,8 @@
+import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
-import { type ManifestObject, parseManifestPart } from "../../core/format/manifest.ts";
+import type { ManifestObject } from "../../core/format/manifest.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import type { CopiedObjects } from "../shared/settle-copies.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
@@ -19,7 +20,7 @@ class CopiedChecksums {
   }
 
   add({ from, checksum = "" }: CopiedLog): void {
-    this.#checksums.set(from, checksum, this.#numberOf(kindOf(checksum)));
+    this.#checksums.set(from, checksum, this.#numberOf(kindOfChecksum(checksum)));
   }
 
   /** @param key at the source */
@@ -27,7 +28,7 @@ class CopiedChecksums {
     const slot = this.#checksums.slotOf(key);
     if (slot === undefined) return "missing";
     if (this.#checksums.hasValue(slot, checksum)) return "equal";
-    return this.#kinds[this.#checksums.tagOf(slot)] === kindOf(checksum) ? "different" : "not comparable";
+    return this.#kinds[this.#checksums.tagOf(slot)] === kindOfChecksum(checksum) ? "different" : "not comparable";
   }
 
   #numberOf(kind: string): number {
@@ -50,18 +51,9 @@ export async function verifyCopies(
   copied: CopiedObjects,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
-  const { store, layout } = from;
   const index = await from.readManifest();
   if (index === undefined) return;
-  const key = layout.meta.full_meta.slice(layout.root.length);
-  const listed = index.metas.find((file) => file.key === key);
-  if (listed?.sha256 !== fullMetaSha256) {
-    throw new PipelineError(
-      "CorruptBackup",
-      `${layout.meta.full_meta} in ${store.label} is not the one that ${layout.manifest} was written for: it was changed since`,
-      { details: { file: layout.meta.full_meta } },
-    );
-  }
+  from.checkMetas(index, { full_meta: fullMetaSha256 });
 
   const copies = new CopiedChecksums(copied.count);
   for await (const log of copied.logs()) copies.add(log);
@@ -70,8 +62,8 @@ export async function verifyCopies(
   let damaged = 0;
   let notComparable = 0;
   for (const part of index.parts) {
-    for (const object of parseManifestPart(await store.getText(layout.root + part.key), part)) {
-      const result = compare(copies, layout.root, object);
+    for await (const object of from.manifestObjects(part)) {
+      const result = compare(copies, from.layout.root, object);
       if (result === "not comparable") notComparable += 1;
       if (result !== "missing" && result !== "different") continue;
       damaged += 1;
@@ -100,8 +92,4 @@ export async function verifyCopies(
 
 function compare(copies: CopiedChecksums, root: string, { key, checksum = "" }: ManifestObject) {
   return copies.compare(root + key, checksum);
-}
-
-function kindOf(checksum: string): string {
-  return checksum.slice(0, checksum.indexOf(":"));
 }

@@ -53,6 +53,9 @@ export interface RestoreDocument {
     readonly to: string;
     readonly id: string;
     readonly rows: string;
+    readonly inBackup: string;
+    readonly leftOut: string;
+    readonly imported: string;
     readonly loaded: boolean;
     readonly location: string;
   }[];

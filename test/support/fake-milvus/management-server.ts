@@ -8,7 +8,7 @@ export interface FakeManagement {
   close(): Promise<void>;
 }
 
-/** The management port: pausing and resuming garbage collection; with `tickets` as 2.6.8 and later do it. */
+/** The management port: pausing and resuming garbage collection; with `tickets` as 2.6.8 and later do it, by collection (0 is all). */
 export async function startFakeManagement(tickets: boolean): Promise<FakeManagement> {
   const pauses = new Map<string, number>();
   const base = "/management/datacoord/garbage_collection";
@@ -22,6 +22,9 @@ export async function startFakeManagement(tickets: boolean): Promise<FakeManagem
     if (url.pathname === `${base}/pause`) {
       const seconds = Number(url.searchParams.get("pause_seconds"));
       if (!Number.isInteger(seconds)) return answer(400, { msg: "invalid pause seconds" });
+      if (tickets && !/^\d+$/.test(url.searchParams.get("collection_id") ?? "")) {
+        return answer(500, { msg: "failed to pause garbage collection, invalid collection id" });
+      }
       const given = tickets ? randomUUID() : "";
       pauses.set(given, seconds);
       return answer(200, tickets ? { msg: "OK", ticket: given } : { msg: "OK" });

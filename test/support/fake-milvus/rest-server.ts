@@ -5,6 +5,8 @@ type Body = Record<string, unknown>;
 
 interface RestRequest {
   readonly path: string;
+  /** `Request-Timeout`: the seconds after which the server answers 408; 30 where absent. */
+  readonly timeout: string | undefined;
   /** As it came, to see whether 64-bit numbers are bare. */
   readonly text: string;
   readonly body: Body;
@@ -26,8 +28,14 @@ export interface FakeRest {
   readonly jobs: readonly FakeImportJob[];
   /** Segments that lie below a directory that is imported. */
   segmentsOf: (directory: string) => readonly string[];
+  /** Names of collections that are loaded: Milvus imports no L0 segments into them. */
+  readonly loaded: Set<string>;
   /** `segmentInfos` as JSON text: with bare 64-bit numbers. */
   segmentInfos: string;
+  /** It is listed, and gone by the time it is described. */
+  forgetWhenDescribed(jobId: string): void;
+  /** Segments that compaction has taken away: a request that names one is refused as a whole. */
+  readonly goneSegments: Set<string>;
   /** Answers the next request so, whatever it is. */
   answerOnce(status: number, body: string): void;
   close(): Promise<void>;
@@ -40,9 +48,12 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
   const jobs: FakeImportJob[] = [];
   const requests: RestRequest[] = [];
   const once: { status: number; body: string }[] = [];
+  const forgotten = new Set<unknown>();
 
   const routes: Record<string, (body: Body) => string> = {
     "/v2/vectordb/jobs/import/create": (body) => {
+      const refusal = refusalOf(body, fake);
+      if (refusal !== undefined) return failure(2100, `importing data failed: ${refusal}`);
       const jobId = String(firstJob + BigInt(jobs.length));
       const { segmentsOf } = fake;
       jobs.push({ jobId, request: body, segmentsOf, state: "Pending", reason: "", rows: 0 });
@@ -55,10 +66,14 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
           .map(({ jobId, state, request }) => ({ collectionName: request.collectionName, jobId, progress: 0, state })),
       }),
     "/v2/vectordb/jobs/import/describe": ({ jobId }) => {
-      const job = jobs.find((candidate) => candidate.jobId === jobId);
+      const job = jobs.find((candidate) => candidate.jobId === jobId && !forgotten.has(jobId));
       return job ? data(description(job)) : failure(2100, `import job does not exist, jobID=${jobId}`);
     },
-    "/v2/vectordb/segments/describe": () => `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`,
+    "/v2/vectordb/segments/describe": ({ segmentIds }) => {
+      const gone = (segmentIds as string[]).find((id) => fake.goneSegments.has(id));
+      if (gone !== undefined) return failure(600, `segment not found[segment=${gone}]`);
+      return `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`;
+    },
   };
 
   const listener = await listen((request, text, response) => {
@@ -71,7 +86,8 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
       return answer(401, failure(1800, "user hasn't authenticated"));
     }
     const body = parse(text, undefined, (number) => number) as Body;
-    requests.push({ path, text, body });
+    const timeout = request.headers["request-timeout"];
+    requests.push({ path, timeout: typeof timeout === "string" ? timeout : undefined, text, body });
     const planned = once.shift();
     if (planned) return answer(planned.status, planned.body);
     const route = routes[path];
@@ -84,11 +100,30 @@ export async function startFakeRest(credentials: string | undefined): Promise<Fa
     requests,
     jobs,
     segmentsOf: () => [],
+    loaded: new Set(),
     segmentInfos: "[]",
+    forgetWhenDescribed: (jobId) => void forgotten.add(jobId),
+    goneSegments: new Set(),
     answerOnce: (status, body) => once.push({ status, body }),
     close: () => listener.close(),
   };
   return fake;
+}
+
+/** `dataCoord.import.maxImportFileNumPerReq` */
+const mostFiles = 1024;
+
+/** Why Milvus takes no such job; what it counts is what it finds below the directories. */
+function refusalOf({ collectionName, files, options }: Body, { loaded, segmentsOf }: FakeRest): string | undefined {
+  if ((options as Body).l0_import === "true") {
+    return loaded.has(String(collectionName))
+      ? "for l0 import, collection cannot be loaded, please release it first"
+      : undefined;
+  }
+  const count = (files as string[][]).flatMap(([insert = ""]) => segmentsOf(insert)).length;
+  return count > mostFiles
+    ? `The max number of import files should not exceed ${mostFiles}, but got ${count}`
+    : undefined;
 }
 
 /** While a job waits it has no details; then there is one for each segment, its paths as Go prints a list. */

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { PipelineError } from "../../../src/core/execution/errors.ts";
+import { MemoryMilvus } from "../../support/memory-milvus.ts";
 import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
 
 let cli: FakeCli;
@@ -134,4 +136,31 @@ test("check tells right from wrong and fails where something is wrong", async ()
 
   const right = await cli.run("--environment", "prod", "check", "--no-milvus");
   expect(right.code).toBe(0);
+});
+
+test.each([
+  ["2.6.8", "http://127.0.0.1:9091 pauses and resumes"],
+  ["2.3.5", "Milvus 2.3.5 has no such call; backups go on without"],
+])("check tries to pause garbage collection of Milvus %s, and leaves it running", async (version, told) => {
+  const milvus = new MemoryMilvus({ version });
+  cli.milvus = milvus;
+
+  const { code, stdout } = await cli.run("--environment", "prod", "check");
+
+  expect(code).toBe(0);
+  expect(stdout).toMatch(new RegExp(`^✓ gc pause +${told}$`, "m"));
+  expect(milvus.openPauses).toEqual([]);
+});
+
+test("check says that backups go on without a pause where the management port is out of reach", async () => {
+  cli.milvus = new MemoryMilvus({ version: "2.6.8" });
+  const refused = new PipelineError("MilvusUnreachable", "Milvus's management port cannot be reached");
+  vi.spyOn(cli.milvus, "pauseGarbageCollection").mockRejectedValue(refused);
+
+  const { code, stdout } = await cli.run("--environment", "prod", "check");
+
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^✓ gc pause +not possible, backups go on without: Milvus's management port cannot be reached$/m,
+  );
 });

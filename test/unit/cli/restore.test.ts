@@ -58,6 +58,31 @@ test("the command line of the seeds starts the restore and shows where the data 
   expect(stderr).toContain("alias a is taken");
 });
 
+test("the table and --json tell what became of the rows of the backup", async () => {
+  const counts = { inBackup: "41500", leftOut: "1500", imported: "40000" };
+  const output = JSON.parse(succeeded.output);
+  cli.executions.script = [
+    () => ({
+      ...succeeded,
+      output: JSON.stringify({ ...output, collections: [{ ...output.collections[0], ...counts }] }),
+    }),
+  ];
+  const command = ["restore", "-n", "my_backup"];
+
+  const { stdout } = await cli.run("--config", config, ...command);
+  const { stdout: json } = await cli.run("--config", config, "--json", ...command);
+
+  expect(stdout).toMatch(/IN BACKUP +LEFT OUT +IMPORTED +ROWS/);
+  expect(stdout).toMatch(/41,500 +1,500 +40,000 +40,000/);
+  expect(JSON.parse(json).collections).toMatchObject([counts]);
+});
+
+test("of a pipeline of an earlier version, which does not tell, the table says so", async () => {
+  const { stdout } = await cli.run("--config", config, "restore", "-n", "my_backup");
+
+  expect(stdout).toMatch(/\? +\? +\? +40,000/);
+});
+
 test("--json keeps 64-bit IDs as text", async () => {
   const { stdout } = await cli.run("--config", config, "--json", "restore", "-n", "my_backup");
 
@@ -76,14 +101,29 @@ test("--json keeps 64-bit IDs as text", async () => {
 test.each([
   [["--drop_exist_collection"], { dropExisting: true }],
   [["--drop-existing"], { dropExisting: true }],
+  [["--drop-existing", "--keep-replaced"], { dropExisting: true, keepReplaced: true }],
   [["--skip_create_collection"], { skipCreate: true }],
   [["--meta_only"], { metadataOnly: true }],
   [["--no-index"], { indexes: false }],
   [["--no_load"], { load: false }],
   [["--rebuild_index"], {}],
   [["--restore_index=true"], {}],
+  [["--verify", "content"], { verify: "content" }],
+  [["--verify=none"], { verify: "none" }],
   [["--discard"], { discard: true }],
+  [["--drop_exist_index"], {}],
   [["--rename", "coll:shop.coll2,a.b:c"], { renames: { coll: "shop.coll2", "a.b": "c" } }],
+  [["--rename", "coll:a,coll:shop.b,x:y"], { renames: { coll: ["a", "shop.b"], x: "y" } }],
+  [["-r", "shop.*:shop2.*,db.:db2."], { renames: { "shop.*": "shop2.*", "db.": "db2." } }],
+  [["--shards", "2"], { shards: 2 }],
+  [["--max-shards=4"], { maxShards: 4 }],
+  [["--use_auto_index"], { autoIndex: true }],
+  [
+    ["--skip_properties", "collection.ttl.seconds,mmap.enabled"],
+    { skipProperties: ["collection.ttl.seconds", "mmap.enabled"] },
+  ],
+  [["--skip-field-params", "mmap.enabled"], { skipFieldParams: ["mmap.enabled"] }],
+  [["--skip-index-params", "mmap.enabled"], { skipIndexParams: ["mmap.enabled"] }],
 ])("%j", async (options, expected) => {
   const { code } = await cli.run("--config", config, "restore", "-n", "my_backup", ...options);
 
@@ -130,8 +170,12 @@ test("--from-environment must be registered", async () => {
   expect(cli.executions.started.map(({ input }) => input.from)).toEqual(["prod"]);
 });
 
-test("import progress is shown in percent", async () => {
-  cli.executions.state = "Import Segments";
+test.each([
+  ["Import Segments", {}, ""],
+  // a leg of a long import, while Milvus is away
+  ["Go On Importing", { awaySince: "2026-11-21T11:03:07.000Z" }, "waiting for Milvus since 2026-11-21T11:03:07.000Z"],
+])("import progress is shown in percent: %s", async (state, away, told) => {
+  cli.executions.state = state;
   cli.executions.script = [
     (execution) => {
       const root = `executions/restore/${execution.name}`;
@@ -139,7 +183,7 @@ test("import progress is shown in percent", async () => {
       cli.work.seed(`${root}/plan.json`, JSON.stringify({ totals }));
       cli.work.seed(
         `${root}/progress.json`,
-        JSON.stringify({ phase: "importing", completed: 1, imports: 4, progress: 37 }),
+        JSON.stringify({ phase: "importing", completed: 1, imports: 4, progress: 37, ...away }),
       );
       return {};
     },
@@ -149,14 +193,39 @@ test("import progress is shown in percent", async () => {
   const { stderr } = await cli.run("--config", config, "restore", "-n", "my_backup");
 
   expect(stderr).toContain("importing  1/4 imports  37 %");
+  expect(stderr).toContain(told);
 });
 
 test.each([
   ["a missing name", [], "Usage", "--name"],
   ["a rename that is none", ["-n", "b", "-r", "coll"], "Usage", "from:to"],
-  ["a name renamed twice", ["-n", "b", "-r", "a:b,a:c"], "Usage", "twice"],
+  ["a name renamed to one name twice", ["-n", "b", "-r", "a:b,a:b"], "Usage", "a:b is there twice"],
+  ["a database renamed to a collection", ["-n", "b", "-r", "a.*:b"], "InvalidInput", "db.*"],
+  ["no number of shards", ["-n", "b", "--shards", "many"], "Usage", '--shards: "many"'],
+  ["no shards", ["-n", "b", "--shards", "0"], "Usage", '--shards: "0"'],
+  [
+    "shards of collections that are there",
+    ["-n", "b", "--shards", "1", "--skip-create"],
+    "InvalidInput",
+    "shards excludes skipCreate",
+  ],
+  ["two numbers of shards", ["-n", "b", "--shards", "1", "--max-shards", "2"], "Usage", "--max-shards"],
+  [
+    "no index and AUTOINDEX",
+    ["-n", "b", "--use-auto-index", "--no-index"],
+    "InvalidInput",
+    "autoIndex excludes indexes: false",
+  ],
+  [
+    "indexes dropped where nothing is made",
+    ["-n", "b", "--drop_exist_index", "--skip-create"],
+    "Usage",
+    "--skip-create",
+  ],
+  ["an empty property", ["-n", "b", "--skip-properties", "a,,b"], "Usage", "--skip-properties"],
   ["a target name Milvus does not take", ["-n", "b", "-r", "a:b-c"], "InvalidInput", '"b-c"'],
   ["a suffix Milvus does not take", ["-n", "b", "-s", "-bak!"], "InvalidInput", "-bak!"],
+  ["a verify that is none of its values", ["-n", "b", "--verify", "all"], "Usage", "none, size, content"],
   ["drop and skip together", ["-n", "b", "--drop-existing", "--skip-create"], "Usage", "--skip-create"],
 ])("%s starts nothing", async (_name, options, error, part) => {
   const { code, stderr } = await cli.run("--config", config, "restore", ...options);
@@ -185,4 +254,33 @@ test("what a failed restore left is discarded", async () => {
   expect(code).toBe(0);
   expect(stdout).toContain("my_backup");
   expect(stdout).toContain("removed");
+});
+
+test("what a restore replaced and kept is named", async () => {
+  const { from, to, id, rows, loaded } = { from: "default.coll", to: "default.coll", id: "6", rows: "1", loaded: true };
+  const collections = [{ from, to, id, rows, loaded, replaced: "default.coll_replaced_5" }];
+  const output = { outcome: "restored", backupName: "my_backup", collections, waitSeconds: 0, warnings: [] };
+  cli.executions.script = [() => ({ ...succeeded, output: JSON.stringify(output) })];
+
+  const { stdout } = await cli.run(
+    ...["--config", config, "restore", "-n", "my_backup", "--drop-existing", "--keep-replaced"],
+  );
+
+  expect(stdout).toMatch(/replaced +default\.coll_replaced_5 \(kept\)/);
+});
+
+test("a restore that a trigger skipped says why", async () => {
+  const output = {
+    outcome: "skipped",
+    backupName: "my_backup",
+    collections: 1,
+    warnings: ["newer_backup was restored last"],
+  };
+  cli.executions.script = [() => ({ ...succeeded, output: JSON.stringify(output) })];
+
+  const { code, stdout, stderr } = await cli.run("--config", config, "restore", "-n", "my_backup");
+
+  expect(code).toBe(0);
+  expect(stdout).toContain("was not restored");
+  expect(stderr).toContain("newer_backup was restored last");
 });

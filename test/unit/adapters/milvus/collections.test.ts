@@ -59,6 +59,9 @@ const richSchema: SchemaDescription = {
       fields: [field("start", array, { elementType: int64 })],
     },
   ],
+  enableNamespace: true,
+  externalSource: "s3://lake/docs/",
+  externalSpec: '{"format":"parquet"}',
 };
 
 describe("collections of Milvus 2.4 and newer", () => {
@@ -131,6 +134,44 @@ describe("collections of Milvus 2.4 and newer", () => {
     expect(fake.grpc.requests).toMatchObject([
       { call: "CreateCollection", database: "shop", request: { db_name: "shop", num_partitions: "7" } },
     ]);
+  });
+
+  it("names the database of a collection again when it renames it", async () => {
+    fake.grpc.on("RenameCollection", () => success);
+
+    await milvus.renameCollection({ database: "shop", collection: "docs_working" }, "docs");
+    await milvus.renameCollection({ database: "default", collection: "docs_working" }, "docs");
+
+    expect(fake.grpc.requests).toMatchObject([
+      {
+        database: "shop",
+        request: { db_name: "shop", oldName: "docs_working", newDBName: "shop", newName: "docs" },
+      },
+      { request: { newDBName: "default" } },
+    ]);
+  });
+
+  it.each([
+    ["maximum shards's number should be limited to 16", 16],
+    ["maximum shard's number should be limited to 1", 1],
+    ["collection name should not be empty", undefined],
+  ])("asks for the limit of shards with a collection that cannot be made: %s", async (reason, limit) => {
+    fake.grpc.on("CreateCollection", () => ({ error_code: "UnexpectedError", code: 65535, reason }));
+
+    expect(await milvus.shardLimit("shop", 17)).toBe(limit);
+    expect(fake.grpc.requests).toMatchObject([
+      { call: "CreateCollection", request: { db_name: "shop", collection_name: "", shards_num: 17 } },
+    ]);
+  });
+
+  it.each([
+    ["LoadStateNotLoad", false],
+    ["LoadStateLoading", true],
+    ["LoadStateLoaded", true],
+  ])("%s: loaded is %j", async (state, loaded) => {
+    fake.grpc.on("GetLoadState", () => ({ status: success, state }));
+
+    expect(await milvus.isLoaded({ database: "shop", collection: "docs" })).toBe(loaded);
   });
 
   it("adds fields that came later one by one, in order", async () => {

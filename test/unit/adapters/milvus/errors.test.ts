@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { statusError } from "../../../../src/adapters/milvus/errors.ts";
+import { type MilvusStatus, statusError } from "../../../../src/adapters/milvus/errors.ts";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { Milvus } from "../../../../src/ports/milvus.ts";
@@ -16,6 +16,12 @@ describe("what Milvus's statuses become", () => {
     [{ code: 8, error_code: 49, reason: "rate limit exceeded[rate=0.1]" }, "MilvusBusy"],
     [{ code: 100, error_code: 4, reason: "collection not found" }, "CollectionNotFound"],
     [{ code: 600, error_code: 1, reason: "segment not found" }, "MilvusBusy"],
+    ...[11, 12, 103, 106, 202, 1002, 1003, 10000, 10001].map((code): [MilvusStatus, string] => [
+      { code, error_code: 1, reason: "merr" },
+      "MilvusBusy",
+    ]),
+    [{ code: 901, error_code: 1, reason: "node not found", retriable: true }, "MilvusBusy"],
+    [{ code: 901, error_code: 1, reason: "node not found", retriable: false }, "MilvusFailed"],
     [{ code: 1601, error_code: 1, reason: "alias and collection name conflict" }, "MilvusFailed"],
     [{ code: 65535, error_code: 1, reason: "database already exist: shop" }, "MilvusFailed"],
     // Milvus 2.2: error_code alone

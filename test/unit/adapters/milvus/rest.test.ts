@@ -57,6 +57,26 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       expect(id).toBe(fake.rest.jobs[0]?.jobId);
     });
 
+    it("gives the server minutes to look at every directory, where it gives itself 30 s", async () => {
+      await milvus.submitImport(request);
+      await milvus.listImports(name);
+
+      expect(fake.rest.requests.map(({ timeout }) => timeout)).toEqual(["300", "60", "60"]);
+    });
+
+    it("is refused deletes for a loaded collection, and more segments than Milvus takes, with its reason", async () => {
+      fake.rest.loaded.add(name.collection);
+      fake.rest.segmentsOf = () => Array.from({ length: 513 }, (_, index) => `${index}`);
+      const files = [{ insert: "", delta: "stage/delta_log/1/-1/9/" }];
+
+      await expect(milvus.submitImport({ ...request, kind: "l0", partition: "", files })).rejects.toMatchObject({
+        name: "MilvusFailed",
+        message: expect.stringContaining("collection cannot be loaded, please release it first"),
+      });
+      await expect(milvus.submitImport(request)).rejects.toThrow("should not exceed 1024, but got 1026");
+      expect(fake.rest.jobs).toEqual([]);
+    });
+
     it("imports L0 segments by their delta directory alone, into every partition", async () => {
       const files = [{ insert: "", delta: "stage/delta_log/1/-1/9/" }];
 
@@ -113,6 +133,22 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       ]);
     });
 
+    it("leaves out a job that the server forgets between listing and describing it", async () => {
+      const [gone, there] = [await milvus.submitImport(request), await milvus.submitImport(request)];
+      fake.rest.forgetWhenDescribed(gone);
+
+      expect((await milvus.listImports(name)).map(({ id }) => id)).toEqual([there]);
+    });
+
+    it("asks nothing about jobs that are settled", async () => {
+      const [done, open] = [await milvus.submitImport(request), await milvus.submitImport(request)];
+
+      expect((await milvus.listImports(name, new Set([done]))).map(({ id }) => id)).toEqual([open]);
+
+      const described = fake.rest.requests.filter(({ path }) => path.endsWith("/describe"));
+      expect(described.map(({ body }) => body.jobId)).toEqual([open]);
+    });
+
     it("knows no directories of a job that waits yet", async () => {
       await milvus.submitImport(request);
 
@@ -142,6 +178,9 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       [200, failure(2100, "the max number of files is 1024"), "MilvusFailed"],
       [200, "<html>a load balancer</html>", "MilvusFailed"],
       [200, `{"code":0,"data":{}}`, "MilvusFailed"],
+      [200, failure(2100, "The number of jobs has reached the limit, please try again later"), "MilvusBusy"],
+      [200, failure(10001, "timeout"), "MilvusBusy"],
+      [408, `{"code":10001,"message":"request timeout"}`, "MilvusBusy"],
       [503, "", "MilvusBusy"],
       [429, "", "MilvusBusy"],
       [401, failure(1800, "user hasn't authenticated"), "MilvusUnauthenticated"],
@@ -188,6 +227,35 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
 
       expect(fake.rest.requests.flatMap(({ body }) => body.segmentIds)).toEqual(ids);
       expect(fake.rest.requests).toHaveLength(3);
+    });
+
+    it("leaves out segments that are gone, of which one makes the server refuse them all", async () => {
+      const ids = Array.from({ length: 100 }, (_, index) => String(index + 1));
+      fake.rest.goneSegments.add("7").add("64");
+
+      await milvus.describeSegmentLogs(name, "1", ids);
+
+      const answered = fake.rest.requests
+        .map(({ body }) => body.segmentIds as string[])
+        .filter((asked) => !asked.some((id) => fake.rest.goneSegments.has(id)));
+      expect(answered.flat()).toEqual(ids.filter((id) => !fake.rest.goneSegments.has(id)));
+      expect(fake.rest.requests.length).toBeLessThan(30);
+    });
+
+    it.each([
+      ["is closed", () => fake.rest.close()],
+      ["is something else's", () => fake.rest.answerOnce(404, "404 page not found")],
+    ])("cannot be told where the REST interface %s, while gRPC answers", async (_, away) => {
+      await away();
+
+      expect(await milvus.describeSegmentLogs(name, "1", ["2"])).toBeUndefined();
+    });
+
+    it("are an error where the REST interface answered before", async () => {
+      await milvus.describeSegmentLogs(name, "1", ["2"]);
+      fake.rest.answerOnce(503, "");
+
+      await expect(milvus.describeSegmentLogs(name, "1", ["2"])).rejects.toMatchObject({ name: "MilvusBusy" });
     });
 
     it("cannot be told before 2.5.8", async () => {

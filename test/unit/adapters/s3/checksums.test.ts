@@ -81,3 +81,40 @@ describe("the checksum of a copy within one store", () => {
     expect(reads()).toBe(times);
   });
 });
+
+describe("whether a content is what a checksum says", () => {
+  const crc64 = "crc64nvme:AAAA=";
+  const kms = { etag: `"${md5}"`, "x-amz-server-side-encryption": "aws:kms" };
+
+  test.each<[string, Record<string, string>, string, boolean | undefined]>([
+    ["an ETag that is its MD5", { etag: `"${md5}"` }, `md5:${md5}`, true],
+    ["another ETag that is an MD5", { etag: `"${"b".repeat(32)}"` }, `md5:${md5}`, false],
+    ["what the store keeps of the whole", { etag: `"${inParts}"`, "x-amz-checksum-crc64nvme": "AAAA=" }, crc64, true],
+    ["something else that it keeps", { etag: `"${inParts}"`, "x-amz-checksum-crc64nvme": "BBBB=" }, crc64, false],
+    [
+      "a checksum of another kind",
+      { etag: `"${inParts}"`, "x-amz-checksum-crc64nvme": "AAAA=" },
+      `md5:${md5}`,
+      undefined,
+    ],
+    ["an ETag with KMS, which only looks like an MD5", kms, `md5:${"c".repeat(32)}`, undefined],
+    ["nothing", { etag: `"${inParts}"` }, crc64, undefined],
+  ])("is told by one HEAD: %s", async (_, headers, checksum, expected) => {
+    const store = await storeWith(headers);
+    const object = objectWith((headers.etag ?? "").slice(1, -1));
+
+    expect(await store.hasContent(object, checksum, { read: false })).toBe(expected);
+    expect(server?.seen.map(({ method }) => method)).toEqual(["HEAD"]);
+  });
+
+  test.each([
+    [`md5:${md5}`, true],
+    [`md5:${"c".repeat(32)}`, false],
+    ["unknown:AAAA=", undefined],
+  ])("is found by reading it where the store tells nothing: %s", async (checksum, expected) => {
+    const store = await storeWith({ etag: `"${inParts}"` });
+
+    expect(await store.hasContent(objectWith(inParts), checksum, { read: true })).toBe(expected);
+    expect(reads()).toBe(expected === undefined ? 0 : 1);
+  });
+});

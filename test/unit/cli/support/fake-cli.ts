@@ -9,6 +9,7 @@ import type { Environment } from "../../../../src/core/environment/environment.t
 import { serializeEnvironment } from "../../../../src/core/environment/json.ts";
 import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import type { Milvus } from "../../../../src/ports/milvus.ts";
 import type { ExecutionDescription, PipelineExecutions } from "../../../../src/ports/pipeline-executions.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 
@@ -94,6 +95,8 @@ export class FakeCli {
   answer: string | undefined;
   interrupt: () => void = () => {};
   interactive = false;
+  /** The Milvus of every environment; none answers where absent. */
+  milvus: Milvus | undefined;
   env: Record<string, string> = {};
   #time = Date.parse("2026-11-21T11:03:07Z");
 
@@ -145,7 +148,8 @@ export class FakeCli {
       workStore: async () => this.work,
       openStore: async (_environment, side) => (side === "backup" ? this.backups : new MemoryObjectStore("bucket-a")),
       payloads: async () => parquetPayloads,
-      withMilvus: async (environment) => {
+      withMilvus: async (environment, use) => {
+        if (this.milvus) return use(this.milvus);
         throw new PipelineError("MilvusUnreachable", `Milvus at ${environment.milvus.address} does not answer`);
       },
       environments: async () => ({

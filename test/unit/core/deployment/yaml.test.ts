@@ -102,6 +102,32 @@ restoreTriggers:
   });
 
   it.each([
+    ["shards: 1, skipCreate: true", "restoreTriggers[0].shards: excludes skipCreate"],
+    ["autoIndex: true, indexes: false", "restoreTriggers[0].autoIndex: excludes indexes: false"],
+    ["shards: 0", "restoreTriggers[0].shards: "],
+    ["renames: { coll: 'db.*' }", 'renames: default.coll to "db.*"'],
+    ["renames: { coll: [] }", "restoreTriggers[0].renames: renames: default.coll has no name"],
+  ])("refuses a trigger with %s", (options, message) => {
+    const trigger = `{ name: t, bucket: backups, environment: dr, ${options} }`;
+
+    expect(problemsOf(`environments: { dr: }\nrestoreTriggers: [${trigger}]\n`)).toEqual([
+      expect.stringContaining(message),
+    ]);
+  });
+
+  it("takes for a trigger what a restore takes", () => {
+    const options = {
+      renames: { coll: ["a", "shop.b"], "shop.*": "shop2.*" },
+      maxShards: 4,
+      autoIndex: true,
+      skipProperties: ["collection.ttl.seconds"],
+    };
+    const triggers = [{ name: "t", bucket: "backups", environment: "dr", ...options }];
+
+    expect(problemsOf(JSON.stringify({ environments: { dr: {} }, restoreTriggers: triggers }))).toEqual([]);
+  });
+
+  it.each([
     ["network: { vpcId: vpc-1, subnetIds: [subnet-0a1b2c3d] }", "network.vpcId: is no ID that begins with vpc-"],
     ["network: { vpcId: vpc-0a1b2c3d, subnetIds: [] }", "network.subnetIds: "],
     ["workBucketKeyArn: alias/key", "workBucketKeyArn: is no ARN of kms"],

@@ -3,7 +3,6 @@ import { machines } from "../../../../src/core/execution/machines.ts";
 import {
   batchName,
   copyFailureKey,
-  leaseKey,
   readersPrefix,
   receiptKeyOfFailure,
   workKeyPatterns,
@@ -25,14 +24,12 @@ describe("work files", () => {
     expect(receiptKeyOfFailure(failure)).toBe(layout.receipt(batchName(1, 7)));
   });
 
-  test("executions and machines share no key, and leases of two subjects are two", () => {
+  test("executions and machines share no key", () => {
     const keys = ["a", "b"].flatMap((execution) =>
       (["backup", "restore"] as const).map((machine) => workLayout(machine, execution).plan),
     );
 
     expect(new Set(keys).size).toBe(4);
-    expect(leaseKey("restore", "bucket at host:9000 backup/a/")).not.toContain(" ");
-    expect(leaseKey("restore", "a/b")).not.toBe(leaseKey("restore", "a%2Fb"));
   });
 
   test.each(machines)("patterns name the files of a %s, and of no other machine", (machine) => {
@@ -45,8 +42,6 @@ describe("work files", () => {
       expect(covers(patterns.itemsOf(machine), items(12))).toBe(of === machine);
       expect(covers(patterns.itemsOf(machine), progress)).toBe(false);
     }
-    expect(covers(patterns.leasesOf("restore"), leaseKey("restore", "a/b"))).toBe(true);
-    expect(covers(patterns.leasesOf("restore"), readersPrefix("a/b"))).toBe(false);
     expect(covers(patterns.readers, `${readersPrefix("a/b")}one`)).toBe(true);
     expect(covers(patterns.restores, restoreWorkLayout("0a1b").imports)).toBe(true);
   });

@@ -80,17 +80,32 @@ describe("the index", () => {
     ["cut off", printed.slice(0, 100)],
     ["something else", "[]"],
   ])("is refused where it is %s", (_what, text) => {
-    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1 or 2: /));
+    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1 to 3: /));
   });
 
   it("is refused where it is of a later version, with what to do", () => {
-    const later = printed.replace('"version": 2', '"version": 3');
-    expect(() => parseManifestIndex(later, "m.json")).toThrow(corrupt(/version 3.*update the pipeline/));
+    const later = printed.replace('"version": 2', '"version": 4');
+    expect(() => parseManifestIndex(later, "m.json")).toThrow(corrupt(/version 4.*update the pipeline/));
   });
 
   it("of version 1 has no instants", () => {
     const { instants: _, ...first } = JSON.parse(printed);
     expect(parseManifestIndex(JSON.stringify({ ...first, version: 1 }), "m.json").instants).toEqual([]);
+  });
+
+  it("is of version 3 only where it keeps what the format cannot hold: earlier versions would lose it", () => {
+    const kept = {
+      collectionId: "5",
+      collection: "default.docs",
+      schema: { enable_namespace: true },
+      fields: [{ fieldId: "101", name: "day", values: { is_clustering_key: true } }],
+    };
+    const { version: _, objects, bytes, ...index } = parseManifestIndex(printed, "m.json");
+
+    expect(parseManifestIndex(printManifestIndex({ ...index, kept: [kept] }), "m.json")).toMatchObject({
+      version: 3,
+      kept: [kept],
+    });
   });
 
   it("finds a part or meta that was changed", () => {

@@ -9,6 +9,7 @@ import { type Attributes, fromRecord, toRecord } from "../../../../src/core/milv
 import {
   fieldAttributes,
   functionAttributes,
+  schemaAttributes,
   structArrayAttributes,
 } from "../../../../src/core/milvus/schema-attributes.ts";
 
@@ -21,11 +22,18 @@ const message = decodeSchemaMessage(
   encodeSchemaMessage("CollectionSchema", { fields: [{}], functions: [{}], struct_array_fields: [{}] }),
 ) as Record<"fields" | "functions" | "struct_array_fields", readonly PlainMessage[]>;
 
+/** What a SchemaDescription has by name, and what belongs to a server's bookkeeping. */
+const schemaByName = [
+  ...["name", "description", "fields", "enable_dynamic_field", "properties", "functions", "struct_array_fields"],
+  ...["autoID", "dbName", "version", "file_resource_ids", "do_physical_backfill"],
+];
+
 describe("the tables of a schema's attributes", () => {
   it.each([
     ["fields", fieldAttributes, message.fields[0], []],
     ["functions", functionAttributes, message.functions[0], []],
     ["struct arrays", structArrayAttributes, message.struct_array_fields[0], ["fields"]],
+    ["collections", schemaAttributes, message, schemaByName],
   ])("know everything that Milvus's protocol has of %s", (_what, table, known, nested) => {
     expect([...column(table, "wire"), ...nested].sort()).toEqual(Object.keys(known ?? {}).sort());
   });
@@ -43,6 +51,7 @@ describe("the tables of a schema's attributes", () => {
     expect(lost(fieldAttributes)).toEqual(["isClusteringKey", "externalField"]);
     expect(lost(structArrayAttributes)).toEqual(["typeParams", "nullable"]);
     expect(lost(functionAttributes)).toEqual([]);
+    expect(lost(schemaAttributes)).toEqual(["enableNamespace", "externalSource", "externalSpec"]);
   });
 
   it("carry the state of a field into the record, and 64-bit IDs with all their digits", () => {

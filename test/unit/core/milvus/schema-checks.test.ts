@@ -12,7 +12,7 @@ import {
   structArrayField,
 } from "../../../../src/core/format/meta.ts";
 import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
-import { sameSchema, unsupportedBy } from "../../../../src/core/milvus/schema-checks.ts";
+import { unsupportedBy } from "../../../../src/core/milvus/schema-checks.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";
 
 const golden = parseFullMeta(goldenFiles.full_meta).value;
@@ -29,69 +29,6 @@ const struct = structArrayField.create({
   fieldID: 102n,
   name: "chunks",
   fields: [fieldSchema.create({ fieldID: 103n, name: "text", data_type: 22, element_type: 21 })],
-});
-
-describe("sameSchema", () => {
-  it.each(golden.collection_backups.map((collection) => [collection.collection_name, collection.schema] as const))(
-    "finds no difference between %s and itself",
-    (_name, schema) => {
-      expect(sameSchema(schema, schema)).toEqual([]);
-    },
-  );
-
-  it("does not mind names, descriptions, properties, other type parameters and a listed dynamic field", () => {
-    // prepare
-    const dynamic = fieldSchema.create({ fieldID: 102n, name: "$meta", data_type: 23, is_dynamic: true });
-    const backup = collectionSchema.create({ ...base, name: "a", description: "b", enable_dynamic_field: true });
-    const target = collectionSchema.create({
-      enable_dynamic_field: true,
-      properties: [{ key: "k", value: "v" }],
-      fields: [{ ...vec, type_params: [...vec.type_params, { key: "mmap.enabled", value: "true" }] }, id, dynamic],
-    });
-
-    // act, assess
-    expect(sameSchema(backup, target)).toEqual([]);
-  });
-
-  const changed = (values: Partial<FieldSchema>): CollectionSchema =>
-    collectionSchema.create({ fields: [id, { ...vec, ...values }] });
-  it.each([
-    [{ name: "v2" }, ["field vec is missing in the target", "field v2 is not in the backup"]],
-    [{ fieldID: 102n }, ["field vec: ID is 101 in the backup and 102 in the target"]],
-    [{ data_type: 102 }, ["field vec: type is FloatVector in the backup and Float16Vector in the target"]],
-    [{ element_type: 5 }, ["field vec: element type is none in the backup and Int64 in the target"]],
-    [{ is_primary_key: true }, ["field vec: primary key is no in the backup and yes in the target"]],
-    [{ autoID: true }, ["field vec: autoID is no in the backup and yes in the target"]],
-    [{ is_partition_key: true }, ["field vec: partition key is no in the backup and yes in the target"]],
-    [{ nullable: true }, ["field vec: nullable is no in the backup and yes in the target"]],
-    [{ is_function_output: true }, ["field vec: function output is no in the backup and yes in the target"]],
-    [{ type_params: [{ key: "dim", value: "16" }] }, ["field vec: dim is 8 in the backup and 16 in the target"]],
-  ])("reports a target that has %o", (values, differences) => {
-    expect(sameSchema(base, changed(values))).toEqual(differences);
-  });
-
-  it("reports dynamic fields that are not the same", () => {
-    const on = { ...base, enable_dynamic_field: true };
-    const later = { ...on, fields: [id, { ...vec, fieldID: 102n }] };
-    expect(sameSchema(on, base)).toEqual(["the dynamic field is on in the backup and off in the target"]);
-    expect(sameSchema(on, later)).toContain("the dynamic field has ID 102 in the backup and 101 in the target");
-  });
-
-  it("reports functions and struct arrays that are not the same", () => {
-    const fn = functionSchema.create({ name: "bm25", type: 1, input_field_names: ["text"] });
-    const [text] = struct.fields;
-    const other = { ...struct, fieldID: 110n, fields: text ? [{ ...text, element_type: 5 }] : [] };
-    expect(sameSchema({ ...base, functions: [fn] }, base)).toEqual([
-      "function bm25 (type 1, text to ) is missing in the target",
-    ]);
-    expect(sameSchema(base, { ...base, struct_array_fields: [struct] })).toEqual([
-      "struct array chunks is not in the backup",
-    ]);
-    expect(sameSchema({ ...base, struct_array_fields: [struct] }, { ...base, struct_array_fields: [other] })).toEqual([
-      "struct array chunks: ID is 102 in the backup and 110 in the target",
-      "field of struct array chunks text: element type is VarChar in the backup and Int64 in the target",
-    ]);
-  });
 });
 
 describe("unsupportedBy", () => {

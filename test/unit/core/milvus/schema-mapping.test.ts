@@ -305,7 +305,33 @@ describe("toIndexInfo", () => {
   });
 });
 
+describe("what a server manages itself", () => {
+  it("is not sent, whichever list of properties it stands in", () => {
+    const managed = ["max_field_id", "cipher.ezID", "replicate.id", "replicate.endTS"].map((key) => ({
+      key,
+      value: "7",
+    }));
+    const own = { key: "mmap.enabled", value: "true" };
+    const request = toCreateRequest(withSchema({ properties: [...managed, own] }, { properties: managed }), target);
+
+    expect(request.properties).toEqual([own]);
+    expect(request.schema.properties).toEqual([own]);
+  });
+});
+
 describe("partitions", () => {
+  it.each([
+    ["_default_0", 1],
+    ["tenant_a", undefined],
+  ])("of namespaces are Milvus's own where they are called %s", (partition_name, count) => {
+    const collection = withSchema({}, { partition_backups: [partitionBackup.create({ partition_name })] });
+    const kept = { collectionId: "5", collection: "default.x", schema: { enable_namespace: true }, fields: [] };
+
+    expect(toCreateRequest(collection, target, kept)).toMatchObject({ schema: { enableNamespace: true } });
+    expect(toCreateRequest(collection, target, kept).partitionCount).toBe(count);
+    expect(toCreateRequest(collection, target).partitionCount).toBeUndefined();
+  });
+
   it("of the golden partition key are counted by record, not by name", () => {
     const collection = withSchema(
       { fields: [fieldSchema.create({ fieldID: 100n, name: "k", is_partition_key: true })] },

@@ -14,9 +14,15 @@ const gibibyte = 2 ** 30;
 
 function plan(
   collection: CollectionBackup,
-  options: { version?: string; readsInPlace?: boolean; firstTask?: number; laterRows?: ReadonlySet<string> } = {},
+  options: {
+    version?: string;
+    readsInPlace?: boolean;
+    firstTask?: number;
+    stagedAs?: number;
+    laterRows?: ReadonlySet<string>;
+  } = {},
 ) {
-  const { version = "2.3.5", readsInPlace = false, firstTask = 0, laterRows } = options;
+  const { version = "2.3.5", readsInPlace = false, firstTask = 0, stagedAs = firstTask, laterRows } = options;
   const planned = planImports({
     collection: outlineOf(collection),
     backup,
@@ -24,6 +30,7 @@ function plan(
     features: features(version),
     readsInPlace,
     firstTask,
+    stagedAs,
     laterRows,
   });
   const records = segmentsOf(collection);
@@ -137,6 +144,36 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
 describe("Milvus 2.4 and newer, jobs of many pairs", () => {
   const version = "2.4.0";
 
+  test("a job has at most 1,024 segments after Milvus has listed its directories", () => {
+    const groups = Array.from({ length: 9 }, (_, group) =>
+      Array.from({ length: 300 }, (_, index) => segmentRecord(10_000 + 1000 * group + index, { group: 7 + group })),
+    );
+
+    const planned = plan(collectionRecord(groups.flat()), { version, readsInPlace: true });
+
+    expect(planned.imports.map(({ files, rows }) => [files.length, rows])).toEqual([
+      [3, "90000"],
+      [3, "90000"],
+      [3, "90000"],
+    ]);
+    expect(copies(planned)).toBe(false);
+  });
+
+  test("a directory of more segments than a job may have is staged, segment by segment; the others are read in place", () => {
+    const large = Array.from({ length: 1025 }, (_, index) => segmentRecord(10_000 + index, { group: 7 }));
+
+    const planned = plan(collectionRecord([...large, ...numbered(2)]), { version, readsInPlace: true });
+
+    const [inPlace, ...staging] = planned.imports;
+    expect(inPlace?.files.map(({ insert }) => insert)).toEqual([
+      `${inBackup}/insert_log/100/200/301/`,
+      `${inBackup}/insert_log/100/200/302/`,
+    ]);
+    expect(staging.map(({ files }) => files.length)).toEqual([256, 256, 256, 256, 1]);
+    expect(planned.imports.reduce((sum, { rows }) => sum + Number(rows), 0)).toBe(102_700);
+    expect(planned.segments.filter(({ segment }) => segment.prefixes[0]?.to !== "")).toHaveLength(1025);
+  });
+
   test("a job has at most 256 pairs", () => {
     const planned = plan(collectionRecord(numbered(600)), { version, readsInPlace: true });
 
@@ -215,6 +252,34 @@ test("a segment without rows and logs needs neither import nor copy", () => {
   expect(plan(collectionRecord([{ ...segmentRecord(301, { rows: 0 }), binlogs: [] }]))).toEqual({
     imports: [],
     segments: [],
+  });
+});
+
+describe("segments without deletes", () => {
+  const mixed = (count: number, bytes: number) =>
+    collectionRecord(
+      Array.from({ length: count }, (_, index) => segmentRecord(301 + index, { bytes, deletes: index % 2 === 1 })),
+    );
+  const exact = ({ imports }: ReturnType<typeof plan>) => imports.map(({ rows, minimumRows }) => rows === minimumRows);
+
+  test("are jobs of their own on 2.4 and newer, which runs them side by side", () => {
+    expect(exact(plan(mixed(4, 3000), { version: "2.4.0", readsInPlace: true }))).toEqual([true, false]);
+  });
+
+  test("share jobs with others where many partitions would make too many jobs", () => {
+    const [partition] = mixed(4, 3000).partition_backups;
+    const many = collectionRecord([], {
+      partition_backups: Array.from({ length: 300 }, () => partition ?? expect.fail()),
+    });
+
+    expect(plan(many, { version: "2.4.0", readsInPlace: true }).imports).toHaveLength(300);
+  });
+
+  test("are tasks of their own on 2.3 where that adds little to the time", () => {
+    // 7.5 GiB: 40 s of copying, and no more tasks than without
+    expect(exact(plan(mixed(20, 0.375 * gibibyte)))).toEqual([true, true, false, false]);
+    // a second task of 2 s for what takes less to copy
+    expect(exact(plan(mixed(4, 3000)))).toEqual([false]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkMilvusName } from "../../../../src/core/milvus/names.ts";
+import { checkMilvusName, qualifiedName } from "../../../../src/core/milvus/names.ts";
 import { nameRestoredCollections, restoreIdOf, workingName } from "../../../../src/core/plan/restore-names.ts";
 
 const coll = { database: "default", collection: "coll" };
@@ -22,6 +22,30 @@ describe("nameRestoredCollections", () => {
     ]);
   });
 
+  test("gives one collection several names, in the order they are given", () => {
+    const named = nameRestoredCollections([coll], { renames: { coll: ["a", "shop.b"] }, suffix: "_bak" });
+
+    expect(named.map(({ target }) => target)).toEqual([
+      { database: "default", collection: "a" },
+      { database: "shop", collection: "b" },
+    ]);
+  });
+
+  test.each([
+    ["db.* to db2.*", { "shop.*": "shop2.*" }, ["default.coll_bak", "shop2.carts"]],
+    ["milvus-backup's db. to db2.", { "shop.": "shop2." }, ["default.coll_bak", "shop2.carts"]],
+    ["a database to two", { "default.*": ["a.*", "b.*"] }, ["a.coll", "b.coll", "shop.carts_bak"]],
+    [
+      "a database, but for what has a name of its own",
+      { "shop.*": "shop2.*", "shop.carts": "baskets" },
+      ["default.coll_bak", "shop.baskets"],
+    ],
+  ])("renames %s; what is renamed gets no suffix", (_, renames, targets) => {
+    const named = nameRestoredCollections(inBackup, { renames, suffix: "_bak" });
+
+    expect(named.map(({ target }) => qualifiedName(target))).toEqual(targets);
+  });
+
   test.each([
     [
       "a rename of what is not selected",
@@ -38,6 +62,21 @@ describe("nameRestoredCollections", () => {
       { renames: { "shop.carts": "default.coll" } },
       "renames: default.coll and shop.carts would both become",
     ],
+    [
+      "a rename of a database of which nothing is selected",
+      { collections: ["coll"], renames: { "shop.*": "shop2.*" } },
+      "renames: shop.* is not among",
+    ],
+    ["one database twice", { renames: { "shop.*": "a.*", "shop.": "b." } }, "renames: shop.* is named twice"],
+    ["one name twice", { renames: { coll: ["a", "a"] } }, "renames: default.coll would become default.a twice"],
+    ["no name", { renames: { coll: [] } }, "renames: default.coll has no name to get"],
+    [
+      "a collection as a database",
+      { renames: { coll: "shop2.*" } },
+      'renames: default.coll to "shop2.*": a collection',
+    ],
+    ["a database as a collection", { renames: { "shop.*": "carts2" } }, 'renames: shop.* to "carts2": a collection'],
+    ["a star without a database", { renames: { "*": "a.*" } }, 'renames: collection name "*"'],
     ["a suffix that Milvus does not take", { suffix: "-bak" }, 'suffix: collection name "coll-bak"'],
     ["a rename that Milvus does not take", { renames: { coll: "shop.2nd" } }, 'renames: collection name "2nd"'],
     [
@@ -60,17 +99,18 @@ describe("nameRestoredCollections", () => {
 
 describe("restoreIdOf", () => {
   const names = nameRestoredCollections(inBackup, { suffix: "_bak" });
-  const id = restoreIdOf("a:19530", "uuid", "nightly", names);
+  const id = restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", names);
 
   test("is the same for the same names in whatever order, and another for anything else", () => {
-    expect(restoreIdOf("a:19530", "uuid", "nightly", [...names].reverse())).toBe(id);
+    expect(restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", [...names].reverse())).toBe(id);
     const others = [
-      restoreIdOf("b:19530", "uuid", "nightly", names),
-      restoreIdOf("a:19530", "uuid2", "nightly", names),
-      restoreIdOf("a:19530", "uuid", "nightly", names.slice(1)),
-      restoreIdOf("a:19530", "uuid", "nightly", nameRestoredCollections(inBackup, { suffix: "_2" })),
+      restoreIdOf("arn:machine", "b:19530", "uuid", "nightly", names),
+      restoreIdOf("arn:machine", "a:19530", "uuid2", "nightly", names),
+      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", names.slice(1)),
+      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", nameRestoredCollections(inBackup, { suffix: "_2" })),
+      restoreIdOf("arn:another deployment", "a:19530", "uuid", "nightly", names),
     ];
-    expect(new Set([id, ...others]).size).toBe(5);
+    expect(new Set([id, ...others]).size).toBe(6);
   });
 });
 

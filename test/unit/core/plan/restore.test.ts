@@ -9,7 +9,7 @@ import {
   indexInfo,
   partitionBackup,
 } from "../../../../src/core/format/meta.ts";
-import { planCollection, planDatabases, type RestoreOptions } from "../../../../src/core/plan/restore.ts";
+import { planCollection, planDatabases, planRestore, type RestoreOptions } from "../../../../src/core/plan/restore.ts";
 import { outlineOf } from "../../../support/outlines.ts";
 import { collectionRecord, segmentRecord } from "../../../support/segment-records.ts";
 
@@ -26,7 +26,8 @@ function plan(collection: CollectionBackup, options: Partial<RestoreOptions> = {
     staging: stagingLayout("0123456789ab"),
     readsInPlace: false,
     firstTask: 0,
-    options: { skipCreate: false, metadataOnly: false, indexes: true, load: true, ...options },
+    stagedAs: 0,
+    options: { skipCreate: false, metadataOnly: false, indexes: true, load: true, overrides: {}, ...options },
   });
 }
 
@@ -119,6 +120,124 @@ describe("planCollection", () => {
       partitions: [],
       create: { partitionCount: 2 },
     });
+  });
+});
+
+describe("what a restore makes otherwise", () => {
+  const vectors = collectionSchema.create({
+    fields: [
+      fieldSchema.create({ fieldID: 100n, name: "id", data_type: 5 }),
+      fieldSchema.create({
+        fieldID: 101n,
+        name: "vec",
+        data_type: 101,
+        type_params: [
+          { key: "dim", value: "4" },
+          { key: "mmap.enabled", value: "true" },
+        ],
+      }),
+    ],
+    properties: [{ key: "collection.ttl.seconds", value: "60" }],
+  });
+  const collection = collectionRecord([], {
+    schema: vectors,
+    shards_num: 4,
+    properties: [
+      { key: "collection.ttl.seconds", value: "60" },
+      { key: "mmap.enabled", value: "true" },
+    ],
+    index_infos: [
+      indexInfo.create({
+        field_name: "vec",
+        index_name: "vec_hnsw",
+        params: { index_type: "HNSW", metric_type: "COSINE", M: "16", "mmap.enabled": "true" },
+      }),
+      indexInfo.create({ field_name: "id", index_name: "id_idx", params: { index_type: "STL_SORT" } }),
+    ],
+  });
+  const overridden = (overrides: RestoreOptions["overrides"]) => plan(collection, { overrides }).restore;
+
+  test("as it was, where nothing is asked for", () => {
+    expect(overridden({}).create).toMatchObject({ shards: 4, properties: [{}, {}] });
+  });
+
+  test.each([
+    [{ shards: 1 }, 1],
+    [{ shards: 8 }, 8],
+    [{ maxShards: 2 }, 2],
+    [{ maxShards: 16 }, 4],
+  ])("%j gives it %i shards", (overrides, shards) => {
+    expect(overridden(overrides).create?.shards).toBe(shards);
+  });
+
+  test("autoIndex keeps name and metric of a vector's index, and the indexes of other fields", () => {
+    expect(overridden({ autoIndex: true }).indexes).toEqual([
+      { fieldName: "vec", indexName: "vec_hnsw", params: { index_type: "AUTOINDEX", metric_type: "COSINE" } },
+      { fieldName: "id", indexName: "id_idx", params: { index_type: "STL_SORT" } },
+    ]);
+  });
+
+  test("properties and parameters are left out by their keys, each where it is named", () => {
+    const properties = overridden({ skipProperties: ["collection.ttl.seconds"] });
+    const fields = overridden({ skipFieldParams: ["mmap.enabled"] });
+    const indexes = overridden({ skipIndexParams: ["mmap.enabled", "M"] });
+
+    expect(properties.create).toMatchObject({
+      properties: [{ key: "mmap.enabled" }],
+      schema: { properties: [] },
+    });
+    expect(properties.create?.schema.fields[1]?.typeParams).toHaveLength(2);
+    expect(fields.create?.schema.fields[1]?.typeParams).toEqual([{ key: "dim", value: "4" }]);
+    expect(fields.create?.properties).toHaveLength(2);
+    expect(indexes.indexes[0]?.params).toEqual({ index_type: "HNSW", metric_type: "COSINE" });
+  });
+});
+
+describe("one collection under several names", () => {
+  const record = collectionRecord([segmentRecord(301), segmentRecord(302)], { ...indexed, collection_name: "coll" });
+  const target = (database: string, collection: string) => ({ source: name.source, target: { database, collection } });
+  const planned = (version: string, readsInPlace: boolean) =>
+    planRestore(
+      { ...backupInfo.create({ name: "nightly" }), collection_backups: [outlineOf(record)] },
+      [target("default", "a"), target("default", "b"), target("shop", "c")],
+      {
+        restoreId: "0123456789ab",
+        replaces: new Map(),
+        version,
+        backup: backupLayout("backup", "nightly"),
+        readsInPlace,
+        input: { environment: "dr", backupName: "nightly" },
+        instants: new Map(),
+        kept: new Map(),
+        known: new Map(),
+        verification: { compares: "sizes", reads: false },
+        warnings: [],
+      },
+    );
+
+  test.each([
+    ["2.3.5", false],
+    ["2.3.5", true],
+    ["2.4.0", false],
+    ["2.4.0", true],
+  ])("each imports everything (%s, in place: %j), of what is staged or verified once", (version, readsInPlace) => {
+    const { plan: restore, segments } = planned(version, readsInPlace);
+    const files = [...segments.importFiles()];
+
+    expect(restore.collections.map(({ imports }) => imports.map(({ rows }) => rows))).toEqual(
+      Array(3).fill(restore.collections[0]?.imports.map(({ rows }) => rows)),
+    );
+    expect(files.map(({ task }) => task)).toEqual(files.map((_, index) => index));
+    const perName = files.length / 3;
+    for (const index of files.keys()) expect(files[index]?.files).toEqual(files[index % perName]?.files);
+    expect(restore.totals).toMatchObject({ collections: 3, segments: 2, imports: files.length });
+    expect(segments.count).toBe(2);
+  });
+
+  test("the first one of a database gets its aliases", () => {
+    const { plan: restore } = planned("2.3.5", false);
+
+    expect(restore.collections.map(({ aliases }) => aliases)).toEqual([["library"], [], ["library"]]);
   });
 });
 

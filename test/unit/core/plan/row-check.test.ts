@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { PlannedRestore } from "../../../../src/core/plan/restore.ts";
-import { rowsProblem } from "../../../../src/core/plan/row-check.ts";
+import { CollectionRows } from "../../../../src/core/plan/row-check.ts";
 
 const name = { database: "default", collection: "coll" };
 
@@ -29,8 +29,15 @@ function collection(...imports: readonly [rows: string, minimumRows: string][]):
   };
 }
 
+const rowsOf = (planned: PlannedRestore, imported: readonly bigint[]) => {
+  const record = { collectionId: "5", planned: "", id: "6", state: "completed" } as const;
+  return new CollectionRows(
+    planned,
+    imported.map((rows, task) => ({ ...record, task, rows: `${rows}` })),
+  );
+};
 const check = (planned: PlannedRestore, imported: readonly bigint[], counted?: bigint) =>
-  rowsProblem(planned, (task) => imported[task] ?? 0n, counted ?? imported.reduce((sum, rows) => sum + rows, 0n));
+  rowsOf(planned, imported).problem(counted ?? imported.reduce((sum, rows) => sum + rows, 0n));
 
 describe("rows", () => {
   test("without deletes are all there", () => {
@@ -49,6 +56,11 @@ describe("rows", () => {
     expect(check(collection(["10", "10"], ["10", "0"]), [10n, 4n])).toBeUndefined();
     expect(check(collection(["10", "10"], ["10", "0"]), [5n, 9n])).toMatchObject({ others: false });
     expect(check(collection(["10", "10"], ["10", "0"]), [10n, 11n])).toMatchObject({ others: false });
+  });
+
+  test("are told: in the backup, and imported", () => {
+    const { inBackup, imported } = rowsOf(collection(["10", "10"], ["20", "0"]), [10n, 15n]);
+    expect({ inBackup, imported }).toEqual({ inBackup: 30n, imported: 25n });
   });
 
   test("that Milvus counts beside what was imported are somebody else's", () => {

@@ -38,7 +38,12 @@ describe("parseRequest", () => {
     [{ environment: "prod" }, /^backupName: expected string, received undefined$/],
     [{ environment: 7, backupName: "b" }, /^environment: expected string, received number$/],
     [{ environment: "prod", backupName: "b", collections: ["coll", 7] }, /^collections\.1: expected string/],
-    [{ environment: "prod", backupName: "b", renames: { coll: 7 } }, /^renames\.coll: expected string/],
+    [{ environment: "prod", backupName: "b", renames: { coll: 7 } }, /^renames\.coll: expected string or a list/],
+    [{ environment: "prod", backupName: "b", shards: 0 }, /^shards: Too small: expected number to be >=1/],
+    [
+      { environment: "prod", backupName: "b", verify: "all" },
+      /^verify: Invalid option: expected one of "none"\|"size"\|"content"$/,
+    ],
     ["prod", /^input: expected object, received string$/],
     [{ environment: "prod", metadataOnly: "yes" }, /backupName: .*; metadataOnly: expected boolean, received string/],
   ])("says what is wrong with the input %j", (input, message) => {

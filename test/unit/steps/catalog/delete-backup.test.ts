@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
 import { checkDeletable, deleteBackup } from "../../../../src/steps/catalog/delete-backup.ts";
-import { markClaimFailed, takeClaim } from "../../../../src/steps/shared/claim.ts";
+import { markClaimFailed, takeClaim } from "../../../../src/steps/shared/backup-claim.ts";
 import { markReader, readerKeyOf, unmarkReader } from "../../../../src/steps/shared/readers.ts";
 import { StoredBackup } from "../../../../src/steps/shared/stored-backup.ts";
 import { memoryContext } from "../../../support/memory-context.ts";

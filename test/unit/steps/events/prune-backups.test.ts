@@ -8,7 +8,7 @@ import {
   printManifestObject,
 } from "../../../../src/core/format/manifest.ts";
 import { applyPruning, planPruning, pruneBackups } from "../../../../src/steps/events/prune-backups.ts";
-import { markClaimFailed, takeClaim } from "../../../../src/steps/shared/claim.ts";
+import { markClaimFailed, takeClaim } from "../../../../src/steps/shared/backup-claim.ts";
 import { markReader, readerKeyOf } from "../../../../src/steps/shared/readers.ts";
 import { StoredBackup } from "../../../../src/steps/shared/stored-backup.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";
@@ -136,7 +136,7 @@ describe("pruneBackups", () => {
       const part = { ...manifestFileOf("manifest/1-0.jsonl", text), collectionId: "1", objects: 1, bytes: log.size };
       store.seed(`${layout.root}manifest/1-0.jsonl`, text);
       const index = JSON.parse(store.read(layout.manifest) ?? "");
-      store.seed(layout.manifest, JSON.stringify({ ...index, parts: [part] }));
+      store.seed(layout.manifest, JSON.stringify({ ...index, objects: 1, parts: [part] }));
       return key;
     }
 

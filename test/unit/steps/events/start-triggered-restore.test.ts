@@ -52,6 +52,7 @@ describe("startTriggeredRestore", () => {
       collections: ["coll"],
       suffix: "_standby",
       backupName: "nightly_1",
+      trigger: "standby",
     });
   });
 

@@ -28,6 +28,11 @@ let world: PipelineWorld;
 /** What Milvus lists, and what was submitted to it. */
 let listed: ImportTask[];
 let submitted: number[];
+/** How often Milvus was asked for lists, and what of them nobody needed. */
+let lists: number;
+let settledOnes: ReadonlySet<string>[];
+/** Rows that Milvus counts in the collection. */
+let counted: bigint;
 
 beforeEach(async () => {
   world = new PipelineWorld({
@@ -37,6 +42,9 @@ beforeEach(async () => {
   await pinEnvironments(world.context(), layout, ["dr"]);
   listed = [];
   submitted = [];
+  counted = 0n;
+  lists = 0;
+  settledOnes = [];
 });
 
 /** A planned import with what it reads, which lies in a file of its own. */
@@ -89,7 +97,7 @@ function seed(
   withFiles: readonly ImportWithFiles[],
   earlier: readonly ImportRecord[] = [],
   made: Partial<CollectionRecord> = {},
-  cut: Pick<PlannedRestore, "instant"> = {},
+  cut: Pick<PlannedRestore, "instant" | "create"> = {},
 ): void {
   for (const { task, files } of withFiles) world.work.seed(layout.importFiles(task), JSON.stringify(files));
   const imports: PlannedImport[] = withFiles.map(({ files, ...rest }) => rest);
@@ -108,11 +116,11 @@ function seed(
     restoreId: "r1",
     backupName: "nightly",
     backupId: "b1",
-    leaseSubject: "r1",
-    dropExisting: false,
+    dropReplaced: false,
     databases: [],
     collections: [restore],
     stagingPrefix: "milvus-backup-staging/r1/",
+    verification: { compares: "contents", reads: false },
     warnings: [],
     totals: { collections: 1, segments: 0, bytes: 0, rows: "0", imports: imports.length },
   };
@@ -130,12 +138,18 @@ function seed(
 }
 
 /** One turn of the step; every submitted import is listed as `state` from the next look on. */
-function run(state: ImportTask["state"] = "completed", attempt = 0) {
+function run(state: ImportTask["state"] = "completed", attempt = 0, submitting = async () => {}) {
   const memory = world.milvus("dr");
-  const milvus: Pick<Milvus, "address" | "listImports" | "submitImport"> = {
+  const milvus: Pick<Milvus, "address" | "listImports" | "submitImport" | "rowCount"> = {
     address: memory.address,
-    listImports: async () => [...listed],
+    listImports: async (_, settled) => {
+      lists += 1;
+      if (settled) settledOnes.push(settled);
+      return listed.filter(({ id }) => !settled?.has(id));
+    },
+    rowCount: async () => counted,
     submitImport: async ({ partition, files }) => {
+      await submitting();
       const number = Number(/\/t(\d+)\//.exec(files[0]?.insert || files[0]?.delta || "")?.[1]);
       submitted.push(number);
       listed.push(task(planned(number, { partition, files }), { id: `new${number}`, state }));
@@ -144,7 +158,7 @@ function run(state: ImportTask["state"] = "completed", attempt = 0) {
   };
   const context = world.context();
   const connectMilvus = async () =>
-    new Proxy(memory, { get: (target, key) => Reflect.get(key in milvus ? milvus : target, key) });
+    new Proxy(memory, { get: (target, key) => (key in milvus ? Reflect.get(milvus, key) : bound(target, key)) });
   return importSegments({ ...request, attempt }, { ...context, connectMilvus });
 }
 
@@ -175,7 +189,7 @@ describe("an import of a backup that was cut", () => {
       },
     };
     const connectMilvus = async () =>
-      new Proxy(memory, { get: (target, key) => Reflect.get(key in milvus ? milvus : target, key) });
+      new Proxy(memory, { get: (target, key) => (key in milvus ? Reflect.get(milvus, key) : bound(target, key)) });
     return { ends, run: () => importSegments(request, { ...world.context(), connectMilvus }) };
   }
 
@@ -305,13 +319,15 @@ describe("an import that cannot go on", () => {
     expect(submitted).toEqual([1]);
   });
 
-  test("and that Milvus has forgotten fails: nobody can tell whether its rows arrived", async () => {
+  test("is told again to a machine that asks again, and nothing is submitted", async () => {
     const one = planned(0);
     seed([one], [record(one)]);
+    listed = [task(one, { state: "failed", failedReason: "disk quota exceeded" })];
+    await expect(run("completed", 1_200)).rejects.toMatchObject({ name: "ImportFailed" });
 
-    await expect(run()).rejects.toMatchObject({
+    await expect(run("completed", 1_201)).rejects.toMatchObject({
       name: "ImportFailed",
-      message: expect.stringContaining("no longer knows import job0"),
+      message: "Milvus could not import into default.coll (partition _default): disk quota exceeded",
     });
     expect(submitted).toEqual([]);
   });
@@ -325,6 +341,217 @@ describe("an import that cannot go on", () => {
       message: expect.stringContaining("restore --discard"),
     });
     expect(submitted).toEqual([]);
+  });
+});
+
+describe("an import that Milvus has forgotten", () => {
+  const { schema } = collectionDescription(working.collection);
+  const create = { name: working, schema, shards: 1, consistencyLevel: 2, properties: [], addedFields: [] };
+  const created = { create } satisfies Pick<PlannedRestore, "create">;
+  const minutes = (count: number) => world.memory.clock.sleep(count * 60_000);
+
+  test("is complete where all its rows are there", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one, { state: "completed", rows: "10" }), record(two)], { rowsBefore: "5" });
+    counted = 25n;
+
+    await expect(run()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    expect(submitted).toEqual([]);
+    expect(recorded()).toMatchObject([{ task: 0 }, { task: 1, id: "job1", state: "completed", rows: "10" }]);
+  });
+
+  test("is asked for again over minutes, and complete where Milvus lists it again", async () => {
+    const one = planned(0);
+    seed([one], [record(one)]);
+    await expect(run("completed", 5)).resolves.toMatchObject({ outcome: "imports-pending", completed: 0 });
+    await minutes(1);
+    await expect(run("completed", 6)).resolves.toMatchObject({ outcome: "imports-pending", completed: 0 });
+
+    listed = [task(one)];
+    await expect(run("completed", 7)).resolves.toMatchObject({ outcome: "imported", completed: 1 });
+    expect(recorded()[0]).not.toHaveProperty("missedSince");
+    expect(submitted).toEqual([]);
+  });
+
+  test("that brought nothing fails after minutes, and the same restore started again submits it", async () => {
+    const one = planned(0, { partition: "novels" });
+    seed([one], [record(one)]);
+    await run("completed", 5);
+    await minutes(3);
+
+    await expect(run("completed", 6)).rejects.toMatchObject({
+      name: "ImportFailed",
+      message:
+        "Milvus at dr.test:19530 no longer knows import 0 into partition novels (10 rows) of default.coll_restoring_r1, and its row count does " +
+        "not tell that all arrived: it counts 0 rows that this restore brought, 0 of them from imports that are complete. Start the same " +
+        "restore again, which imports them anew",
+    });
+    expect(recorded()).toEqual([]);
+
+    await expect(run()).resolves.toMatchObject({ outcome: "imported" });
+    expect(submitted).toEqual([0]);
+  });
+
+  test("of which only some rows are there is told exactly, and counted again by the next restore", async () => {
+    const one = planned(0);
+    seed([one], [record(one)]);
+    counted = 4n;
+    await run("completed", 5);
+    await minutes(3);
+
+    await expect(run("completed", 6)).rejects.toMatchObject({
+      name: "ImportFailed",
+      message: expect.stringContaining("it counts 4 rows that this restore brought, 0 of them"),
+    });
+    counted = 10n;
+    await expect(run()).resolves.toMatchObject({ outcome: "imported" });
+    expect(submitted).toEqual([]);
+  });
+
+  test("and that nobody could record, as the run that submitted it was killed, is complete where its rows are there", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one, { state: "completed", rows: "10" })], {}, created);
+    counted = 20n;
+
+    await expect(run()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    expect(submitted).toEqual([]);
+  });
+
+  test("and that nobody could record is not submitted over rows that are not its rows", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one, { state: "completed", rows: "10" })], {}, created);
+    counted = 17n;
+
+    await expect(run()).rejects.toMatchObject({
+      name: "ImportFailed",
+      message: expect.stringContaining("Rows are there that no record tells of"),
+    });
+    expect(submitted).toEqual([]);
+  });
+
+  test("is known by the rows that it reported before, also to a later turn", async () => {
+    const [one, two] = [planned(0, { minimumRows: "0" }), planned(1, { minimumRows: "0" })];
+    seed([one, two], [record(one), record(two)]);
+    listed = [task(one, { state: "importing", rows: 7n }), task(two, { state: "importing", rows: 2n })];
+    await run("importing", 5);
+
+    listed = [];
+    counted = 9n;
+    await expect(run("importing", 6)).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    expect(recorded()).toMatchObject([{ rows: "7" }, { rows: "2" }]);
+  });
+
+  test("waits for what runs beside it: the count moves", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one), record(two)]);
+    listed = [task(two, { state: "importing" })];
+    counted = 10n;
+    await run("completed", 5);
+    await minutes(10);
+
+    await expect(run("completed", 6)).resolves.toMatchObject({ outcome: "imports-pending", completed: 0 });
+
+    listed = [task(two)];
+    counted = 20n;
+    await expect(run("completed", 7)).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+  });
+
+  test("with deletes is submitted once more: no count tells of them, and twice deleted is deleted", async () => {
+    const l0 = planned(0, {
+      kind: "l0",
+      phase: 2,
+      partition: "",
+      rows: "0",
+      minimumRows: "0",
+      files: [{ insert: "", delta: "stage/t0/delta_log/1/-1/" }],
+    });
+    seed([l0], [record(l0)]);
+    await run("completed", 5);
+    expect(submitted).toEqual([]);
+    await minutes(3);
+
+    await expect(run("completed", 6)).resolves.toMatchObject({ outcome: "imports-pending" });
+    expect(submitted).toEqual([0]);
+    expect(recorded()).toMatchObject([{ task: 0, id: "new0", state: "submitted", again: true }]);
+
+    listed = [];
+    await run("completed", 7);
+    await minutes(3);
+    await expect(run("completed", 8)).rejects.toMatchObject({ name: "ImportFailed" });
+    expect(submitted).toEqual([0]);
+  });
+});
+
+describe("a Milvus that does not answer", () => {
+  const away = new PipelineError("MilvusUnreachable", "Milvus at dr.test:19530 cannot be reached: refused");
+  /** A turn of the step that finds nobody at the door. */
+  const knock = (attempt: number, fault: PipelineError = away) => {
+    const connectMilvus = () => Promise.reject(fault);
+    return importSegments({ ...request, attempt }, { ...world.context(), connectMilvus });
+  };
+  const progress = () => JSON.parse(world.work.read(layout.progress) ?? "null");
+
+  test("is waited for, says since when, and the imports go on when it is back", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one), record(two)]);
+    listed = [task(one), task(two, { state: "importing", progress: 50 })];
+    await run("importing", 100);
+
+    const awaySince = world.memory.clock.now().toISOString();
+    for (let minute = 0; minute < 30; minute += 2) {
+      const result = await knock(101 + minute);
+      expect(result).toMatchObject({
+        outcome: "imports-pending",
+        imports: 2,
+        completed: 1,
+        waitSeconds: 120,
+        awaySince,
+      });
+      await world.memory.clock.sleep(120_000);
+    }
+    expect(progress()).toMatchObject({ phase: "importing", completed: 1, progress: 75, awaySince });
+    expect(world.memory.logged).toContainEqual(
+      expect.objectContaining({ message: "waiting for Milvus", details: expect.objectContaining({ awaySince }) }),
+    );
+
+    listed = [task(one), task(two)];
+    await expect(run("completed", 200)).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    expect(progress()).not.toHaveProperty("awaySince");
+  });
+
+  test("is given up after hours, with the time it went away", async () => {
+    seed([planned(0)]);
+    const awaySince = world.memory.clock.now().toISOString();
+    await knock(100);
+    await world.memory.clock.sleep(5 * 3_600_000);
+    await expect(knock(101)).resolves.toMatchObject({ outcome: "imports-pending", awaySince });
+    await world.memory.clock.sleep(2 * 3_600_000);
+
+    await expect(knock(102)).rejects.toMatchObject({
+      name: "MilvusUnreachable",
+      message: expect.stringContaining(`has been so since ${awaySince}`),
+    });
+  });
+
+  test("in the middle of a turn keeps what was learned before", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two]);
+    world.milvus("dr").fail("submitImport", new PipelineError("MilvusBusy", "no answer"), { times: 1 });
+
+    await expect(importSegments({ ...request, attempt: 9 }, world.context())).resolves.toMatchObject({
+      outcome: "imports-pending",
+      completed: 0,
+      awaySince: expect.any(String),
+    });
+    await expect(importSegments({ ...request, attempt: 10 }, world.context())).resolves.not.toHaveProperty("awaySince");
+  });
+
+  test("is no excuse for a fault of another kind", async () => {
+    seed([planned(0)]);
+
+    await expect(knock(9, new PipelineError("MilvusUnauthenticated", "wrong password"))).rejects.toMatchObject({
+      name: "MilvusUnauthenticated",
+    });
   });
 });
 
@@ -362,12 +589,39 @@ describe("the loop", () => {
     listed = [task(one, { state: "importing", progress: 40 })];
 
     const waits: number[] = [];
-    for (const attempt of [0, 2, 3, 4, 20]) {
+    for (const attempt of [0, 2, 3, 4, 20, 200, 2_000]) {
       const result = await run("importing", attempt);
       expect(result).toMatchObject({ outcome: "imports-pending", progress: 40 });
       waits.push(result.waitSeconds);
     }
-    expect(waits).toEqual([1, 1, 2, 4, 30]);
+    expect(waits).toEqual([1, 1, 2, 4, 48, 120, 120]);
+  });
+
+  test("submits as many of a thousand as there is time for, records each, and goes on in the next turn", async () => {
+    world.registerAnew("dr", { parallelism: { importJob: 2_000 } });
+    await pinEnvironments(world.context(), workLayout("restore", "restore-2"), ["dr"]);
+    world.work.seed(layout.environments, world.work.read(workLayout("restore", "restore-2").environments) ?? "");
+    seed(Array.from({ length: 1_000 }, (_, number) => planned(number)));
+
+    // two seconds each
+    const turn = (attempt: number) => run("importing", attempt, () => world.memory.clock.sleep(2_000));
+    await expect(turn(5)).resolves.toMatchObject({ outcome: "imports-pending", imports: 1_000, waitSeconds: 1 });
+    expect(submitted).toHaveLength(180);
+    expect(recorded()).toHaveLength(180);
+
+    for (let attempt = 6; submitted.length < 1_000; attempt += 1) await turn(attempt);
+    expect(submitted).toEqual(Array.from({ length: 1_000 }, (_, number) => number));
+    expect(lists).toBeLessThanOrEqual(6);
+  });
+
+  test("asks Milvus about collections with imports under way only, and about nothing that is complete", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one, { state: "completed", rows: "10" }), record(two)], { importsBefore: ["other"] });
+    listed = [task(two)];
+
+    await run("importing", 5);
+
+    expect(settledOnes).toEqual([new Set(["other", "job0"])]);
   });
 
   test("shows how far it is in the work bucket", async () => {
@@ -385,3 +639,9 @@ describe("the loop", () => {
     });
   });
 });
+
+/** A member of the Milvus in memory, as its own. */
+function bound(target: object, key: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, key, target);
+  return typeof value === "function" ? value.bind(target) : value;
+}

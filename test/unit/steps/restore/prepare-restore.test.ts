@@ -12,6 +12,7 @@ import { collectionDescription } from "../../../support/collection-description.t
 import { PipelineWorld, type WorldEnvironment } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
+import { heldTargets, stagedKeys } from "../../../support/targets.ts";
 
 const execution = executionOf("restore-1");
 const layout = workLayout("restore", execution.name);
@@ -39,8 +40,8 @@ function plan(): RestorePlan {
 function expectUntouched(): void {
   const { calls } = world.milvus("dr");
   expect(calls.join()).not.toMatch(/create|drop|rename|submitImport|load /);
-  expect(world.bucket("bucket-b").keys("milvus-backup-staging/")).toEqual([]);
-  expect(world.work.keys("leases/restore/")).toEqual([]);
+  expect(stagedKeys(world.bucket("bucket-b"))).toEqual([]);
+  expect(heldTargets(world.bucket("bucket-b"))).toEqual([]);
   expect(world.work.keys("restores/")).toEqual([]);
 }
 
@@ -86,7 +87,7 @@ describe("a plan", () => {
 
     await runRestore(world.context(), input, execution, {
       after: (step) => {
-        if (step === "copy") seen = world.bucket("bucket-a").keys("milvus-backup-staging/").length;
+        if (step === "copy") seen = stagedKeys(world.bucket("bucket-a")).length;
       },
     });
 
@@ -273,7 +274,7 @@ describe("the lease", () => {
     });
 
     await expect(prepareRestore({ execution, input, attempt: 0 }, { ...context, work })).rejects.toThrow("cut off");
-    expect(world.work.keys("leases/restore/")).toHaveLength(1);
+    expect(heldTargets(world.bucket("bucket-b"))).toHaveLength(3);
     await releaseRestore({ execution, input, attempt: 0, failure: { Error: "Error", Cause: "cut off" } }, context);
 
     expectUntouched();

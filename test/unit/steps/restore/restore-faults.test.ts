@@ -6,6 +6,7 @@ import { FaultInjector, type FaultMoment } from "../../../support/fault-injector
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
+import { heldTargets, stagedKeys } from "../../../support/targets.ts";
 
 const first = executionOf("first");
 const second = executionOf("second");
@@ -37,9 +38,9 @@ async function outcome(world: PipelineWorld) {
     books: await of(target),
     carts: await of(carts),
     collections: [...(await milvus.listCollections("default")), ...(await milvus.listCollections("shop"))].sort(),
-    staged: world.bucket("bucket-b").keys("milvus-backup-staging/"),
+    staged: stagedKeys(world.bucket("bucket-b")),
     records: world.work.keys("restores/"),
-    leases: [...world.work.keys("leases/"), ...world.work.keys("readers/")],
+    leases: [...heldTargets(world.bucket("bucket-b")), ...world.work.keys("readers/")],
   };
 }
 
@@ -106,7 +107,7 @@ describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWo
 
         expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
       }
-    });
+    }, 60_000);
 
     test("never shows half a collection, and the same restore in a new execution ends the same", async () => {
       for (let at = 0; at < calls.length; at += 1) {
@@ -118,7 +119,7 @@ describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWo
           () => false,
           () => true,
         );
-        expect([...world.work.keys("leases/"), ...world.work.keys("readers/")], what).toEqual([]);
+        expect([...heldTargets(world.bucket("bucket-b")), ...world.work.keys("readers/")], what).toEqual([]);
         const rows = await world
           .milvus("dr")
           .rowCount(target)
@@ -126,13 +127,38 @@ describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWo
         expect(before ? [7n, 32n, undefined] : [32n, undefined], what).toContain(rows);
         if (!failed || world.work.keys("restores/").length === 0) {
           // it failed before anything was made (nothing is left), or when all was done
-          expect(world.bucket("bucket-b").keys("milvus-backup-staging/"), what).toEqual([]);
+          expect(stagedKeys(world.bucket("bucket-b")), what).toEqual([]);
           if (!failed || rows === 32n) continue;
         }
         await runRestore(context, request, second);
 
         expect(await outcome(world), what).toEqual(undisturbed);
       }
-    });
+    }, 60_000);
   });
 });
+
+test.each<FaultMoment>(["before", "after"])(
+  "with a fault %s any call, and Milvus has forgotten its imports when the same restore starts again, no row is missing or there twice",
+  { timeout: 60_000 },
+  async (moment) => {
+    const faults = new FaultInjector();
+    const undisturbedWorld = await backedUp();
+    await runRestore(undisturbedWorld.context(faults), input, second);
+    const undisturbed = await outcome(undisturbedWorld);
+    const importing = [...faults.calls.entries()].filter(([, call]) =>
+      /submitImport|listImports|imports\.json/.test(call),
+    );
+    expect(importing.length).toBeGreaterThan(5);
+
+    for (const [at] of importing) {
+      const world = await backedUp();
+      await runRestore(world.context(new FaultInjector(at, moment)), input, first).catch(() => undefined);
+      world.milvus("dr").endAndForgetImports();
+      if ((await world.milvus("dr").listCollections("default")).includes(target.collection)) continue;
+      await runRestore(world.context(), input, second);
+
+      expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
+    }
+  },
+);

@@ -6,6 +6,7 @@ import { collectionDescription } from "../../../support/collection-description.t
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { ExecutionFailed, executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { books, hnsw, seedShop } from "../../../support/seed-shop.ts";
+import { heldTargets, stagedKeys } from "../../../support/targets.ts";
 
 const input: RestoreInput = { environment: "dr", backupName: "nightly", collections: ["books"], suffix: "_bak" };
 const target = { database: "default", collection: "books_bak" };
@@ -69,7 +70,7 @@ describe("a backup that does not hold what its meta says", () => {
     expect(error.message).toContain(problem);
     expect(error.released.left).toBe("");
     expect(world.milvus("dr").calls.join()).not.toMatch(/create|drop|submitImport/);
-    expect(world.bucket("bucket-b").keys("milvus-backup-staging/")).toEqual([]);
+    expect(stagedKeys(world.bucket("bucket-b"))).toEqual([]);
   });
 });
 
@@ -125,6 +126,14 @@ describe("a collection", () => {
 });
 
 describe("rows are counted", () => {
+  test("and the result tells how many were in the backup, left out, imported and counted", async () => {
+    const result = (await restore()) as FinishRestoreResult;
+
+    expect(result.collections).toEqual([
+      expect.objectContaining({ inBackup: "35", leftOut: "3", imported: "32", rows: "32" }),
+    ]);
+  });
+
   test("and a difference keeps the collection from its target name", async () => {
     const error = await failed(
       restore({}, "restore-1", async (step) => {
@@ -309,7 +318,7 @@ describe("going on", () => {
   test("a restore of which only the cleaning up failed says that it is complete, and what another one would do", async () => {
     const fail = (options: Partial<RestoreInput>, name: string) => {
       world.work.failOn(
-        (call) => call.startsWith("deleteKeys leases/restore"),
+        (call) => call.startsWith("deleteKeys readers/"),
         () => new PipelineError("StoreBusy", "slow down"),
       );
       return failed(restore(options, name));
@@ -377,15 +386,15 @@ describe("discard", () => {
     world.milvus("dr").addCollection(collectionDescription("mine", { id: "9" }));
     world.milvus("dr").fail("renameCollection", refused, { times: 1 });
     await failed(restore());
-    expect(world.bucket("bucket-b").keys("milvus-backup-staging/")).not.toEqual([]);
+    expect(stagedKeys(world.bucket("bucket-b"))).not.toEqual([]);
 
     const result = await restore({ discard: true }, "restore-2");
 
     expect(result).toMatchObject({ outcome: "discarded", backupName: "nightly" });
     expect(await collections()).toEqual(["mine"]);
-    expect(world.bucket("bucket-b").keys("milvus-backup-staging/")).toEqual([]);
+    expect(stagedKeys(world.bucket("bucket-b"))).toEqual([]);
     expect(world.work.keys("restores/")).toEqual([]);
-    expect(world.work.keys("leases/restore/")).toEqual([]);
+    expect(heldTargets(world.bucket("bucket-b"))).toEqual([]);
   });
 
   test("keeps collections that had got their names already", async () => {
@@ -429,7 +438,7 @@ test("no staged file is needed afterwards, and they stay on request only", async
 
   await restore();
 
-  expect(world.bucket("bucket-c").keys("milvus-backup-staging/")).toHaveLength(13);
+  expect(stagedKeys(world.bucket("bucket-c"))).toHaveLength(13);
   expect(
     world
       .bucket("bucket-b")

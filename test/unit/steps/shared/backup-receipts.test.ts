@@ -50,7 +50,7 @@ test("what is wrong is told at the end, counted, with the first ones by name", a
   await expect(checkBackupReceipts(...args())).rejects.toMatchObject({
     name: "CorruptBackup",
     message: expect.stringMatching(
-      /^backup nightly does not hold what its meta says in 25 segments: segment 301: mismatch; .*segment 310: mismatch; and 15 more\. Nothing was changed$/,
+      /^backup nightly does not hold what was backed up in 25 segments: segment 301: mismatch; .*segment 310: mismatch; and 15 more\. Nothing was changed$/,
     ),
   });
 });

@@ -2,13 +2,12 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { parseClaim } from "../../../../src/core/format/claim.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
 import {
-  claimWatch,
-  confirmClaim,
   markClaimFailed,
   releaseClaim,
   takeClaim,
   takeDeletionClaim,
-} from "../../../../src/steps/shared/claim.ts";
+} from "../../../../src/steps/shared/backup-claim.ts";
+import { claimWatch, confirmClaim } from "../../../../src/steps/shared/claim.ts";
 import { StoredBackup } from "../../../../src/steps/shared/stored-backup.ts";
 import { memoryContext } from "../../../support/memory-context.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";

@@ -19,13 +19,13 @@ function heapOfLambda(memoryMiB: number): string[] {
 }
 
 test.each([
-  ["prepare-restore", "2.3.5", 0],
-  ["prepare-restore", "2.5.4", segments],
-  ["prepare-transfer", "2.3.5", 0],
+  ["prepare-restore", "2.3.5", 0, "none"],
+  ["prepare-restore", "2.5.4", segments, "manifest"],
+  ["prepare-transfer", "2.3.5", 0, "none"],
 ] as const)(
   "%s of 2,000,000 objects (target %s) stays below 512 MiB",
   { timeout: 15 * 60_000 },
-  async (step, version, pairs) => {
+  async (step, version, pairs, manifest) => {
     const { memoryMiB } = functionSpecs.find(({ name }) => name === step) ?? expect.fail(`no function ${step}`);
 
     const { stdout } = await run(process.execPath, [
@@ -34,6 +34,7 @@ test.each([
       step,
       version,
       String(segments),
+      manifest,
     ]);
 
     const { result, written, planBytes, peakBytes, seconds } = JSON.parse(stdout);
@@ -42,6 +43,7 @@ test.each([
     );
     expect(result).toMatchObject({ outcome: "planned", collections: 1, segments, batches: written.batches });
     expect(written).toMatchObject({ segments, logs: 5 * segments });
+    expect(written.checksums).toBe(manifest === "manifest" ? 5 * segments : 0);
     if (pairs > 0) expect(written.imported).toBe(pairs);
     // as large as the steps behind it have to hold
     expect(planBytes).toBeLessThan(mebibyte);

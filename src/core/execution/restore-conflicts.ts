@@ -1,0 +1,60 @@
+import { PipelineError } from "./errors.ts";
+import type { RestoreInput } from "./messages.ts";
+
+type Options = Partial<RestoreInput>;
+
+/** Options that decide how a collection is made, by their keys. */
+const ofCreation = [
+  "shards",
+  "maxShards",
+  "autoIndex",
+  "skipProperties",
+  "skipFieldParams",
+  "skipIndexParams",
+] as const;
+
+/** Of these pairs only one may be asked for; the problem stands under the first key. */
+const exclusive: readonly {
+  readonly keys: readonly [keyof RestoreInput, keyof RestoreInput];
+  readonly because: string;
+}[] = [
+  {
+    keys: ["skipCreate", "dropExisting"],
+    because: "one replaces the target collection, the other imports into it",
+  },
+  { keys: ["metadataOnly", "skipCreate"], because: "together they leave nothing to restore" },
+  ...ofCreation.map((key) => ({
+    keys: [key, "skipCreate"] as const,
+    because: "it is about collections that are made, and skipCreate makes none",
+  })),
+  { keys: ["maxShards", "shards"], because: "one says how many shards there are, the other how many at most" },
+];
+
+/** Why options of a restore cannot be asked for together, and under which key; undefined where they can. */
+export function restoreConflict(
+  options: Options,
+): { readonly key: keyof RestoreInput; readonly problem: string } | undefined {
+  const asked = (key: keyof RestoreInput) => {
+    const value = options[key];
+    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+  };
+  const found = exclusive.find(({ keys }) => keys.every(asked));
+  if (found) return { key: found.keys[0], problem: `excludes ${found.keys[1]}: ${found.because}` };
+  const indexed = (["autoIndex", "skipIndexParams"] as const).find(asked);
+  if (indexed && options.indexes === false) {
+    return { key: indexed, problem: "excludes indexes: false: it says how indexes are made, and none is" };
+  }
+  if (asked("keepReplaced") && !asked("dropExisting")) {
+    const problem =
+      "says what becomes of a collection that is replaced, and without dropExisting (--drop-existing) none is";
+    return { key: "keepReplaced", problem };
+  }
+  return undefined;
+}
+
+/** @throws InvalidInput where options exclude each other */
+export function checkRestoreOptions(options: Options): void {
+  const conflict = restoreConflict(options);
+  if (!conflict) return;
+  throw new PipelineError("InvalidInput", `${conflict.key} ${conflict.problem}`, { details: { key: conflict.key } });
+}

@@ -1,0 +1,372 @@
+import { PipelineError } from "../../core/execution/errors.ts";
+import { shortList } from "../../core/execution/short-list.ts";
+import type { ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
+import { type Instant, wantsHybridTimestamp } from "../../core/milvus/instant.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import {
+  type ForgottenFacts,
+  type ForgottenImport,
+  judgeForgotten,
+  judgeForgottenDeletes,
+} from "../../core/plan/forgotten-imports.ts";
+import type { PlannedRestore } from "../../core/plan/restore.ts";
+import { importFiles } from "../../core/plan/restore-work.ts";
+import type { Milvus } from "../../ports/milvus.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { readWorkJson } from "../shared/work-files.ts";
+import type { Import, ImportRecords } from "./import-records.ts";
+import { type ImportTasks, TaskLists } from "./import-tasks.ts";
+
+interface LoopOptions {
+  /** Imports that may run at once. */
+  readonly inFlight: number;
+  /** Where it is said what an import reads. */
+  readonly filesKey: (task: number) => string;
+  /** Unix milliseconds: nothing is begun after that. */
+  readonly turnUntil: number;
+  /** Says now and then that the restore goes on. @throws ClaimLost: nothing more is submitted */
+  readonly watch: () => Promise<void>;
+}
+
+/** How far the imports are. */
+interface Turn {
+  readonly imports: number;
+  readonly completed: number;
+  /** 0 to 100 */
+  readonly progress: number;
+  /** Whether time ran out before everything was looked at and submitted. */
+  readonly cutShort: boolean;
+}
+
+/** Of an import that was never recorded while Milvus knew it. */
+const unknownId = "forgotten";
+
+/** What a turn has seen so far. */
+interface Sight {
+  running: number;
+  /** Percent, of the imports that are not complete. */
+  progress: number;
+  /** Whether the records are to be written. */
+  changed: boolean;
+  failure: PipelineError | undefined;
+  /** Collections whose rows are to tell what became of an import: nothing more is submitted into them until they do. */
+  readonly counting: Set<PlannedRestore>;
+}
+
+/** Brings the planned imports to their end, one turn after another. */
+export class ImportLoop {
+  readonly #records: ImportRecords;
+  readonly #milvus: Milvus;
+  readonly #context: StepContext;
+  readonly #options: LoopOptions;
+  /** Whether the server takes the end of an import as a hybrid timestamp only. */
+  #wantsHybrid = false;
+  /** Collections whose rows were counted before anything more was submitted. */
+  readonly #counted = new Set<PlannedRestore>();
+
+  constructor(records: ImportRecords, milvus: Milvus, context: StepContext, options: LoopOptions) {
+    this.#records = records;
+    this.#milvus = milvus;
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /**
+   * Looks at everything that is submitted and not complete, then submits what may start now.
+   * @throws ImportFailed, and what Milvus throws; what was learned is recorded
+   */
+  async turn(): Promise<Turn> {
+    const lists = new TaskLists((collection) =>
+      this.#milvus.listImports(collection.working, this.#records.settledOf(collection)),
+    );
+    const open = this.#records.unfinished();
+    await lists.look(new Set(open.map(({ collection }) => collection)), () => this.#hasTime());
+    const sight: Sight = { running: 0, progress: 0, changed: false, failure: undefined, counting: new Set() };
+    const missed: Import[] = [];
+    for (const item of open) if (!this.#lookAt(item, lists, sight)) missed.push(item);
+    for (const [collection, items] of Map.groupBy(missed, (item) => item.collection)) {
+      await this.#judge(collection, items, lists, sight);
+    }
+    if (sight.changed) await this.#records.write();
+    if (sight.failure) throw sight.failure;
+    await this.#submitAll(lists, sight);
+    const { completed, imports } = this.#records;
+    return {
+      imports: imports.length,
+      completed,
+      progress: imports.length === 0 ? 100 : Math.floor((completed * 100 + sight.progress) / imports.length),
+      cutShort: completed < imports.length && !this.#hasTime(),
+    };
+  }
+
+  #hasTime(): boolean {
+    return this.#context.clock.now().getTime() < this.#options.turnUntil;
+  }
+
+  /** @returns false where Milvus has forgotten it */
+  #lookAt(item: Import, lists: TaskLists, sight: Sight): boolean {
+    const tasks = lists.seen(item.collection);
+    const known = this.#records.of(item);
+    if (!tasks || !known) {
+      sight.running += 1;
+      return true;
+    }
+    const task = tasks.withId(known.id);
+    if (!task) return false;
+    if (task.state !== "failed") {
+      this.#note(item, task, sight);
+      return true;
+    }
+    // Forgotten, so that the same restore started again submits it anew.
+    this.#records.drop(item);
+    sight.changed = true;
+    // Read only when the job ran: from now on this server gets what it wants.
+    if (!this.#wantsHybrid && wantsHybridTimestamp(task.failedReason)) this.#wantsHybrid = true;
+    else sight.failure ??= importFailed(item, task);
+    return true;
+  }
+
+  #note(item: Import, { id, state, rows, progress }: ImportTask, sight: Sight): void {
+    const done = state === "completed";
+    const again = this.#records.of(item)?.again;
+    const record = {
+      id,
+      state: done ? "completed" : "submitted",
+      rows: rows.toString(),
+      ...(again && { again }),
+    } as const;
+    sight.changed = this.#records.set(item, record) || sight.changed;
+    if (done) return;
+    sight.running += 1;
+    sight.progress += progress;
+  }
+
+  /** What became of imports that Milvus has forgotten. */
+  async #judge(collection: PlannedRestore, missed: readonly Import[], lists: TaskLists, sight: Sight): Promise<void> {
+    const now = this.#context.clock.now();
+    for (const item of missed) sight.changed = this.#noteMissed(item, now) || sight.changed;
+    const deletes = missed.filter(({ planned }) => planned.kind === "l0");
+    for (const item of deletes) await this.#judgeDeletes(item, now, sight);
+    const data = missed.filter(({ planned }) => planned.kind === "segments");
+    if (data.length === 0) return;
+    const othersRun = lists.seen(collection)?.anyRuns ?? true;
+    const known = {
+      completedRows: this.#records.completedRows(collection),
+      countedRows: othersRun ? 0n : await this.#countRows(collection),
+      othersRun,
+      missedMilliseconds: now.getTime() - Math.max(...data.map((item) => this.#missedSince(item, now))),
+    };
+    const facts = { ...known, forgotten: data.map((item) => this.#forgotten(item)) };
+    const next = this.#nextOf(collection);
+    const withNext = next ? [...data, next] : data;
+    const verdicts = [
+      { items: data, verdict: judgeForgotten(facts) },
+      // The run that was killed may have submitted one more than it recorded.
+      {
+        items: withNext,
+        verdict: judgeForgotten({ ...known, forgotten: withNext.map((item) => this.#forgotten(item)) }),
+      },
+    ] as const;
+    const { items, verdict } = verdicts.find((each) => each.verdict.outcome === "arrived") ?? verdicts[0];
+    switch (verdict.outcome) {
+      case "wait":
+        sight.running += data.length;
+        sight.counting.add(collection);
+        return;
+      case "arrived":
+        for (const item of items) this.#adopt(item, verdict.rows.get(item.planned.task) ?? 0n, sight);
+        this.#context.log.warn("Milvus forgot imports whose rows are there", {
+          collection: qualifiedName(collection.working),
+          imports: items.map(({ planned }) => planned.task),
+          rows: (facts.countedRows - facts.completedRows).toString(),
+        });
+        return;
+      case "nothing":
+        for (const item of data) this.#records.drop(item);
+        sight.changed = true;
+        sight.failure ??= this.#forgottenError(
+          collection,
+          facts,
+          "Start the same restore again, which imports them anew",
+        );
+        return;
+      case "unclear":
+        sight.failure ??= this.#forgottenError(
+          collection,
+          facts,
+          "The same restore started again counts once more, and goes on where all of them are there; where they are not, discard it " +
+            "(restore --discard) and start it anew",
+        );
+    }
+  }
+
+  /** The import that is submitted next into a collection of this restore's own; imports are recorded one by one, in order. */
+  #nextOf(collection: PlannedRestore): Import | undefined {
+    if (!collection.create) return undefined;
+    return this.#records.startable().find((item) => item.collection === collection && item.planned.kind === "segments");
+  }
+
+  #forgotten(item: Import): ForgottenImport {
+    const { task, rows, minimumRows } = item.planned;
+    const reportedRows = BigInt(this.#records.of(item)?.rows ?? "0");
+    return { task, rows: BigInt(rows), minimumRows: BigInt(minimumRows), reportedRows };
+  }
+
+  #noteMissed(item: Import, now: Date): boolean {
+    const known = this.#records.of(item);
+    if (!known || known.missedSince !== undefined) return false;
+    this.#context.log.warn("Milvus no longer lists an import", { import: known.id, task: item.planned.task });
+    return this.#records.set(item, { ...known, missedSince: now.toISOString() });
+  }
+
+  #missedSince(item: Import, now: Date): number {
+    return Date.parse(this.#records.of(item)?.missedSince ?? now.toISOString());
+  }
+
+  /** A row count tells nothing of them, and a row that is deleted twice is as gone as before. */
+  async #judgeDeletes(item: Import, now: Date, sight: Sight): Promise<void> {
+    const known = this.#records.of(item);
+    const missedMilliseconds = now.getTime() - this.#missedSince(item, now);
+    const verdict = judgeForgottenDeletes({ missedMilliseconds, again: known?.again ?? false });
+    if (verdict !== "give-up") {
+      sight.running += 1;
+      if (verdict === "submit-again") await this.#submit(item, { again: true });
+      return;
+    }
+    this.#records.drop(item);
+    sight.changed = true;
+    sight.failure ??= new PipelineError(
+      "ImportFailed",
+      `Milvus at ${this.#milvus.address} has forgotten import ${known?.id} of deletes into ${into(item)} before it was seen to be complete, and so ` +
+        "it has a second one of the same. Start the same restore again, which imports these deletes anew",
+    );
+  }
+
+  #adopt(item: Import, rows: bigint, sight: Sight): void {
+    const id = this.#records.of(item)?.id ?? unknownId;
+    sight.changed = this.#records.set(item, { id, state: "completed", rows: rows.toString() }) || sight.changed;
+  }
+
+  async #countRows(collection: PlannedRestore): Promise<bigint> {
+    const counted = await this.#milvus.rowCount(collection.working);
+    return counted - BigInt(this.#records.made(collection).rowsBefore);
+  }
+
+  #forgottenError(
+    { working, imports }: PlannedRestore,
+    { forgotten, countedRows, completedRows }: ForgottenFacts,
+    whatToDo: string,
+  ): PipelineError {
+    const named = forgotten.map(({ task, rows, minimumRows }) => {
+      const partition = imports.find((planned) => planned.task === task)?.partition;
+      return `import ${task} into partition ${partition} (${minimumRows === rows ? rows : `${minimumRows} to ${rows}`} rows)`;
+    });
+    const message =
+      `Milvus at ${this.#milvus.address} no longer knows ${shortList(named)} of ${qualifiedName(working)}, and its row count does not tell that all ` +
+      `arrived: it counts ${countedRows} rows that this restore brought, ${completedRows} of them from imports that are complete. ${whatToDo}`;
+    const ids = forgotten.map(({ task }) => String(task));
+    return new PipelineError("ImportFailed", message, { details: { imports: ids } });
+  }
+
+  /** Submits what may start now, or adopts it where a run submitted it and could not record it any more. */
+  async #submitAll(lists: TaskLists, sight: Sight): Promise<void> {
+    for (const item of this.#records.startable()) {
+      if (sight.running >= this.#options.inFlight || !this.#hasTime()) return;
+      if (sight.counting.has(item.collection)) continue;
+      const tasks = await lists.of(item.collection);
+      const adopted = tasks.like(item.planned);
+      if (adopted) {
+        this.#note(item, adopted, sight);
+        await this.#records.write();
+      } else if (!tasks.hasUnknown(this.#records.ids) && !(await this.#isThere(item, tasks, sight))) {
+        await this.#submit(item);
+        sight.running += 1;
+      }
+    }
+  }
+
+  /**
+   * Whether the rows of an import that is not recorded are there: it is the one an earlier run submitted last and could not record, and
+   * that Milvus has forgotten since. Asked of a collection once, as long as nothing moves its count.
+   * @throws ImportFailed where rows are there that are not its rows
+   */
+  async #isThere(item: Import, tasks: ImportTasks, sight: Sight): Promise<boolean> {
+    const { collection, planned } = item;
+    // What was there before the restore may get rows from anybody.
+    if (this.#counted.has(collection) || !collection.create || planned.kind !== "segments") return false;
+    this.#counted.add(collection);
+    const isQuiet = !tasks.anyRuns && !this.#records.unfinished().some((open) => open.collection === collection);
+    if (!isQuiet) return false;
+    const [countedRows, completedRows] = [await this.#countRows(collection), this.#records.completedRows(collection)];
+    if (countedRows <= completedRows) return false;
+    const forgotten = [this.#forgotten(item)];
+    const facts = {
+      forgotten,
+      countedRows,
+      completedRows,
+      othersRun: false,
+      missedMilliseconds: Number.POSITIVE_INFINITY,
+    };
+    const verdict = judgeForgotten(facts);
+    if (verdict.outcome !== "arrived") {
+      throw this.#forgottenError(
+        collection,
+        facts,
+        "Rows are there that no record tells of: discard this restore (restore --discard) and start it anew",
+      );
+    }
+    this.#adopt(item, countedRows - completedRows, sight);
+    await this.#records.write();
+    this.#context.log.warn("the rows of an import are there that nobody recorded", { task: planned.task });
+    return true;
+  }
+
+  async #submit(item: Import, mark: { readonly again?: true } = {}): Promise<void> {
+    const { task, partition, kind, storageVersion } = item.planned;
+    const { working: name, instant } = item.collection;
+    const files = await readWorkJson(this.#context, this.#options.filesKey(task), importFiles);
+    const request = { name, partition, files, kind, storageVersion };
+    await this.#options.watch();
+    await this.#checkStillThere(item.collection);
+    const id = instant ? await this.#submitUpTo(request, instant) : await this.#milvus.submitImport(request);
+    this.#records.set(item, { id, state: "submitted", rows: "0", ...mark });
+    // At once: what is submitted and not recorded is only found again by its files.
+    await this.#records.write();
+  }
+
+  /** Names change hands: what is submitted goes into the very collection that was recorded, or nowhere. */
+  async #checkStillThere(collection: PlannedRestore): Promise<void> {
+    const { id } = await this.#milvus.describeCollection(collection.working);
+    if (id === this.#records.made(collection).id) return;
+    throw new PipelineError(
+      "ImportFailed",
+      `${qualifiedName(collection.working)} in Milvus at ${this.#milvus.address} is not the collection that the restore made: somebody dropped that and made ` +
+        "another. Nothing was imported into it; start the same restore again when nobody else works there",
+    );
+  }
+
+  /** Milliseconds first: a server that wants the other says so, and filters nothing before it has. */
+  async #submitUpTo(request: ImportRequest, { timestamp }: Instant): Promise<string> {
+    const hybrid = { ...request, end: { timestamp, unit: "hybrid" } } as const;
+    if (this.#wantsHybrid) return this.#milvus.submitImport(hybrid);
+    try {
+      return await this.#milvus.submitImport({ ...request, end: { timestamp } });
+    } catch (error) {
+      if (!(error instanceof PipelineError) || !wantsHybridTimestamp(error.message)) throw error;
+      this.#wantsHybrid = true;
+      return this.#milvus.submitImport(hybrid);
+    }
+  }
+}
+
+function importFailed(item: Import, task: ImportTask): PipelineError {
+  return new PipelineError(
+    "ImportFailed",
+    `Milvus could not import into ${into(item)}: ${task.failedReason || "no reason given"}`,
+    { details: { import: task.id } },
+  );
+}
+
+function into({ collection, planned }: Import): string {
+  return `${qualifiedName(collection.target)}${planned.partition ? ` (partition ${planned.partition})` : ""}`;
+}

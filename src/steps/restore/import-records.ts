@@ -1,0 +1,184 @@
+import * as z from "zod";
+import { PipelineError } from "../../core/execution/errors.ts";
+import { settleAll } from "../../core/execution/settle.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import type { PlannedImport } from "../../core/plan/imports.ts";
+import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
+import {
+  type CollectionRecord,
+  collectionRecord,
+  type ImportRecord,
+  importRecord,
+  recordOf,
+  restoreWorkLayout,
+} from "../../core/plan/restore-work.ts";
+import type { Id } from "../../ports/milvus.ts";
+import type { StepContext } from "../../ports/step-context.ts";
+import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+
+/** A planned import and the collection it goes into. */
+export interface Import {
+  readonly collection: PlannedRestore;
+  readonly planned: PlannedImport;
+}
+
+/** What was submitted to Milvus and what became of it, as it is kept in the work bucket beyond one execution. */
+export class ImportRecords {
+  readonly imports: readonly Import[];
+  readonly #context: StepContext;
+  readonly #key: string;
+  readonly #made: ReadonlyMap<PlannedRestore, CollectionRecord>;
+  /** By the number of the import. */
+  readonly #records = new Map<number, ImportRecord>();
+  readonly #ids = new Set<Id>();
+  /** Of collections that this plan is not about: a run with other options may go on with them. */
+  readonly #others: readonly ImportRecord[];
+  #completed = 0;
+
+  private constructor(
+    plan: RestorePlan,
+    context: StepContext,
+    made: ReadonlyMap<PlannedRestore, CollectionRecord>,
+    records: readonly ImportRecord[],
+  ) {
+    this.#context = context;
+    this.#key = restoreWorkLayout(plan.restoreId).imports;
+    this.#made = made;
+    this.imports = plan.collections.flatMap((collection) =>
+      collection.imports.map((planned) => ({ collection, planned })),
+    );
+    const current = new Set([...made.values()].map(({ id }) => id));
+    this.#take(records.filter(({ collectionId }) => current.has(collectionId)));
+    this.#others = records.filter(({ collectionId }) => !current.has(collectionId));
+  }
+
+  /** @throws InvalidInput where an earlier run imported something else into the same collections */
+  static async read(plan: RestorePlan, context: StepContext): Promise<ImportRecords> {
+    const layout = restoreWorkLayout(plan.restoreId);
+    const [collections, records] = await settleAll([
+      readWorkJson(context, layout.collections, z.array(collectionRecord)),
+      readWorkJsonIfThere(context, layout.imports, z.array(importRecord)),
+    ]);
+    const made = new Map<PlannedRestore, CollectionRecord>();
+    for (const collection of plan.collections) {
+      const record = recordOf(collections, collection);
+      if (!record) throw new Error(`no record of the collection made for ${qualifiedName(collection.target)}`);
+      made.set(collection, record);
+    }
+    return new ImportRecords(plan, context, made, records ?? []);
+  }
+
+  get completed(): number {
+    return this.#completed;
+  }
+
+  async write(): Promise<void> {
+    await writeWorkJson(this.#context, this.#key, [...this.#others, ...this.#records.values()]);
+  }
+
+  of({ planned }: Import): ImportRecord | undefined {
+    return this.#records.get(planned.task);
+  }
+
+  /** @returns whether that is worth a write: rows are, as what an import reported tells it from others once it is forgotten */
+  set(item: Import, state: Pick<ImportRecord, "id" | "state" | "rows" | "missedSince" | "again">): boolean {
+    const known = this.of(item);
+    if (known) this.#uncount(known);
+    const { task, fingerprint } = item.planned;
+    this.#add({ ...state, collectionId: this.made(item.collection).id, task, planned: fingerprint });
+    const { id, rows, missedSince } = state;
+    return known?.id !== id || known.state !== state.state || known.rows !== rows || known.missedSince !== missedSince;
+  }
+
+  /** So that it is submitted anew. @returns what was known of it */
+  drop(item: Import): ImportRecord | undefined {
+    const known = this.of(item);
+    if (!known) return undefined;
+    this.#records.delete(known.task);
+    this.#uncount(known);
+    return known;
+  }
+
+  isComplete(item: Import): boolean {
+    return this.of(item)?.state === "completed";
+  }
+
+  /** Submitted, and not known to be complete. */
+  unfinished(): Import[] {
+    return this.imports.filter((item) => this.of(item)?.state === "submitted");
+  }
+
+  /** Imports that are not submitted, of the earliest phase of their collection that is not complete. */
+  startable(): Import[] {
+    const phases = new Map<PlannedRestore, number>();
+    for (const item of this.imports) {
+      if (this.isComplete(item)) continue;
+      const { collection, planned } = item;
+      phases.set(collection, Math.min(planned.phase, phases.get(collection) ?? planned.phase));
+    }
+    return this.imports.filter((item) => !this.of(item) && item.planned.phase === phases.get(item.collection));
+  }
+
+  /** IDs of Milvus that are an import of this restore each. */
+  get ids(): ReadonlySet<Id> {
+    return this.#ids;
+  }
+
+  /** What Milvus need not be asked about: what was there before the restore began is never ours, what is complete stays so. */
+  settledOf(collection: PlannedRestore): ReadonlySet<Id> {
+    const complete = this.#completeOf(collection).map(({ id }) => id);
+    return new Set([...this.made(collection).importsBefore, ...complete]);
+  }
+
+  /** Rows of everything that is recorded as complete. */
+  completedRows(collection: PlannedRestore): bigint {
+    const deletes = new Set(collection.imports.filter(({ kind }) => kind === "l0").map(({ task }) => task));
+    const data = this.#completeOf(collection).filter(({ task }) => !deletes.has(task));
+    return data.reduce((sum, { rows }) => sum + BigInt(rows), 0n);
+  }
+
+  made(collection: PlannedRestore): CollectionRecord {
+    const record = this.#made.get(collection);
+    if (!record) throw new Error(`${qualifiedName(collection.target)} is none of this restore`);
+    return record;
+  }
+
+  #completeOf({ imports }: PlannedRestore): ImportRecord[] {
+    return imports.flatMap(({ task }) => {
+      const record = this.#records.get(task);
+      return record?.state === "completed" ? [record] : [];
+    });
+  }
+
+  /** Takes over the records of earlier runs about the collections that stand now. */
+  #take(records: readonly ImportRecord[]): void {
+    const planned = new Map(this.imports.map((item) => [item.planned.task, item]));
+    for (const record of records) {
+      const item = planned.get(record.task);
+      if (
+        !item ||
+        this.#made.get(item.collection)?.id !== record.collectionId ||
+        item.planned.fingerprint !== record.planned
+      ) {
+        throw new PipelineError(
+          "InvalidInput",
+          "an earlier run of this restore has already imported other files into the same collections (it ran with other options, " +
+            "or the target was another version then): start it as it was, or with discard (restore --discard) and then anew",
+          { details: { key: "discard" } },
+        );
+      }
+      this.#add(record);
+    }
+  }
+
+  #uncount({ id, state }: ImportRecord): void {
+    this.#ids.delete(id);
+    if (state === "completed") this.#completed -= 1;
+  }
+
+  #add(record: ImportRecord): void {
+    this.#records.set(record.task, record);
+    this.#ids.add(record.id);
+    if (record.state === "completed") this.#completed += 1;
+  }
+}

@@ -1,0 +1,200 @@
+/** States of a definition as far as the pipeline's machines use the language. */
+interface State {
+  readonly Type: string;
+  readonly Next?: string;
+  readonly End?: boolean;
+  readonly Resource?: string;
+  readonly InputPath?: string;
+  readonly Parameters?: unknown;
+  readonly Result?: unknown;
+  readonly ResultSelector?: unknown;
+  readonly ResultPath?: string | null;
+  readonly OutputPath?: string | null;
+  readonly SecondsPath?: string;
+  readonly Choices?: readonly Rule[];
+  readonly Default?: string;
+  readonly Catch?: readonly { readonly ResultPath: string | null; readonly Next: string }[];
+  readonly ItemsPath?: string;
+  readonly ItemReader?: { readonly Parameters: unknown };
+  readonly ItemSelector?: unknown;
+  readonly ToleratedFailurePercentage?: number;
+  readonly ItemProcessor?: Definition;
+  readonly ErrorPath?: string;
+  readonly CausePath?: string;
+}
+
+interface Rule {
+  readonly Variable?: string;
+  readonly StringEquals?: string;
+  readonly NumericLessThan?: number;
+  readonly NumericGreaterThan?: number;
+  readonly And?: readonly Rule[];
+  readonly Next?: string;
+}
+
+export interface Definition {
+  readonly StartAt: string;
+  readonly States: Readonly<Record<string, State>>;
+}
+
+/** What an execution of a machine needs from outside. */
+export interface AslWorld {
+  /** Runs a task. @param resource as the definition has it: `${ImportSegmentsFunctionArn}` */
+  task(resource: string, input: unknown): Promise<unknown>;
+  /** The items of a map that reads them. */
+  items(parameters: Record<string, string>): Promise<readonly unknown[]>;
+  wait(seconds: number): Promise<void>;
+}
+
+export interface AslExecution {
+  readonly status: "succeeded" | "failed";
+  readonly output: unknown;
+  readonly error?: string;
+  readonly cause?: string;
+  /** Events in the history of each execution: of the machine's own first, then of the children of its maps. */
+  readonly events: readonly number[];
+}
+
+/** What an execution may have; the next event ends it, without Release. */
+const mostEvents = 25_000;
+
+class TaskFailed extends Error {}
+
+/** Runs a state machine as its text says, with JSONPath, without retries, and counts the events of every execution. */
+export async function runAsl(
+  definition: Definition,
+  input: unknown,
+  world: AslWorld,
+  context: Record<string, unknown>,
+): Promise<AslExecution> {
+  const children: number[] = [];
+  const { events, ...ended } = await runStates(definition, input, world, context, children);
+  return { ...ended, events: [events, ...children] };
+}
+
+type Ended = Omit<AslExecution, "events"> & { readonly events: number };
+
+async function runStates(
+  { StartAt, States }: Definition,
+  input: unknown,
+  world: AslWorld,
+  context: Record<string, unknown>,
+  children: number[],
+): Promise<Ended> {
+  let data = input;
+  // started, and how it ended
+  let events = 2;
+  for (let name = StartAt; ; ) {
+    const state = States[name];
+    if (!state) throw new Error(`no state ${name}`);
+    const scope = { data, context };
+    events += { Task: 5, Map: 4 }[state.Type] ?? 2;
+    if (events > mostEvents) throw new Error(`${name}: more events than an execution may have`);
+    if (state.Type === "Succeed") return { status: "succeeded", output: outputOf(state, data), events };
+    if (state.Type === "Fail") {
+      const error = String(valueAt(state.ErrorPath ?? "", scope));
+      return {
+        status: "failed",
+        output: undefined,
+        error,
+        cause: String(valueAt(state.CausePath ?? "", scope)),
+        events,
+      };
+    }
+    if (state.Type === "Choice") {
+      name = state.Choices?.find((rule) => holds(rule, scope))?.Next ?? state.Default ?? "";
+      continue;
+    }
+    if (state.Type === "Wait") await world.wait(Number(valueAt(state.SecondsPath ?? "", scope)));
+    else {
+      try {
+        data = outputOf(state, withResult(state, data, await resultOf(state, scope, world, children)));
+      } catch (error) {
+        const [caught] = state.Catch ?? [];
+        if (!caught || !(error instanceof Error)) throw error;
+        const Cause = JSON.stringify({ errorType: error.name, errorMessage: `${error.name}: ${error.message}` });
+        data = withResult(caught, data, { Error: error.name, Cause });
+        name = caught.Next;
+        continue;
+      }
+    }
+    if (state.End) return { status: "succeeded", output: data, events };
+    name = state.Next ?? "";
+  }
+}
+
+interface Scope {
+  readonly data: unknown;
+  readonly context: Record<string, unknown>;
+}
+
+async function resultOf(state: State, scope: Scope, world: AslWorld, children: number[]): Promise<unknown> {
+  const given = state.InputPath ? valueAt(state.InputPath, scope) : scope.data;
+  const asked = state.Parameters === undefined ? given : filled(state.Parameters, scope);
+  if (state.Type === "Pass") return state.Result ?? asked;
+  if (state.Type === "Task") {
+    const answer = await world.task(state.Resource ?? "", asked);
+    return state.ResultSelector ? filled(state.ResultSelector, { ...scope, data: answer }) : answer;
+  }
+  const items = state.ItemReader
+    ? await world.items(filled(state.ItemReader.Parameters, scope) as Record<string, string>)
+    : (valueAt(state.ItemsPath ?? "$", scope) as readonly unknown[]);
+  const results: unknown[] = [];
+  for (const item of items) {
+    const itemContext = { ...scope.context, Map: { Item: { Value: item } } };
+    const processor = state.ItemProcessor;
+    if (!processor) throw new Error("a map without processor");
+    const itemInput = filled(state.ItemSelector, { ...scope, context: itemContext });
+    const child = await runStates(processor, itemInput, world, itemContext, children).catch((error: unknown) => error);
+    if (child instanceof Error) {
+      if (!state.ToleratedFailurePercentage)
+        throw new TaskFailed("States.ExceedToleratedFailureThreshold", { cause: child });
+      continue;
+    }
+    const { events, output } = child as Ended;
+    children.push(events);
+    results.push(output);
+  }
+  return results;
+}
+
+function withResult({ ResultPath }: { readonly ResultPath?: string | null }, data: unknown, result: unknown): unknown {
+  if (ResultPath === undefined) return result;
+  if (ResultPath === null) return data;
+  return { ...(data as object), [ResultPath.slice(2)]: result };
+}
+
+function outputOf({ OutputPath }: State, data: unknown): unknown {
+  if (OutputPath === undefined) return data;
+  return OutputPath === null ? {} : valueAt(OutputPath, { data, context: {} });
+}
+
+function holds(rule: Rule, scope: Scope): boolean {
+  if (rule.And) return rule.And.every((each) => holds(each, scope));
+  const value = valueAt(rule.Variable ?? "", scope);
+  if (rule.StringEquals !== undefined) return value === rule.StringEquals;
+  if (rule.NumericLessThan !== undefined) return Number(value) < rule.NumericLessThan;
+  if (rule.NumericGreaterThan !== undefined) return Number(value) > rule.NumericGreaterThan;
+  throw new Error(`a rule that is not known here: ${JSON.stringify(rule)}`);
+}
+
+/** A template: `"key.$"` takes a path or an intrinsic function. */
+function filled(template: unknown, scope: Scope): unknown {
+  if (Array.isArray(template)) return template.map((each) => filled(each, scope));
+  if (typeof template !== "object" || template === null) return template;
+  return Object.fromEntries(
+    Object.entries(template).map(([key, value]) =>
+      key.endsWith(".$") ? [key.slice(0, -2), valueAt(String(value), scope)] : [key, filled(value, scope)],
+    ),
+  );
+}
+
+function valueAt(path: string, scope: Scope): unknown {
+  const added = /^States\.MathAdd\((.+), (\d+)\)$/.exec(path);
+  if (added) return Number(valueAt(added[1] ?? "", scope)) + Number(added[2]);
+  const [root, ...keys] = path.split(".");
+  let value = root === "$$" ? scope.context : scope.data;
+  if (root !== "$" && root !== "$$") throw new Error(`a path that is not known here: ${path}`);
+  for (const key of keys) value = (value as Record<string, unknown> | undefined)?.[key];
+  return value;
+}
