@@ -313,3 +313,118 @@ test("a discard of many collections whose imports hang has one deadline for all"
   expect(world.memory.clock.now().getTime() - began).toBeLessThan(240_000);
   expect(await world.milvus("dr").listCollections("default")).toEqual([]);
 });
+
+describe.each<FaultMoment>(["before", "after"])(
+  "several names that each replace, killed %s any call of Finish Restore",
+  (moment) => {
+    const several: RestoreInput = {
+      environment: "dr",
+      backupName: "nightly",
+      renames: { books: ["first", "second"] },
+      collections: ["books"],
+      dropExisting: true,
+    };
+    const both = {
+      first: { id: expect.any(String), rows: 32n, aliases: ["library", "of_first"] },
+      second: { id: expect.any(String), rows: 32n, aliases: ["of_second"] },
+    };
+
+    async function seededTwice(): Promise<PipelineWorld> {
+      const world = new PipelineWorld();
+      seedShop(world);
+      await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
+      const milvus = world.milvus("dr");
+      const old = (name: string, id: string, aliases: string[]) =>
+        milvus.addCollection(collectionDescription(name, { id, aliases }), {
+          segments: [{ ...row, id: `${id}1`, rows: 7n }],
+        });
+      old("first", "8000000000000001", ["of_first"]);
+      old("second", "8000000000000002", ["of_second"]);
+      return world;
+    }
+
+    test("is finished by the same restore, and neither name is ever without its rows elsewhere", async () => {
+      const counting = new FaultInjector();
+      let before = 0;
+      const whole = await seededTwice();
+      await runRestore(whole.context(counting), several, executionOf("one"), {
+        after: (step) => {
+          if (step === "import") before = counting.calls.length;
+        },
+      });
+      expect(await standing(whole)).toEqual(both);
+      for (let at = before; at < counting.calls.length; at += 1) {
+        const world = await seededTwice();
+        const faults = new FaultInjector(at, moment);
+        const error = await tried(runRestore(world.context(faults), several, executionOf("one")));
+        const what = `${moment} ${faults.calls[at]}`;
+        const there = await standing(world);
+        for (const name of ["first", "second"]) {
+          const old = Object.entries(there).find(([key]) => key.startsWith(`${name}_replaced_`));
+          expect(there[name]?.rows ?? old?.[1].rows, what).toBeOneOf([7n, 32n]);
+        }
+        if (error !== undefined && world.work.keys("restores/").length > 0) {
+          await runRestore(world.context(), several, executionOf("two"));
+        }
+        expect(await standing(world), what).toEqual(both);
+      }
+    });
+
+    test("is discarded with both old ones under their names, or refused with nothing changed", async () => {
+      const counting = new FaultInjector();
+      let before = 0;
+      await runRestore((await seededTwice()).context(counting), several, executionOf("one"), {
+        after: (step) => {
+          if (step === "import") before = counting.calls.length;
+        },
+      });
+      for (let at = before; at < counting.calls.length; at += 1) {
+        const world = await seededTwice();
+        const faults = new FaultInjector(at, moment);
+        await tried(runRestore(world.context(faults), several, executionOf("one")));
+        const what = `${moment} ${faults.calls[at]}`;
+        const left = await standing(world);
+        const refused = await tried(runRestore(world.context(), { ...several, discard: true }, executionOf("two")));
+        const there = await standing(world);
+        if (refused !== undefined) {
+          expect(refused.name, what).toBe("TargetExists");
+          expect(there, what).toEqual(left);
+        }
+        for (const name of ["first", "second"]) {
+          const old = Object.entries(there).find(([key]) => key.startsWith(`${name}_replaced_`));
+          expect(there[name]?.rows ?? old?.[1].rows, what).toBeOneOf([7n, 32n]);
+        }
+      }
+    });
+  },
+);
+
+test.each<FaultMoment>(["before", "after"])(
+  "a discard killed %s any of its calls gives the old one its name back when it is asked again",
+  async (moment) => {
+    async function movedAside(): Promise<PipelineWorld> {
+      const world = await seeded();
+      const toTarget = (name: unknown, to: unknown) =>
+        JSON.stringify(name).includes("_restoring_") && to === target.collection;
+      const busy = new PipelineError("MilvusUnreachable", "away");
+      world.milvus("dr").fail("renameCollection", busy, { when: toTarget, times: 1 });
+      await tried(runRestore(world.context(), input, executionOf("one")));
+      expect((await standing(world))[aside.collection]?.rows).toBe(7n);
+      return world;
+    }
+    const discard = { ...input, discard: true };
+    const old = { [target.collection]: { id: oldId, rows: 7n, aliases: ["library", "reading"] } };
+    const counting = new FaultInjector();
+    const whole = await movedAside();
+    await runRestore(whole.context(counting), discard, executionOf("two"));
+    expect(await standing(whole)).toEqual(old);
+
+    for (let at = 0; at < counting.calls.length; at += 1) {
+      const world = await movedAside();
+      const faults = new FaultInjector(at, moment);
+      await tried(runRestore(world.context(faults), discard, executionOf("two")));
+      await tried(runRestore(world.context(), discard, executionOf("three")));
+      expect(await standing(world), `${moment} ${faults.calls[at]}`).toEqual(old);
+    }
+  },
+);
