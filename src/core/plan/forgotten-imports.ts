@@ -13,12 +13,16 @@ export interface ForgottenImport {
 /** What can be observed of one collection some of whose imports are forgotten. */
 export interface ForgottenFacts {
   readonly forgotten: readonly ForgottenImport[];
+  /** Imports of which nobody knows whether they were submitted at all, and of which the server tells nothing either. */
+  readonly perhaps?: readonly ForgottenImport[];
   /** Rows of all imports that are recorded as complete. */
   readonly completedRows: bigint;
   /** Rows that Milvus counts now, without those that were there before the restore. */
   readonly countedRows: bigint;
   /** Whether anything else is being imported into the collection: then the count moves. */
   readonly othersRun: boolean;
+  /** Whether anybody may write into the collection meanwhile (`skipCreate`): then only the exact number of rows proves anything. */
+  readonly othersWrite?: boolean;
   /** Since the last of them was first missed. */
   readonly missedMilliseconds: number;
 }
@@ -26,7 +30,7 @@ export interface ForgottenFacts {
 /**
  * What became of them:
  * - wait: it cannot be told yet
- * - arrived: all of them brought their rows, which are told by task
+ * - arrived: all that are told by task brought their rows; one that was perhaps submitted and is not among them brought nothing
  * - nothing: none of them brought a row
  * - unclear: rows are there that are neither all nor none of them
  */
@@ -44,7 +48,53 @@ const patienceMilliseconds = 120_000;
  * for hours only (2.4+: three). Arrived are all of them or none is said to be: a count that would be as right if one of them had
  * brought nothing proves nothing.
  */
-export function judgeForgotten(facts: ForgottenFacts): ForgottenVerdict {
+export function judgeForgotten({ perhaps = [], ...facts }: ForgottenFacts): ForgottenVerdict {
+  if (perhaps.length === 0) return judgeSubmitted(facts);
+  const all = judgeSubmitted({ ...facts, forgotten: [...facts.forgotten, ...perhaps] });
+  if (all.outcome === "arrived") return all;
+  const verdict = judgeSubmitted(facts);
+  const arrivedRows = facts.countedRows - facts.completedRows;
+  const isProven = verdict.outcome !== "arrived" || !canBring(arrivedRows, perhaps, facts.forgotten);
+  return isProven ? verdict : { outcome: "unclear", arrivedRows };
+}
+
+/** More sums than these are not looked at one by one: with so many imports of as many sizes some of them fit. */
+const mostSums = 10_000;
+
+/** Whether at least one of `some`, with any of `others` or none, can have brought so many rows. */
+function canBring(rows: bigint, some: readonly ForgottenImport[], others: readonly ForgottenImport[]): boolean {
+  let without: readonly Range[] = [{ least: 0n, most: 0n }];
+  for (const one of others) without = merged([...without, ...plus(without, one)], rows);
+  let reached: readonly Range[] = [];
+  for (const one of some) {
+    reached = merged([...reached, ...plus(reached, one), ...plus(without, one)], rows);
+    if (reached.length + without.length > mostSums) return true;
+  }
+  return reached.some(({ least, most }) => least <= rows && rows <= most);
+}
+
+interface Range {
+  readonly least: bigint;
+  readonly most: bigint;
+}
+
+function plus(ranges: readonly Range[], { minimumRows, rows }: ForgottenImport): Range[] {
+  return ranges.map(({ least, most }) => ({ least: least + minimumRows, most: most + rows }));
+}
+
+/** Those that begin at `upTo` or before, as few as say the same. */
+function merged(ranges: readonly Range[], upTo: bigint): Range[] {
+  const sorted = ranges.filter(({ least }) => least <= upTo).toSorted((a, b) => Number(a.least - b.least));
+  const result: Range[] = [];
+  for (const range of sorted) {
+    const last = result.at(-1);
+    if (!last || range.least > last.most + 1n) result.push(range);
+    else if (range.most > last.most) result[result.length - 1] = { least: last.least, most: range.most };
+  }
+  return result;
+}
+
+function judgeSubmitted(facts: Omit<ForgottenFacts, "perhaps">): ForgottenVerdict {
   const { forgotten, othersRun, missedMilliseconds } = facts;
   if (othersRun) return { outcome: "wait" };
   const arrived = facts.countedRows - facts.completedRows;
@@ -58,7 +108,8 @@ export function judgeForgotten(facts: ForgottenFacts): ForgottenVerdict {
   if (arrived === 0n) return { outcome: "nothing" };
   const least = sum(forgotten, ({ minimumRows }) => minimumRows);
   const needsAll = forgotten.every(({ rows }) => rows === 0n || arrived > most - rows);
-  if (arrived < least || arrived > most || !needsAll) return { outcome: "unclear", arrivedRows: arrived };
+  if (facts.othersWrite || arrived < least || arrived > most || !needsAll)
+    return { outcome: "unclear", arrivedRows: arrived };
   return { outcome: "arrived", rows: shares(forgotten, arrived - least) };
 }
 

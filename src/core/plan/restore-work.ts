@@ -35,9 +35,12 @@ export const importRecord = z.object({
   task: z.number().int().min(0),
   /** `fingerprintOf` what was planned when it was submitted. */
   planned: z.string(),
-  /** Milvus's ID of the task or job. */
+  /** Milvus's ID of the task or job; empty while it is `submitting`. */
   id: z.string(),
-  state: z.enum(["submitted", "completed"]),
+  /** `submitting`: written before Milvus is asked. Where nothing follows, nobody knows whether it was. */
+  state: z.enum(["submitting", "submitted", "completed"]),
+  /** ISO 8601: when it was about to be submitted; while it is `submitting`. */
+  askedAt: z.iso.datetime().optional(),
   /** Rows imported, net of deletes, decimal: those it last reported, as long as it is not complete. */
   rows: z.string(),
   /** ISO 8601: the first look at which the server listed it no more; absent while it does. */

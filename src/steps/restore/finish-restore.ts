@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { RegisteredEnvironment } from "../../core/environment/environment.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import {
   type ExecutionRef,
   type FinishRestoreResult,
@@ -104,7 +105,8 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
   for (const collection of plan.collections) await replacer.giveTargetName(collection);
   // From here on Release says that the collections are in place.
   await writeWorkJson(context, layout.progress, { phase: "loading" });
-  for (const collection of plan.collections) await replacer.moveAliases(collection);
+  // Once: what the old one gets while the new one loads, somebody wants there.
+  if (attempt === 0) for (const collection of plan.collections) await replacer.moveAliases(collection);
   for (const collection of plan.collections) warnings.push(...(await finisher.createAliases(collection)));
   const kept = new Map<PlannedRestore, string>();
   for (const collection of plan.collections) {
@@ -174,11 +176,25 @@ async function cleanUp(
   context: MilvusContext,
 ): Promise<void> {
   const store = await context.openStore(pinnedStore(environment, "milvus"));
-  if (!environment.keepTempFiles) await store.deletePrefix(plan.stagingPrefix);
-  await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
-  const held = await readHeld(context, workLayout("restore", execution.name));
+  const layout = workLayout("restore", execution.name);
+  // An earlier run of this step may have given the targets back: what lies there by now may be the next execution's of the same restore.
+  if (await stillHolds(context, layout, environment, execution)) {
+    if (!environment.keepTempFiles) await store.deletePrefix(plan.stagingPrefix);
+    await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
+  }
+  const held = await readHeld(context, layout);
   if (held?.targets) await giveBackTargets(store, held.targets, execution.id, restoredInto(plan, idsOf(collections)));
   await unmarkReader(context, held?.readerKey);
+}
+
+async function stillHolds(...of: Parameters<typeof heldTargets>): Promise<boolean> {
+  try {
+    await (await heldTargets(...of)).confirm();
+    return true;
+  } catch (error) {
+    if (error instanceof PipelineError && error.name === "ClaimLost") return false;
+    throw error;
+  }
 }
 
 /** What is left to do for each collection; every part finds out by itself what an earlier run did already. */

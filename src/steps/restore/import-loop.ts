@@ -24,8 +24,8 @@ interface LoopOptions {
   readonly filesKey: (task: number) => string;
   /** Unix milliseconds: nothing is begun after that. */
   readonly turnUntil: number;
-  /** Says now and then that the restore goes on. @throws ClaimLost: nothing more is submitted */
-  readonly watch: () => Promise<void>;
+  /** Looks whether the restore still has a target (`db.coll`): the Lambda of an execution that was stopped goes on. @throws ClaimLost */
+  readonly confirm: (target: string) => Promise<void>;
 }
 
 /** How far the imports are. */
@@ -37,6 +37,9 @@ interface Turn {
   /** Whether time ran out before everything was looked at and submitted. */
   readonly cutShort: boolean;
 }
+
+/** Milvus remembers an import that ended for three hours (2.4+, dataCoord.import.taskRetention) or a day (2.3), unless it is told otherwise. */
+const surelyRemembered = 3_600_000;
 
 /** Of an import that was never recorded while Milvus knew it. */
 const unknownId = "forgotten";
@@ -61,8 +64,6 @@ export class ImportLoop {
   readonly #options: LoopOptions;
   /** Whether the server takes the end of an import as a hybrid timestamp only. */
   #wantsHybrid = false;
-  /** Collections whose rows were counted before anything more was submitted. */
-  readonly #counted = new Set<PlannedRestore>();
 
   constructor(records: ImportRecords, milvus: Milvus, context: StepContext, options: LoopOptions) {
     this.#records = records;
@@ -80,9 +81,15 @@ export class ImportLoop {
       this.#milvus.listImports(collection.working, this.#records.settledOf(collection)),
     );
     const open = this.#records.unfinished();
-    await lists.look(new Set(open.map(({ collection }) => collection)), () => this.#hasTime());
+    const unanswered = this.#records.unanswered();
+    await lists.look(new Set([...open, ...unanswered].map(({ collection }) => collection)), () => this.#hasTime());
     const sight: Sight = { running: 0, progress: 0, changed: false, failure: undefined, counting: new Set() };
     const missed: Import[] = [];
+    // First, as their rows count.
+    for (const item of unanswered) {
+      const task = lists.seen(item.collection)?.like(item.planned);
+      if (task) this.#note(item, task, sight);
+    }
     for (const item of open) if (!this.#lookAt(item, lists, sight)) missed.push(item);
     for (const [collection, items] of Map.groupBy(missed, (item) => item.collection)) {
       await this.#judge(collection, items, lists, sight);
@@ -154,30 +161,26 @@ export class ImportLoop {
       completedRows: this.#records.completedRows(collection),
       countedRows: othersRun ? 0n : await this.#countRows(collection),
       othersRun,
+      othersWrite: !collection.create,
       missedMilliseconds: now.getTime() - Math.max(...data.map((item) => this.#missedSince(item, now))),
     };
-    const facts = { ...known, forgotten: data.map((item) => this.#forgotten(item)) };
-    const next = this.#nextOf(collection);
-    const withNext = next ? [...data, next] : data;
-    const verdicts = [
-      { items: data, verdict: judgeForgotten(facts) },
-      // The run that was killed may have submitted one more than it recorded.
-      {
-        items: withNext,
-        verdict: judgeForgotten({ ...known, forgotten: withNext.map((item) => this.#forgotten(item)) }),
-      },
-    ] as const;
-    const { items, verdict } = verdicts.find((each) => each.verdict.outcome === "arrived") ?? verdicts[0];
+    const perhaps = this.#perhapsSubmitted(collection);
+    const facts = {
+      ...known,
+      forgotten: data.map((item) => this.#forgotten(item)),
+      perhaps: perhaps.map((item) => this.#forgotten(item)),
+    };
+    const verdict = judgeForgotten(facts);
     switch (verdict.outcome) {
       case "wait":
         sight.running += data.length;
         sight.counting.add(collection);
         return;
       case "arrived":
-        for (const item of items) this.#adopt(item, verdict.rows.get(item.planned.task) ?? 0n, sight);
+        this.#adoptAll([...data, ...perhaps], verdict.rows, sight);
         this.#context.log.warn("Milvus forgot imports whose rows are there", {
           collection: qualifiedName(collection.working),
-          imports: items.map(({ planned }) => planned.task),
+          imports: [...verdict.rows.keys()],
           rows: (facts.countedRows - facts.completedRows).toString(),
         });
         return;
@@ -200,10 +203,17 @@ export class ImportLoop {
     }
   }
 
-  /** The import that is submitted next into a collection of this restore's own; imports are recorded one by one, in order. */
-  #nextOf(collection: PlannedRestore): Import | undefined {
-    if (!collection.create) return undefined;
-    return this.#records.startable().find((item) => item.collection === collection && item.planned.kind === "segments");
+  /**
+   * Imports that an earlier run was about to submit so long ago that the server may have forgotten them: where it still remembers, one that
+   * it does not list was never submitted.
+   */
+  #perhapsSubmitted(collection: PlannedRestore): Import[] {
+    const now = this.#context.clock.now().getTime();
+    return this.#records.unanswered().filter((item) => {
+      const askedAt = Date.parse(this.#records.of(item)?.askedAt ?? "");
+      const isKnown = now - askedAt < surelyRemembered;
+      return item.collection === collection && item.planned.kind === "segments" && !isKnown;
+    });
   }
 
   #forgotten(item: Import): ForgottenImport {
@@ -242,8 +252,15 @@ export class ImportLoop {
     );
   }
 
+  #adoptAll(items: readonly Import[], rows: ReadonlyMap<number, bigint>, sight: Sight): void {
+    for (const item of items) {
+      const brought = rows.get(item.planned.task);
+      if (brought !== undefined) this.#adopt(item, brought, sight);
+    }
+  }
+
   #adopt(item: Import, rows: bigint, sight: Sight): void {
-    const id = this.#records.of(item)?.id ?? unknownId;
+    const id = this.#records.of(item)?.id || unknownId;
     sight.changed = this.#records.set(item, { id, state: "completed", rows: rows.toString() }) || sight.changed;
   }
 
@@ -274,6 +291,7 @@ export class ImportLoop {
       if (sight.running >= this.#options.inFlight || !this.#hasTime()) return;
       if (sight.counting.has(item.collection)) continue;
       const tasks = await lists.of(item.collection);
+      if (this.#records.of(item)?.state === "completed") continue;
       const adopted = tasks.like(item.planned);
       if (adopted) {
         this.#note(item, adopted, sight);
@@ -286,25 +304,25 @@ export class ImportLoop {
   }
 
   /**
-   * Whether the rows of an import that is not recorded are there: it is the one an earlier run submitted last and could not record, and
-   * that Milvus has forgotten since. Asked of a collection once, as long as nothing moves its count.
+   * Whether an import that an earlier run was about to submit, and that Milvus may have forgotten since, is not to be submitted now: its rows
+   * are there, or something still moves the count that would tell.
    * @throws ImportFailed where rows are there that are not its rows
    */
   async #isThere(item: Import, tasks: ImportTasks, sight: Sight): Promise<boolean> {
-    const { collection, planned } = item;
-    // What was there before the restore may get rows from anybody.
-    if (this.#counted.has(collection) || !collection.create || planned.kind !== "segments") return false;
-    this.#counted.add(collection);
+    const { collection } = item;
+    const perhaps = this.#perhapsSubmitted(collection);
+    if (!perhaps.includes(item)) return false;
     const isQuiet = !tasks.anyRuns && !this.#records.unfinished().some((open) => open.collection === collection);
-    if (!isQuiet) return false;
+    if (!isQuiet) return true;
     const [countedRows, completedRows] = [await this.#countRows(collection), this.#records.completedRows(collection)];
     if (countedRows <= completedRows) return false;
-    const forgotten = [this.#forgotten(item)];
+    const forgotten = perhaps.map((one) => this.#forgotten(one));
     const facts = {
       forgotten,
       countedRows,
       completedRows,
       othersRun: false,
+      othersWrite: !collection.create,
       missedMilliseconds: Number.POSITIVE_INFINITY,
     };
     const verdict = judgeForgotten(facts);
@@ -315,9 +333,9 @@ export class ImportLoop {
         "Rows are there that no record tells of: discard this restore (restore --discard) and start it anew",
       );
     }
-    this.#adopt(item, countedRows - completedRows, sight);
+    this.#adoptAll(perhaps, verdict.rows, sight);
     await this.#records.write();
-    this.#context.log.warn("the rows of an import are there that nobody recorded", { task: planned.task });
+    this.#context.log.warn("the rows of imports are there that nobody recorded", { imports: [...verdict.rows.keys()] });
     return true;
   }
 
@@ -326,8 +344,12 @@ export class ImportLoop {
     const { working: name, instant } = item.collection;
     const files = await readWorkJson(this.#context, this.#options.filesKey(task), importFiles);
     const request = { name, partition, files, kind, storageVersion };
-    await this.#options.watch();
+    await this.#options.confirm(qualifiedName(item.collection.target));
     await this.#checkStillThere(item.collection);
+    // Before: whoever goes on after a lost answer knows which one may be there.
+    const askedAt = this.#context.clock.now().toISOString();
+    this.#records.set(item, { id: "", state: "submitting", rows: "0", askedAt, ...mark });
+    await this.#records.write();
     const id = instant ? await this.#submitUpTo(request, instant) : await this.#milvus.submitImport(request);
     this.#records.set(item, { id, state: "submitted", rows: "0", ...mark });
     // At once: what is submitted and not recorded is only found again by its files.

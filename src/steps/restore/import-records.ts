@@ -81,7 +81,7 @@ export class ImportRecords {
   }
 
   /** @returns whether that is worth a write: rows are, as what an import reported tells it from others once it is forgotten */
-  set(item: Import, state: Pick<ImportRecord, "id" | "state" | "rows" | "missedSince" | "again">): boolean {
+  set(item: Import, state: Pick<ImportRecord, "id" | "state" | "rows" | "missedSince" | "again" | "askedAt">): boolean {
     const known = this.of(item);
     if (known) this.#uncount(known);
     const { task, fingerprint } = item.planned;
@@ -108,7 +108,12 @@ export class ImportRecords {
     return this.imports.filter((item) => this.of(item)?.state === "submitted");
   }
 
-  /** Imports that are not submitted, of the earliest phase of their collection that is not complete. */
+  /** About to be submitted when they were last heard of: nobody knows whether they were. */
+  unanswered(): Import[] {
+    return this.imports.filter((item) => this.of(item)?.state === "submitting");
+  }
+
+  /** Imports that are not known to be submitted, of the earliest phase of their collection that is not complete. */
   startable(): Import[] {
     const phases = new Map<PlannedRestore, number>();
     for (const item of this.imports) {
@@ -116,7 +121,8 @@ export class ImportRecords {
       const { collection, planned } = item;
       phases.set(collection, Math.min(planned.phase, phases.get(collection) ?? planned.phase));
     }
-    return this.imports.filter((item) => !this.of(item) && item.planned.phase === phases.get(item.collection));
+    const isOpen = (item: Import) => [undefined, "submitting"].includes(this.of(item)?.state);
+    return this.imports.filter((item) => isOpen(item) && item.planned.phase === phases.get(item.collection));
   }
 
   /** IDs of Milvus that are an import of this restore each. */
@@ -178,7 +184,7 @@ export class ImportRecords {
 
   #add(record: ImportRecord): void {
     this.#records.set(record.task, record);
-    this.#ids.add(record.id);
+    if (record.state !== "submitting") this.#ids.add(record.id);
     if (record.state === "completed") this.#completed += 1;
   }
 }

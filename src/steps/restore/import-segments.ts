@@ -51,7 +51,7 @@ export async function importSegments(
     throw new PipelineError("ImportFailed", earlier.failure);
   }
   const records = await ImportRecords.read(plan, context);
-  const { watch } = await heldTargets(context, layout, environment, execution);
+  const { confirm, watch } = await heldTargets(context, layout, environment, execution);
   // Also while Milvus is away: the targets stay ours.
   await watch();
   const shown = new ShownProgress(earlier, (record) => writeWorkJson(context, layout.progress, record));
@@ -63,7 +63,7 @@ export async function importSegments(
       inFlight: environment.parallelism.importJob,
       filesKey: layout.importFiles,
       turnUntil: began + turnMilliseconds,
-      watch,
+      confirm,
     });
     for (;;) {
       await watch();

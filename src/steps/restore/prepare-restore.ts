@@ -18,7 +18,12 @@ import {
 } from "../../core/milvus/names.ts";
 import { collectionOf, planRestore, type RestoreSegments, takenAtOf } from "../../core/plan/restore.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
-import { collectionRecord, replacedRecord, restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import {
+  type CollectionRecord,
+  collectionRecord,
+  replacedRecord,
+  restoreWorkLayout,
+} from "../../core/plan/restore-work.ts";
 import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { writeHeld } from "../shared/held.ts";
@@ -95,7 +100,8 @@ export async function prepareRestore(
   const last = await takeTargets(milvusStore, targets, { execution, backupName: input.backupName }, context);
   // Again with the leases: what stands there now is what is replaced.
   const seen = await look();
-  const outdated = input.trigger === undefined ? [] : outdatedTargets(backup, { names, instants, seen, last });
+  const made = (await readWorkJsonIfThere(context, records.collections, z.array(collectionRecord))) ?? [];
+  const outdated = input.trigger === undefined ? [] : outdatedTargets(backup, { names, instants, seen, last, made });
   if (outdated.length > 0) {
     await giveBackTargets(milvusStore, targets, execution.id);
     await unmarkReader(context, readerKey);
@@ -156,11 +162,14 @@ function outdatedTargets(
     instants,
     seen,
     last,
+    made,
   }: {
     readonly names: readonly RestoreName[];
     readonly instants: Instants;
     readonly seen: readonly SeenTarget[];
     readonly last: ReadonlyMap<string, LastRestored>;
+    /** What a run of this very restore made that did not come to its end: it goes on. */
+    readonly made: readonly CollectionRecord[];
   },
 ): string[] {
   const standingAt = new Map(seen.map(({ target, standing }) => [qualifiedName(target), standing]));
@@ -169,6 +178,7 @@ function outdatedTargets(
     const collection = collectionOf(backup, source);
     const timestamp = takenAtOf(collection, instants.get(collection.collection_id.toString()));
     const before = last.get(to);
+    if (made.some(({ id }) => id === before?.collectionId)) return [];
     return before && isOutdated({ id: backup.id, timestamp }, before, standingAt.get(to))
       ? [{ to, from: before.backupName }]
       : [];

@@ -349,6 +349,9 @@ describe("an import that Milvus has forgotten", () => {
   const create = { name: working, schema, shards: 1, consistencyLevel: 2, properties: [], addedFields: [] };
   const created = { create } satisfies Pick<PlannedRestore, "create">;
   const minutes = (count: number) => world.memory.clock.sleep(count * 60_000);
+  /** As it stands when the answer to its submission is lost. */
+  const unanswered = (of: ImportWithFiles) =>
+    record(of, { id: "", state: "submitting", askedAt: world.memory.clock.now().toISOString() });
 
   test("is complete where all its rows are there", async () => {
     const [one, two] = [planned(0), planned(1)];
@@ -410,7 +413,8 @@ describe("an import that Milvus has forgotten", () => {
 
   test("and that nobody could record, as the run that submitted it was killed, is complete where its rows are there", async () => {
     const [one, two] = [planned(0), planned(1)];
-    seed([one, two], [record(one, { state: "completed", rows: "10" })], {}, created);
+    seed([one, two], [record(one, { state: "completed", rows: "10" }), unanswered(two)], {}, created);
+    await minutes(300);
     counted = 20n;
 
     await expect(run()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
@@ -419,13 +423,59 @@ describe("an import that Milvus has forgotten", () => {
 
   test("and that nobody could record is not submitted over rows that are not its rows", async () => {
     const [one, two] = [planned(0), planned(1)];
-    seed([one, two], [record(one, { state: "completed", rows: "10" })], {}, created);
+    seed([one, two], [record(one, { state: "completed", rows: "10" }), unanswered(two)], {}, created);
+    await minutes(300);
     counted = 17n;
 
     await expect(run()).rejects.toMatchObject({
       name: "ImportFailed",
       message: expect.stringContaining("Rows are there that no record tells of"),
     });
+    expect(submitted).toEqual([]);
+  });
+
+  test("rows that others wrote into a collection that was there (skipCreate) are not taken for those of a forgotten import", async () => {
+    // It failed, and was forgotten. The collection has deletes, so any number of rows up to 10 may be right.
+    const one = planned(0, { minimumRows: "0", hasDeletes: true });
+    seed([one], [record(one)], { rowsBefore: "100" });
+    // an application wrote three
+    counted = 103n;
+    await run("completed", 5).catch(() => undefined);
+    await minutes(10);
+    const result = await run("completed", 6).catch((error: unknown) => error);
+
+    expect(result).toMatchObject({ name: "ImportFailed" });
+  });
+
+  test("an import that failed and was forgotten is not taken for the next one, of as many rows, whose answer was lost", async () => {
+    // Milvus goes out of reach while `two` is submitted: it is not recorded. `one` fails meanwhile, `two` brings its 10 rows, both are forgotten.
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one), unanswered(two)], {}, created);
+    counted = 10n;
+    await minutes(300);
+
+    let result: unknown;
+    for (let attempt = 5; attempt < 10; attempt += 1) {
+      const before = submitted.length;
+      result = await run("completed", attempt).catch((error: unknown) => error);
+      counted += BigInt(10 * (submitted.length - before));
+      if (result instanceof Error || (result as { outcome: string }).outcome === "imported") break;
+      await minutes(3);
+    }
+
+    // What is there now: 10 rows of `two`, and 10 more of `two`; none of `one`. Its rows add up to 20 all the same.
+    expect(result).not.toMatchObject({ outcome: "imported" });
+  });
+
+  test("an import that nobody could record and that is forgotten is not submitted again while another one still runs", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    // `one` runs for many hours; `two` was submitted, not recorded, is complete and forgotten.
+    seed([one, two], [record(one), unanswered(two)], {}, created);
+    await minutes(300);
+    listed = [task(one, { state: "importing" })];
+    counted = 10n;
+    await run("completed", 5);
+
     expect(submitted).toEqual([]);
   });
 

@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
+import { collectionDescription } from "../../../support/collection-description.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
+import { seedShop } from "../../../support/seed-shop.ts";
+
+const input: RestoreInput = {
+  environment: "dr",
+  backupName: "nightly",
+  collections: ["books"],
+  suffix: "_bak",
+  dropExisting: true,
+};
+
+async function seeded() {
+  const world = new PipelineWorld();
+  seedShop(world);
+  await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
+  return world;
+}
+
+// open
+test.fails("the Lambda of an execution that was stopped drops nothing that the same restore has filled since", async () => {
+  const world = await seeded();
+  const milvus = world.milvus("dr");
+  const context = world.context();
+  let begun = false;
+  const one = runRestore(
+    {
+      ...context,
+      connectMilvus: async (environment) =>
+        new Proxy(await context.connectMilvus(environment), {
+          get: (of, property) => {
+            const value: unknown = Reflect.get(of, property, of);
+            if (typeof value !== "function") return value;
+            return async (...args: unknown[]) => {
+              const working = JSON.stringify(args[0] ?? "").includes("_restoring_");
+              if (property === "hasCollection" && working && !begun) {
+                begun = true;
+                await runRestore(world.context(), input, executionOf("two"), {
+                  after: (step) => {
+                    if (step === "import") throw new Error("pause");
+                  },
+                }).catch(() => undefined);
+              }
+              return Reflect.apply(value, of, args);
+            };
+          },
+        }),
+    },
+    input,
+    executionOf("one"),
+    {
+      after: (step) => {
+        if (step === "recreate") throw new Error("stopped");
+      },
+    },
+  );
+  await one.catch(() => undefined);
+
+  expect(begun).toBe(true);
+  const [working = ""] = (await milvus.listCollections("default")).filter((name) => name.includes("_restoring_"));
+  expect(await milvus.rowCount({ database: "default", collection: working })).toBe(32n);
+});
+
+// open
+test.fails("a whole restore after one of metadata alone that was named and not finished says what to do, or does it", async () => {
+  const world = await seeded();
+  const milvus = world.milvus("dr");
+  const id = "7000000000000009";
+  const row = { collectionId: id, partitionId: "6", state: "Flushed", isL0: false, storageVersion: "0" } as const;
+  milvus.addCollection(collectionDescription("books_bak", { id }), { segments: [{ ...row, id: "1", rows: 7n }] });
+  milvus.fail("load", new Error("no memory"), { times: 1 });
+  await runRestore(world.context(), { ...input, metadataOnly: true, keepReplaced: true }, executionOf("one")).catch(
+    () => undefined,
+  );
+
+  const whole = await runRestore(world.context(), input, executionOf("two")).catch((error: unknown) => error);
+  expect(whole).toMatchObject({ outcome: "restored" });
+});

@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import type { FinishRestoreResult, RestoreInput } from "../../../../src/core/execution/messages.ts";
+import { collectionDescription } from "../../../support/collection-description.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
+import { seedShop } from "../../../support/seed-shop.ts";
+
+const target = { database: "default", collection: "books_bak" };
+const input: RestoreInput = {
+  environment: "dr",
+  backupName: "nightly",
+  collections: ["books"],
+  suffix: "_bak",
+  indexes: false,
+};
+
+test("the Lambda of an execution that was stopped submits nothing more once the same restore runs again", async () => {
+  const world = new PipelineWorld({
+    prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup" },
+    dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup", milvus: { version: "2.4.15" } },
+  });
+  seedShop(world);
+  await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
+  const milvus = world.milvus("dr");
+  await runRestore(world.context(), { ...input, metadataOnly: true }, executionOf("zero"));
+  expect(await milvus.rowCount(target)).toBe(0n);
+
+  // `one` was stopped (it is over), its Lambda goes on: StopExecution does not end it. `two` is the same restore.
+  const into: RestoreInput = { ...input, skipCreate: true, indexes: true };
+  const context = world.context();
+  let two: FinishRestoreResult | undefined;
+  let begun = false;
+  await runRestore(
+    {
+      ...context,
+      connectMilvus: async (environment) =>
+        new Proxy(await context.connectMilvus(environment), {
+          get: (of, property) => {
+            const value: unknown = Reflect.get(of, property, of);
+            if (typeof value !== "function") return value;
+            if (property !== "submitImport") return value.bind(of);
+            return async (...args: unknown[]) => {
+              const id = await Reflect.apply(value, of, args);
+              if (!begun) {
+                begun = true;
+                two = (await runRestore(world.context(), into, executionOf("two"))) as FinishRestoreResult;
+              }
+              return id;
+            };
+          },
+        }),
+    },
+    into,
+    executionOf("one"),
+    {
+      // it is over: no step follows the one that runs
+      after: (step) => {
+        if (step === "import") throw new Error("stopped");
+      },
+    },
+  ).catch(() => undefined);
+
+  expect(two).toMatchObject({ outcome: "restored" });
+  await milvus.listImports(target);
+  await milvus.listImports(target);
+  await milvus.listImports(target);
+  expect(await milvus.rowCount(target)).toBe(32n);
+});
+
+// open
+test.fails("what moved aside gets its name back by a discard also where the backup is gone by then", async () => {
+  const world = new PipelineWorld();
+  seedShop(world);
+  await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
+  const milvus = world.milvus("dr");
+  const id = "7000000000000009";
+  const row = { collectionId: id, partitionId: "6", state: "Flushed", isL0: false, storageVersion: "0" } as const;
+  milvus.addCollection(collectionDescription("books_bak", { id }), { segments: [{ ...row, id: "1", rows: 7n }] });
+  milvus.fail("renameCollection", new PipelineError("MilvusBusy", "restarts"), {
+    when: (_, to) => to === target.collection,
+    times: 1,
+  });
+  const replacing: RestoreInput = { ...input, dropExisting: true };
+  await expect(runRestore(world.context(), replacing, executionOf("one"))).rejects.toThrow();
+  expect(await milvus.hasCollection(target)).toBe(false);
+  // retention
+  for (const key of world.bucket("bucket-b").keys("backup/")) world.bucket("bucket-b").remove(key);
+
+  await runRestore(world.context(), { ...replacing, discard: true }, executionOf("two"));
+
+  expect(await milvus.rowCount(target)).toBe(7n);
+});
