@@ -59,6 +59,9 @@ export class CollectionRows {
   }
 }
 
+/** Rows have a time to live: that of their collection, or (Milvus 2.6) each its own, in a field. */
 function expires({ create }: PlannedRestore): boolean {
-  return create?.properties.some(({ key, value }) => key === "collection.ttl.seconds" && Number(value) > 0) ?? false;
+  const isTtl = ({ key, value }: { key: string; value: string }) =>
+    (key === "collection.ttl.seconds" && Number(value) > 0) || key === "ttl_field";
+  return create?.properties.some(isTtl) ?? false;
 }

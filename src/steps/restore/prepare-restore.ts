@@ -71,10 +71,11 @@ export async function prepareRestore(
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
-  const manifest = await stored.readManifest();
+  // a discard removes what a restore made, whatever became of the manifest since
+  const manifest = input.discard ? undefined : await stored.readManifest();
   const instants = stored.instantsOf(manifest, backup.id);
   const kept = stored.keptOf(manifest, backup.id);
-  const verification = chooseVerification({ stored, metas, manifest }, backup.id, input);
+  const verification = chooseVerification({ stored, metas, manifest }, backup, instants, input);
   const restoreId = restoreIdOf(stateMachineOf(execution.id), milvus.address, backup.id, input.backupName, names);
   const version = await milvus.version();
   const records = restoreWorkLayout(restoreId);

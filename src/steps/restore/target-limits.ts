@@ -98,7 +98,7 @@ async function checkRoom(milvus: Milvus, databases: ReadonlySet<string>, restore
       const isNamed = there.has(target.collection) && !toReplace.has(qualifiedName(target));
       return !there.has(working.collection) && !isNamed;
     });
-    if (there.size + missing.length <= limit) continue;
+    if (missing.length === 0 || there.size + missing.length <= limit) continue;
     throw new PipelineError(
       "UnsupportedByTarget",
       `database ${database} of Milvus at ${milvus.address} may have ${limit} collections (${maxCollections}) and has ${there.size}: there is ` +

@@ -1,10 +1,11 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { RestoreInput } from "../../core/execution/messages.ts";
 import type { ManifestIndex } from "../../core/format/manifest.ts";
+import type { BackupOutline } from "../../core/format/outline.ts";
 import { type SizedSegment, withoutComparison } from "../../core/plan/segment-copies.ts";
 import { planVerification, type Verification } from "../../core/plan/verification.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
-import type { StoredBackup } from "../shared/stored-backup.ts";
+import type { Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 
 /** A backup whose metas were read, with the index of the manifest that lies beside them, if one does. */
@@ -16,26 +17,41 @@ interface ReadBackup {
 
 /**
  * Decides how far a restore compares what it reads, and compares the metas at once: they were read.
- * @param backupId of the backup as its metas tell it
- * @throws CorruptBackup where the metas were changed since the manifest was written, InvalidInput where contents are to be compared and
+ * @param backup as its metas tell it
+ * @throws CorruptBackup where the metas, or the instants, were changed since the manifest was written, InvalidInput where contents are to be compared and
  *   the backup has no manifest
  */
 export function chooseVerification(
   { stored, metas, manifest }: ReadBackup,
-  backupId: string,
+  backup: BackupOutline,
+  instants: Instants,
   { verify, discard }: RestoreInput,
 ): Verification {
   if (discard) return { compares: "nothing", reads: false };
-  const found = manifest === undefined ? "none" : manifest.backupId === backupId ? "own" : "other";
+  const found = manifest === undefined ? "none" : manifest.backupId === backup.id ? "own" : "other";
   const verification = planVerification(verify, found, stored.name);
   if (verification.compares !== "nothing" && manifest !== undefined && found === "own") {
     try {
       stored.checkMetas(manifest, metas.sha256s);
+      checkInstants(stored, backup, instants);
     } catch (error) {
       throw withWayOut(error, "none");
     }
   }
   return verification;
+}
+
+/** Nothing tells that the instants of the manifest are whole, but the metas, which have them too. @throws CorruptBackup */
+function checkInstants({ layout }: StoredBackup, backup: BackupOutline, instants: Instants): void {
+  for (const { collection_id, collection_name, backup_timestamp } of backup.collection_backups) {
+    const cut = instants.get(collection_id.toString());
+    if (cut === undefined || BigInt(cut.instant.timestamp) === backup_timestamp) continue;
+    throw new PipelineError(
+      "CorruptBackup",
+      `${layout.manifest} has the instant ${cut.instant.timestamp} of ${collection_name}, and the metas ${backup_timestamp}: it was changed`,
+      { details: { file: layout.manifest } },
+    );
+  }
 }
 
 /**
