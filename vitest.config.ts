@@ -22,7 +22,8 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["test/e2e/global-setup.ts"],
           testTimeout: 300_000,
-          hookTimeout: 300_000,
+          // Five backups under writers that never stop, on a machine that does something else as well.
+          hookTimeout: 900_000,
           // Most of the time goes into waiting for Milvus: two files side by side, each with names of its own.
           maxWorkers: 2,
         },

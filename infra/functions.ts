@@ -61,7 +61,7 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // Deletes what a failed restore staged, when asked to discard it.
   // Takes its targets, by small objects in the bucket of their Milvus.
   step("prepare-restore", "restore", ["read", "write", "delete"], { first: true }),
-  step("recreate-collections", "restore", []),
+  step("recreate-collections", "restore", ["read", "write"]),
   // Says there that it goes on.
   step("import-segments", "restore", ["read", "write"]),
   // Deletes the staging files. Gives the targets back, and says what was restored there.

@@ -44,6 +44,11 @@ export function restoreConflict(
   if (indexed && options.indexes === false) {
     return { key: indexed, problem: "excludes indexes: false: it says how indexes are made, and none is" };
   }
+  if (asked("metadataOnly") && asked("dropExisting") && !asked("keepReplaced")) {
+    const problem =
+      "excludes dropExisting without keepReplaced (--keep-replaced): rows would be dropped, and none restored";
+    return { key: "metadataOnly", problem };
+  }
   if (asked("keepReplaced") && !asked("dropExisting")) {
     const problem =
       "says what becomes of a collection that is replaced, and without dropExisting (--drop-existing) none is";

@@ -45,6 +45,8 @@ export const importRecord = z.object({
   rows: z.string(),
   /** ISO 8601: the first look at which the server listed it no more; absent while it does. */
   missedSince: z.iso.datetime().optional(),
+  /** How far its files were compared with what was backed up; absent in records of earlier versions. */
+  compared: z.enum(["nothing", "sizes", "contents"]).optional(),
   /** Deletes that were submitted a second time, as the server forgot the first. */
   again: z.literal(true).optional(),
 });
@@ -91,8 +93,10 @@ export function recordOf(
 export function creationOf(planned: {
   readonly create?: CreateCollectionRequest;
   readonly indexes: readonly CreateIndexRequest[];
+  readonly imports: readonly unknown[];
 }): string {
-  return shortHash(JSON.stringify([planned.create, planned.indexes]));
+  // One of metadata alone may stand under its target name, where nothing can be imported any more.
+  return shortHash(JSON.stringify([planned.create, planned.indexes, planned.imports.length > 0]));
 }
 
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */

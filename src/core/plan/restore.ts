@@ -32,6 +32,8 @@ export const restorePlan = z.object({
   backupId: z.string(),
   /** Whether a collection that is replaced is dropped at the end; otherwise it stays under its new name. */
   dropReplaced: z.boolean(),
+  /** true: no rows are restored. */
+  metadataOnly: z.literal(true).optional(),
   databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
   collections: z
     .array(
@@ -167,6 +169,7 @@ export function planRestore(
       restoreId,
       backupName: input.backupName,
       backupId: backup.id,
+      ...(input.metadataOnly && { metadataOnly: true }),
       dropReplaced: (input.dropExisting ?? false) && !input.keepReplaced,
       databases: planDatabases(backup, names),
       collections,
@@ -345,9 +348,11 @@ export function idsOf(collections: readonly Pick<RestoredCollection, "to" | "id"
  * @param ids of the collections that have their target names
  */
 export function restoredInto(
-  { collections, backupName, backupId }: RestorePlan,
+  { collections, backupName, backupId, metadataOnly }: RestorePlan,
   ids: ReadonlyMap<string, Id>,
 ): Map<string, LastRestored> {
+  // Its rows are still to come.
+  if (metadataOnly) return new Map();
   return new Map(
     collections.flatMap(({ target, takenAt }): [string, LastRestored][] => {
       const collectionId = ids.get(qualifiedName(target));

@@ -16,6 +16,9 @@ import type { Id } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
+type Compared = NonNullable<ImportRecord["compared"]>;
+const strength: Readonly<Record<Compared, number>> = { nothing: 0, sizes: 1, contents: 2 };
+
 /** A planned import and the collection it goes into. */
 export interface Import {
   readonly collection: PlannedRestore;
@@ -28,6 +31,7 @@ export class ImportRecords {
   readonly #context: StepContext;
   readonly #key: string;
   readonly #made: ReadonlyMap<PlannedRestore, CollectionRecord>;
+  readonly #compares: Compared;
   /** By the number of the import. */
   readonly #records = new Map<number, ImportRecord>();
   readonly #ids = new Set<Id>();
@@ -44,6 +48,7 @@ export class ImportRecords {
     this.#context = context;
     this.#key = restoreWorkLayout(plan.restoreId).imports;
     this.#made = made;
+    this.#compares = plan.verification.compares;
     this.imports = plan.collections.flatMap((collection) =>
       collection.imports.map((planned) => ({ collection, planned })),
     );
@@ -85,7 +90,9 @@ export class ImportRecords {
     const known = this.of(item);
     if (known) this.#uncount(known);
     const { task, fingerprint } = item.planned;
-    this.#add({ ...state, collectionId: this.made(item.collection).id, task, planned: fingerprint });
+    // Where it goes on it was compared as the run did that submitted it.
+    const compared = known?.compared ?? this.#compares;
+    this.#add({ ...state, compared, collectionId: this.made(item.collection).id, task, planned: fingerprint });
     const { id, rows, missedSince } = state;
     return known?.id !== id || known.state !== state.state || known.rows !== rows || known.missedSince !== missedSince;
   }
@@ -171,6 +178,14 @@ export class ImportRecords {
           "an earlier run of this restore has already imported other files into the same collections (it ran with other options, " +
             "or the target was another version then): start it as it was, or with discard (restore --discard) and then anew",
           { details: { key: "discard" } },
+        );
+      }
+      if (strength[record.compared ?? "contents"] < strength[this.#compares]) {
+        throw new PipelineError(
+          "InvalidInput",
+          `an earlier run of this restore has already imported files of which it compared ${record.compared}, and verify asks for ${this.#compares}: ` +
+            "start it as it was, or with discard (restore --discard) and then anew",
+          { details: { key: "verify" } },
         );
       }
       this.#add(record);

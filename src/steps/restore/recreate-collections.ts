@@ -32,13 +32,14 @@ import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /**
  * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first thing that
  * changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made. What was made is
  * compared with the backup, attribute by attribute, before anything is imported.
- * @throws SchemaMismatch naming what differs, CorruptBackup naming what is missing or different, EnvironmentChanged, and what Milvus throws
+ * @throws SchemaMismatch naming what differs, CorruptBackup naming what is missing or different, ClaimLost, EnvironmentChanged, and what Milvus throws
  */
 export async function recreateCollections(
   request: RestoreStepRequest,
@@ -60,8 +61,14 @@ export async function recreateCollections(
   // Its presence tells Release that the target may have been changed.
   if (!earlier) await writeWorkJson(context, recordKey, []);
   await createDatabases(plan, milvus);
+  const { confirm } = await heldTargets(context, layout, environment, execution);
   const records: CollectionRecord[] = [];
-  for (const collection of plan.collections) records.push(await recreate(collection, earlier ?? [], milvus));
+  for (const collection of plan.collections) {
+    // Read once: what another execution of the same restore made since is not to be taken for nobody's.
+    const mayChange = () => confirm(qualifiedName(collection.target));
+    records.push(await recreate(collection, earlier ?? [], milvus, mayChange));
+  }
+  await confirm();
   const keyOf = ({ target, working }: CollectionRecord) => `${target} ${working}`;
   const written = new Set(records.map(keyOf));
   const others = (earlier ?? []).filter((record) => !written.has(keyOf(record)));
@@ -81,13 +88,15 @@ async function recreate(
   collection: PlannedRestore,
   earlier: readonly CollectionRecord[],
   milvus: Milvus,
+  mayChange: () => Promise<void>,
 ): Promise<CollectionRecord> {
   const { working, target, create } = collection;
+  await mayChange();
   const done = recordOf(earlier, collection);
   if (done && (await isRenamed(milvus, collection, done))) return checkedOptions(collection, done);
 
   const { id, partitions } = await (create
-    ? createAsPlanned(milvus, collection, create, done)
+    ? createAsPlanned(milvus, collection, { create, done, mayChange })
     : lookAt(milvus, working));
   for (const partition of collection.partitions) {
     if (!partitions.includes(partition)) await milvus.createPartition(working, partition);
@@ -119,8 +128,15 @@ async function recreate(
 async function createAsPlanned(
   milvus: Milvus,
   collection: PlannedRestore,
-  create: CreateCollectionRequest,
-  done: CollectionRecord | undefined,
+  {
+    create,
+    done,
+    mayChange,
+  }: {
+    readonly create: CreateCollectionRequest;
+    readonly done: CollectionRecord | undefined;
+    readonly mayChange: () => Promise<void>;
+  },
 ): Promise<Made> {
   const { working, target } = collection;
   if (await milvus.hasCollection(working)) {
@@ -138,8 +154,10 @@ async function createAsPlanned(
       made.description.properties.every(({ key }) => create.properties.some((planned) => planned.key === key)) &&
       indexes.every((index) => collection.indexes.some((planned) => isIndexAsPlanned(index, planned)));
     if (asPlanned && rows === 0n && imports.length === 0) return made;
+    await mayChange();
     await milvus.dropCollection(working);
   }
+  await mayChange();
   await milvus.createCollection(create);
   return checked(await lookAt(milvus, working));
 
@@ -180,7 +198,7 @@ function checkedOptions(collection: PlannedRestore, done: CollectionRecord): Col
   if (done.created === undefined || done.created === creationOf(collection)) return done;
   throw new PipelineError(
     "InvalidInput",
-    `an earlier run of this restore has made ${done.working} (for ${done.target}) with other options (shards, indexes or what is left out): ` +
+    `an earlier run of this restore has made ${done.working} (for ${done.target}) with other options (shards, indexes, metadata only or what is left out): ` +
       "start it as it was, or with discard (restore --discard) and then anew",
     { details: { key: "discard" } },
   );

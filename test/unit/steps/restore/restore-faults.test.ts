@@ -4,7 +4,7 @@ import type { CollectionName } from "../../../../src/ports/milvus.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
-import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
+import { ExecutionFailed, executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
 import { heldTargets, stagedKeys } from "../../../support/targets.ts";
 
@@ -150,6 +150,7 @@ test.each<FaultMoment>(["before", "after"])(
       /submitImport|listImports|imports\.json/.test(call),
     );
     expect(importing.length).toBeGreaterThan(5);
+    let unclear = 0;
 
     for (const [at] of importing) {
       const world = await backedUp();
@@ -158,9 +159,20 @@ test.each<FaultMoment>(["before", "after"])(
       await world.memory.clock.sleep(4 * 3_600_000);
       world.milvus("dr").endAndForgetImports();
       if ((await world.milvus("dr").listCollections("default")).includes(target.collection)) continue;
-      await runRestore(world.context(), input, second);
+      const again = await runRestore(world.context(), input, second).catch((error: unknown) => error);
+      if (again instanceof ExecutionFailed) {
+        // Of two imports of as many rows one arrived, and nothing tells which: said exactly, never guessed.
+        unclear += 1;
+        expect(again, faults.calls[at]).toMatchObject({
+          name: "ImportFailed",
+          message: expect.stringContaining("10 rows"),
+        });
+        await runRestore(world.context(), { ...input, discard: true }, executionOf("discard"));
+        await runRestore(world.context(), input, executionOf("anew"));
+      }
 
       expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
     }
+    expect(unclear).toBeLessThan(importing.length / 4);
   },
 );

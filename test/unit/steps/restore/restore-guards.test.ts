@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { PipelineError } from "../../../src/core/execution/errors.ts";
-import type { RestoreInput } from "../../../src/core/execution/messages.ts";
-import { backupLayout } from "../../../src/core/format/layout.ts";
-import { collectionDescription } from "../../support/collection-description.ts";
-import type { MemoryMilvusOptions } from "../../support/memory-milvus.ts";
-import { field, floatVector, int64 } from "../../support/milvus-fields.ts";
-import { PipelineWorld } from "../../support/pipeline-world.ts";
-import { executionOf, runBackup, runRestore } from "../../support/run-machines.ts";
-import { books, seedShop } from "../../support/seed-shop.ts";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
+import { backupLayout } from "../../../../src/core/format/layout.ts";
+import { collectionDescription } from "../../../support/collection-description.ts";
+import type { MemoryMilvusOptions } from "../../../support/memory-milvus.ts";
+import { field, floatVector, int64 } from "../../../support/milvus-fields.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
+import { books, seedShop } from "../../../support/seed-shop.ts";
 
 const layout = backupLayout("backup", "nightly");
 const target = { database: "default", collection: "books_bak" };
@@ -31,7 +31,7 @@ const outcome = (running: Promise<unknown>) =>
     (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : error),
   );
 
-describe("1 manifest index altered", () => {
+describe("manifest index altered", () => {
   test("a digit of the instant is altered at the same size: not restored to another instant silently", async () => {
     newWorld();
     seedShop(world);
@@ -59,7 +59,7 @@ describe("1 manifest index altered", () => {
   });
 });
 
-describe("2 discard, of a backup whose manifest is damaged since", () => {
+describe("discard, of a backup whose manifest is damaged since", () => {
   test.each([
     ["cut off", (text: string) => text.slice(0, 100)],
     ["of a newer version", (text: string) => text.replace(/"version": \d/, '"version": 9')],
@@ -81,7 +81,7 @@ describe("2 discard, of a backup whose manifest is damaged since", () => {
   });
 });
 
-describe("3 rows that expire by a field (ttl_field, Milvus 2.6)", () => {
+describe("rows that expire by a field (ttl_field, Milvus 2.6)", () => {
   function seed(expiresId: string, properties: { key: string; value: string }[], last: boolean): void {
     newWorld({ version: "2.6.11" });
     const id = field("id", int64, { fieldId: "100", isPrimaryKey: true });
@@ -128,25 +128,9 @@ describe("3 rows that expire by a field (ttl_field, Milvus 2.6)", () => {
     await backUp();
     expect(await outcome(restore())).toMatchObject({ outcome: "restored" });
   });
-
-  test.fails("of a field that was added later: Milvus knows it before the property names it", async () => {
-    seed("103", [{ key: "ttl_field", value: "expires" }], true);
-    await backUp();
-    // proxy: createCollectionTask.validateTTL, validateTTLField
-    const dr = world.milvus("dr");
-    const create = dr.createCollection.bind(dr);
-    dr.createCollection = async (request) => {
-      const named = request.properties.find(({ key }) => key === "ttl_field")?.value;
-      if (named !== undefined && !request.schema.fields.some(({ name }) => name === named)) {
-        throw new PipelineError("MilvusFailed", `ttl field name ${named} not found in schema`);
-      }
-      await create(request);
-    };
-    expect(await outcome(restore())).toMatchObject({ outcome: "restored" });
-  });
 });
 
-describe("4 skipCreate into a collection with another number of partitions of its key", () => {
+describe("skipCreate into a collection with another number of partitions of its key", () => {
   const schema = {
     fields: [
       field("id", int64, { fieldId: "100", isPrimaryKey: true }),
@@ -178,7 +162,7 @@ describe("4 skipCreate into a collection with another number of partitions of it
   });
 });
 
-describe("6 a database whose limit is below what it has by now", () => {
+describe("a database whose limit is below what it has by now", () => {
   test("a restore that has made its collection already goes on", async () => {
     newWorld({ version: "2.4.3" });
     seedShop(world);
@@ -199,14 +183,13 @@ describe("6 a database whose limit is below what it has by now", () => {
   });
 });
 
-describe("7 metadataOnly with dropExisting", () => {
+describe("metadataOnly with dropExisting", () => {
   beforeEach(async () => {
     newWorld();
     seedShop(world);
     await backUp();
   });
-  // what stood there had 1,000 rows, what replaces it has none, and nobody is told
-  test.fails("says that rows were dropped which nothing replaces", async () => {
+  test("is refused: what stood there has 1,000 rows, and what replaced it would have none", async () => {
     const dr = world.milvus("dr");
     dr.addCollection(collectionDescription("books_bak", { id: "5" }), {
       partitions: [{ id: "1", name: "_default" }],
@@ -223,13 +206,13 @@ describe("7 metadataOnly with dropExisting", () => {
       ],
     });
     const result = await outcome(restore({ metadataOnly: true, dropExisting: true }));
-    expect(await dr.rowCount(target)).toBe(0n);
-    expect(result).not.toMatchObject({ outcome: "restored", warnings: [] });
+    expect(result).toMatch(/metadataOnly excludes dropExisting without keepReplaced/);
+    expect(await dr.rowCount(target)).toBe(1000n);
   });
 });
 
-describe("8 an earlier run with verify none imported what was altered", () => {
-  test.fails("the next one, with verify content, does not take its imports for what was compared", async () => {
+describe("an earlier run with verify none imported what was altered", () => {
+  test("the next one, with verify content, does not take its imports for what was compared", async () => {
     newWorld();
     seedShop(world);
     await backUp();
@@ -247,12 +230,6 @@ describe("8 an earlier run with verify none imported what was altered", () => {
     bucket.seed(log, right);
 
     const result = await outcome(restore({ verify: "content" }, "restore-2"));
-
-    const imports = dr.calls.filter((call) => /^submitImport .*_default$/.test(call));
-    // one import of _default, of the altered log, and a result that says nothing of it
-    expect({ result, imports: imports.length }).not.toMatchObject({
-      result: { outcome: "restored", warnings: [] },
-      imports: 1,
-    });
+    expect(result).toMatch(/compared nothing, and verify asks for contents/);
   });
 });

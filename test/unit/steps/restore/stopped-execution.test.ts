@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
-import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { FinishRestoreResult, RestoreInput } from "../../../../src/core/execution/messages.ts";
-import { collectionDescription } from "../../../support/collection-description.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
@@ -66,28 +64,4 @@ test("the Lambda of an execution that was stopped submits nothing more once the 
   await milvus.listImports(target);
   await milvus.listImports(target);
   expect(await milvus.rowCount(target)).toBe(32n);
-});
-
-// open
-test.fails("what moved aside gets its name back by a discard also where the backup is gone by then", async () => {
-  const world = new PipelineWorld();
-  seedShop(world);
-  await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
-  const milvus = world.milvus("dr");
-  const id = "7000000000000009";
-  const row = { collectionId: id, partitionId: "6", state: "Flushed", isL0: false, storageVersion: "0" } as const;
-  milvus.addCollection(collectionDescription("books_bak", { id }), { segments: [{ ...row, id: "1", rows: 7n }] });
-  milvus.fail("renameCollection", new PipelineError("MilvusBusy", "restarts"), {
-    when: (_, to) => to === target.collection,
-    times: 1,
-  });
-  const replacing: RestoreInput = { ...input, dropExisting: true };
-  await expect(runRestore(world.context(), replacing, executionOf("one"))).rejects.toThrow();
-  expect(await milvus.hasCollection(target)).toBe(false);
-  // retention
-  for (const key of world.bucket("bucket-b").keys("backup/")) world.bucket("bucket-b").remove(key);
-
-  await runRestore(world.context(), { ...replacing, discard: true }, executionOf("two"));
-
-  expect(await milvus.rowCount(target)).toBe(7n);
 });

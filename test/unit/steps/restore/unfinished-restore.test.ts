@@ -20,8 +20,7 @@ async function seeded() {
   return world;
 }
 
-// open
-test.fails("the Lambda of an execution that was stopped drops nothing that the same restore has filled since", async () => {
+test("the Lambda of an execution that was stopped drops nothing that the same restore has filled since", async () => {
   const world = await seeded();
   const milvus = world.milvus("dr");
   const context = world.context();
@@ -64,8 +63,7 @@ test.fails("the Lambda of an execution that was stopped drops nothing that the s
   expect(await milvus.rowCount({ database: "default", collection: working })).toBe(32n);
 });
 
-// open
-test.fails("a whole restore after one of metadata alone that was named and not finished says what to do, or does it", async () => {
+test("a whole restore after one of metadata alone that was named and not finished says what to do", async () => {
   const world = await seeded();
   const milvus = world.milvus("dr");
   const id = "7000000000000009";
@@ -77,5 +75,11 @@ test.fails("a whole restore after one of metadata alone that was named and not f
   );
 
   const whole = await runRestore(world.context(), input, executionOf("two")).catch((error: unknown) => error);
-  expect(whole).toMatchObject({ outcome: "restored" });
+  expect(whole).toMatchObject({
+    name: "InvalidInput",
+    message: expect.stringContaining("metadata only or what is left out): start it as it was"),
+  });
+  const asItWas = { ...input, metadataOnly: true, keepReplaced: true };
+  expect(await runRestore(world.context(), asItWas, executionOf("three"))).toMatchObject({ outcome: "restored" });
+  expect(await runRestore(world.context(), input, executionOf("four"))).toMatchObject({ outcome: "restored" });
 });
