@@ -125,7 +125,7 @@ describe("other options than those of an earlier run", () => {
 
     await expect(restore(others, "restore-2")).rejects.toMatchObject({
       name: "InvalidInput",
-      message: expect.stringContaining("with other options (shards, indexes or what is left out)"),
+      message: expect.stringContaining("with other options (shards, indexes, metadata only or what is left out)"),
     });
     await restore({ ...others, discard: true }, "restore-3");
     await restore(others, "restore-4");
