@@ -1,6 +1,6 @@
 import { checkBackupName } from "../src/core/milvus/names.ts";
 import { CollectionRows } from "../src/steps/rows/collection-rows.ts";
-import { StoredBackup } from "../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../src/steps/shared/stored-backup.ts";
 import { chosenEnvironment } from "./environments.ts";
 import type { VerbRun } from "./verbs/verb.ts";
 
@@ -18,7 +18,7 @@ export async function openRows(
   const payloads = await context.connections.payloads();
   const opened: CollectionRows[] = [];
   for (const name of names) {
-    const stored = new StoredBackup(store, environment.backupStorage, checkBackupName(name));
+    const stored = await findBackup(store, environment.backupStorage, checkBackupName(name));
     const { rows, warnings } = await CollectionRows.open(stored, payloads, collection);
     for (const warning of warnings) output.warn(warning);
     if (rows.instant === undefined) {

@@ -5,7 +5,7 @@ import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import type { RestoreTriggerConfig } from "../src/core/deployment/config.ts";
 import { type TriggeredRestore, triggeredRestore } from "../src/core/deployment/restore-trigger.ts";
-import { backupLayout } from "../src/core/format/layout.ts";
+import { commitRecordPatterns } from "../src/core/format/layout.ts";
 
 interface RestoreTriggersProps {
   readonly triggers: readonly RestoreTriggerConfig[];
@@ -34,7 +34,7 @@ export class RestoreTriggers extends Construct {
           account: [account ?? Aws.ACCOUNT_ID],
           detail: {
             bucket: { name: [bucket] },
-            object: { key: [{ wildcard: backupLayout(prefix, "*").meta.full_meta }] },
+            object: { key: commitRecordPatterns(prefix).map((wildcard) => ({ wildcard })) },
           },
         },
         targets: [

@@ -1,6 +1,6 @@
 import { checkBackupName } from "../../src/core/milvus/names.ts";
 import { checkDeletable, deleteBackup } from "../../src/steps/catalog/delete-backup.ts";
-import { StoredBackup } from "../../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../../src/steps/shared/stored-backup.ts";
 import type { CliContext } from "../context.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { CliError } from "../errors.ts";
@@ -24,7 +24,7 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
   const environment = await chosenEnvironment(context, shared);
   const pipeline = await pipelineIfThere(context, shared.stack, output);
   const place = environment.backupStorage;
-  const stored = new StoredBackup(await context.connections.openStore(environment, "backup"), place, name);
+  const stored = await findBackup(await context.connections.openStore(environment, "backup"), place, name);
   const request = {
     place,
     holder: deletionHolder("delete", context.clock.now()),

@@ -214,7 +214,7 @@ export class CopiedBackup {
     const segments = manifestPartObjects / perSegment;
     for (let place = part * segments; place < Math.min(this.#segments, (part + 1) * segments); place += 1) {
       const logs = logsOf(this.#segment(place));
-      yield logs.map((log) => printManifestObject(log, this.#layout.root)).join("");
+      yield logs.map((log) => printManifestObject(log, this.#layout)).join("");
     }
   }
 

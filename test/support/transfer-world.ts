@@ -101,7 +101,7 @@ export async function seedManifest(
   for (const key of more) logs.push({ from: key, key, size: 1, etag: "e", checksum: "md5:e" });
   const collections = [...Map.groupBy(logs, ({ key }) => parseLogKey(key)?.collectionId ?? "")];
   const parts = collections.map(([collectionId, members]) => {
-    const text = members.map((log) => printManifestObject(log, layout.root)).join("");
+    const text = members.map((log) => printManifestObject(log, layout)).join("");
     const bytes = members.reduce((sum, { size }) => sum + size, 0);
     const file = manifestFileOf(relative(layout.manifestPart(collectionId, 0)), text);
     return { text, part: { ...file, collectionId, objects: members.length, bytes } };

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PipelineError } from "../execution/errors.ts";
 import { type RestoreInput, restoreInput } from "../execution/messages.ts";
-import { backupRootOf } from "../format/layout.ts";
+import { committedBackupOf } from "../format/layout.ts";
 import { checkBackupName } from "../milvus/names.ts";
 
 /** What a trigger restores, and how: the keys of a restore's input but the backup's name, which the event brings. */
@@ -23,7 +23,7 @@ export type TriggeredRestoreRequest = z.infer<typeof triggeredRestoreRequest>;
 
 /** The name of the backup that a key commits; undefined for any other key. */
 export function backupNameOfKey(key: string): string | undefined {
-  const root = backupRootOf(key);
+  const root = committedBackupOf(key)?.root;
   if (root === undefined) return undefined;
   const name = root.slice(root.lastIndexOf("/") + 1);
   try {

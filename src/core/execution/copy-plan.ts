@@ -28,6 +28,19 @@ const expectedLog = z.object({
 });
 export type ExpectedLog = z.infer<typeof expectedLog>;
 
+const copiedLog = z.object({
+  /** Key in the source bucket. */
+  from: z.string(),
+  /** Key in the destination bucket; the source key again where nothing was copied. */
+  key: z.string(),
+  size: z.number(),
+  etag: z.string(),
+  checksum: z.string().optional(),
+  /** true: an incremental backup found it stored already. */
+  there: z.boolean().optional(),
+});
+export type CopiedLog = z.infer<typeof copiedLog>;
+
 /**
  * One prefix of a segment (its insert logs, or its delta logs), from where to where. Both end in `/`; with `to` empty nothing is
  * copied, only what is expected is verified where it lies.
@@ -43,6 +56,11 @@ export const copyPrefix = z.object({
    * checksum where a manifest is at hand (`repair`, `content`).
    */
   expect: z.array(expectedLog).optional(),
+  /**
+   * true: other backups may name what lies below `to`: what is there and the same is not copied again, what differs is told
+   * (`conflict`), and nothing is removed or replaced.
+   */
+  shared: z.boolean().optional(),
 });
 export type CopyPrefix = z.infer<typeof copyPrefix>;
 
@@ -62,8 +80,12 @@ export const copySegment = z.object({
   /** Fields of which it must have insert logs, where that is known. */
   fieldIds: z.array(z.string()).optional(),
   prefixes: z.array(copyPrefix),
+  /** Insert logs that the destination was seen to hold: they are copied no more, and belong into the receipt. */
+  stored: z.array(copiedLog).optional(),
 });
 export type CopySegment = z.infer<typeof copySegment>;
+
+const claimRef = z.object({ key: z.string(), holder: z.string() });
 
 /** The work of one Copy Segments invocation; a file in the work bucket. */
 export const copyBatch = z.object({
@@ -75,7 +97,9 @@ export const copyBatch = z.object({
   /** true: insert logs are as Milvus keeps them, every field must have the same number of logs. */
   checkLogCounts: z.boolean(),
   /** What its execution holds of the destination, and must hold to write there; absent where nobody else writes. */
-  claim: z.object({ key: z.string(), holder: z.string() }).optional(),
+  claim: claimRef.optional(),
+  /** The same of the place of shared segments, where the destination is an incremental backup. */
+  segmentsClaim: claimRef.optional(),
   /**
    * true: the destination is this very backup already. What is right there is left alone, and only what is missing or wrong is copied,
    * from a source that is right.
@@ -90,17 +114,6 @@ export const copyBatch = z.object({
 });
 export type CopyBatch = z.infer<typeof copyBatch>;
 
-const copiedLog = z.object({
-  /** Key in the source bucket. */
-  from: z.string(),
-  /** Key in the destination bucket; the source key again where nothing was copied. */
-  key: z.string(),
-  size: z.number(),
-  etag: z.string(),
-  checksum: z.string().optional(),
-});
-export type CopiedLog = z.infer<typeof copiedLog>;
-
 const segmentReceipt = z.object({
   collectionId: z.string(),
   partitionId: z.string(),
@@ -110,10 +123,13 @@ const segmentReceipt = z.object({
    * - `source-changed`: the segment's objects vanished while it was read
    * - `inconsistent-logs`: its fields do not have the same number of logs: a flush or compaction left or is leaving orphans
    * - `mismatch`: what lies there is not what the meta says
+   * - `conflict`: what an incremental backup would share is stored under the same keys with other content
    */
-  outcome: z.enum(["copied", "source-changed", "inconsistent-logs", "mismatch"]),
+  outcome: z.enum(["copied", "source-changed", "inconsistent-logs", "mismatch", "conflict"]),
   /** For people, where the outcome is not `copied`. */
   problem: z.string().optional(),
+  /** Keys at the destination that hold something else, where that is the outcome. */
+  conflicts: z.array(z.string()).optional(),
   insertLogs: z.array(copiedLog),
   deltaLogs: z.array(copiedLog),
 });

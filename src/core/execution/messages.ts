@@ -26,6 +26,8 @@ export const backupInput = z.strictObject({
   collections: nameList.optional(),
   /** `flush` (default) seals what is in memory; `skip_flush` takes what is sealed; `meta_only` copies no data. */
   strategy: z.enum(["flush", "skip_flush", "meta_only"]).optional(),
+  /** true: what the backup root holds already of the same Milvus is not stored again. */
+  incremental: z.boolean().optional(),
   /** The schedule of pipeline.yaml that starts it: the backup is named after it and falls under its retention. */
   schedule: scheduleName.optional(),
   /** The time it was scheduled for, ISO 8601; anything else (a placeholder nobody filled in) is ignored. */
@@ -97,6 +99,8 @@ export const transferInput = z.strictObject({
   backupName: z.string().min(1),
   from: z.string().min(1),
   to: z.string().min(1),
+  /** true: an incremental backup becomes a plain one there, with every object of its own, as milvus-backup reads it. */
+  plain: z.boolean().optional(),
 });
 export type TransferInput = z.infer<typeof transferInput>;
 
@@ -174,6 +178,9 @@ const finalizeBackupResult = z.object({
   objects: count,
   /** Bytes in the backup, as a decimal string would not fit a state's number filters: below 2^53 always. */
   bytes: count,
+  /** Of an incremental backup: what was not stored before. */
+  newObjects: count.optional(),
+  newBytes: count.optional(),
   warnings,
 });
 export type FinalizeBackupResult = Readonly<z.infer<typeof finalizeBackupResult>>;

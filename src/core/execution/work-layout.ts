@@ -44,7 +44,10 @@ export function workLayout(machine: Machine, execution: string) {
     imports: `${root}/imports/`,
     /** What an import of a restore reads: ImportFiles[]. */
     importFiles: (task: number) => `${root}/imports/${task}.json`,
+    /** What the distributed map of an attempt reads: CopyItem[], the batches that have something to copy. */
     items: (attempt: number) => `${root}/items-${attempt}.json`,
+    /** How many batches an attempt has, with those of which nothing is copied. */
+    batchCount: (attempt: number) => `${root}/batch-count-${attempt}.json`,
     batch: (batch: string) => `${root}/batches/${batch}.json`,
     receipts: `${root}/receipts/`,
     receipt: (batch: string) => `${root}/receipts/${batch}.json`,

@@ -9,8 +9,11 @@ import { madeBySchedule } from "./manifest.ts";
 const claimRecord = z.object({
   version: z.literal(1),
   backupName: z.string(),
-  /** `restore`: it stands for no folder, but tells that a restore goes on (target-lease.ts). */
-  purpose: z.enum(["backup", "transfer", "delete", "restore"]),
+  /**
+   * `restore`: it stands for no folder, but tells that a restore goes on (target-lease.ts). `sweep`: for the segments that incremental
+   * backups share.
+   */
+  purpose: z.enum(["backup", "transfer", "delete", "restore", "sweep"]),
   /**
    * - `checking`: taken, and nothing written: what else lies there is somebody else's
    * - `writing`: what lies there beside it was written under it
@@ -40,6 +43,8 @@ export const claimTimes = {
   silentMilliseconds: 120 * minute,
   /** The same for a deletion, which stops by itself when it could not say so for so long. */
   silentDeletionMilliseconds: 15 * minute,
+  /** What an execution began may go on for so long after its end: no function outlives 15 minutes, and clocks differ. */
+  endedMilliseconds: 25 * minute,
   /** Clocks of two machines differ by less; a heartbeat further ahead is that of a wrong clock. */
   clocksDifferMilliseconds: 5 * minute,
 } as const;

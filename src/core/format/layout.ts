@@ -22,21 +22,39 @@ const noGroup = "0";
 export const metaFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta", "full_meta"] as const;
 export type MetaFileName = (typeof metaFileNames)[number];
 
-/** Keys of one backup below an environment's backup root path. */
-export function backupLayout(rootPath: string, name: string) {
+/** What the segments of incremental backups lie in, below the backup root path: no backup can have this name. */
+export const sharedSegmentsName = "milvus-backup-segments";
+
+/**
+ * Keys of one backup below an environment's backup root path.
+ *
+ * An incremental one keeps its insert logs in a place that it shares with the others of the same Milvus, and its metas where no other
+ * reader looks for them: `meta/` is what milvus-backup goes by.
+ * @param source which Milvus an incremental backup is of (`sourceIdOf`); absent for a plain one
+ */
+export function backupLayout(rootPath: string, name: string, source?: string) {
   const root = directory(rootPath, name);
-  const metaKey = (file: MetaFileName) => `${root}meta/${file}.json`;
+  const own = source === undefined ? root : `${root}incremental/${source}/`;
+  const metas = source === undefined ? `${root}meta/` : own;
+  const shared = source === undefined ? undefined : sharedLayout(rootPath, source);
+  const inserts = shared?.insertLogs ?? `${root}binlogs/insert_log/`;
+  const metaKey = (file: MetaFileName) => `${metas}${file}.json`;
   const group = ({ partitionId, groupId }: { partitionId: string; groupId: string }) =>
     groupId === noGroup || partitionId === allPartitions ? [] : [groupId];
   const insertLogs = (path: BackupSegmentPath) =>
-    directory(root, "binlogs/insert_log", path.collectionId, path.partitionId, ...group(path), path.segmentId);
+    directory(inserts, path.collectionId, path.partitionId, ...group(path), path.segmentId);
   const deltaLogs = (path: BackupSegmentPath) =>
     directory(root, "binlogs/delta_log", path.collectionId, path.partitionId, ...group(path), path.segmentId);
+  const above = directory(rootPath);
   return {
     root,
-    /** Where all logs of the backup lie. */
+    /** Which Milvus an incremental backup is of; undefined for a plain one. */
+    source,
+    /** Where the insert logs lie that an incremental backup shares with others; undefined for a plain one. */
+    shared,
+    /** Where all logs lie that are the backup's alone. */
     binlogs: `${root}binlogs/`,
-    metas: `${root}meta/`,
+    metas,
     /** `full_meta` is the commit record: nothing else may have its key as a prefix, readers probe for it by prefix. */
     meta: {
       backup_meta: metaKey("backup_meta"),
@@ -46,28 +64,85 @@ export function backupLayout(rootPath: string, name: string) {
       full_meta: metaKey("full_meta"),
     } satisfies Record<MetaFileName, string>,
     /** Our checksums of everything in the backup (manifest.ts); other readers skip it. */
-    manifest: `${root}milvus-backup-manifest.json`,
+    manifest: `${own}milvus-backup-manifest.json`,
     /** Where all parts of the manifest lie. */
-    manifestParts: `${root}manifest/`,
+    manifestParts: `${own}manifest/`,
     /** Part `part` (from 0) of a collection's list of objects. */
-    manifestPart: (collectionId: string, part: number) => `${root}manifest/${collectionId}-${part}.jsonl`,
+    manifestPart: (collectionId: string, part: number) => `${own}manifest/${collectionId}-${part}.jsonl`,
     /** Who writes or deletes this backup (claim.ts); gone once it is complete. */
     claim: `${root}milvus-backup-claim.json`,
     insertLogs,
     deltaLogs,
+    /** Where the insert logs of a collection lie, with those of other backups where they are shared. */
+    collectionInsertLogs: (collectionId: string) => directory(inserts, collectionId),
     /** The directories an import can read in place: their children are segments. Without a group that is the partition's. */
     insertGroup: (path: Omit<BackupSegmentPath, "segmentId">) =>
-      directory(root, "binlogs/insert_log", path.collectionId, path.partitionId, ...group(path)),
+      directory(inserts, path.collectionId, path.partitionId, ...group(path)),
     deltaGroup: (path: Omit<BackupSegmentPath, "segmentId">) =>
       directory(root, "binlogs/delta_log", path.collectionId, path.partitionId, ...group(path)),
+    /**
+     * A key as the manifest has it, relative to the backup's root: `binlogs/...`, `../milvus-backup-segments/...`.
+     * @throws RangeError for a key that is none of the backup's
+     */
+    relative(key: string): string {
+      if (key.startsWith(root)) return key.slice(root.length);
+      if (shared !== undefined && key.startsWith(shared.root)) return `../${key.slice(above.length)}`;
+      throw new RangeError(`${key} does not lie below ${root}`);
+    },
+    /** The key of what the manifest names. */
+    absolute(relative: string): string {
+      return relative.startsWith("../") ? above + relative.slice(3) : root + relative;
+    },
   };
 }
 export type BackupLayout = ReturnType<typeof backupLayout>;
 
-/** The directory of the backup that a key commits; undefined for the key of anything but a commit record. */
-export function backupRootOf(key: string): string | undefined {
-  const end = "/meta/full_meta.json";
-  return key.endsWith(end) ? key.slice(0, -end.length) : undefined;
+/** Where the incremental backups of a backup root are among a backup's own files: one directory a source. */
+export function incrementalsOf(rootPath: string, name: string): string {
+  return directory(rootPath, name, "incremental");
+}
+
+/** Where the segments lie that all incremental backups of one Milvus share, and who says there that it uses them. */
+export function sharedLayout(rootPath: string, source: string) {
+  const root = directory(rootPath, sharedSegmentsName, source);
+  return {
+    root,
+    /** Which Milvus these segments are of (shared-segments.ts). */
+    record: `${root}source.json`,
+    insertLogs: `${root}insert_log/`,
+    /** Who may name segments that no committed backup names: one claim an execution. */
+    claims: `${root}claims/`,
+    claim: (executionArn: string) => `${root}claims/${shortHash(executionArn)}.json`,
+    /** Who removes segments that nothing names. */
+    sweep: `${root}sweep.json`,
+  };
+}
+export type SharedLayout = ReturnType<typeof sharedLayout>;
+
+/** Where the shared segments of all sources lie below a backup root path. */
+export function sharedSegmentsRoot(rootPath: string): string {
+  return directory(rootPath, sharedSegmentsName);
+}
+
+/** Names the Milvus whose segments incremental backups share: IDs are unique within one Milvus only. 12 hex digits. */
+export function sourceIdOf(milvus: { readonly store: string; readonly bucket: string; readonly rootPath: string }): string {
+  return shortHash(milvus.store, milvus.bucket, directory(milvus.rootPath));
+}
+
+const commitRecordKey = /^(.*)\/(?:meta|incremental\/([0-9a-f]+))\/full_meta\.json$/;
+
+/**
+ * The directory of the backup that a key commits, and which Milvus it is of where it is an incremental one; undefined for the key of
+ * anything but a commit record.
+ */
+export function committedBackupOf(key: string): { readonly root: string; readonly source?: string } | undefined {
+  const [, root, source] = commitRecordKey.exec(key) ?? [];
+  return root === undefined ? undefined : { root, ...(source !== undefined && { source }) };
+}
+
+/** What events are matched with: the keys of commit records below a backup root path, plain and incremental. */
+export function commitRecordPatterns(rootPath: string): string[] {
+  return [backupLayout(rootPath, "*").meta.full_meta, backupLayout(rootPath, "*", "*").meta.full_meta];
 }
 
 /** Where the backups of an environment lie: one directory each. */

@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { CopiedLog } from "../execution/copy-plan.ts";
 import { PipelineError } from "../execution/errors.ts";
 import { jsonOrUndefined } from "../execution/work-json.ts";
+import type { BackupLayout } from "./layout.ts";
 
 /**
  * Our list of everything in a backup with sizes and checksums, beside the files of the milvus-backup format: one index
@@ -11,7 +12,7 @@ import { jsonOrUndefined } from "../execution/work-json.ts";
  * meta files: with its own checksum one knows that nothing was changed since.
  */
 const manifestObject = z.object({
-  /** Relative to the backup's root: `binlogs/insert_log/...`. */
+  /** Relative to the backup's root: `binlogs/insert_log/...`; of an incremental backup also `../milvus-backup-segments/...`. */
   key: z.string().min(1),
   /** Bytes. */
   size: z.number().int().min(0),
@@ -83,8 +84,11 @@ const keptAttributes = z.object({
 });
 export type KeptAttributes = Readonly<z.infer<typeof keptAttributes>>;
 
-/** The versions that this one reads. 2 since there are instants, 3 where attributes are kept: who does not know them would lose them. */
-const versions = [1, 2, 3] as const;
+/**
+ * The versions that this one reads. 2 since there are instants, 3 where attributes are kept: who does not know them would lose them. 4 for
+ * incremental backups, whose objects do not all lie below their root.
+ */
+const versions = [1, 2, 3, 4] as const;
 
 const manifestIndex = z.object({
   version: z.literal(versions),
@@ -99,6 +103,15 @@ const manifestIndex = z.object({
   instants: z.array(cutCollection).default([]),
   /** Of every collection that has attributes which the format cannot hold. */
   kept: z.array(keptAttributes).optional(),
+  /** An incremental backup: which Milvus the segments are of that it shares with others (`sourceIdOf`), and what it added to them. */
+  incremental: z
+    .object({
+      source: z.string().regex(/^[0-9a-f]+$/),
+      /** Objects that were not there when it was made, and their bytes, deletes included. */
+      newObjects: z.number().int().min(0),
+      newBytes: z.number().int().min(0),
+    })
+    .optional(),
   objects: z.number().int().min(0),
   bytes: z.number().int().min(0),
   /** The five meta files of the format. */
@@ -110,14 +123,13 @@ export type ManifestIndex = z.infer<typeof manifestIndex>;
 /** About 7 MB of JSON Lines: one request writes them. */
 export const manifestPartObjects = 30_000;
 
-/**
- * The line of a part about one object.
- * @param root the backup's root, which the key of the log begins with
- */
-export function printManifestObject({ key, size, etag, checksum }: CopiedLog, root: string): string {
-  if (!key.startsWith(root)) throw new RangeError(`${key} does not lie below ${root}`);
+/** The line of a part about one object. */
+export function printManifestObject(
+  { key, size, etag, checksum }: CopiedLog,
+  layout: Pick<BackupLayout, "relative">,
+): string {
   const object: ManifestObject = {
-    key: key.slice(root.length),
+    key: layout.relative(key),
     size,
     etag,
     ...(checksum !== undefined && { checksum }),
@@ -133,7 +145,7 @@ export function manifestFileOf(key: string, text: string): ManifestFile {
 export function printManifestIndex(index: Omit<ManifestIndex, "version" | "objects" | "bytes">): string {
   const sum = (pick: (part: ManifestPart) => number) => index.parts.reduce((total, part) => total + pick(part), 0);
   const whole: ManifestIndex = {
-    version: index.kept === undefined ? 2 : 3,
+    version: index.incremental !== undefined ? 4 : index.kept === undefined ? 2 : 3,
     ...index,
     objects: sum((part) => part.objects),
     bytes: sum((part) => part.bytes),

@@ -1,4 +1,5 @@
 import { PipelineError } from "../execution/errors.ts";
+import { sharedSegmentsName } from "../format/layout.ts";
 
 /** What a backup name may hold: it becomes a part of keys, of execution names and of command lines. */
 const backupNamePattern = /^[A-Za-z0-9_.-]{1,100}$/;
@@ -9,6 +10,13 @@ export function checkBackupName(name: string): string {
     throw new PipelineError(
       "InvalidInput",
       `backupName ${JSON.stringify(name)} is not valid: use 1 to 100 characters of [A-Za-z0-9_.-], not only dots`,
+      { details: { key: "backupName" } },
+    );
+  }
+  if (name === sharedSegmentsName) {
+    throw new PipelineError(
+      "InvalidInput",
+      `backupName ${name} is taken: the segments of incremental backups lie there; choose another name`,
       { details: { key: "backupName" } },
     );
   }

@@ -230,6 +230,7 @@ export function planSegmentCopies(
       kind: "insert",
       from: from.insertLogs(path),
       to: to.insertLogs({ ...path, groupId: segment.id }),
+      ...(to.shared && { shared: true }),
       ...(exact && {
         only: exact.insertLogs.flatMap(({ fieldId, logIds }) => logIds.map((logId) => `${fieldId}/${logId}`)),
       }),

@@ -107,6 +107,8 @@ export function planRestore(
     readonly backup: BackupLayout;
     /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
     readonly readsInPlace: boolean;
+    /** Collections that it cannot read where they lie all the same, by ID. */
+    readonly crowded: ReadonlySet<string>;
     readonly input: RestoreInput;
     /** By collection ID. */
     readonly instants: ReadonlyMap<string, CutAt>;
@@ -137,7 +139,7 @@ export function planRestore(
       version: context.version,
       backup: context.backup,
       staging,
-      readsInPlace: context.readsInPlace,
+      readsInPlace: context.readsInPlace && !context.crowded.has(collectionId),
       cut: context.instants.get(collectionId),
       kept: context.kept.get(collectionId),
       known: context.known,

@@ -27,7 +27,7 @@ export function copyOutOfBackup(
       rows: segment.num_of_rows.toString(),
       isL0: segment.is_l0,
       prefixes: [
-        ...(segment.is_l0 ? [] : [insertPrefix(segment, backup.insertLogs(path), to.insert)]),
+        ...(segment.is_l0 ? [] : [insertPrefix(segment, backup, to.insert)]),
         ...(deltaLogCount(segment) > 0 ? [deltaPrefix(segment, backup.deltaLogs(path), to.delta)] : []),
       ],
     },
@@ -55,11 +55,14 @@ export function segmentPath(
   };
 }
 
-function insertPrefix(segment: SegmentBackup, from: string, to: string): CopyPrefix {
+function insertPrefix(segment: SegmentBackup, backup: BackupLayout, to: string): CopyPrefix {
+  const from = backup.insertLogs(segmentPath(segment));
   const expect = segment.binlogs.flatMap(({ fieldID, binlogs }) =>
     binlogs.map((log) => ({ path: `${fieldID}/${logName(log)}`, size: Number(log.log_size) })),
   );
-  return { kind: "insert", from, to, expect };
+  // Another backup may name logs beside these: they are copied by name, and stand in the way where Milvus would read them in place.
+  const only = backup.shared && to !== "" ? { only: expect.map(({ path }) => path) } : {};
+  return { kind: "insert", from, to, expect, ...only };
 }
 
 function deltaPrefix(segment: SegmentBackup, from: string, to: string): CopyPrefix {

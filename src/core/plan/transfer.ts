@@ -10,6 +10,8 @@ export const transferPlan = z.object({
   fullMetaSha256: z.string(),
   /** Whether the destination held this backup before: what lies there is verified, and what is missing copied. */
   alreadyThere: z.boolean(),
+  /** Which Milvus an incremental backup is of; absent for a plain one. */
+  source: z.string().optional(),
   warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
   totals: z.object({ collections: z.number(), segments: z.number(), bytes: z.number() }),
@@ -19,5 +21,11 @@ export type TransferPlan = Readonly<z.infer<typeof transferPlan>>;
 /** A segment of a backup, to be copied to the same place in another backup directory. */
 export function planTransferOf(segment: SegmentBackup, from: BackupLayout, to: BackupLayout): SizedSegment {
   const path = segmentPath(segment);
-  return copyOutOfBackup(segment, from, { insert: to.insertLogs(path), delta: to.deltaLogs(path) });
+  const { segment: copy, bytes } = copyOutOfBackup(segment, from, {
+    insert: to.insertLogs(path),
+    delta: to.deltaLogs(path),
+  });
+  if (to.shared === undefined) return { segment: copy, bytes };
+  const prefixes = copy.prefixes.map((prefix) => (prefix.kind === "insert" ? { ...prefix, shared: true } : prefix));
+  return { segment: { ...copy, prefixes }, bytes };
 }

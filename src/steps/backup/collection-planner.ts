@@ -50,6 +50,8 @@ interface CollectionPlannerOptions {
   readonly store: ObjectStore;
   readonly from: MilvusLayout;
   readonly to: BackupLayout;
+  /** true: the segments of a partition come in the order of their keys, so that listings of whole partitions answer for all of them. */
+  readonly byKey: boolean;
   readonly clock: Clock;
 }
 
@@ -113,7 +115,7 @@ export class CollectionPlanner {
       loadState,
       ...(flushed && { flushed }),
       ...(instant && { instant }),
-      segments: inPartitionOrder(segments, partitions),
+      segments: inPartitionOrder(this.#options.byKey ? segments.toSorted(byText) : segments, partitions),
     };
     const rowBytes = await this.#rowBytes(collection);
     return { collection, copies: planSegmentCopies(collection, { logs, deltaLogs, from, to, version, rowBytes }) };
@@ -202,4 +204,9 @@ export class CollectionPlanner {
     }
     return bytes > 0 && rows > 0 ? bytes / rows : estimated;
   }
+}
+
+/** As keys are sorted, by their characters. */
+function byText(a: { readonly id: string }, b: { readonly id: string }): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }

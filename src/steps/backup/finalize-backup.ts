@@ -1,15 +1,19 @@
+import type { Environment } from "../../core/environment/environment.ts";
 import { logsOf, pinnedStore, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { BackupStepRequest, FinalizeBackupResult } from "../../core/execution/messages.ts";
+import type { BackupStepRequest, ExecutionRef, FinalizeBackupResult } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupPlan } from "../../core/plan/backup.ts";
+import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { freeKeys } from "../shared/sweep-segments.ts";
 import { releaseClaim } from "../shared/backup-claim.ts";
 import { confirmClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { releaseSegmentsClaim, sourceOf } from "../shared/segment-claims.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJson, writeWorkJson } from "../shared/work-files.ts";
 import { copiedCollections, plannedReceipts } from "./copied-collections.ts";
@@ -41,49 +45,105 @@ export async function finalizeBackup(
     readWorkJson(context, layout.plan, backupPlan),
     context.openStore(pinnedStore(environment, "backup")),
   ]);
-  const { objects, bytes, unsettled } = await survey(plannedReceipts(plan, { context, layout, attempt }));
+  const source = input.incremental ? sourceOf(environment.storage) : undefined;
+  const { objects, bytes, newObjects, newBytes, unsettled } = await survey(
+    plannedReceipts(plan, { context, layout, attempt }),
+  );
+  const incremental = source === undefined ? undefined : { source, newObjects, newBytes };
   const totals = {
     backupName: plan.backupName,
     collections: plan.collections.length,
     segments: plan.totals.segments,
     objects,
     bytes,
+    ...(incremental && { newObjects, newBytes }),
     warnings: plan.warnings,
   };
   if (unsettled.length > 0) {
     checkAttempts(unsettled, attempt);
+    if (source !== undefined) await resolveConflicts(unsettled, { store, environment, source, execution }, context);
     const collectionIds = [...new Set(unsettled.map(({ collectionId }) => collectionId))];
     await writeWorkJson(context, layout.torn(attempt), { collectionIds });
     await context.clock.sleep(Math.min(longestWaitMilliseconds, firstWaitMilliseconds * 2 ** attempt));
     return { outcome: "source-changed", ...totals };
   }
 
-  const stored = new StoredBackup(store, environment.backupStorage, plan.backupName);
+  const stored = new StoredBackup(store, environment.backupStorage, plan.backupName, source);
+  const { shared } = stored.layout;
   const collections = () => copiedCollections(plan, { context, layout });
-  const claim = { key: stored.layout.claim, holder: execution.id };
-  const confirm = () => confirmClaim(stored.store, claim, context);
-  await writeBackup(stored, plan, collections, { created: execution.startTime, objects, confirm }, context);
+  const claims = [stored.layout.claim, ...(shared ? [shared.claim(execution.id)] : [])];
+  const confirm = async () => {
+    for (const key of claims) await confirmClaim(stored.store, { key, holder: execution.id }, context);
+  };
+  const options = { created: execution.startTime, objects, incremental, confirm };
+  await writeBackup(stored, plan, collections, options, context);
   const held = await readHeld(context, layout);
   const warnings = [...plan.warnings];
   if (held) {
     warnings.push(...(await resumeGarbageCollection(held, async () => environment, layout, context)));
   }
+  if (shared) await releaseSegmentsClaim(store, shared, execution.id);
   await releaseClaim(stored, execution.id);
   return { outcome: "backed-up", ...totals, warnings };
 }
 
 /** What the copies come to, and which segments were not copied. */
 async function survey(receipts: AsyncIterable<SegmentReceipt>) {
-  const totals = { objects: 0, bytes: 0 };
+  const totals = { objects: 0, bytes: 0, newObjects: 0, newBytes: 0 };
   const unsettled: SegmentReceipt[] = [];
   for await (const receipt of receipts) {
-    for (const { size } of logsOf(receipt)) {
+    for (const { size, there } of logsOf(receipt)) {
       totals.objects += 1;
       totals.bytes += size;
+      if (there) continue;
+      totals.newObjects += 1;
+      totals.newBytes += size;
     }
     if (receipt.outcome !== "copied") unsettled.push(receipt);
   }
   return { ...totals, unsettled };
+}
+
+/** So many keys are looked for in the manifests of other backups. */
+const mostConflicts = 10_000;
+
+interface Incremental {
+  readonly store: ObjectStore;
+  readonly environment: Environment;
+  readonly source: string;
+  readonly execution: ExecutionRef;
+}
+
+/**
+ * Removes what is stored under keys of this backup's segments and is something else, where no complete backup names it: the next attempt
+ * copies it anew. Where another backup may use it by now, the next attempt looks again.
+ * @throws InconsistentSegments where a complete backup names it, with the sums of both
+ */
+async function resolveConflicts(
+  unsettled: readonly SegmentReceipt[],
+  { store, environment, source, execution }: Incremental,
+  context: MilvusContext,
+): Promise<void> {
+  const conflicting = unsettled.filter(({ outcome }) => outcome === "conflict");
+  const keys = conflicting.flatMap(({ conflicts = [] }) => conflicts).slice(0, mostConflicts);
+  if (keys.length === 0) return;
+  const who = { holder: `backup ${execution.id}`, deployment: execution.id, exempt: execution.id };
+  try {
+    const { namedBy, removed } = await freeKeys(store, environment.backupStorage, source, keys, who, context);
+    if (namedBy.length === 0) {
+      context.log.warn("removed shared objects that were not what Milvus has, and that no backup names", { removed });
+      return;
+    }
+    throw new PipelineError(
+      "InconsistentSegments",
+      `${conflicting.length} segments are stored with other content, which backups have: ${shortList(namedBy)}. Nothing was overwritten: ` +
+        `${shortList(conflicting.map(describeSegment), { limit: 3, separator: "; " })}. Find out which of the two is right ("milvus-backup peek"); make a plain ` +
+        "backup meanwhile, or delete those backups if what they hold is damaged",
+    );
+  } catch (error) {
+    if (!(error instanceof PipelineError) || !["BackupInUse", "AlreadyRunning", "ClaimLost"].includes(error.name)) throw error;
+    context.log.info("somebody else may use segments that are stored with other content", { reason: error.message });
+  }
 }
 
 function checkAttempts(unsettled: readonly SegmentReceipt[], attempt: number): void {

@@ -38,7 +38,9 @@ import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts"
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
+import { checkSource, claimSegments, sourceOf, sourceRecordOf } from "../shared/segment-claims.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
+import { withoutStored } from "../shared/stored-segments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { CollectionPlanner } from "./collection-planner.ts";
 
@@ -70,19 +72,29 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     openChecked(context, environment, "milvus"),
     context.connectMilvus(environment),
   ]);
-  const stored = new StoredBackup(backupStore, environment.backupStorage, backupName);
+  const source = input.incremental ? sourceOf(environment.storage) : undefined;
+  const stored = new StoredBackup(backupStore, environment.backupStorage, backupName, source);
   await checkNewBackup(stored);
 
   const version = await milvus.version();
   const databases = await listDatabases(milvus, version);
   const selected = await select(milvus, databases, selectors, { context, layout });
 
-  let held: Held = (await readHeld(context, layout)) ?? { claimed: true };
+  let held: Held = (await readHeld(context, layout)) ?? { claimed: true, ...(source && { sharedSource: source }) };
   await writeHeld(context, layout, held);
   const schedule = scheduleOf(request);
   await takeClaim(stored, { execution, purpose: "backup", schedule }, context);
   // Again, now that nobody else writes it: the execution that held the name may just have finished.
   await checkNewBackup(stored);
+  const { shared } = stored.layout;
+  if (shared !== undefined) {
+    const user = { execution, purpose: "backup", backupName } as const;
+    if (!(await claimSegments(backupStore, shared, user, context))) {
+      context.log.info("a sweep of shared segments is under way: the backup waits", { key: shared.sweep });
+      return planningGoesOn(backupName, selected.length, request);
+    }
+    await checkSource(backupStore, shared, sourceRecordOf(environment.storage));
+  }
   const earlier = attempt > 0 ? await earlierPlan({ context, layout }, attempt) : undefined;
 
   const metadataOnly = input.strategy === "meta_only";
@@ -106,6 +118,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     store: milvusStore,
     from: milvusLayout(environment.storage.rootPath),
     to: stored.layout,
+    byKey: shared !== undefined,
     clock: context.clock,
   });
   const drafts = new Drafts(planner, { context, layout, attempt });
@@ -134,11 +147,16 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     },
   };
   await writeWorkJson(context, layout.plan, plan);
-  const copies = await writeCopyBatches(context, layout, attempt, segments, {
+  const sides = { source: milvusStore, destination: backupStore, checkLogCounts: true };
+  const toCopy = shared
+    ? { count: segments.length, segments: withoutStored(segments, sides) }
+    : { count: segments.length, segments };
+  const copies = await writeCopyBatches(context, layout, attempt, toCopy, {
     source: pinnedStore(environment, "milvus"),
     destination: pinnedStore(environment, "backup"),
     checkLogCounts: true,
     claim: { key: stored.layout.claim, holder: execution.id },
+    ...(shared && { segmentsClaim: { key: shared.claim(execution.id), holder: execution.id } }),
   });
   context.log.info("backup planned", { backupName, source: milvusStore.label, ...copies });
   return { outcome: "planned", backupName, collections: collections.length, attempt, ...copies };
@@ -327,7 +345,8 @@ function scheduleOf({ execution, input }: BackupStepRequest): MadeBySchedule | u
 }
 
 async function checkNewBackup(stored: StoredBackup): Promise<void> {
-  if (await stored.committed()) {
+  for (const one of [stored.asPlain, ...(await stored.incrementals())]) {
+    if ((await one.committed()) === undefined) continue;
     throw new PipelineError(
       "BackupExists",
       `backup ${stored.name} exists already in ${stored.place}; choose another name or delete it first`,

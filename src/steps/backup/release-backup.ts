@@ -7,9 +7,10 @@ import { backupPlan } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { markClaimFailed } from "../shared/backup-claim.ts";
-import { readHeld } from "../shared/held.ts";
+import { type Held, readHeld } from "../shared/held.ts";
 import { environmentToRelease, movedFrom, sameBackupPlace } from "../shared/pinned-environments.ts";
 import { recordFailure } from "../shared/record-failure.ts";
+import { failSegmentsClaim } from "../shared/segment-claims.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
@@ -33,7 +34,7 @@ export async function releaseBackup(
     const find = () => environmentToRelease(context, layout, input.environment, sameMilvus);
     await resumeGarbageCollection(held, find, layout, context);
   }
-  await markFailed(request, context);
+  await markFailed(request, held, context);
   const plan = await readWorkJsonIfThere(context, layout.plan, backupPlan);
   const backupName = backupNameOf(input, execution.startTime);
   if (!plan || plan.totals.segments === 0) return releasedFailure(failure, "");
@@ -47,12 +48,19 @@ export async function releaseBackup(
 }
 
 /** Where the backup is written: today's registration if it still means that place, otherwise the one the execution began with. */
-async function markFailed({ execution, input }: BackupStepRequest, context: MilvusContext): Promise<void> {
+async function markFailed(
+  { execution, input }: BackupStepRequest,
+  { sharedSource }: Held,
+  context: MilvusContext,
+): Promise<void> {
   const layout = workLayout("backup", execution.name);
   const environment = await environmentToRelease(context, layout, input.environment, sameBackupPlace);
   if (environment === undefined) return;
   const store = await context.openStore(pinnedStore(environment, "backup"), { earlier: true });
-  const stored = new StoredBackup(store, environment.backupStorage, backupNameOf(input, execution.startTime));
+  const name = backupNameOf(input, execution.startTime);
+  const stored = new StoredBackup(store, environment.backupStorage, name, sharedSource);
+  const { shared } = stored.layout;
+  if (shared) await failSegmentsClaim(store, shared, execution.id, context);
   await markClaimFailed(stored, execution.id, context);
 }
 

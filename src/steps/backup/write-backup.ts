@@ -3,7 +3,7 @@ import { type CopiedLog, logsOf, type SegmentReceipt } from "../../core/executio
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { type MetaFileName, metaFileNames } from "../../core/format/layout.ts";
-import type { CutCollection, KeptAttributes } from "../../core/format/manifest.ts";
+import type { CutCollection, KeptAttributes, ManifestIndex } from "../../core/format/manifest.ts";
 import type { SegmentBackup } from "../../core/format/meta.ts";
 import { type MetaPiece, printMetas, type StreamedCollection } from "../../core/format/meta-files.ts";
 import { keptOf } from "../../core/milvus/kept-attributes.ts";
@@ -21,6 +21,8 @@ interface WriteBackupOptions {
   readonly created: string;
   /** How many were copied. */
   readonly objects: number;
+  /** Of an incremental backup. */
+  readonly incremental?: ManifestIndex["incremental"];
   /** @throws where it must not go on; asked before anything is removed or appears */
   readonly confirm: () => Promise<void>;
 }
@@ -36,7 +38,7 @@ export async function writeBackup(
   stored: StoredBackup,
   head: BackupHead,
   collections: () => AsyncIterable<CopiedCollection>,
-  { created, objects, confirm }: WriteBackupOptions,
+  { created, objects, incremental, confirm }: WriteBackupOptions,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
   if ((await stored.committed()) !== undefined) {
@@ -70,13 +72,14 @@ export async function writeBackup(
       await confirm();
       if ((await stored.isCommittedAs(commitRecord.written)) === false) throw stored.writtenByOthers();
     };
-    const copied = { count: objects, logs: () => copiedLogs(collections()) };
+    const collectionIds = () => manifest.collectionIds;
+    const copied = { count: objects, logs: () => copiedLogs(collections()), collectionIds };
     await settleCopies(stored, copied, { confirm: confirmMine }, context);
     await confirmMine();
     await settleAll(Object.values(levels).map((upload) => upload.finish()));
-    const { root, meta } = stored.layout;
-    const files = metas.map(({ file, upload }) => ({ key: meta[file].slice(root.length), ...upload.written }));
-    await manifest.finish(head, { metas: files, instants, kept, created });
+    const { layout } = stored;
+    const files = metas.map(({ file, upload }) => ({ key: layout.relative(layout.meta[file]), ...upload.written }));
+    await manifest.finish(head, { metas: files, instants, kept, created, incremental });
     await confirm();
     await stored.commit(commitRecord);
   } catch (error) {

@@ -4,7 +4,9 @@ import {
   type CutCollection,
   type KeptAttributes,
   type ManifestFile,
+  type ManifestIndex,
   type ManifestPart,
+  type MadeBySchedule,
   manifestPartObjects,
   printManifestIndex,
   printManifestObject,
@@ -60,11 +62,16 @@ export class ManifestWriter {
       const fitting = rest.slice(0, manifestPartObjects - part.objects);
       part.objects += fitting.length;
       for (const { size } of fitting) part.bytes += size;
-      const { root } = this.#stored.layout;
-      await part.upload.write(fitting.map((log) => printManifestObject(log, root)).join(""));
+      const { layout } = this.#stored;
+      await part.upload.write(fitting.map((log) => printManifestObject(log, layout)).join(""));
       if (part.objects === manifestPartObjects) await this.#close();
       rest = rest.slice(fitting.length);
     }
+  }
+
+  /** Of the collections that have logs; whole once all are added. */
+  get collectionIds(): ReadonlySet<string> {
+    return new Set([...this.#parts, ...(this.#open ? [this.#open] : [])].map(({ collectionId }) => collectionId));
   }
 
   /** The next logs are those of another collection. */
@@ -75,17 +82,19 @@ export class ManifestWriter {
 
   /** @param created ISO 8601 */
   async finish(
-    head: BackupHead,
+    head: Pick<BackupHead, "backupName" | "backupId"> & { readonly schedule?: MadeBySchedule | undefined },
     {
       metas,
       instants,
       kept,
       created,
+      incremental,
     }: {
       metas: readonly ManifestFile[];
       instants: readonly CutCollection[];
       kept: readonly KeptAttributes[];
       created: string;
+      incremental?: ManifestIndex["incremental"];
     },
   ): Promise<void> {
     await this.endCollection();
@@ -97,6 +106,7 @@ export class ManifestWriter {
       ...(head.schedule && { schedule: head.schedule }),
       instants: [...instants],
       ...(kept.length > 0 && { kept: [...kept] }),
+      ...(incremental && { incremental }),
       metas: [...metas],
       parts: this.#parts,
     });
@@ -112,7 +122,7 @@ export class ManifestWriter {
     const key = layout.manifestPart(collectionId, this.#partsOfCollection);
     this.#partsOfCollection += 1;
     const upload = store.openText(key, { contentType: "application/jsonl" });
-    return { key: key.slice(layout.root.length), collectionId, upload, objects: 0, bytes: 0 };
+    return { key: layout.relative(key), collectionId, upload, objects: 0, bytes: 0 };
   }
 
   async #close(): Promise<void> {

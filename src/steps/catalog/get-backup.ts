@@ -1,6 +1,6 @@
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import { type FoundBackup, type Instants, StoredBackup } from "../shared/stored-backup.ts";
+import { type FoundBackup, type Instants, findBackup } from "../shared/stored-backup.ts";
 import type { FoundOutline } from "../shared/streamed-metas.ts";
 
 /**
@@ -13,7 +13,7 @@ export async function outlineBackup(
   rootPath: string,
   name: string,
 ): Promise<FoundOutline & { instants: Instants }> {
-  const stored = new StoredBackup(store, { rootPath }, checkBackupName(name));
+  const stored = await findBackup(store, { rootPath }, checkBackupName(name));
   const found = await (await stored.streamMetas()).outline();
   return { ...found, instants: await stored.readInstants(found.backup.id) };
 }
@@ -23,5 +23,5 @@ export async function outlineBackup(
  * @throws InvalidInput, BackupNotFound, CorruptBackup, and what the store throws
  */
 export async function getBackup(store: ObjectStore, rootPath: string, name: string): Promise<FoundBackup> {
-  return new StoredBackup(store, { rootPath }, checkBackupName(name)).readMetas();
+  return (await findBackup(store, { rootPath }, checkBackupName(name))).readMetas();
 }

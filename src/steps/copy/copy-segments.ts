@@ -57,7 +57,10 @@ export async function copySegments(request: CopySegmentsRequest, context: CopyCo
   if (!(await isCancelled())) await keepPaused(request.batchKey, batch, context);
   const source = await context.openStore(batch.source);
   const destination = await context.openStore(batch.destination);
-  const confirm = claimWatch(destination, batch.claim, context);
+  const watches = [batch.claim, batch.segmentsClaim].map((claim) => claimWatch(destination, claim, context));
+  const confirm = async () => {
+    for (const watch of watches) await watch();
+  };
   await confirm();
   const [listed, present] = await settleAll([
     listPrefixes(source, prefixesOf(batch, "from")),
@@ -138,12 +141,17 @@ class BatchCopier {
       const copies = await settleEach(listed, listed.length, (entry, isFaulty) =>
         this.#prefix(entry, () => isStopped() || isFaulty()),
       );
+      const conflicts = copies.flatMap((copied) => copied.flatMap(({ conflict }) => conflict ?? []));
+      if (conflicts.length > 0) return conflicting(segment, conflicts);
       const problems = copies.flatMap((copied) => copied.flatMap(({ problem }) => problem ?? []));
       if (problems.length > 0) return mismatch(segment, problems);
       const logsOf = (kind: CopyPrefix["kind"]) =>
         copies.flatMap((copied, index) => (listed[index]?.prefix.kind === kind ? copied.map(({ log }) => log) : []));
       await this.#deleteLeftovers(segment);
-      return receiptOf(segment, { outcome: "copied" }, { insertLogs: logsOf("insert"), deltaLogs: logsOf("delta") });
+      const { stored = [] } = segment;
+      this.#skipped += stored.length;
+      const logs = { insertLogs: [...stored, ...logsOf("insert")], deltaLogs: logsOf("delta") };
+      return receiptOf(segment, { outcome: "copied" }, logs);
     } catch (error) {
       if (!(error instanceof PipelineError) || error.name !== "ObjectNotFound") throw error;
       return receiptOf(segment, {
@@ -206,10 +214,11 @@ class BatchCopier {
       (object.size < smallObjectBytes ? this.#small : this.#large)(async () => {
         if (isFaulty() || isStopped()) return undefined;
         const { key, size, etag } = object;
-        const log = isCopied(prefix)
-          ? await this.#object(object, targetKey(prefix, key))
-          : { from: key, key, size, etag };
-        return { log, problem: await this.#compare(object, expected.get(key), log) };
+        const log = { from: key, key, size, etag };
+        if (!isCopied(prefix)) return { log, problem: await this.#compare(object, expected.get(key), log) };
+        const copied = await this.#object(object, targetKey(prefix, key), prefix);
+        if ("problem" in copied) return { log, conflict: copied, problem: undefined };
+        return { log: copied, problem: await this.#compare(object, expected.get(key), copied) };
       }),
     );
     return settled.filter((log) => log !== undefined);
@@ -233,21 +242,51 @@ class BatchCopier {
     return undefined;
   }
 
-  async #object(object: ObjectSummary, key: string): Promise<CopiedLog> {
-    const { destination } = this.#stores;
+  async #object(object: ObjectSummary, key: string, { shared }: CopyPrefix): Promise<CopiedLog | Conflict> {
+    const { source, destination } = this.#stores;
     const existing = this.#existing.get(key) ?? null;
     await this.#stores.confirm();
-    const copied: CopiedObject = await destination.copyFrom(this.#stores.source, object, key, { existing });
-    if (copied.skipped) this.#skipped += 1;
-    const { size, etag, checksum } = copied;
-    return { from: object.key, key, size, etag, ...(checksum === undefined ? {} : { checksum }) };
+    const options = { existing, ...(shared && { overwrite: existing === null }) };
+    const from = object.key;
+    try {
+      const copied: CopiedObject = await destination.copyFrom(source, object, key, options);
+      if (copied.skipped) this.#skipped += 1;
+      const { size, etag, checksum, skipped } = copied;
+      const there = shared === true && skipped;
+      return { from, key, size, etag, ...(checksum !== undefined && { checksum }), ...(there && { there }) };
+    } catch (error) {
+      const differs = error instanceof PipelineError && error.name === "CopyMismatch";
+      if (!shared || existing === null || !differs) throw error;
+      const checksum = await this.#sameContent(object, existing);
+      if (checksum === undefined) return this.#conflict(object, existing);
+      this.#skipped += 1;
+      return { from, key, size: existing.size, etag: existing.etag, checksum, there: true };
+    }
+  }
+
+  /** Reads what nothing else tells: the checksum that two objects of one size both have; undefined where they differ. */
+  async #sameContent(object: ObjectSummary, existing: ObjectSummary): Promise<string | undefined> {
+    const { source, destination } = this.#stores;
+    if (object.size !== existing.size) return undefined;
+    const [ofExisting, ofObject] = [existing, object].map(({ etag }) => `md5:${etag}`);
+    if (ofExisting && (await source.hasContent(object, ofExisting, { read: true }))) return ofExisting;
+    if (ofObject && (await destination.hasContent(existing, ofObject, { read: true }))) return ofObject;
+    return undefined;
+  }
+
+  #conflict(object: ObjectSummary, existing: ObjectSummary): Conflict {
+    const { source, destination } = this.#stores;
+    const problem =
+      `${existing.key} in ${destination.label} (${existing.size} bytes, ETag ${existing.etag}) is not what ${object.key} in ${source.label} is ` +
+      `(${object.size} bytes, ETag ${object.etag})`;
+    return { key: existing.key, problem };
   }
 
   /** Removes what an earlier attempt left below the segment's prefixes and nothing in this batch is to have there. */
   async #deleteLeftovers(segment: CopySegment): Promise<void> {
     const { destination, present } = this.#stores;
     const leftovers = segment.prefixes
-      .filter(isCopied)
+      .filter((prefix) => isCopied(prefix) && !prefix.shared)
       .flatMap(({ to }) => present.get(to) ?? [])
       .map(({ key }) => key)
       .filter((key) => !this.#targets.has(key));
@@ -261,6 +300,14 @@ class BatchCopier {
 interface SettledLog {
   readonly log: CopiedLog;
   readonly problem: string | undefined;
+  readonly conflict?: Conflict | undefined;
+}
+
+/** What is stored under a key that other backups may name, and is something else. */
+interface Conflict {
+  readonly key: string;
+  /** For people, with the sizes and sums of both. */
+  readonly problem: string;
 }
 
 function receiptOf(
@@ -274,6 +321,14 @@ function receiptOf(
 function mismatch(segment: CopySegment, problems: readonly string[]): SegmentReceipt {
   const problem = `segment ${segment.segmentId}: ${shortList(problems, { limit: 3, separator: "; " })}`;
   return receiptOf(segment, { outcome: "mismatch", problem });
+}
+
+function conflicting(segment: CopySegment, conflicts: readonly Conflict[]): SegmentReceipt {
+  const problem = `segment ${segment.segmentId}: ${shortList(
+    conflicts.map((conflict) => conflict.problem),
+    { limit: 3, separator: "; " },
+  )}`;
+  return { ...receiptOf(segment, { outcome: "conflict", problem }), conflicts: conflicts.map(({ key }) => key) };
 }
 
 function targetKey(prefix: CopyPrefix, sourceKey: string): string {

@@ -176,7 +176,7 @@ async function scheduledBackup(stored: StoredBackup, madeBy: MadeBySchedule): Pr
   const manifest = await manifestOf(stored);
   if (manifest === undefined || !isSame(manifest.schedule, madeBy) || manifest.backupName !== name) return undefined;
   const committed = await stored.committed();
-  const expected = manifest.metas.find(({ key }) => layout.root + key === layout.meta.full_meta);
+  const expected = manifest.metas.find(({ key }) => layout.absolute(key) === layout.meta.full_meta);
   return {
     stored,
     manifest,

@@ -6,7 +6,7 @@ import {
   triggeredRestoreInput,
 } from "../../core/deployment/restore-trigger.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import { backupLayout } from "../../core/format/layout.ts";
+import { backupLayout, committedBackupOf } from "../../core/format/layout.ts";
 import type { ExecutionStarter } from "../../ports/execution-starter.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 
@@ -38,7 +38,7 @@ export async function startTriggeredRestore(
   if (backupName === undefined || !matchesGlob(request.backups, backupName)) return { outcome: "ignored" };
   const from = restore.from ?? restore.environment;
   const { bucket, rootPath } = (await context.environments.get(from)).backupStorage;
-  const { full_meta } = backupLayout(rootPath, backupName).meta;
+  const { full_meta } = backupLayout(rootPath, backupName, committedBackupOf(object.key)?.source).meta;
   if (bucket !== object.bucket || full_meta !== object.key) {
     throw new PipelineError(
       "InvalidInput",

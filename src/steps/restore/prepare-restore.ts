@@ -7,7 +7,9 @@ import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { BackupOutline } from "../../core/format/outline.ts";
+import { parseLogKey } from "../../core/format/layout.ts";
+import { segmentsOf } from "../../core/format/meta.ts";
+import type { BackupOutline, CollectionOutline, SegmentBrief } from "../../core/format/outline.ts";
 import { isOutdated, type LastRestored } from "../../core/format/target-lease.ts";
 import {
   checkBackupName,
@@ -30,7 +32,7 @@ import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf, unmarkReader } from "../shared/readers.ts";
 import { checkEverySelectorFinds } from "../shared/select-collections.ts";
-import { type Instants, StoredBackup } from "../shared/stored-backup.ts";
+import { findBackup, type Instants, type StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
@@ -64,9 +66,14 @@ export async function prepareRestore(
     context.openStore(pinnedStore(environment, "milvus")),
     context.connectMilvus(environment),
   ]);
-  const stored = new StoredBackup(backupStore, from.backupStorage, checkBackupName(input.backupName));
+  const stored = await findBackup(backupStore, from.backupStorage, checkBackupName(input.backupName));
   // no more than the backup itself: a grant in another account may reach no further
-  await settleAll([backupStore.checkAccess(stored.layout.root), milvusStore.checkAccess()]);
+  const { shared } = stored.layout;
+  await settleAll([
+    backupStore.checkAccess(stored.layout.root),
+    ...(shared ? [backupStore.checkAccess(shared.root)] : []),
+    milvusStore.checkAccess(),
+  ]);
 
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
@@ -115,6 +122,7 @@ export async function prepareRestore(
   if (!input.discard) await rememberReplaced(context, records.replaced, replaces);
 
   const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
+  const readsInPlace = !from.crossStorage && sameBucket(from.backupStorage, environment.storage);
   const known =
     input.discard || input.metadataOnly ? new Map() : await lookAtLogs(stored, restored, (id) => instants.get(id));
   const { plan, segments } = planRestore(backup, names, {
@@ -122,7 +130,8 @@ export async function prepareRestore(
     replaces,
     version,
     backup: stored.layout,
-    readsInPlace: !from.crossStorage && sameBucket(from.backupStorage, environment.storage),
+    readsInPlace,
+    crowded: readsInPlace ? await crowdedCollections(stored, restored) : new Set(),
     input,
     instants,
     kept,
@@ -203,6 +212,29 @@ async function rememberReplaced(
     ([target, id]) => earlier.find((one) => one.target === target && one.id === id) ?? { target, id },
   );
   if (records.length > 0 || earlier.length > 0) await writeWorkJson(context, key, records);
+}
+
+/**
+ * The collections of an incremental backup that Milvus cannot read where they lie, as beside a segment's logs there are some that only
+ * another backup names: Milvus reads whole directories.
+ */
+async function crowdedCollections(
+  stored: StoredBackup,
+  collections: readonly CollectionOutline[],
+): Promise<ReadonlySet<string>> {
+  const crowded = new Set<string>();
+  for (const collection of collections) {
+    const id = collection.collection_id.toString();
+    const counts = new Map<string, number>();
+    for await (const { key } of stored.listShared([id])) {
+      const segmentId = parseLogKey(key)?.segmentId ?? "";
+      counts.set(segmentId, (counts.get(segmentId) ?? 0) + 1);
+    }
+    const isCrowded = ({ segment_id, insertLogs }: SegmentBrief) =>
+      (counts.get(segment_id.toString()) ?? 0) > insertLogs;
+    if (segmentsOf(collection).some(isCrowded)) crowded.add(id);
+  }
+  return crowded;
 }
 
 /** What is told of collections whose instant nobody knows: they are restored as they are. */

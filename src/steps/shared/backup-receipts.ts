@@ -9,7 +9,7 @@ import { readCopyReceipts } from "./work-files.ts";
  * cannot be taken back may be done before it.
  * @param consequence what problems mean for the person, at the end of the message
  * @throws CorruptBackup at the end, naming segments, where the backup does not hold what its meta says; CopyMismatch where a receipt is
- *   missing or a batch did not come to its end
+ *   missing, a batch did not come to its end, or the destination holds something else that backups share
  */
 export async function* readBackupReceipts(
   context: StepContext,
@@ -18,10 +18,12 @@ export async function* readBackupReceipts(
   consequence: string,
 ): AsyncGenerator<CopyReceipt, void, undefined> {
   const broken = new ProblemList();
+  const conflicting = new ProblemList();
   const unfinished = new ProblemList();
   for await (const receipt of readCopyReceipts(context, layout, 0)) {
     for (const { segmentId, problem, outcome } of receipt.segments) {
-      if (outcome !== "copied") broken.add(problem ?? `segment ${segmentId}: ${outcome}`);
+      if (outcome === "conflict") conflicting.add(problem ?? `segment ${segmentId}`);
+      else if (outcome !== "copied") broken.add(problem ?? `segment ${segmentId}: ${outcome}`);
     }
     if (receipt.outcome !== "copied") unfinished.add(receipt.outcome);
     yield receipt;
@@ -30,6 +32,13 @@ export async function* readBackupReceipts(
     throw new PipelineError(
       "CorruptBackup",
       `backup ${backupName} does not hold what was backed up in ${broken.count} segments: ${broken}. ${consequence}`,
+    );
+  }
+  if (conflicting.count > 0) {
+    throw new PipelineError(
+      "CopyMismatch",
+      `${conflicting.count} segments of backup ${backupName} are stored at the destination with other content: ${conflicting}. Nothing was overwritten. ` +
+        '"milvus-backup sweep" removes them there if no backup names them; otherwise find out which of the two is right, or copy with --plain',
     );
   }
   if (unfinished.count > 0) {

@@ -80,12 +80,13 @@ class ListedLogs {
   }
 
   async #readTo(key: string): Promise<ManifestObject | undefined> {
-    const { root } = this.#stored.layout;
+    const { layout } = this.#stored;
     while (this.#ahead.size < mostAhead) {
       const next = await this.#unread?.next();
       if (next === undefined || next.done) return undefined;
-      if (root + next.value.key === key) return next.value;
-      this.#ahead.set(root + next.value.key, next.value);
+      const listed = layout.absolute(next.value.key);
+      if (listed === key) return next.value;
+      this.#ahead.set(listed, next.value);
     }
     return undefined;
   }

@@ -17,6 +17,8 @@ const heldRecord = z.object({
     .optional(),
   /** true: it may have a claim on the backup that it writes. */
   claimed: z.boolean().optional(),
+  /** Of which Milvus it may use shared segments (segment-claims.ts), below the backup root that it writes to. */
+  sharedSource: z.string().optional(),
   /** Key of its mark as a reader of a backup. */
   readerKey: z.string().optional(),
   garbageCollectionPause: z.object({ ticket: z.string() }).optional(),

@@ -13,7 +13,7 @@ const mostNamed = 3;
  */
 export async function missingObjects(stored: StoredBackup, index: ManifestIndex): Promise<string[]> {
   const { store, layout } = stored;
-  const present = await marksOf(stored);
+  const present = await marksOf(stored, new Set(index.parts.map(({ collectionId }) => collectionId)));
   const missing: string[] = [];
   const look = ({ key, size }: { key: string; size: number }) => {
     if (missing.length < mostNamed && !has(present, mark(key, size))) missing.push(key);
@@ -22,22 +22,27 @@ export async function missingObjects(stored: StoredBackup, index: ManifestIndex)
   index.parts.forEach(look);
   for (const part of index.parts) {
     if (missing.length > 0) break;
-    for (const object of parseManifestPart(await store.getText(layout.root + part.key), part)) look(object);
+    for (const object of parseManifestPart(await store.getText(layout.absolute(part.key)), part)) look(object);
   }
   return missing;
 }
 
-/** One number for each object below the root, sorted. */
-async function marksOf({ store, layout }: StoredBackup): Promise<BigUint64Array> {
+/** One number for each object below the root, and in the place it shares with others, sorted. */
+async function marksOf(stored: StoredBackup, collectionIds: ReadonlySet<string>): Promise<BigUint64Array> {
+  const { store, layout } = stored;
   let marks = new BigUint64Array(1_024);
   let length = 0;
-  for await (const { key, size } of store.list(layout.root)) {
+  const everything = async function* () {
+    yield* store.list(layout.root);
+    yield* stored.listShared(collectionIds);
+  };
+  for await (const { key, size } of everything()) {
     if (length === marks.length) {
       const larger = new BigUint64Array(length * 2);
       larger.set(marks);
       marks = larger;
     }
-    marks[length] = mark(key.slice(layout.root.length), size);
+    marks[length] = mark(layout.relative(key), size);
     length += 1;
   }
   return marks.subarray(0, length).sort();

@@ -20,6 +20,8 @@ export interface CopiedObjects {
   readonly count: number;
   /** Reads them anew with each call: millions of them are not held. */
   readonly logs: () => AsyncIterable<CopiedLog>;
+  /** Whose they are. */
+  readonly collectionIds: () => Iterable<string>;
 }
 
 interface SettleOptions {
@@ -84,6 +86,8 @@ export async function settleCopies(
   for await (const log of copied.logs()) expected.add(log);
   let strays = 0;
   for await (const object of stored.listLogs()) if (!expected.see(object)) strays += 1;
+  // what else lies there is other backups'
+  for await (const object of stored.listShared(copied.collectionIds())) expected.see(object);
   if (expected.unsettled > 0) throw await mismatch(stored, expected, copied.logs());
   if (strays > 0) await removeStrays(stored, expected, { confirm }, context);
 }

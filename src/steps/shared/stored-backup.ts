@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
-import { settleAll } from "../../core/execution/settle.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import {
   type BackupLayout,
   backupLayout,
   backupsRoot,
+  incrementalsOf,
   type MetaFileName,
   metaFileNames,
+  sharedSegmentsName,
 } from "../../core/format/layout.ts";
 import {
   type KeptAttributes,
@@ -43,7 +45,13 @@ export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version"> & {
 /** So many keys are deleted between two looks at who may. */
 const keysPerRemoval = 1_000;
 
+/** Backups that are looked at at once. */
+const lookConcurrency = 8;
+
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
+
+/** Where the backups of an environment lie: its `backupStorage`. */
+type BackupsPlace = { readonly rootPath: string };
 
 /**
  * One backup in one store, written, half written or not there at all: the one place that reads its metas, writes its commit record
@@ -53,12 +61,30 @@ export class StoredBackup {
   readonly store: ObjectStore;
   readonly name: string;
   readonly layout: BackupLayout;
+  readonly #rootPath: string;
 
-  /** @param place where the backups of an environment lie: its `backupStorage` */
-  constructor(store: ObjectStore, place: { readonly rootPath: string }, name: string) {
+  /**
+   * A backup of a kind that is known: one that is going to be written. `findBackup` looks which kind lies there.
+   * @param source which Milvus an incremental backup is of; absent for a plain one
+   */
+  constructor(store: ObjectStore, { rootPath }: BackupsPlace, name: string, source?: string) {
     this.store = store;
     this.name = name;
-    this.layout = backupLayout(place.rootPath, name);
+    this.layout = backupLayout(rootPath, name, source);
+    this.#rootPath = rootPath;
+  }
+
+  /** The incremental backups that lie in this folder, or what is left of them: one a source, at most one of them complete. */
+  async incrementals(): Promise<StoredBackup[]> {
+    const parent = incrementalsOf(this.#rootPath, this.name);
+    const sources = await this.store.listDirectories(parent);
+    const place = { rootPath: this.#rootPath };
+    return sources.map((key) => new StoredBackup(this.store, place, this.name, key.slice(parent.length, -1)));
+  }
+
+  /** What the backup would be as a plain one, in its folder. */
+  get asPlain(): StoredBackup {
+    return new StoredBackup(this.store, { rootPath: this.#rootPath }, this.name);
   }
 
   /** For messages: `bucket-b at 127.0.0.1:9000 under backup/my_backup/`. */
@@ -90,8 +116,12 @@ export class StoredBackup {
 
   /** Those of them that no backup has: a Milvus's own directories, other backups, somebody's files. */
   async strangers(): Promise<string[]> {
-    const { root, metas, binlogs, manifestParts, manifest } = this.layout;
-    const known = new Set([metas, binlogs, manifestParts, manifest].map((key) => key.slice(root.length)));
+    const { root, metas, binlogs, manifestParts, manifest } = this.asPlain.layout;
+    const known = new Set(
+      [metas, binlogs, manifestParts, manifest, incrementalsOf(this.#rootPath, this.name)].map((key) =>
+        key.slice(root.length),
+      ),
+    );
     return (await this.children()).filter((child) => !known.has(child));
   }
 
@@ -103,9 +133,10 @@ export class StoredBackup {
 
   /** A root path may be shared with other things: only a directory with metas, binlogs or a claim is what a backup left. */
   async looksLikeBackup(): Promise<boolean> {
-    const { metas, binlogs, claim } = this.layout;
+    const { metas, binlogs, claim } = this.asPlain.layout;
     const { directories, objects } = await this.store.listChildren(this.layout.root);
-    return directories.includes(metas) || directories.includes(binlogs) || objects.some(({ key }) => key === claim);
+    const left = [metas, binlogs, incrementalsOf(this.#rootPath, this.name)];
+    return left.some((key) => directories.includes(key)) || objects.some(({ key }) => key === claim);
   }
 
   /**
@@ -214,7 +245,7 @@ export class StoredBackup {
    * @throws CorruptBackup where the part is missing, or at its end, where it is not what the index says
    */
   async *manifestObjects(part: ManifestPart): AsyncGenerator<ManifestObject> {
-    const key = this.layout.root + part.key;
+    const key = this.layout.absolute(part.key);
     try {
       yield* streamManifestPart(this.store.readText(key), part);
     } catch (error) {
@@ -230,10 +261,10 @@ export class StoredBackup {
    * @throws CorruptBackup where one is not what the manifest was written for
    */
   checkMetas(index: ManifestIndex, sha256s: Partial<Record<MetaFileName, string>>): void {
-    const { root, meta, manifest } = this.layout;
+    const { meta, manifest } = this.layout;
     for (const name of metaFileNames) {
       const key = meta[name];
-      const listed = index.metas.find((file) => root + file.key === key);
+      const listed = index.metas.find((file) => this.layout.absolute(file.key) === key);
       if (sha256s[name] === undefined || listed?.sha256 === sha256s[name]) continue;
       throw new PipelineError(
         "CorruptBackup",
@@ -243,9 +274,18 @@ export class StoredBackup {
     }
   }
 
-  /** Every log that lies there, in key order. */
+  /** Every log that lies there and is the backup's alone, in key order. */
   listLogs(): AsyncIterable<ObjectSummary> {
     return this.store.list(this.layout.binlogs);
+  }
+
+  /**
+   * What an incremental backup may share with others, with what is theirs alone; nothing of a plain one.
+   * @param collectionIds whose
+   */
+  async *listShared(collectionIds: Iterable<string>): AsyncGenerator<ObjectSummary> {
+    if (this.layout.shared === undefined) return;
+    for (const id of collectionIds) yield* this.store.list(this.layout.collectionInsertLogs(id));
   }
 
   /** Begins a meta file. With `full_meta`, its end is the commit: see `commit`. */
@@ -286,10 +326,14 @@ export class StoredBackup {
    * @returns how many objects were deleted, without the claim
    */
   async remove(confirm: () => Promise<void>): Promise<{ objects: number }> {
-    const { root, claim, meta } = this.layout;
+    const { root, claim } = this.layout;
     await confirm();
-    let objects = (await this.committed()) === undefined ? 0 : 1;
-    await this.store.deleteKeys([meta.full_meta]);
+    let objects = 0;
+    for (const one of [this.asPlain, ...(await this.incrementals())]) {
+      if ((await one.committed()) === undefined) continue;
+      await this.store.deleteKeys([one.layout.meta.full_meta]);
+      objects += 1;
+    }
     let keys: string[] = [];
     const flush = async () => {
       if (keys.length === 0) return;
@@ -325,9 +369,25 @@ export class StoredBackup {
   }
 }
 
+/** The backup of a name: plain or incremental, whichever is complete there; a plain one where none is and nothing is left of another. */
+export async function findBackup(store: ObjectStore, place: BackupsPlace, name: string): Promise<StoredBackup> {
+  return whichever(new StoredBackup(store, place, name));
+}
+
+async function whichever(plain: StoredBackup): Promise<StoredBackup> {
+  if (await plain.committed()) return plain;
+  const incrementals = await plain.incrementals();
+  for (const one of incrementals) if (await one.committed()) return one;
+  return incrementals[0] ?? plain;
+}
+
 /** The directories below a backup root path, each maybe a backup, by name. */
-export async function storedBackups(store: ObjectStore, place: { readonly rootPath: string }): Promise<StoredBackup[]> {
+export async function storedBackups(store: ObjectStore, place: BackupsPlace): Promise<StoredBackup[]> {
   const root = backupsRoot(place.rootPath);
-  const directories = await store.listDirectories(root);
-  return directories.map((directory) => new StoredBackup(store, place, directory.slice(root.length, -1)));
+  const names = (await store.listDirectories(root)).map((directory) => directory.slice(root.length, -1));
+  return settleEach(
+    names.filter((name) => name !== sharedSegmentsName),
+    lookConcurrency,
+    (name) => findBackup(store, place, name),
+  );
 }

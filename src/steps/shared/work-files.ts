@@ -16,6 +16,8 @@ import { batchName, type workLayout } from "../../core/execution/work-layout.ts"
 import type { ImportFiles } from "../../core/milvus/descriptions.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 
+const batchCount = z.object({ batches: z.number().int().min(0) });
+
 type WorkLayout = ReturnType<typeof workLayout>;
 
 /** At most so many requests to the work bucket at once; each holds a file in memory that may be megabytes. */
@@ -61,7 +63,7 @@ export async function writeCopyBatches(
   layout: WorkLayout,
   attempt: number,
   segments: readonly SizedCopy[] | CountedSegments<SizedCopy>,
-  common: Pick<CopyBatch, "checkLogCounts" | "claim" | "content" | "repair"> & {
+  common: Pick<CopyBatch, "checkLogCounts" | "claim" | "segmentsClaim" | "content" | "repair"> & {
     readonly source: PinnedStoreRef;
     readonly destination: PinnedStoreRef;
   },
@@ -77,17 +79,34 @@ export async function writeCopyBatches(
       cancelKey: layout.cancel,
       segments: members.map(({ segment }) => segment),
     };
-    await writeWorkJson(context, layout.batch(name), batch);
-    return { batchKey: layout.batch(name), segments: members.length };
+    const isStored = batch.segments.every(({ prefixes, stored }) => stored !== undefined && prefixes.length === 0);
+    if (isStored) await writeWorkJson(context, batch.receiptKey, receiptOfStored(batch));
+    else await writeWorkJson(context, layout.batch(name), batch);
+    return { item: isStored ? undefined : { batchKey: layout.batch(name) }, segments: members.length };
   });
   const items: CopyItem[] = [];
   let count = 0;
-  for await (const { batchKey, segments: members } of written) {
-    items.push({ batchKey });
+  let all = 0;
+  for await (const { item, segments: members } of written) {
+    if (item) items.push(item);
+    all += 1;
     count += members;
   }
+  await writeWorkJson(context, layout.batchCount(attempt), { batches: all });
   await writeWorkJson(context, layout.items(attempt), items);
   return { itemsKey: layout.items(attempt), batches: items.length, segments: count };
+}
+
+/** Of a batch of which nothing is to be copied. */
+function receiptOfStored({ batch, segments }: CopyBatch): CopyReceipt {
+  const receipts = segments.map(({ collectionId, partitionId, segmentId, stored = [] }) => {
+    const insertLogs = stored;
+    return { collectionId, partitionId, segmentId, outcome: "copied" as const, insertLogs, deltaLogs: [] };
+  });
+  const logs = receipts.flatMap(({ insertLogs }) => insertLogs);
+  const bytes = logs.reduce((sum, { size }) => sum + size, 0);
+  const [objects, skippedObjects] = [logs.length, logs.length];
+  return { batch, outcome: "copied", objects, bytes, skippedObjects, segments: receipts };
 }
 
 /** Writes what each import of a restore reads. */
@@ -110,8 +129,11 @@ export async function* readCopyReceipts(
   layout: WorkLayout,
   attempt: number,
 ): AsyncGenerator<CopyReceipt, void, undefined> {
-  const items = await readWorkJson(context, layout.items(attempt), z.array(copyItem));
-  yield* settleStream(items, receiptsAhead, (_, index) => readReceipt(context, layout, batchName(attempt, index)));
+  const counted = await readWorkJsonIfThere(context, layout.batchCount(attempt), batchCount);
+  // an execution that an earlier version planned has batches with something to copy only
+  const batches = counted?.batches ?? (await readWorkJson(context, layout.items(attempt), z.array(copyItem))).length;
+  const names = Array.from({ length: batches }, (_, index) => batchName(attempt, index));
+  yield* settleStream(names, receiptsAhead, (name) => readReceipt(context, layout, name));
 }
 
 async function readReceipt(context: StepContext, layout: WorkLayout, batch: string): Promise<CopyReceipt> {

@@ -19,17 +19,20 @@ export async function copyBackupFiles(
 ): Promise<void> {
   const { layout } = from;
   const files: ObjectSummary[] = [];
-  for (const prefix of [layout.metas, layout.manifestParts]) {
-    for await (const object of from.store.list(prefix)) if (object.key !== layout.meta.full_meta) files.push(object);
+  const parts = layout.manifestParts.startsWith(layout.metas) ? [] : [layout.manifestParts];
+  for (const prefix of [layout.metas, ...parts]) {
+    for await (const object of from.store.list(prefix)) {
+      if (object.key !== layout.meta.full_meta && object.key !== layout.manifest) files.push(object);
+    }
   }
   const manifest = await from.store.head(layout.manifest);
   if (manifest !== undefined) files.push(manifest);
   const index = options.repair ? await from.readManifest() : undefined;
   const listed = new Map([...(index?.metas ?? []), ...(index?.parts ?? [])].map((file) => [file.key, file]));
   await settleEach(files, fileConcurrency, async (object) => {
-    const relative = object.key.slice(layout.root.length);
+    const relative = layout.relative(object.key);
     if (options.repair && !(await needsCopy(from, to, relative, object, listed.get(relative)))) return;
-    await to.store.copyFrom(from.store, object, to.layout.root + relative);
+    await to.store.copyFrom(from.store, object, to.layout.absolute(relative));
   });
 }
 
@@ -41,7 +44,7 @@ async function needsCopy(
   object: ObjectSummary,
   listed: ManifestFile | undefined,
 ): Promise<boolean> {
-  const key = to.layout.root + relative;
+  const key = to.layout.absolute(relative);
   const existing = await to.store.head(key);
   if (existing?.size === object.size && existing.etag === object.etag) return false;
   // Nothing says which of two is right: the one that is there stays.

@@ -13,10 +13,12 @@ import { readHeld } from "../shared/held.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { type CopiedObjects, settleCopies } from "../shared/settle-copies.ts";
+import { releaseSegmentsClaim } from "../shared/segment-claims.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
 import { copyBackupFiles } from "./copy-backup-files.ts";
 import { verifyCopies } from "./verify-copies.ts";
+import { writePlainFiles } from "./write-plain-files.ts";
 
 /**
  * Last step of a transfer: passes over the receipts, holds them against the backup's own checksums, looks for every object at the
@@ -45,16 +47,21 @@ export async function finalizeTransfer(
     ? `What is right in ${destination.label} was left as it is`
     : `Nothing was committed in ${destination.label}; transfer another backup, or create this one again`;
   const totals = noTotals();
+  const collectionIds = new Set<string>();
   for await (const receipt of readBackupReceipts(context, layout, plan.backupName, consequence)) {
     addTotals(totals, receipt);
+    for (const { collectionId } of receipt.segments) collectionIds.add(collectionId);
   }
-  const backup = new StoredBackup(source, from.backupStorage, plan.backupName);
-  const copy = new StoredBackup(destination, to.backupStorage, plan.backupName);
+  const backup = new StoredBackup(source, from.backupStorage, plan.backupName, plan.source);
+  const kept = input.plain ? undefined : plan.source;
+  const copy = new StoredBackup(destination, to.backupStorage, plan.backupName, kept);
   const logs = async function* () {
     for await (const { segments } of readCopyReceipts(context, layout, 0)) for (const it of segments) yield* logsOf(it);
   };
-  const copied = { count: totals.objects, logs };
+  const copied = { count: totals.objects, logs, collectionIds: () => collectionIds };
   await writeCopy(plan, { backup, copy, copied, holder: execution.id }, context);
+  const { shared } = copy.layout;
+  if (shared) await releaseSegmentsClaim(destination, shared, execution.id);
   await releaseClaim(copy, execution.id);
   await unmarkReader(context, (await readHeld(context, layout))?.readerKey);
   return {
@@ -80,6 +87,11 @@ async function writeCopy(
   context: Pick<StepContext, "clock" | "log">,
 ): Promise<void> {
   const claim = { key: copy.layout.claim, holder };
+  const { shared } = copy.layout;
+  const stillClaimed = async () => {
+    await confirmClaim(copy.store, claim, context);
+    if (shared) await confirmClaim(copy.store, { key: shared.claim(holder), holder }, context);
+  };
   const isThisBackup = await copy.isCommittedAs({ sha256: plan.fullMetaSha256 });
   // An earlier run of this step has given the claim back: everything is done.
   if (isThisBackup && !(await hasClaim(copy.store, claim))) return;
@@ -90,16 +102,17 @@ async function writeCopy(
     await readUnchanged(plan, backup, commitRecord);
     await verifyCopies(backup, commitRecord.written.sha256, copied, context);
     const confirm = async () => {
-      await confirmClaim(copy.store, claim, context);
+      await stillClaimed();
       if ((await copy.isCommittedAs(commitRecord.written)) === false) throw copy.writtenByOthers();
     };
     await settleCopies(copy, copied, { confirm }, context);
     await confirm();
-    await copyBackupFiles(backup, copy, { repair: plan.alreadyThere });
+    if (backup.layout.source === copy.layout.source) await copyBackupFiles(backup, copy, { repair: plan.alreadyThere });
+    else await writePlainFiles(backup, copy, confirm);
     // what was copied since it was read must be of the same backup
     const { etag } = (await backup.committed()) ?? {};
     if (etag !== source?.etag) throw changed(plan, backup, etag === undefined ? "deleted" : "replaced");
-    await confirmClaim(copy.store, claim, context);
+    await stillClaimed();
     await copy.commit(commitRecord);
   } catch (error) {
     await commitRecord.abort();

@@ -3,7 +3,7 @@ import type { Environment } from "../../core/environment/environment.ts";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import type { ExecutionRef, PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupLayout } from "../../core/format/layout.ts";
@@ -17,7 +17,9 @@ import { expectManifest } from "../shared/expect-manifest.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf } from "../shared/readers.ts";
-import { StoredBackup } from "../shared/stored-backup.ts";
+import { checkSource, claimSegments, readSource } from "../shared/segment-claims.ts";
+import { findBackup, StoredBackup } from "../shared/stored-backup.ts";
+import { withoutStored } from "../shared/stored-segments.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 
@@ -45,36 +47,76 @@ export async function prepareTransfer(
     context.openStore(pinnedStore(from, "backup")),
     context.openStore(pinnedStore(to, "backup")),
   ]);
-  const stored = new StoredBackup(source, from.backupStorage, backupName);
-  const copy = new StoredBackup(destination, to.backupStorage, backupName);
+  const stored = await findBackup(source, from.backupStorage, backupName);
+  const kept = input.plain ? undefined : stored.layout.source;
+  const copy = new StoredBackup(destination, to.backupStorage, backupName, kept);
   // No more than the backup itself: a grant in another account may reach no further.
-  await settleAll([source.checkAccess(stored.layout.root), destination.checkAccess(copy.layout.root)]);
+  await settleAll([...accessChecks(stored), ...accessChecks(copy)]);
   const metas = await openCommitted(stored);
   const { totals, warnings } = await readTotals(metas);
   await holdsBackup(copy, metas);
   const readerKey = readerKeyOf(stored, from.backupStorage, "transfer", execution);
-  await writeHeld(context, layout, { claimed: true, readerKey });
+  await writeHeld(context, layout, { claimed: true, readerKey, ...(kept && { sharedSource: kept }) });
   await markReader(context, stored, readerKey, execution);
   const accepts = () => holdsBackup(copy, metas);
   await takeClaim(copy, { execution, purpose: "transfer", accepts }, context);
   // Again, now that nobody else writes there.
   const alreadyThere = await holdsBackup(copy, metas);
 
-  const plan: TransferPlan = { backupName, fullMetaSha256: metas.sha256, alreadyThere, warnings, totals };
+  const { shared } = copy.layout;
+  if (shared !== undefined) await claimShared(stored, copy, execution, context);
+
+  const plan: TransferPlan = {
+    backupName,
+    fullMetaSha256: metas.sha256,
+    alreadyThere,
+    ...(stored.layout.source && { source: stored.layout.source }),
+    warnings,
+    totals,
+  };
   await writeWorkJson(context, layout.plan, plan);
   const segments = copiesOf(metas, stored.layout, copy.layout);
   const manifest = alreadyThere ? await stored.readManifest() : undefined;
-  const toCopy = { count: totals.segments, segments: manifest ? expectManifest(stored, manifest, segments) : segments };
+  const sides = { source, destination, checkLogCounts: false };
+  const toCopy = {
+    count: totals.segments,
+    segments: manifest
+      ? expectManifest(stored, manifest, segments)
+      : shared && !alreadyThere
+        ? withoutStored(segments, sides)
+        : segments,
+  };
   const copies = await writeCopyBatches(context, layout, 0, toCopy, {
     source: pinnedStore(from, "backup"),
     destination: pinnedStore(to, "backup"),
     checkLogCounts: false,
     claim: { key: copy.layout.claim, holder: execution.id },
+    ...(shared && { segmentsClaim: { key: shared.claim(execution.id), holder: execution.id } }),
     ...(alreadyThere && { repair: true }),
   });
   const outcome = alreadyThere ? "already-there" : "planned";
   context.log.info("transfer planned", { backupName, outcome, from: source.label, to: destination.label, ...copies });
   return { outcome, backupName, collections: plan.totals.collections, ...copies };
+}
+
+function accessChecks({ store, layout }: StoredBackup): Promise<void>[] {
+  return [layout.root, ...(layout.shared ? [layout.shared.root] : [])].map((prefix) => store.checkAccess(prefix));
+}
+
+/** @throws StoreBusy where segments are swept at the destination, InvalidInput where those are another Milvus's */
+async function claimShared(
+  stored: StoredBackup,
+  copy: StoredBackup,
+  execution: ExecutionRef,
+  context: StepContext,
+): Promise<void> {
+  const { shared } = copy.layout;
+  if (shared === undefined || stored.layout.shared === undefined) return;
+  const user = { execution, purpose: "transfer", backupName: copy.name } as const;
+  if (!(await claimSegments(copy.store, shared, user, context))) {
+    throw new PipelineError("StoreBusy", `a sweep of the segments below ${shared.root} in ${copy.store.label} is under way`);
+  }
+  await checkSource(copy.store, shared, await readSource(stored.store, stored.layout.shared));
 }
 
 function checkDistinct(from: Environment, to: Environment): void {
@@ -120,8 +162,17 @@ async function* copiesOf(metas: StreamedMetas, from: BackupLayout, to: BackupLay
   for await (const { segment } of metas.segments()) yield planTransferOf(segment, from, to);
 }
 
-/** @throws BackupExists where the destination holds another backup of that name */
+/** @throws BackupExists where the destination holds another backup of that name, or this one as one of the other kind */
 async function holdsBackup(copy: StoredBackup, metas: StreamedMetas): Promise<boolean> {
+  for (const other of [copy.asPlain, ...(await copy.incrementals())]) {
+    if (other.layout.source === copy.layout.source || (await other.committed()) === undefined) continue;
+    const [there, wanted] = [other, copy].map(({ layout }) => (layout.source === undefined ? "a plain" : "an incremental"));
+    throw new PipelineError(
+      "BackupExists",
+      `${there} backup ${copy.name} exists in ${copy.place}, and this would be ${wanted} one: delete that first, or copy to another environment`,
+      { details: { key: "backupName" } },
+    );
+  }
   const present = await copy.committed();
   if (present === undefined) return false;
   if (present.size === metas.size && (await sha256Of(copy, present)) === metas.sha256) return true;

@@ -9,6 +9,7 @@ import { readHeld } from "../shared/held.ts";
 import { environmentToRelease, movedFrom, sameBackupPlace } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { recordFailure } from "../shared/record-failure.ts";
+import { failSegmentsClaim } from "../shared/segment-claims.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
@@ -30,7 +31,9 @@ export async function releaseTransfer(
   const environment = await environmentToRelease(context, layout, input.to, sameBackupPlace);
   if (environment !== undefined) {
     const store = await context.openStore(pinnedStore(environment, "backup"), { earlier: true });
-    const copy = new StoredBackup(store, environment.backupStorage, input.backupName);
+    const copy = new StoredBackup(store, environment.backupStorage, input.backupName, held.sharedSource);
+    const { shared } = copy.layout;
+    if (shared) await failSegmentsClaim(store, shared, execution.id, context);
     await markClaimFailed(copy, execution.id, context);
   }
   const plan = await readWorkJsonIfThere(context, layout.plan, transferPlan);

@@ -2,6 +2,7 @@ import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
+import type { BackupLayout } from "../../core/format/layout.ts";
 import type { ManifestObject } from "../../core/format/manifest.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import type { CopiedObjects } from "../shared/settle-copies.ts";
@@ -63,7 +64,7 @@ export async function verifyCopies(
   let notComparable = 0;
   for (const part of index.parts) {
     for await (const object of from.manifestObjects(part)) {
-      const result = compare(copies, from.layout.root, object);
+      const result = compare(copies, from.layout, object);
       if (result === "not comparable") notComparable += 1;
       if (result !== "missing" && result !== "different") continue;
       damaged += 1;
@@ -90,6 +91,6 @@ export async function verifyCopies(
   );
 }
 
-function compare(copies: CopiedChecksums, root: string, { key, checksum = "" }: ManifestObject) {
-  return copies.compare(root + key, checksum);
+function compare(copies: CopiedChecksums, layout: BackupLayout, { key, checksum = "" }: ManifestObject) {
+  return copies.compare(layout.absolute(key), checksum);
 }

@@ -10,7 +10,8 @@ import {
   verifyManifestFile,
 } from "../../../../src/core/format/manifest.ts";
 
-const root = "backup/b/";
+const layout = backupLayout("backup", "b");
+const { root } = layout;
 const log = (id: number, size = 10): CopiedLog => ({
   from: `files/insert_log/1/2/3/100/${id}`,
   key: `${root}binlogs/insert_log/1/2/3/3/100/${id}`,
@@ -21,7 +22,7 @@ const corrupt = (pattern: RegExp) =>
   expect.objectContaining({ name: "CorruptBackup", message: expect.stringMatching(pattern) });
 
 function part(collectionId: string, logs: readonly CopiedLog[]) {
-  const text = logs.map((each) => printManifestObject(each, root)).join("");
+  const text = logs.map((each) => printManifestObject(each, layout)).join("");
   const bytes = logs.reduce((sum, { size }) => sum + size, 0);
   return { text, part: { ...manifestFileOf("manifest/1-0.jsonl", text), collectionId, objects: logs.length, bytes } };
 }
@@ -51,7 +52,7 @@ describe("a part", () => {
   });
 
   it("never lists what lies outside of the backup", () => {
-    expect(() => printManifestObject({ ...log(5), key: "elsewhere/5" }, root)).toThrow(/does not lie below/);
+    expect(() => printManifestObject({ ...log(5), key: "elsewhere/5" }, layout)).toThrow(/does not lie below/);
   });
 });
 

@@ -203,6 +203,7 @@ describe("one collection under several names", () => {
       {
         restoreId: "0123456789ab",
         replaces: new Map(),
+        crowded: new Set(),
         version,
         backup: backupLayout("backup", "nightly"),
         readsInPlace,

@@ -132,7 +132,7 @@ describe("pruneBackups", () => {
       seed(name, day);
       const key = `${layout.binlogs}insert_log/1/2/3/3/100/4`;
       const log = { from: key, key, size: 3, etag: "etag" };
-      const text = printManifestObject(log, layout.root);
+      const text = printManifestObject(log, layout);
       const part = { ...manifestFileOf("manifest/1-0.jsonl", text), collectionId: "1", objects: 1, bytes: log.size };
       store.seed(`${layout.root}manifest/1-0.jsonl`, text);
       const index = JSON.parse(store.read(layout.manifest) ?? "");

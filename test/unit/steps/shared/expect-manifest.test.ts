@@ -26,7 +26,7 @@ function seedParts(parts: readonly { collectionId: string; ids: readonly string[
       return { from: key, key, size: 10, etag: `etag-${id}`, checksum: `md5:${id}` };
     });
     const key = layout.manifestPart(collectionId, place);
-    const text = logs.map((log) => printManifestObject(log, layout.root)).join("");
+    const text = logs.map((log) => printManifestObject(log, layout)).join("");
     store.seed(key, text);
     return { ...manifestFileOf(key.slice(layout.root.length), text), collectionId, objects: ids.length, bytes: 1 };
   });

@@ -1,0 +1,274 @@
+import * as z from "zod";
+import { storeIdentity } from "../../core/environment/storage-identity.ts";
+import type { StorageSettings } from "../../core/environment/environment.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type { ExecutionRef } from "../../core/execution/messages.ts";
+import { executionNameOf, sameAccountAndRegion, stateMachineOf } from "../../core/execution/state-machine-arn.ts";
+import { jsonOrUndefined } from "../../core/execution/work-json.ts";
+import { type Claim, claimedUntil, claimTimes } from "../../core/format/claim.ts";
+import { type SharedLayout, sourceIdOf } from "../../core/format/layout.ts";
+import type { ObjectStore } from "../../ports/object-store.ts";
+import { attempts, type ClaimContext, claimLost, isHeld, readClaim, writeClaim } from "./claim.ts";
+
+/**
+ * Who uses the segments that incremental backups share, and who removes some. A backup leaves its claim and then looks for a sweep's; a
+ * sweep leaves its own and then looks for those of backups, again before each thousand objects: of the two one always sees the other. A
+ * backup waits, a sweep goes away.
+ */
+
+/** How often a backup looks whether a sweep has gone away. */
+const lookMilliseconds = 2_000;
+
+/** How long a step waits for that; it is tried again then. A sweep that died is over after `silentDeletionMilliseconds`. */
+const waitMilliseconds = 4 * 60_000;
+
+/** The Milvus that shared segments are of, as the object beside them names it. */
+const sourceRecord = z.object({
+  version: z.literal(1),
+  /** `aws`, or host and port. */
+  store: z.string(),
+  bucket: z.string(),
+  rootPath: z.string(),
+});
+type SourceRecord = Readonly<z.infer<typeof sourceRecord>>;
+
+/** Names the Milvus of an environment among those whose segments lie below one backup root. */
+export function sourceOf(storage: StorageSettings): string {
+  return sourceIdOf(placeOf(storage));
+}
+
+function placeOf(storage: StorageSettings) {
+  return { store: storeIdentity(storage), bucket: storage.bucket, rootPath: storage.rootPath };
+}
+
+interface SegmentsUser {
+  readonly execution: ExecutionRef;
+  readonly purpose: "backup" | "transfer";
+  readonly backupName: string;
+}
+
+/**
+ * Says that an execution may name segments that no committed backup names yet, and waits for a sweep that is under way. To be called before
+ * anything is looked for among them; the claim is given back after the commit (`releaseSegmentsClaim`).
+ * @returns false where a sweep is under way still: ask again
+ */
+export async function claimSegments(
+  store: ObjectStore,
+  shared: SharedLayout,
+  user: SegmentsUser,
+  context: ClaimContext,
+): Promise<boolean> {
+  const { execution, purpose, backupName } = user;
+  const key = shared.claim(execution.id);
+  const claim = (): Claim => ({
+    version: 1,
+    backupName,
+    purpose,
+    state: "writing",
+    holder: execution.id,
+    stateMachine: stateMachineOf(execution.id),
+    startedAt: new Date(execution.startTime).toISOString(),
+    heartbeatAt: context.clock.now().toISOString(),
+  });
+  for (const until = context.clock.now().getTime() + waitMilliseconds; ; ) {
+    // nobody else writes this key
+    await store.putText(key, `${JSON.stringify(claim(), null, 2)}\n`, { contentType: "application/json" });
+    const sweep = await readClaim(store, shared.sweep);
+    if (sweep === undefined) return true;
+    const held = sweep.claim === undefined || (await isHeld(sweep.claim, execution.id, context));
+    if (!held) {
+      // whoever lost it stops: it looks before it removes anything
+      context.log.info("a sweep that is over left its claim", { key: shared.sweep });
+      await store.deleteKeys([shared.sweep]);
+      continue;
+    }
+    if (context.clock.now().getTime() >= until) return false;
+    await context.clock.sleep(lookMilliseconds);
+  }
+}
+
+/** Takes an execution's claim away once its backup is committed; does nothing where there is none. */
+export async function releaseSegmentsClaim(store: ObjectStore, shared: SharedLayout, holder: string): Promise<void> {
+  await store.deleteKeys([shared.claim(holder)]);
+}
+
+/**
+ * What Release does with it: it counts until nothing that the execution began can still be on its way to a commit.
+ * @throws StoreBusy
+ */
+export async function failSegmentsClaim(
+  store: ObjectStore,
+  shared: SharedLayout,
+  holder: string,
+  context: Pick<ClaimContext, "clock">,
+): Promise<void> {
+  const key = shared.claim(holder);
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const found = await readClaim(store, key);
+    if (found?.claim === undefined) return;
+    const failed: Claim = { ...found.claim, state: "failed", heartbeatAt: context.clock.now().toISOString() };
+    if (await writeClaim(store, key, failed, { ifMatch: found.etag })) return;
+  }
+}
+
+/** The Milvus of an environment as the place of its segments names it. */
+export function sourceRecordOf(storage: StorageSettings): SourceRecord {
+  return { version: 1, ...placeOf(storage) };
+}
+
+/** @throws CorruptBackup where nothing says which Milvus shared segments are of */
+export async function readSource(store: ObjectStore, shared: SharedLayout): Promise<SourceRecord> {
+  const text = await store.getTextIfPresent(shared.record);
+  const record = sourceRecord.safeParse(text === undefined ? undefined : jsonOrUndefined(text)).data;
+  if (record !== undefined) return record;
+  throw new PipelineError(
+    "CorruptBackup",
+    `${shared.record} in ${store.label} ${text === undefined ? "is missing" : "cannot be read"}: it says which Milvus the segments beside it are of`,
+    { details: { file: shared.record } },
+  );
+}
+
+/**
+ * Makes sure that the place of shared segments is that of a Milvus, or notes that it is.
+ * @throws InvalidInput where it belongs to another one
+ */
+export async function checkSource(store: ObjectStore, shared: SharedLayout, wanted: SourceRecord): Promise<void> {
+  const text = `${JSON.stringify(wanted, null, 2)}\n`;
+  await store.putText(shared.record, text, { ifAbsent: true, contentType: "application/json" });
+  const found = await store.getTextIfPresent(shared.record);
+  const record = sourceRecord.safeParse(found === undefined ? undefined : jsonOrUndefined(found)).data;
+  const isSame = record !== undefined && sourceIdOf(record) === sourceIdOf(wanted);
+  if (isSame) return;
+  const whose = record === undefined ? "it cannot be read" : `${record.bucket}/${record.rootPath} at ${record.store}`;
+  throw new PipelineError(
+    "InvalidInput",
+    `the segments in ${store.label} below ${shared.root} are those of another Milvus (${whose}), not of ` +
+      `${wanted.bucket}/${wanted.rootPath} at ${wanted.store}, as ${shared.record} says: make a plain backup, or use another backupRootPath`,
+    { details: { key: "incremental" } },
+  );
+}
+
+/** A sweep that holds its claim. */
+export interface HeldSweep {
+  /** @throws ClaimLost where somebody else has it by now; BackupInUse where a backup wants to use the segments: nothing more may be removed */
+  confirm(): Promise<void>;
+  giveBack(): Promise<void>;
+}
+
+interface Sweeper {
+  /** Names this very sweep. */
+  readonly holder: string;
+  /** An ARN of the deployment: only executions of its account and region can be asked for. */
+  readonly deployment: string;
+  /** The execution whose own claim is no obstacle. */
+  readonly exempt?: string;
+}
+
+/**
+ * Takes the claim to remove shared segments.
+ * @throws AlreadyRunning where another sweep is under way, BackupInUse where a backup may use them
+ */
+export async function claimSweep(
+  store: ObjectStore,
+  shared: SharedLayout,
+  sweeper: Sweeper,
+  context: ClaimContext,
+): Promise<HeldSweep> {
+  const { holder, deployment } = sweeper;
+  const key = shared.sweep;
+  const startedAt = context.clock.now().toISOString();
+  const claim = (): Claim => ({
+    version: 1,
+    backupName: "",
+    purpose: "sweep",
+    state: "deleting",
+    holder,
+    startedAt,
+    heartbeatAt: context.clock.now().toISOString(),
+  });
+  for (let attempt = 0; ; attempt += 1) {
+    const found = await readClaim(store, key);
+    if (found?.claim?.holder === holder) break;
+    if (found !== undefined && (found.claim === undefined || (await isHeld(found.claim, deployment, context)))) {
+      throw sweeping(store, shared, found.claim);
+    }
+    if (attempt === attempts) throw sweeping(store, shared, found?.claim);
+    // read back by the next round: a store without conditional writes takes everybody's
+    await writeClaim(store, key, claim(), found === undefined ? { ifAbsent: true } : { ifMatch: found.etag });
+  }
+  const giveBack = async () => {
+    const found = await readClaim(store, key);
+    if (found?.claim?.holder === holder) await store.deleteKeys([key]);
+  };
+  const confirm = async () => {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const found = await readClaim(store, key);
+      const now = context.clock.now();
+      if (found?.claim?.holder !== holder || claimedUntil(found.claim) <= now.getTime()) {
+        throw claimLost(store, key, holder, found?.claim);
+      }
+      const age = now.getTime() - Date.parse(found.claim.heartbeatAt);
+      const isFresh = Math.abs(age) < claimTimes.heartbeatMilliseconds;
+      if (isFresh || (await writeClaim(store, key, claim(), { ifMatch: found.etag }))) break;
+    }
+    await checkUnused(store, shared, sweeper, context);
+  };
+  try {
+    await checkUnused(store, shared, sweeper, context);
+  } catch (error) {
+    await giveBack();
+    throw error;
+  }
+  return { confirm, giveBack };
+}
+
+/**
+ * @throws BackupInUse where an execution may use the segments. What executions left that are over for good goes: whatever of them still
+ *   runs finds its claim gone, and commits nothing.
+ */
+export async function checkUnused(
+  store: ObjectStore,
+  shared: SharedLayout,
+  { deployment, exempt }: Pick<Sweeper, "deployment" | "exempt">,
+  context: ClaimContext,
+): Promise<void> {
+  for await (const { key } of store.list(shared.claims)) {
+    const found = await readClaim(store, key);
+    if (found === undefined || found.claim?.holder === exempt) continue;
+    const { claim } = found;
+    const until = claim && (await usedUntil(claim, deployment, context));
+    if (claim && until !== undefined && until <= context.clock.now().getTime()) {
+      await store.deleteKeys([key]);
+      continue;
+    }
+    const who = claim === undefined ? key : `${claim.purpose} execution ${executionNameOf(claim.holder)}`;
+    const when =
+      until === undefined || !Number.isFinite(until)
+        ? "when it is over"
+        : `after ${new Date(until).toISOString()}, when nothing of it can be under way any more`;
+    throw new PipelineError(
+      "BackupInUse",
+      `segments below ${shared.root} in ${store.label} may be used by ${who}${claim ? ` (backup ${claim.backupName})` : ""}: they are swept ${when}, by ` +
+        '"milvus-backup sweep", the next delete or the next retention',
+      { details: { key } },
+    );
+  }
+}
+
+/** Until when a claim counts, as milliseconds of the epoch. */
+async function usedUntil(claim: Claim, deployment: string, context: ClaimContext): Promise<number> {
+  const ended = Date.parse(claim.heartbeatAt) + claimTimes.endedMilliseconds;
+  if (claim.state === "failed") return ended;
+  const state = sameAccountAndRegion(deployment, claim.holder) ? await context.executions.state(claim.holder) : "unknown";
+  if (state === "running") return Number.POSITIVE_INFINITY;
+  return state === "over" ? ended : claimedUntil(claim);
+}
+
+function sweeping(store: ObjectStore, shared: SharedLayout, claim: Claim | undefined): PipelineError {
+  const who = claim === undefined ? "somebody" : `${claim.holder}, since ${claim.startedAt}`;
+  return new PipelineError(
+    "AlreadyRunning",
+    `the segments below ${shared.root} in ${store.label} are being swept by ${who}: wait until that is over (${shared.sweep})`,
+    { details: { key: shared.sweep } },
+  );
+}

@@ -1,0 +1,270 @@
+import { PipelineError } from "../../core/execution/errors.ts";
+import { KeyTable } from "../../core/execution/key-table.ts";
+import { shortList } from "../../core/execution/short-list.ts";
+import { parseLogKey, type SharedLayout, sharedLayout, sharedSegmentsRoot } from "../../core/format/layout.ts";
+import type { ManifestIndex } from "../../core/format/manifest.ts";
+import type { ObjectStore } from "../../ports/object-store.ts";
+import type { ClaimContext } from "./claim.ts";
+import { checkUnused, claimSweep, type HeldSweep } from "./segment-claims.ts";
+import { type StoredBackup, storedBackups } from "./stored-backup.ts";
+
+/** So many are deleted between two looks at who may need them. */
+const keysPerRemoval = 1_000;
+
+interface SweepRequest {
+  /** Names this very sweep: `sweep of ...`, `retention after ...`. */
+  readonly holder: string;
+  /** An ARN of the deployment that asks for it; "" where there is none. */
+  readonly deployment: string;
+  /** Only says what it would free. */
+  readonly dryRun?: boolean;
+}
+
+/** What was freed, or would be, of the segments of one Milvus. */
+export interface SweptSource {
+  /** Names the Milvus (`sourceIdOf`). */
+  readonly source: string;
+  readonly segments: number;
+  readonly objects: number;
+  readonly bytes: number;
+  /** Why nothing was looked at, or why it was broken off: somebody may need segments that nothing names yet. */
+  readonly skipped?: string;
+}
+
+/**
+ * Removes the segments of incremental backups that no backup names any more. Goes away where a backup is under way that may need some, and
+ * is done then by whoever sweeps next. Killed between any two calls, it leaves what the next one goes on with.
+ * @param place where backups lie: the backup storage of an environment
+ * @returns one entry a Milvus whose segments lie there, by name
+ * @throws CorruptBackup where what a backup names cannot be read: nothing is removed then, and what the store throws
+ */
+export async function sweepSegments(
+  store: ObjectStore,
+  place: { readonly rootPath: string },
+  request: SweepRequest,
+  context: ClaimContext,
+): Promise<SweptSource[]> {
+  const root = sharedSegmentsRoot(place.rootPath);
+  const swept: SweptSource[] = [];
+  for (const directory of await store.listDirectories(root)) {
+    const source = directory.slice(root.length, -1);
+    swept.push(await sweepSource(store, place, source, request, context));
+  }
+  return swept;
+}
+
+/** Why a sweep leaves the segments of a Milvus alone for now. */
+const goesAway: ReadonlySet<string> = new Set(["BackupInUse", "AlreadyRunning", "ClaimLost"]);
+
+async function sweepSource(
+  store: ObjectStore,
+  place: { readonly rootPath: string },
+  source: string,
+  request: SweepRequest,
+  context: ClaimContext,
+): Promise<SweptSource> {
+  const shared = sharedLayout(place.rootPath, source);
+  const freed = { segments: 0, objects: 0, bytes: 0 };
+  let held: HeldSweep | undefined;
+  try {
+    if (request.dryRun) await checkUnused(store, shared, request, context);
+    else held = await claimSweep(store, shared, request, context);
+    const users = await committedOf(store, place, source);
+    const named = await namedKeys(users);
+    await removeUnnamed(store, shared, { named, held, freed });
+    if (held && users.length === 0) {
+      await held.confirm();
+      await store.deleteKeys([shared.record]);
+    }
+    return { source, ...freed };
+  } catch (error) {
+    if (!(error instanceof PipelineError) || !goesAway.has(error.name)) throw error;
+    return { source, ...freed, skipped: error.message };
+  } finally {
+    await held?.giveBack();
+  }
+}
+
+interface Removal {
+  readonly named: KeyTable;
+  /** Absent where nothing is removed. */
+  readonly held: HeldSweep | undefined;
+  /** Added up as they are removed: what is told is right, however it ends. */
+  readonly freed: { segments: number; objects: number; bytes: number };
+}
+
+async function removeUnnamed(store: ObjectStore, shared: SharedLayout, { named, held, freed }: Removal): Promise<void> {
+  let batch: { readonly key: string; readonly size: number }[] = [];
+  let lastSegment: string | undefined;
+  const remove = async () => {
+    if (batch.length === 0) return;
+    if (held) {
+      await held.confirm();
+      await store.deleteKeys(batch.map(({ key }) => key));
+    }
+    for (const { key, size } of batch) {
+      const segment = parseLogKey(key)?.segmentId ?? "";
+      if (segment !== lastSegment) freed.segments += 1;
+      lastSegment = segment;
+      freed.objects += 1;
+      freed.bytes += size;
+    }
+    batch = [];
+  };
+  for await (const object of store.list(shared.insertLogs)) {
+    if (named.slotOf(object.key) !== undefined) continue;
+    batch.push(object);
+    if (batch.length >= keysPerRemoval) await remove();
+  }
+  await remove();
+}
+
+/** An incremental backup that is complete, and what its manifest says. */
+interface SegmentsUser {
+  readonly stored: StoredBackup;
+  readonly manifest: ManifestIndex;
+}
+
+/**
+ * The complete incremental backups of one Milvus.
+ * @throws CorruptBackup where one of them does not tell what it names
+ */
+async function committedOf(
+  store: ObjectStore,
+  place: { readonly rootPath: string },
+  source: string,
+): Promise<SegmentsUser[]> {
+  const users: SegmentsUser[] = [];
+  for (const folder of await storedBackups(store, place)) {
+    // also beside a plain one of that name, which nobody but a person can have put there
+    for (const stored of await folder.incrementals()) {
+      if (stored.layout.source !== source || (await stored.committed()) === undefined) continue;
+      const manifest = await stored.readManifest();
+      if (manifest !== undefined) users.push({ stored, manifest });
+      // deleted just now, or it does not tell what it needs
+      else if (await stored.committed()) throw notTold(stored);
+    }
+  }
+  return users;
+}
+
+function notTold({ name, layout, store }: StoredBackup): PipelineError {
+  return new PipelineError(
+    "CorruptBackup",
+    `${layout.manifest} in ${store.label} is missing: without it nobody knows which segments backup ${name} needs. Nothing was swept; ` +
+      "delete that backup, or bring its manifest back",
+    { details: { file: layout.manifest } },
+  );
+}
+
+/** Every key of shared segments that a backup names; what has the same hash counts as named. */
+async function namedKeys(users: readonly SegmentsUser[]): Promise<KeyTable> {
+  const named = new KeyTable(Math.max(0, ...users.map(({ manifest }) => manifest.objects)));
+  for (const { stored, manifest } of users) {
+    for await (const key of sharedKeysOf(stored, manifest)) named.set(key, "");
+  }
+  return named;
+}
+
+async function* sharedKeysOf(stored: StoredBackup, manifest: ManifestIndex): AsyncGenerator<string> {
+  const { layout } = stored;
+  for (const part of manifest.parts) {
+    try {
+      for await (const object of stored.manifestObjects(part)) {
+        const key = layout.absolute(object.key);
+        if (layout.shared && key.startsWith(layout.shared.root)) yield key;
+      }
+    } catch (error) {
+      // a deletion takes the commit record first: what it leaves names nothing
+      if ((await stored.committed()) === undefined) return;
+      throw error;
+    }
+  }
+}
+
+/** What lies under keys of shared segments that should be something else. */
+interface FreedKeys {
+  /** Removed: nothing named them. */
+  readonly removed: number;
+  /** Which backups name the others. */
+  readonly namedBy: readonly string[];
+}
+
+/**
+ * Removes single objects of shared segments that stand in the way of a backup under way, where no complete backup names any of them; where
+ * one does, none is removed.
+ * @param request.exempt the execution of that backup, which holds a claim itself
+ * @throws BackupInUse where another backup may use them, AlreadyRunning where a sweep is under way, and as `sweepSegments`
+ */
+export async function freeKeys(
+  store: ObjectStore,
+  place: { readonly rootPath: string },
+  source: string,
+  keys: readonly string[],
+  request: Required<Pick<Parameters<typeof claimSweep>[2], "holder" | "deployment" | "exempt">>,
+  context: ClaimContext,
+): Promise<FreedKeys> {
+  const shared = sharedLayout(place.rootPath, source);
+  const held = await claimSweep(store, shared, request, context);
+  try {
+    const wanted = new Set(keys);
+    const namedBy = new Set<string>();
+    for (const { stored, manifest } of await committedOf(store, place, source)) {
+      for await (const key of sharedKeysOf(stored, manifest)) if (wanted.has(key)) namedBy.add(stored.name);
+    }
+    if (namedBy.size > 0) return { removed: 0, namedBy: [...namedBy] };
+    await held.confirm();
+    await store.deleteKeys(keys);
+    return { removed: keys.length, namedBy: [] };
+  } finally {
+    await held.giveBack();
+  }
+}
+
+/** Beyond so many objects in all manifests it is not counted what each backup alone holds: reading them takes minutes. */
+const mostCounted = 3_000_000;
+
+/**
+ * What each incremental backup alone holds: the bytes that deleting it (and a sweep) would free. By name; empty where they are too many
+ * to count.
+ * @throws CorruptBackup, and what the store throws
+ */
+export async function ownBytes(backups: readonly StoredBackup[]): Promise<ReadonlyMap<string, number>> {
+  const users: SegmentsUser[] = [];
+  for (const stored of backups) {
+    if (stored.layout.source === undefined) continue;
+    const manifest = await stored.readManifest();
+    if (manifest !== undefined) users.push({ stored, manifest });
+  }
+  const objects = users.reduce((sum, { manifest }) => sum + manifest.objects, 0);
+  if (objects > mostCounted) return new Map();
+  const [once, often] = [0, 1];
+  const owners = new KeyTable(objects);
+  for (const { stored, manifest } of users) {
+    for await (const { key } of objectsOf(stored, manifest)) {
+      owners.set(key, "", owners.slotOf(key) === undefined ? once : often);
+    }
+  }
+  const own = new Map<string, number>();
+  for (const { stored, manifest } of users) {
+    let bytes = 0;
+    for await (const { key, size } of objectsOf(stored, manifest)) {
+      const slot = owners.slotOf(key);
+      if (slot !== undefined && owners.tagOf(slot) === once) bytes += size;
+    }
+    own.set(stored.name, bytes);
+  }
+  return own;
+}
+
+async function* objectsOf(stored: StoredBackup, manifest: ManifestIndex) {
+  for (const part of manifest.parts) {
+    for await (const { key, size } of stored.manifestObjects(part)) yield { key: stored.layout.absolute(key), size };
+  }
+}
+
+/** A sentence for people about what was freed. */
+export function describeSkipped(swept: readonly SweptSource[]): string | undefined {
+  const skipped = swept.flatMap((source) => source.skipped ?? []);
+  return skipped.length === 0 ? undefined : shortList(skipped, { separator: "; " });
+}
