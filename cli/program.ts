@@ -14,6 +14,7 @@ import { addList } from "./verbs/list.ts";
 import { addPeek } from "./verbs/peek.ts";
 import { addRestore } from "./verbs/restore.ts";
 import { addRetention } from "./verbs/retention.ts";
+import { addSweep } from "./verbs/sweep.ts";
 import type { VerbHost } from "./verbs/verb.ts";
 
 /** In the order of the help. */
@@ -30,6 +31,7 @@ const verbs = [
   addExecutions,
   addEnv,
   addRetention,
+  addSweep,
 ];
 
 /** The whole command line; throws CommanderError instead of ending the process. */

@@ -85,11 +85,12 @@ export class Schedules extends Construct {
 
 /** What a schedule starts the backup machine with; EventBridge Scheduler fills in the time. */
 function inputOf(schedule: ScheduleConfig): BackupInput {
-  const { name, environment, collections, strategy } = schedule;
+  const { name, environment, collections, strategy, incremental } = schedule;
   return {
     environment,
     ...(collections && { collections }),
     ...(strategy && { strategy }),
+    ...(incremental && { incremental }),
     schedule: name,
     scheduledTime: "<aws.scheduler.scheduled-time>",
   };

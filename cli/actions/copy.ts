@@ -16,6 +16,7 @@ interface CopyOptions {
   readonly name: string;
   readonly to?: string;
   readonly toEnvironment?: string;
+  readonly plain?: true;
   readonly replace?: true;
   readonly detach?: true;
 }
@@ -41,7 +42,12 @@ export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
   }
   if (file) files.push({ environment: file, file: options.to ?? "", option: "--to-environment" });
   await registerEnvironments(registry, files, output, { replace: options.replace === true });
-  const input: TransferInput = transferInput.parse({ backupName, from: from.name, to: to.name });
+  const input: TransferInput = transferInput.parse({
+    backupName,
+    from: from.name,
+    to: to.name,
+    ...(options.plain && { plain: true }),
+  });
   await runExecution(run, pipeline, {
     machine: "transfer",
     verb: "copy",

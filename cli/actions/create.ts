@@ -12,6 +12,7 @@ interface CreateOptions extends SelectionOptions {
   readonly strategy?: string;
   readonly force?: true;
   readonly metadataOnly?: true;
+  readonly incremental?: true;
   readonly replace?: true;
   readonly detach?: true;
 }
@@ -29,6 +30,7 @@ export async function create(run: VerbRun<CreateOptions>): Promise<void> {
     backupName,
     ...(collections && { collections }),
     ...(strategyOf(options) && { strategy: strategyOf(options) }),
+    ...(options.incremental && { incremental: true }),
   });
 
   const pipeline = await context.connections.pipeline(shared.stack);

@@ -1,16 +1,13 @@
 import { checkBackupName } from "../../src/core/milvus/names.ts";
 import { checkDeletable, deleteBackup } from "../../src/steps/catalog/delete-backup.ts";
 import { findBackup } from "../../src/steps/shared/stored-backup.ts";
-import type { CliContext } from "../context.ts";
+import { sumOfSweeps, sweepSegments } from "../../src/steps/shared/sweep-segments.ts";
 import { chosenEnvironment } from "../environments.ts";
-import { CliError } from "../errors.ts";
-import { countOf } from "../output/format.ts";
+import { countOf, formatBytes } from "../output/format.ts";
 import { backupLocation } from "../output/location.ts";
-import type { Output } from "../output/output.ts";
-import type { Pipeline } from "../pipeline/stack.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { confirm } from "./confirm.ts";
-import { deletionContext, deletionHolder } from "./deletions.ts";
+import { deletionContext, deletionHolder, pipelineIfThere } from "./deletions.ts";
 
 interface DeleteOptions {
   readonly name: string;
@@ -40,19 +37,15 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
     });
   }
   const { objects } = await deleteBackup(stored, request, deletion);
-  output.result(
-    { backupName: name, location, objects },
-    `Deleted backup ${name}: ${countOf(objects, "object")} in ${location}`,
-  );
-}
-
-/** Readers leave their marks with the pipeline: without one, nobody is seen to read, which the command says. */
-async function pipelineIfThere(context: CliContext, stack: string, output: Output): Promise<Pipeline | undefined> {
-  try {
-    return await context.connections.pipeline(stack);
-  } catch (error) {
-    if (!(error instanceof CliError) || error.name !== "PipelineNotDeployed") throw error;
-    output.warn(`nobody can be asked who reads or writes the backup: ${error.message}`);
-    return undefined;
+  const deleted = `Deleted backup ${name}: ${countOf(objects, "object")} in ${location}`;
+  if (stored.layout.source === undefined) {
+    output.result({ backupName: name, location, objects }, deleted);
+    return;
   }
+  const { skipped, ...swept } = sumOfSweeps(await sweepSegments(stored.store, place, request, deletion));
+  if (skipped !== undefined) output.warn(skipped);
+  output.result(
+    { backupName: name, location, objects, swept },
+    `${deleted}, and ${countOf(swept.segments, "segment")} (${formatBytes(swept.bytes)}) that no other backup names`,
+  );
 }

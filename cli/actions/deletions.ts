@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { DeleteContext } from "../../src/steps/catalog/delete-backup.ts";
-
 import type { CliContext } from "../context.ts";
+import { CliError } from "../errors.ts";
+import type { Output } from "../output/output.ts";
 import { executionStates } from "../pipeline/execution-states.ts";
 import type { Pipeline } from "../pipeline/stack.ts";
 
@@ -20,4 +21,19 @@ export async function deletionContext(context: CliContext, pipeline: Pipeline | 
 /** Names one run of the command in the claim that it takes. */
 export function deletionHolder(verb: string, now: Date): string {
   return `milvus-backup ${verb} of ${now.toISOString()} (${randomUUID()})`;
+}
+
+/** Readers leave their marks with the pipeline: without one, nobody is seen to read, which the command says. */
+export async function pipelineIfThere(
+  context: CliContext,
+  stack: string,
+  output: Output,
+): Promise<Pipeline | undefined> {
+  try {
+    return await context.connections.pipeline(stack);
+  } catch (error) {
+    if (!(error instanceof CliError) || error.name !== "PipelineNotDeployed") throw error;
+    output.warn(`nobody can be asked who reads or writes the backup: ${error.message}`);
+    return undefined;
+  }
 }

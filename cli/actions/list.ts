@@ -25,12 +25,14 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
     if (problem !== undefined) output.warn(`${name}: ${problem}`);
   }
   const place = [environment.backupStorage.bucket, environment.backupStorage.rootPath].filter(Boolean).join("/");
+  const withOwn = backups.some(({ incremental }) => incremental);
   const table = formatTable(
     [
       { title: "NAME" },
       { title: "CREATED" },
       { title: "COLLECTIONS", align: "right" },
       { title: "SIZE", align: "right" },
+      ...(withOwn ? [{ title: "OWN", align: "right" as const }] : []),
       { title: "MILVUS" },
       { title: "STATE" },
     ],
@@ -40,6 +42,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
       ...(backup.state === "complete"
         ? [formatCount(backup.collections.length), formatBytes(backup.size)]
         : ["-", "-"]),
+      ...(withOwn ? [ownOf(backup)] : []),
       backup.milvusVersion || "-",
       backup.state,
     ]),
@@ -48,6 +51,13 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
     { environment: environment.name, location: place, backups: backups.map(toDocument) },
     backups.length === 0 ? `There are no backups in ${place}.` : table,
   );
+}
+
+/** What deleting a backup would free. */
+function ownOf({ state, incremental, size, ownBytes }: BackupSummary): string {
+  if (state !== "complete") return "-";
+  if (!incremental) return formatBytes(size);
+  return ownBytes === undefined ? "-" : formatBytes(ownBytes);
 }
 
 function toDocument({ createdAt, ...backup }: BackupSummary) {

@@ -6,9 +6,10 @@ import {
   segmentsOf,
 } from "../../src/core/format/meta.ts";
 import { qualifiedName } from "../../src/core/milvus/names.ts";
+import type { IncrementalBackup } from "../../src/steps/catalog/get-backup.ts";
 import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
 import type { Instants } from "../../src/steps/shared/stored-backup.ts";
-import { formatBytes, formatCount, formatInstant, formatTime } from "./format.ts";
+import { countOf, formatBytes, formatCount, formatInstant, formatTime } from "./format.ts";
 import { formatPairs, formatTable } from "./table.ts";
 
 /** What is counted of a segment. */
@@ -23,7 +24,13 @@ export function backupDocument(
     backup,
     complete,
     instants,
-  }: { readonly backup: BackupWith<CountedSegment>; readonly complete: boolean; readonly instants: Instants },
+    incremental,
+  }: {
+    readonly backup: BackupWith<CountedSegment>;
+    readonly complete: boolean;
+    readonly instants: Instants;
+    readonly incremental?: IncrementalBackup;
+  },
   location: string,
 ) {
   const createdAt = createdAtOf(backup);
@@ -35,9 +42,16 @@ export function backupDocument(
     milvusVersion: backup.milvus_version,
     ...(createdAt && { createdAt: createdAt.toISOString() }),
     bytes: backup.size,
+    /** Absent for a plain one. */
+    ...(incremental && { incremental }),
     databases: backup.database_backups.map(({ db_name }) => db_name),
     collections: backup.collection_backups.map((collection) => describeCollection(collection, instants)),
   };
+}
+
+function describeIncremental({ newObjects, newBytes, ownBytes }: IncrementalBackup): string {
+  const own = ownBytes === undefined ? "" : `; deleting it would free ${formatBytes(ownBytes)}`;
+  return `${countOf(newObjects, "object")} of ${formatBytes(newBytes)} were new${own}`;
 }
 
 function describeCollection(collection: CollectionWith<CountedSegment>, instants: Instants) {
@@ -85,6 +99,7 @@ export function formatBackup(document: BackupDocument): string {
       ["created", document.createdAt === undefined ? undefined : formatTime(new Date(document.createdAt))],
       ["milvus", document.milvusVersion || undefined],
       ["size", formatBytes(document.bytes)],
+      ["incremental", document.incremental && describeIncremental(document.incremental)],
       ["lies in", document.location],
     ],
     "",

@@ -1,6 +1,7 @@
+import type * as z from "zod";
 import type { Environment } from "../../src/core/environment/environment.ts";
 import { backupResult, type FinishedExecution, resultOf } from "../pipeline/results.ts";
-import { formatBytes, formatCount, formatDuration } from "./format.ts";
+import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
 import { backupLocation } from "./location.ts";
 import type { Summary } from "./summary.ts";
 import { formatPairs } from "./table.ts";
@@ -17,6 +18,7 @@ export function backupSummary(finished: FinishedExecution, environment: Environm
     segments: result.segments,
     objects: result.objects,
     bytes: result.bytes,
+    ...(result.newObjects !== undefined && { newObjects: result.newObjects, newBytes: result.newBytes }),
     milliseconds: finished.milliseconds,
     warnings: result.warnings,
     executionArn: finished.execution.arn,
@@ -27,9 +29,16 @@ export function backupSummary(finished: FinishedExecution, environment: Environm
       ["collections", formatCount(result.collections)],
       ["segments", formatCount(result.segments)],
       ["objects", `${formatCount(result.objects)}, ${formatBytes(result.bytes)}`],
+      ["of these new", newOf(result)],
       ["lies in", location],
       ["took", formatDuration(finished.milliseconds)],
     ]),
   ].join("\n");
   return { warnings: result.warnings, document, text };
+}
+
+/** What an incremental backup had to store; undefined for a plain one. */
+function newOf({ newObjects, newBytes = 0, objects }: z.infer<typeof backupResult>): string | undefined {
+  if (newObjects === undefined) return undefined;
+  return `${formatCount(newObjects)}, ${formatBytes(newBytes)}; ${countOf(objects - newObjects, "object")} were stored already`;
 }

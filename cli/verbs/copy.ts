@@ -12,12 +12,19 @@ export function addCopy(program: Command, host: VerbHost): void {
     .addOption(nameOption("name of the backup").makeOptionMandatory())
     .addOption(new Option("--to <file>", "the backup.yaml of the environment that gets the backup"))
     .addOption(new Option("--to-environment <name>", "the same, with a registered environment").conflicts("to"))
+    .addOption(
+      new Option(
+        "--plain",
+        "make an incremental backup a plain one there, with every object of its own, as milvus-backup reads it",
+      ),
+    )
     .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",
       examples(
         ["from one object store to another", "--config minio-a.yaml copy -n my_backup --to minio-b.yaml"],
+        ["an incremental one, for milvus-backup", "--config minio-a.yaml copy -n nightly_2 --plain --to minio-b.yaml"],
         ["between registered environments", "--environment prod copy -n my_backup --to-environment dr"],
       ),
     )

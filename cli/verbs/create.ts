@@ -16,6 +16,11 @@ export function addCreate(program: Command, host: VerbHost): void {
     )
     .addOption(new Option("-f, --force", "do not flush first (--strategy=skip_flush)").conflicts("metadataOnly"))
     .addOption(new Option("--metadata-only", "schemas and indexes without data (--strategy=meta_only)"))
+    .addOption(
+      new Option("--incremental", "store only what the backup root does not hold yet of this Milvus").conflicts(
+        "metadataOnly",
+      ),
+    )
     .addOption(new Option("--backup-index-extra").hideHelp())
     .addOption(replaceOption())
     .addOption(detachOption())
@@ -24,6 +29,7 @@ export function addCreate(program: Command, host: VerbHost): void {
       examples(
         ["one collection", "--config milvus-a.yaml create -c coll -n my_backup"],
         ["a whole database and one collection more", "--config milvus-a.yaml create --filter 'shop.*,coll' -n nightly"],
+        ["every night, at the price of what is new", "--config milvus-a.yaml create --incremental -n nightly_2"],
         ["from a script, with a registered environment", "--environment prod --json create -n nightly --detach"],
       ),
     )

@@ -52,6 +52,7 @@ export class FaultInjector {
           const running = `${number} ${name}`;
           this.running.add(running);
           try {
+            await this.pause(number);
             for (let turns = this.#slow ? (number * 7) % 5 : 0; turns > 0; turns -= 1) await turn();
             const answer = await call(...args);
             if (number === this.#at && this.#moment === "after") throw this.#fault(number);
@@ -65,6 +66,9 @@ export class FaultInjector {
     this.#wrapped.set(wrapped, port);
     return wrapped;
   }
+
+  /** Before a call that is not a listing; for those that hold one up. */
+  async pause(_number: number): Promise<void> {}
 
   #enter(call: string): number {
     const number = this.calls.push(call) - 1;

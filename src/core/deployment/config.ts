@@ -67,6 +67,7 @@ const scheduleConfig = z.strictObject({
   timeZone: z.string().check(problem(problemOfTimeZone)).default("UTC"),
   collections,
   strategy: backupInput.shape.strategy,
+  incremental: backupInput.shape.incremental,
   enabled: z.boolean().default(true),
   /** Which of its backups are kept; all where absent. */
   keep: keepRules.optional(),

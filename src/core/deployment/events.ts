@@ -45,6 +45,14 @@ const retentionResult = z.strictObject({
   removed: z.number().int().min(0),
   /** How many objects were deleted. */
   objects: z.number().int().min(0),
+  /** Shared segments that no incremental backup names any more were deleted too; absent where there are none. */
+  swept: z
+    .strictObject({
+      segments: z.number().int().min(0),
+      objects: z.number().int().min(0),
+      bytes: z.number().int().min(0),
+    })
+    .optional(),
   keptNames: z.array(z.string()),
   removedNames: z.array(z.string()),
   /** Sentences: backups that are not whole, and those that stay for now because somebody writes or reads them. */

@@ -55,8 +55,15 @@ export function parseClaim(text: string): Claim | undefined {
 }
 
 /** Until when a claim counts that says nothing more, as milliseconds of the epoch. */
-export function claimedUntil(claim: Pick<Claim, "state" | "heartbeatAt">): number {
-  const silent = claim.state === "deleting" ? claimTimes.silentDeletionMilliseconds : claimTimes.silentMilliseconds;
+export function claimedUntil(
+  claim: Pick<Claim, "state" | "heartbeatAt"> & { readonly purpose?: Claim["purpose"] },
+): number {
+  const silent =
+    claim.purpose === "sweep"
+      ? claimTimes.endedMilliseconds
+      : claim.state === "deleting"
+        ? claimTimes.silentDeletionMilliseconds
+        : claimTimes.silentMilliseconds;
   return Date.parse(claim.heartbeatAt) + silent;
 }
 

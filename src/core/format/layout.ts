@@ -125,7 +125,11 @@ export function sharedSegmentsRoot(rootPath: string): string {
 }
 
 /** Names the Milvus whose segments incremental backups share: IDs are unique within one Milvus only. 12 hex digits. */
-export function sourceIdOf(milvus: { readonly store: string; readonly bucket: string; readonly rootPath: string }): string {
+export function sourceIdOf(milvus: {
+  readonly store: string;
+  readonly bucket: string;
+  readonly rootPath: string;
+}): string {
   return shortHash(milvus.store, milvus.bucket, directory(milvus.rootPath));
 }
 

@@ -8,13 +8,13 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupPlan } from "../../core/plan/backup.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
-import { freeKeys } from "../shared/sweep-segments.ts";
 import { releaseClaim } from "../shared/backup-claim.ts";
 import { confirmClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { releaseSegmentsClaim, sourceOf } from "../shared/segment-claims.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
+import { freeKeys } from "../shared/sweep-segments.ts";
 import { readWorkJson, writeWorkJson } from "../shared/work-files.ts";
 import { copiedCollections, plannedReceipts } from "./copied-collections.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
@@ -141,7 +141,8 @@ async function resolveConflicts(
         "backup meanwhile, or delete those backups if what they hold is damaged",
     );
   } catch (error) {
-    if (!(error instanceof PipelineError) || !["BackupInUse", "AlreadyRunning", "ClaimLost"].includes(error.name)) throw error;
+    if (!(error instanceof PipelineError) || !["BackupInUse", "AlreadyRunning", "ClaimLost"].includes(error.name))
+      throw error;
     context.log.info("somebody else may use segments that are stored with other content", { reason: error.message });
   }
 }

@@ -37,8 +37,8 @@ import { takeClaim } from "../shared/backup-claim.ts";
 import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
-import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 import { checkSource, claimSegments, sourceOf, sourceRecordOf } from "../shared/segment-claims.ts";
+import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { withoutStored } from "../shared/stored-segments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
@@ -62,6 +62,13 @@ const planningMilliseconds = 6 * 60_000;
 export async function prepareBackup(request: BackupStepRequest, context: MilvusContext): Promise<PrepareBackupResult> {
   const { execution, input, attempt } = request;
   const backupName = backupNameOf(input, execution.startTime);
+  if (input.incremental && input.strategy === "meta_only") {
+    throw new PipelineError(
+      "InvalidInput",
+      "incremental and strategy meta_only exclude each other: a backup without data stores no segments; leave one of them out",
+      { details: { key: "incremental" } },
+    );
+  }
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
   const layout = workLayout("backup", execution.name);
   await pinEnvironments(context, layout, [input.environment]);

@@ -3,10 +3,10 @@ import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
 import {
   type CutCollection,
   type KeptAttributes,
+  type MadeBySchedule,
   type ManifestFile,
   type ManifestIndex,
   type ManifestPart,
-  type MadeBySchedule,
   manifestPartObjects,
   printManifestIndex,
   printManifestObject,

@@ -1,7 +1,15 @@
+import type { ManifestIndex } from "../../core/format/manifest.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import { type FoundBackup, type Instants, findBackup } from "../shared/stored-backup.ts";
+import {
+  type FoundBackup,
+  findBackup,
+  type Instants,
+  type StoredBackup,
+  storedBackups,
+} from "../shared/stored-backup.ts";
 import type { FoundOutline } from "../shared/streamed-metas.ts";
+import { ownBytes } from "../shared/sweep-segments.ts";
 
 /**
  * Reads what is in one backup, without the logs of its segments: `full_meta.json`, or without it the four level files with a warning; and
@@ -12,10 +20,33 @@ export async function outlineBackup(
   store: ObjectStore,
   rootPath: string,
   name: string,
-): Promise<FoundOutline & { instants: Instants }> {
+): Promise<FoundOutline & { instants: Instants; incremental?: IncrementalBackup }> {
   const stored = await findBackup(store, { rootPath }, checkBackupName(name));
   const found = await (await stored.streamMetas()).outline();
-  return { ...found, instants: await stored.readInstants(found.backup.id) };
+  const manifest = await stored.readManifest();
+  const incremental = manifest?.incremental && (await describeIncremental(stored, manifest.incremental, rootPath));
+  return { ...found, instants: stored.instantsOf(manifest, found.backup.id), ...(incremental && { incremental }) };
+}
+
+/** What is stored of an incremental backup. */
+export interface IncrementalBackup {
+  /** Objects and bytes that were not stored before it was made. */
+  readonly newObjects: number;
+  readonly newBytes: number;
+  /** Bytes of logs that no other backup names by now, which deleting it would free; absent where they are too many to count. */
+  readonly ownBytes?: number;
+}
+
+async function describeIncremental(
+  { store, name, layout }: StoredBackup,
+  { newObjects, newBytes }: NonNullable<ManifestIndex["incremental"]>,
+  rootPath: string,
+): Promise<IncrementalBackup> {
+  const others = (await storedBackups(store, { rootPath })).filter(
+    ({ layout: { source } }) => source === layout.source,
+  );
+  const own = (await ownBytes(others)).get(name);
+  return { newObjects, newBytes, ...(own !== undefined && { ownBytes: own }) };
 }
 
 /**

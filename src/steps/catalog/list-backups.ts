@@ -4,6 +4,7 @@ import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { type BriefBackup, type Instants, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
+import { ownBytes } from "../shared/sweep-segments.ts";
 
 /** One line of a list of backups. */
 export interface BackupSummary {
@@ -22,6 +23,10 @@ export interface BackupSummary {
   readonly instants: readonly (Instant & { readonly collection: string })[];
   /** Bytes of all logs. */
   readonly size: bigint;
+  /** true: its segments lie where other backups share them. */
+  readonly incremental: boolean;
+  /** Of an incremental one: bytes of logs that no other backup names, which deleting it would free; absent where they are too many to count. */
+  readonly ownBytes?: number;
   /** As the server said it: `v2.3.5-lite`; "" where the metas do not tell. */
   readonly milvusVersion: string;
   /** For people, where it is corrupt. */
@@ -42,21 +47,38 @@ export async function listBackups(
 ): Promise<BackupSummary[]> {
   const stored = await storedBackups(store, { rootPath });
   const summaries = await settleEach(stored, concurrency, summarize);
+  const complete = new Set(summaries.flatMap((summary) => (summary?.state === "complete" ? [summary.name] : [])));
+  const own = await ownBytesOf(stored.filter(({ name }) => complete.has(name)));
   return summaries
     .filter((summary) => summary !== undefined)
-    .filter((summary) => options.incomplete || summary.state !== "incomplete");
+    .filter((summary) => options.incomplete || summary.state !== "incomplete")
+    .map((summary) => {
+      const bytes = summary.state === "complete" ? own.get(summary.name) : undefined;
+      return { ...summary, ...(bytes !== undefined && { ownBytes: bytes }) };
+    });
+}
+
+/** Nothing where a manifest cannot be read: a list hides no backup for another one. */
+async function ownBytesOf(stored: readonly StoredBackup[]): Promise<ReadonlyMap<string, number>> {
+  try {
+    return await ownBytes(stored);
+  } catch (error) {
+    if (error instanceof PipelineError && error.name === "CorruptBackup") return new Map();
+    throw error;
+  }
 }
 
 /** undefined for a directory that is no backup. */
 async function summarize(stored: StoredBackup): Promise<BackupSummary | undefined> {
   const { name } = stored;
-  const unknown = { name, collections: [], instants: [], size: 0n, milvusVersion: "" };
+  const incremental = stored.layout.source !== undefined;
+  const unknown = { name, collections: [], instants: [], size: 0n, incremental, milvusVersion: "" };
   if ((await stored.committed()) === undefined) {
     return (await stored.looksLikeBackup()) ? { ...unknown, state: "incomplete" } : undefined;
   }
   try {
     const brief = await stored.readBrief();
-    return { name, state: "complete", ...describe(brief, await stored.readInstants(brief.id)) };
+    return { name, state: "complete", incremental, ...describe(brief, await stored.readInstants(brief.id)) };
   } catch (error) {
     if (error instanceof PipelineError && error.name === "CorruptBackup") {
       return { ...unknown, state: "corrupt", problem: error.message };

@@ -16,6 +16,7 @@ import { claimOf } from "../shared/backup-claim.ts";
 import { missingObjects } from "../shared/missing-objects.ts";
 import type { ReadPlace } from "../shared/readers.ts";
 import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
+import { sumOfSweeps, sweepSegments } from "../shared/sweep-segments.ts";
 
 const concurrency = 8;
 
@@ -152,16 +153,37 @@ export async function applyPruning(
       warnings.push(error.message);
     }
   }
+  const swept = removed.length > 0 ? await sweep(where, context, warnings) : undefined;
   for (const warning of warnings) context.log.warn("retention leaves something alone", { reason: warning });
   const kept = plan.keep.map(({ name }) => name);
   return {
     kept: kept.length,
     removed: removed.length,
     objects,
+    ...(swept && { swept }),
     keptNames: kept.slice(0, mostNames),
     removedNames: removed.slice(0, mostNames),
     warnings: warnings.slice(0, mostWarnings),
   };
+}
+
+/** Removes the segments that nothing names any more; what keeps it from that is a warning, and the next time's work. */
+async function sweep(
+  { store, place, madeBy, holder }: Parameters<typeof applyPruning>[1],
+  context: DeleteContext,
+  warnings: string[],
+): Promise<RetentionResult["swept"]> {
+  try {
+    const sources = await sweepSegments(store, place, { holder, deployment: madeBy.stateMachine }, context);
+    if (sources.length === 0) return undefined;
+    const { skipped, ...swept } = sumOfSweeps(sources);
+    if (skipped !== undefined) warnings.push(skipped);
+    return swept;
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.name !== "CorruptBackup") throw error;
+    warnings.push(error.message);
+    return undefined;
+  }
 }
 
 /** What an event has room for beside the names. */

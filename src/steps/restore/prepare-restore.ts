@@ -7,7 +7,7 @@ import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { parseLogKey } from "../../core/format/layout.ts";
+import { backupLayout, parseLogKey } from "../../core/format/layout.ts";
 import { segmentsOf } from "../../core/format/meta.ts";
 import type { BackupOutline, CollectionOutline, SegmentBrief } from "../../core/format/outline.ts";
 import { isOutdated, type LastRestored } from "../../core/format/target-lease.ts";
@@ -66,14 +66,12 @@ export async function prepareRestore(
     context.openStore(pinnedStore(environment, "milvus")),
     context.connectMilvus(environment),
   ]);
-  const stored = await findBackup(backupStore, from.backupStorage, checkBackupName(input.backupName));
+  const backupName = checkBackupName(input.backupName);
   // no more than the backup itself: a grant in another account may reach no further
-  const { shared } = stored.layout;
-  await settleAll([
-    backupStore.checkAccess(stored.layout.root),
-    ...(shared ? [backupStore.checkAccess(shared.root)] : []),
-    milvusStore.checkAccess(),
-  ]);
+  const { root } = backupLayout(from.backupStorage.rootPath, backupName);
+  await settleAll([backupStore.checkAccess(root), milvusStore.checkAccess()]);
+  const stored = await findBackup(backupStore, from.backupStorage, backupName);
+  if (stored.layout.shared) await backupStore.checkAccess(stored.layout.shared.root);
 
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();

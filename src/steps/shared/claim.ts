@@ -67,7 +67,7 @@ export function claimWatch(
 
 /** `unknown`: nobody can ask its holder, which was heard of lately. */
 export async function isHeld(
-  claim: Pick<Claim, "state" | "holder" | "heartbeatAt">,
+  claim: Pick<Claim, "state" | "holder" | "heartbeatAt"> & { readonly purpose?: Claim["purpose"] },
   askedBy: string,
   context: ClaimContext,
 ): Promise<"running" | "unknown" | undefined> {

@@ -1,5 +1,6 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
+import { settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { parseLogKey, type SharedLayout, sharedLayout, sharedSegmentsRoot } from "../../core/format/layout.ts";
 import type { ManifestIndex } from "../../core/format/manifest.ts";
@@ -224,37 +225,39 @@ export async function freeKeys(
 /** Beyond so many objects in all manifests it is not counted what each backup alone holds: reading them takes minutes. */
 const mostCounted = 3_000_000;
 
+/** Manifests that are read at once. */
+const manifestConcurrency = 8;
+
 /**
- * What each incremental backup alone holds: the bytes that deleting it (and a sweep) would free. By name; empty where they are too many
- * to count.
+ * What each incremental backup alone holds: the bytes of logs that deleting it (and a sweep) would free. By name; empty where they are too
+ * many to count.
  * @throws CorruptBackup, and what the store throws
  */
 export async function ownBytes(backups: readonly StoredBackup[]): Promise<ReadonlyMap<string, number>> {
-  const users: SegmentsUser[] = [];
-  for (const stored of backups) {
-    if (stored.layout.source === undefined) continue;
-    const manifest = await stored.readManifest();
-    if (manifest !== undefined) users.push({ stored, manifest });
-  }
-  const objects = users.reduce((sum, { manifest }) => sum + manifest.objects, 0);
+  const users = await settleEach(backups, manifestConcurrency, async (stored): Promise<SegmentsUser[]> => {
+    const isCounted = stored.layout.source !== undefined && (await stored.committed()) !== undefined;
+    const manifest = isCounted ? await stored.readManifest() : undefined;
+    return manifest === undefined ? [] : [{ stored, manifest }];
+  });
+  const all = users.flat();
+  const objects = all.reduce((sum, { manifest }) => sum + manifest.objects, 0);
   if (objects > mostCounted) return new Map();
   const [once, often] = [0, 1];
   const owners = new KeyTable(objects);
-  for (const { stored, manifest } of users) {
+  await settleEach(all, manifestConcurrency, async ({ stored, manifest }) => {
     for await (const { key } of objectsOf(stored, manifest)) {
       owners.set(key, "", owners.slotOf(key) === undefined ? once : often);
     }
-  }
-  const own = new Map<string, number>();
-  for (const { stored, manifest } of users) {
+  });
+  const own = await settleEach(all, manifestConcurrency, async ({ stored, manifest }): Promise<[string, number]> => {
     let bytes = 0;
     for await (const { key, size } of objectsOf(stored, manifest)) {
       const slot = owners.slotOf(key);
       if (slot !== undefined && owners.tagOf(slot) === once) bytes += size;
     }
-    own.set(stored.name, bytes);
-  }
-  return own;
+    return [stored.name, bytes];
+  });
+  return new Map(own);
 }
 
 async function* objectsOf(stored: StoredBackup, manifest: ManifestIndex) {
@@ -263,8 +266,15 @@ async function* objectsOf(stored: StoredBackup, manifest: ManifestIndex) {
   }
 }
 
-/** A sentence for people about what was freed. */
-export function describeSkipped(swept: readonly SweptSource[]): string | undefined {
+/** What sweeps of several sources come to. */
+export function sumOfSweeps(swept: readonly SweptSource[]) {
+  const sum = (pick: (source: SweptSource) => number) => swept.reduce((total, source) => total + pick(source), 0);
   const skipped = swept.flatMap((source) => source.skipped ?? []);
-  return skipped.length === 0 ? undefined : shortList(skipped, { separator: "; " });
+  return {
+    segments: sum(({ segments }) => segments),
+    objects: sum(({ objects }) => objects),
+    bytes: sum(({ bytes }) => bytes),
+    /** Why some were left alone, for people; absent where none was. */
+    ...(skipped.length > 0 && { skipped: shortList(skipped, { separator: "; " }) }),
+  };
 }

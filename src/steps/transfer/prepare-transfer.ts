@@ -6,11 +6,11 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { ExecutionRef, PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import type { BackupLayout } from "../../core/format/layout.ts";
+import { type BackupLayout, backupLayout } from "../../core/format/layout.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import { planTransferOf, type TransferPlan } from "../../core/plan/transfer.ts";
-import type { ObjectSummary } from "../../ports/object-store.ts";
+import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
@@ -47,11 +47,12 @@ export async function prepareTransfer(
     context.openStore(pinnedStore(from, "backup")),
     context.openStore(pinnedStore(to, "backup")),
   ]);
+  // No more than the backup itself: a grant in another account may reach no further.
+  await settleAll([checkAccess(source, from, backupName), checkAccess(destination, to, backupName)]);
   const stored = await findBackup(source, from.backupStorage, backupName);
   const kept = input.plain ? undefined : stored.layout.source;
   const copy = new StoredBackup(destination, to.backupStorage, backupName, kept);
-  // No more than the backup itself: a grant in another account may reach no further.
-  await settleAll([...accessChecks(stored), ...accessChecks(copy)]);
+  for (const { store, layout } of [stored, copy]) if (layout.shared) await store.checkAccess(layout.shared.root);
   const metas = await openCommitted(stored);
   const { totals, warnings } = await readTotals(metas);
   await holdsBackup(copy, metas);
@@ -99,8 +100,8 @@ export async function prepareTransfer(
   return { outcome, backupName, collections: plan.totals.collections, ...copies };
 }
 
-function accessChecks({ store, layout }: StoredBackup): Promise<void>[] {
-  return [layout.root, ...(layout.shared ? [layout.shared.root] : [])].map((prefix) => store.checkAccess(prefix));
+function checkAccess(store: ObjectStore, { backupStorage }: Environment, backupName: string): Promise<void> {
+  return store.checkAccess(backupLayout(backupStorage.rootPath, backupName).root);
 }
 
 /** @throws StoreBusy where segments are swept at the destination, InvalidInput where those are another Milvus's */
@@ -114,7 +115,10 @@ async function claimShared(
   if (shared === undefined || stored.layout.shared === undefined) return;
   const user = { execution, purpose: "transfer", backupName: copy.name } as const;
   if (!(await claimSegments(copy.store, shared, user, context))) {
-    throw new PipelineError("StoreBusy", `a sweep of the segments below ${shared.root} in ${copy.store.label} is under way`);
+    throw new PipelineError(
+      "StoreBusy",
+      `a sweep of the segments below ${shared.root} in ${copy.store.label} is under way`,
+    );
   }
   await checkSource(copy.store, shared, await readSource(stored.store, stored.layout.shared));
 }
@@ -166,7 +170,9 @@ async function* copiesOf(metas: StreamedMetas, from: BackupLayout, to: BackupLay
 async function holdsBackup(copy: StoredBackup, metas: StreamedMetas): Promise<boolean> {
   for (const other of [copy.asPlain, ...(await copy.incrementals())]) {
     if (other.layout.source === copy.layout.source || (await other.committed()) === undefined) continue;
-    const [there, wanted] = [other, copy].map(({ layout }) => (layout.source === undefined ? "a plain" : "an incremental"));
+    const [there, wanted] = [other, copy].map(({ layout }) =>
+      layout.source === undefined ? "a plain" : "an incremental",
+    );
     throw new PipelineError(
       "BackupExists",
       `${there} backup ${copy.name} exists in ${copy.place}, and this would be ${wanted} one: delete that first, or copy to another environment`,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CopiedLog } from "../../../../src/core/execution/copy-plan.ts";
+import { backupLayout } from "../../../../src/core/format/layout.ts";
 import {
   compareWithManifest,
   manifestFileOf,
@@ -81,12 +82,12 @@ describe("the index", () => {
     ["cut off", printed.slice(0, 100)],
     ["something else", "[]"],
   ])("is refused where it is %s", (_what, text) => {
-    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1 to 3: /));
+    expect(() => parseManifestIndex(text, "m.json")).toThrow(corrupt(/^m\.json is no manifest of version 1 to 4: /));
   });
 
   it("is refused where it is of a later version, with what to do", () => {
     const later = printed.replace('"version": 2', '"version": 4');
-    expect(() => parseManifestIndex(later, "m.json")).toThrow(corrupt(/version 4.*update the pipeline/));
+    expect(() => parseManifestIndex(later, "m.json")).toThrow(corrupt(/version 5.*update the pipeline/));
   });
 
   it("of version 1 has no instants", () => {

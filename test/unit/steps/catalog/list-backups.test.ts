@@ -25,6 +25,7 @@ describe("listBackups", () => {
         collections: ["default.by_tenant", "default.empty", "default.all_types", "shop.auto_ids"],
         instants: [],
         size: 89153n,
+        incremental: false,
         milvusVersion: "v2.3.5-lite",
       },
     ]);

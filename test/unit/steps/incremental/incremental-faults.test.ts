@@ -1,0 +1,146 @@
+import { expect, test } from "vitest";
+import { claimTimes } from "../../../../src/core/format/claim.ts";
+import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
+import {
+  backUp,
+  incrementalWorld,
+  lacking,
+  layoutOf,
+  remove,
+  sharedOf,
+  sweep,
+} from "../../../support/incremental-world.ts";
+import type { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runBackup } from "../../../support/run-machines.ts";
+import { addBookSegment } from "../../../support/seed-shop.ts";
+
+const input = { environment: "prod", backupName: "night_2", incremental: true };
+const moments: readonly FaultMoment[] = ["before", "after"];
+
+/** A first backup, and rows since. */
+async function started(): Promise<PipelineWorld> {
+  const world = incrementalWorld();
+  await backUp(world, "night_1");
+  addBookSegment(world, "470000000000000399");
+  return world;
+}
+
+/** Keys of what is stored, with its text. */
+function stored(world: PipelineWorld): Record<string, string | undefined> {
+  const bucket = world.bucket("bucket-b");
+  return Object.fromEntries(bucket.keys(sharedOf(world).insertLogs).map((key) => [key, bucket.read(key)]));
+}
+
+async function callsOf(
+  run: (world: PipelineWorld, faults: FaultInjector) => Promise<unknown>,
+): Promise<readonly string[]> {
+  const faults = new FaultInjector();
+  await run(await started(), faults);
+  return faults.calls;
+}
+
+test.each(moments)(
+  "a backup that is killed %s any call is made whole by the same command; a sweep in between takes nothing",
+  async (moment) => {
+    const undisturbed = await started();
+    await runBackup(undisturbed.context(), input, executionOf("second"));
+    const calls = await callsOf((world, faults) => runBackup(world.context(faults), input, executionOf("first")));
+
+    for (let at = 0; at < calls.length; at += 1) {
+      const world = await started();
+      const faults = new FaultInjector(at, moment);
+      const release = at % 2 === 0;
+      await runBackup(world.context(faults), input, executionOf("first"), { release }).catch(() => undefined);
+      await sweep(world);
+      expect(await lacking(world), calls[at]).toEqual([]);
+      const committed = world.bucket("bucket-b").read(layoutOf(world, "night_2").meta.full_meta) !== undefined;
+      if (!committed) await runBackup(world.context(), input, executionOf("second"));
+
+      expect(stored(world), calls[at]).toEqual(stored(undisturbed));
+      expect(await lacking(world), calls[at]).toEqual([]);
+    }
+  },
+);
+
+test.each(moments)(
+  "a deletion and its sweep that are killed %s any call are finished by the next ones",
+  async (moment) => {
+    const calls = await callsOf(async (world, faults) => {
+      await backUp(world, "night_2");
+      await remove(world, "night_2", faults);
+    });
+
+    for (let at = 0; at < calls.length; at += 1) {
+      const world = await started();
+      await backUp(world, "night_2");
+      await remove(world, "night_2", new FaultInjector(at, moment)).catch(() => undefined);
+      expect(await lacking(world), calls[at]).toEqual([]);
+      // a sweep that died has its claim for a while
+      await world.memory.clock.sleep(claimTimes.endedMilliseconds);
+      await remove(world, "night_2").catch(() => undefined);
+      await sweep(world, { holder: "the next one" });
+
+      expect(world.bucket("bucket-b").keys("backup/night_2/"), calls[at]).toEqual([]);
+      expect(Object.keys(stored(world)), calls[at]).toHaveLength(12);
+      expect(await lacking(world), calls[at]).toEqual([]);
+      expect(world.bucket("bucket-b").read(sharedOf(world).sweep), calls[at]).toBeUndefined();
+    }
+  },
+);
+
+test("a backup that begins between any two calls of a sweep waits for it, or the sweep goes away", async () => {
+  const calls = await callsOf(async (world, faults) => {
+    world.bucket("bucket-b").remove(layoutOf(world, "night_1").meta.full_meta);
+    await sweep(world, { faults });
+  });
+
+  for (let at = 0; at < calls.length; at += 1) {
+    const world = await started();
+    // what night_1 stored is nobody's now, and just what the next backup needs
+    world.bucket("bucket-b").remove(layoutOf(world, "night_1").meta.full_meta);
+    const pause = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    const sweeping = sweep(world, {
+      faults: new PausedCalls(at, async () => {
+        reached.resolve();
+        await pause.promise;
+      }),
+    });
+    // listings are not held up: the sweep is over then
+    await Promise.race([reached.promise, sweeping]);
+    const context = world.context();
+    const waiting = {
+      ...context,
+      clock: {
+        ...context.clock,
+        sleep: async (milliseconds: number) => {
+          pause.resolve();
+          await sweeping;
+          await context.clock.sleep(milliseconds);
+        },
+      },
+    };
+    world.memory.running.add(executionOf("second").id);
+    await runBackup(waiting, input, executionOf("second"));
+    pause.resolve();
+    await sweeping;
+
+    expect(await lacking(world), calls[at]).toEqual([]);
+  }
+});
+
+/** Holds one call up until it may go on. */
+class PausedCalls extends FaultInjector {
+  readonly #at: number;
+  readonly #pause: () => Promise<void>;
+
+  constructor(at: number, pause: () => Promise<void>) {
+    super();
+    this.#at = at;
+    this.#pause = pause;
+  }
+
+  override async pause(number: number): Promise<void> {
+    if (number === this.#at) await this.#pause();
+  }
+}
