@@ -86,7 +86,7 @@ describe("the index", () => {
   });
 
   it("is refused where it is of a later version, with what to do", () => {
-    const later = printed.replace('"version": 2', '"version": 4');
+    const later = printed.replace('"version": 2', '"version": 5');
     expect(() => parseManifestIndex(later, "m.json")).toThrow(corrupt(/version 5.*update the pipeline/));
   });
 
