@@ -13,8 +13,8 @@ import type { TextDigest, TextUpload } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { settleCopies } from "../shared/settle-copies.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
+import { cutsOf, ManifestWriter } from "../shared/write-manifest.ts";
 import type { CopiedCollection } from "./copied-collections.ts";
-import { cutsOf, ManifestWriter } from "./write-manifest.ts";
 
 interface WriteBackupOptions {
   /** ISO 8601. */

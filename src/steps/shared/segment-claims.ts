@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { storeIdentity } from "../../core/environment/storage-identity.ts";
 import type { StorageSettings } from "../../core/environment/environment.ts";
+import { storeIdentity } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ExecutionRef } from "../../core/execution/messages.ts";
 import { executionNameOf, sameAccountAndRegion, stateMachineOf } from "../../core/execution/state-machine-arn.ts";
@@ -259,7 +259,9 @@ export async function checkUnused(
 async function usedUntil(claim: Claim, deployment: string, context: ClaimContext): Promise<number> {
   const ended = Date.parse(claim.heartbeatAt) + claimTimes.endedMilliseconds;
   if (claim.state === "failed") return ended;
-  const state = sameAccountAndRegion(deployment, claim.holder) ? await context.executions.state(claim.holder) : "unknown";
+  const state = sameAccountAndRegion(deployment, claim.holder)
+    ? await context.executions.state(claim.holder)
+    : "unknown";
   if (state === "running") return Number.POSITIVE_INFINITY;
   return state === "over" ? ended : claimedUntil(claim);
 }

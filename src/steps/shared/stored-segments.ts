@@ -2,7 +2,7 @@ import type { CopiedLog, CopyPrefix } from "../../core/execution/copy-plan.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
-import { findProblem, relativePath, selectObjects } from "../copy/check-segment.ts";
+import { findProblem, relativePath, selectObjects } from "./check-segment.ts";
 
 /** After so many keys that nobody asked for a listing begins anew behind them. */
 const straysBeforeJump = 2_000;

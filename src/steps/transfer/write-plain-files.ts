@@ -2,8 +2,8 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { metaFileNames } from "../../core/format/layout.ts";
 import type { ManifestObject } from "../../core/format/manifest.ts";
-import { ManifestWriter } from "../backup/write-manifest.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
+import { ManifestWriter } from "../shared/write-manifest.ts";
 
 const fileConcurrency = 4;
 

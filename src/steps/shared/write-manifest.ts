@@ -15,7 +15,7 @@ import { qualifiedName } from "../../core/milvus/names.ts";
 import type { PlannedCollection } from "../../core/plan/backup.ts";
 import type { BackupHead } from "../../core/plan/backup-records.ts";
 import type { TextUpload } from "../../ports/object-store.ts";
-import type { StoredBackup } from "../shared/stored-backup.ts";
+import type { StoredBackup } from "./stored-backup.ts";
 
 /** The instant of a collection as the manifest has it; none where nothing was flushed. */
 export function cutsOf({ description, instant, flushed }: PlannedCollection): CutCollection[] {
