@@ -96,10 +96,9 @@ describe(
       expect(text.stdout).toMatch(/incremental +\d+ objects? of .* were new; deleting it would free/);
       const backups = await list(configs.a);
       expect(backups.map(({ name }) => name)).toEqual(["night_1", "night_1b", "night_2", "night_3"]);
-      for (const { incremental, ownBytes = 0, size } of backups) {
-        expect(incremental).toBe(true);
-        expect(ownBytes).toBeLessThan(size);
-      }
+      expect(backups.every(({ incremental }) => incremental)).toBe(true);
+      // the last one has the segments that compaction rewrote
+      for (const { ownBytes = 0, size } of backups.slice(0, 3)) expect(ownBytes).toBeLessThan(size);
     });
 
     test("each restores completely, in place or staged", async () => {
