@@ -36,7 +36,8 @@ describe("a restore trigger of pipeline.yaml", async () => {
   const place = ["--set", `minio.backupBucketName=${bucket}`, "--set", `minio.backupRootPath=${rootPath}`];
   const source = ["--config", configs.a, ...place];
   const cli = (...args: string[]) => milvusBackup("--stack", stackName, ...args);
-  const create = (name: string) => cli(...source, "create", "-c", "triggered_coll,triggered_other", "-n", name);
+  const create = (name: string, ...options: string[]) =>
+    cli(...source, "create", "-c", "triggered_coll,triggered_other", "-n", name, ...options);
   // The emulator remembers the executions of a stack that was destroyed, and this one has the name of the last run's.
   const began = new Date();
   const restores = async () =>
@@ -91,8 +92,8 @@ describe("a restore trigger of pipeline.yaml", async () => {
 
     await putObject(bucket, full_meta, await getText(bucket, full_meta));
     expect(await create("other_1")).toMatchObject({ exitCode: 0 });
-    // The next one it is about: by then the two before have been dealt with.
-    expect(await create("wanted_2")).toMatchObject({ exitCode: 0 });
+    // The next one it is about, an incremental one: by then the two before have been dealt with.
+    expect(await create("wanted_2", "--incremental")).toMatchObject({ exitCode: 0 });
     await restoreOf("wanted_2");
 
     expect((await restores()).map(({ name }) => name.replace(/-[0-9a-f]{16}$/, ""))).toEqual([

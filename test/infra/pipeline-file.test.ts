@@ -87,7 +87,9 @@ describe("examples/pipeline.yaml", () => {
         account: ["444455556666"],
         detail: {
           bucket: { name: ["partner-backups"] },
-          object: { key: [{ wildcard: "backup/*/meta/full_meta.json" }] },
+          object: {
+            key: [{ wildcard: "backup/*/meta/full_meta.json" }, { wildcard: "backup/*/incremental/*/full_meta.json" }],
+          },
         },
       },
     });

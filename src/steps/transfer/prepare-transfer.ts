@@ -3,7 +3,12 @@ import type { Environment } from "../../core/environment/environment.ts";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { ExecutionRef, PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import type {
+  ExecutionRef,
+  PrepareTransferResult,
+  TransferInput,
+  TransferStepRequest,
+} from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { type BackupLayout, backupLayout } from "../../core/format/layout.ts";
@@ -42,7 +47,7 @@ export async function prepareTransfer(
     pinnedEnvironment(context, layout, input.from),
     pinnedEnvironment(context, layout, input.to),
   ]);
-  checkDistinct(from, to);
+  checkDistinct(from, to, input);
   const [source, destination] = await settleAll([
     context.openStore(pinnedStore(from, "backup")),
     context.openStore(pinnedStore(to, "backup")),
@@ -123,14 +128,15 @@ async function claimShared(
   await checkSource(copy.store, shared, await readSource(stored.store, stored.layout.shared));
 }
 
-function checkDistinct(from: Environment, to: Environment): void {
+function checkDistinct(from: Environment, to: Environment, { plain }: Pick<TransferInput, "plain">): void {
   const onePlace =
     sameBucket(from.backupStorage, to.backupStorage) && from.backupStorage.rootPath === to.backupStorage.rootPath;
   if (!onePlace) return;
   const { bucket, rootPath } = to.backupStorage;
   throw new PipelineError(
     "InvalidInput",
-    `environments ${from.name} and ${to.name} keep their backups in one place (${bucket}/${rootPath}): there is nothing to transfer, ${to.name} can restore the backup as it lies there`,
+    `environments ${from.name} and ${to.name} keep their backups in one place (${bucket}/${rootPath}): there is nothing to transfer, ${to.name} can restore the backup as it lies there` +
+      (plain ? "; for a plain one name an environment with another backupRootPath" : ""),
     { details: { key: "to" } },
   );
 }

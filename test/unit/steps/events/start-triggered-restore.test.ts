@@ -56,6 +56,15 @@ describe("startTriggeredRestore", () => {
     });
   });
 
+  test("starts the restore of an incremental backup too", async () => {
+    const { context } = world();
+    const key = `${rootPath}/nightly_2/incremental/0123456789ab/full_meta.json`;
+
+    const result = await startTriggeredRestore({ ...request, object: { ...request.object, key } }, context);
+
+    expect(result).toMatchObject({ outcome: "started", backupName: "nightly_2" });
+  });
+
   test("starts it once, however often the event comes", async () => {
     const { context, started } = world();
 

@@ -3,6 +3,7 @@ import { claimTimes } from "../../../../src/core/format/claim.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
 import { outlineBackup } from "../../../../src/steps/catalog/get-backup.ts";
 import { listBackups } from "../../../../src/steps/catalog/list-backups.ts";
+import { pruneBackups } from "../../../../src/steps/events/prune-backups.ts";
 import { FaultInjector } from "../../../support/fault-injector.ts";
 import {
   backUp,
@@ -334,6 +335,23 @@ test("a backup under way by another deployment keeps a sweep away for two hours 
   await world.memory.clock.sleep(claimTimes.silentMilliseconds);
   expect(await sweep(world)).not.toMatchObject([{ skipped: expect.anything() }]);
   expect(deployment).not.toContain("999999999999");
+});
+
+test("retention deletes incremental backups like others, and sweeps what they leave", async () => {
+  const schedule = "nightly";
+  const nightly = (name: string) => ({ environment: "prod", backupName: name, incremental: true, schedule });
+  await runBackup(world.context(), nightly("nightly_1"), executionOf("nightly_1"));
+  compactBooks(world);
+  await world.memory.clock.sleep(3_600_000);
+  const later = { ...executionOf("nightly_2"), startTime: world.memory.clock.now().toISOString() };
+  await runBackup(world.context(), nightly("nightly_2"), later);
+  const input = { schedule, environment: "prod", keep: { last: 1 }, timeZone: "UTC" };
+
+  const result = await pruneBackups({ input, stateMachine: deployment, execution: "e" }, world.context());
+
+  expect(result).toMatchObject({ removedNames: ["nightly_1"], swept: { segments: 3, objects: 12 }, warnings: [] });
+  expect(await lacking(world)).toEqual([]);
+  expect(await rowsRestored("nightly_2")).toBe("32");
 });
 
 test("plain backups are as they were: nothing is shared, and their metas lie in meta/", async () => {
