@@ -26,6 +26,8 @@ export interface BenchResult {
   readonly collection: ManySegments;
   readonly cold: PipelineRuns;
   readonly warm: PipelineRuns;
+  /** Two incremental backups of the unchanged collection, one after the other, warm. */
+  readonly incremental: { readonly first: MeasuredRun; readonly second: MeasuredRun };
   readonly rival?: RivalTimes;
   readonly copyRates: readonly CopyRate[];
 }
@@ -36,6 +38,7 @@ const runs = {
   warm: { backupName: "bench_warm", suffix: "_warm" },
   rival: { backupName: "bench_rival", suffix: "_rival" },
 } as const;
+const incrementals = ["bench_incremental_1", "bench_incremental_2"] as const;
 
 /** Measures the pipeline, the Go tool where there is one, and the copies, on the local stack; what it made is removed. */
 export async function runBench(options: BenchOptions): Promise<BenchResult> {
@@ -53,6 +56,12 @@ async function measure({ a }: Servers, { rival, say, signal }: BenchOptions): Pr
   signal.throwIfAborted();
   const warm = await measurePipeline("warm", say);
   signal.throwIfAborted();
+  say("incremental: the first, and the second of the unchanged collection");
+  const incremental = {
+    first: await measureCreate(collection, incrementals[0], ["--incremental"]),
+    second: await measureCreate(collection, incrementals[1], ["--incremental"]),
+  };
+  signal.throwIfAborted();
   if (rival !== undefined) say(`${rival}: create and restore; the restore of this collection takes minutes`);
   const rivalTimes = rival === undefined ? undefined : await measureRival(rival, { collection, ...runs.rival }, signal);
   say("copies alone");
@@ -61,6 +70,7 @@ async function measure({ a }: Servers, { rival, say, signal }: BenchOptions): Pr
     collection: seeded,
     cold,
     warm,
+    incremental,
     ...(rivalTimes && { rival: rivalTimes }),
     copyRates: await measureCopyRates(signal),
   };
@@ -84,4 +94,5 @@ async function cleanUp({ a, b }: Servers): Promise<void> {
     await dropCollection(b, collection + suffix);
     await deleteBackup(backupName);
   }
+  for (const backupName of incrementals) await deleteBackup(backupName);
 }

@@ -3,6 +3,7 @@ import { textTable } from "../measure/text-table.ts";
 import { seconds, timesTable } from "../measure/times-table.ts";
 import type { BenchResult } from "./bench.ts";
 import type { CopyRate } from "./copy-rate.ts";
+import type { Nightlies, NightliesResult } from "./nightlies.ts";
 import type { BroughtBack } from "./one-instant.ts";
 
 /** The figures of a run as tables. */
@@ -41,8 +42,33 @@ export function broughtBackText(results: readonly BroughtBack[]): string {
   );
 }
 
+/** Thirty nights: what lies in the store, and how long the commands took. */
+export function nightliesText({ rows, segments, series }: NightliesResult): string {
+  const plain = series.find(({ tool }) => tool === "plain");
+  const last = (one: Nightlies | undefined) => one?.nights.at(-1)?.storedBytes ?? 0;
+  const first = (one: Nightlies | undefined) => one?.nights[0]?.storedBytes ?? 0;
+  const total = (one: Nightlies) => one.nights.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const table = textTable(
+    ["thirty nights", "the first", "all of them", "of plain", "in first nights", "took", "a night (median)"],
+    series.map((one) => [
+      one.tool,
+      prettyBytes(first(one)),
+      prettyBytes(last(one)),
+      `${((last(one) / last(plain)) * 100).toFixed(1)} %`,
+      (last(one) / first(one)).toFixed(2),
+      seconds(total(one)),
+      seconds(median(one.nights.map(({ milliseconds }) => milliseconds))),
+    ]),
+  );
+  return `${count(rows)} rows in ${count(segments)} segments, 1 % new rows and 0.5 % deletes a day, a compaction a week\n\n${table}`;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
 function comparisonTable(result: BenchResult): string {
-  const { cold, warm, rival } = result;
+  const { cold, warm, incremental, rival } = result;
   const ratio = ratios(result);
   return textTable(
     ["from start to end of", "create", "restore"],
@@ -51,6 +77,8 @@ function comparisonTable(result: BenchResult): string {
       ["the execution, warm", seconds(warm.create.times.milliseconds), seconds(warm.restore.times.milliseconds)],
       ["the command, cold", seconds(cold.create.commandMilliseconds), seconds(cold.restore.commandMilliseconds)],
       ["the command, warm", seconds(warm.create.commandMilliseconds), seconds(warm.restore.commandMilliseconds)],
+      ["the command, incremental, the first", seconds(incremental.first.commandMilliseconds), ""],
+      ["the command, incremental, the second", seconds(incremental.second.commandMilliseconds), ""],
       ...(rival ? [["the Go tool's command", seconds(rival.create), seconds(rival.restore)]] : []),
       ...(ratio ? [["times as fast (commands, warm)", ratio.create.toFixed(2), ratio.restore.toFixed(1)]] : []),
     ],

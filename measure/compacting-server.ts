@@ -15,6 +15,7 @@ export interface CompactingServer {
   readonly address: string;
   /** Path of its backup.yaml. */
   readonly config: string;
+  readonly service: MilvusService;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -23,19 +24,21 @@ export interface CompactingServer {
  * Starts a Milvus server that removes what compaction replaced within seconds, not hours: what a long backup meets, in a short one.
  * @param options.name of the server, its environment and its folder in bucket-a
  * @param options.port the first of ten that are free
+ * @param options.overrides of Milvus's own settings, by their keys
  */
 export async function startCompactingServer(options: {
   name: string;
   port: number;
   signal?: AbortSignal;
+  overrides?: Readonly<Record<string, string | number | boolean>>;
 }): Promise<CompactingServer> {
-  const { name, port, signal } = options;
+  const { name, port, signal, overrides } = options;
   const server = milvusService({
     name,
     port,
     bucket: "bucket-a",
     rootPath: name,
-    overrides: { "dataCoord.gc.interval": 3, "dataCoord.gc.dropTolerance": 1 },
+    overrides: { "dataCoord.gc.interval": 3, "dataCoord.gc.dropTolerance": 1, ...overrides },
   });
   await removeData(server); // what a run that was interrupted left
   await startService(server, { afresh: true, signal });
@@ -45,6 +48,7 @@ export async function startCompactingServer(options: {
   return {
     address: server.address,
     config,
+    service: server,
     async stop() {
       await stopService(server);
       await removeData(server);

@@ -24,9 +24,13 @@ const createDocument = z.object({ ...counts, executionArn: z.string() });
 const restoreDocument = z.object({ segments: z.number(), staged: z.object(counts), executionArn: z.string() });
 
 /** Backs up a collection of Milvus A with the command, and reads what its execution took. */
-export async function measureCreate(collection: string, backupName: string): Promise<MeasuredRun> {
-  const args = ["--config", configs.a, "create", "-c", collection, "-n", backupName, "--json", "--quiet"];
-  return measured(args, (stdout) => createDocument.parse(stdout));
+export async function measureCreate(
+  collection: string,
+  backupName: string,
+  options: readonly string[] = [],
+): Promise<MeasuredRun> {
+  const args = ["--config", configs.a, "create", ...options, "-c", collection, "-n", backupName];
+  return measured([...args, "--json", "--quiet"], (stdout) => createDocument.parse(stdout));
 }
 
 /** Restores a collection into Milvus B with the command, and reads what its execution took. */
