@@ -51,6 +51,7 @@ interface SegmentsUser {
  * Says that an execution may name segments that no committed backup names yet, and waits for a sweep that is under way. To be called before
  * anything is looked for among them; the claim is given back after the commit (`releaseSegmentsClaim`).
  * @returns false where a sweep is under way still: ask again
+ * @throws AlreadyRunning where nobody can tell who sweeps
  */
 export async function claimSegments(
   store: ObjectStore,
@@ -75,8 +76,8 @@ export async function claimSegments(
     await store.putText(key, `${JSON.stringify(claim(), null, 2)}\n`, { contentType: "application/json" });
     const sweep = await readClaim(store, shared.sweep);
     if (sweep === undefined) return true;
-    const held = sweep.claim === undefined || (await isHeld(sweep.claim, execution.id, context));
-    if (!held) {
+    if (sweep.claim === undefined) throw unreadable(store, shared);
+    if (!(await isHeld(sweep.claim, execution.id, context))) {
       // whoever lost it stops: it looks before it removes anything
       context.log.info("a sweep that is over left its claim", { key: shared.sweep });
       await store.deleteKeys([shared.sweep]);
@@ -189,9 +190,8 @@ export async function claimSweep(
   for (let attempt = 0; ; attempt += 1) {
     const found = await readClaim(store, key);
     if (found?.claim?.holder === holder) break;
-    if (found !== undefined && (found.claim === undefined || (await isHeld(found.claim, deployment, context)))) {
-      throw sweeping(store, shared, found.claim);
-    }
+    if (found !== undefined && found.claim === undefined) throw unreadable(store, shared);
+    if (found?.claim && (await isHeld(found.claim, deployment, context))) throw sweeping(store, shared, found.claim);
     if (attempt === attempts) throw sweeping(store, shared, found?.claim);
     // read back by the next round: a store without conditional writes takes everybody's
     await writeClaim(store, key, claim(), found === undefined ? { ifAbsent: true } : { ifMatch: found.etag });
@@ -264,6 +264,15 @@ async function usedUntil(claim: Claim, deployment: string, context: ClaimContext
     : "unknown";
   if (state === "running") return Number.POSITIVE_INFINITY;
   return state === "over" ? ended : claimedUntil(claim);
+}
+
+function unreadable(store: ObjectStore, { sweep, root }: SharedLayout): PipelineError {
+  return new PipelineError(
+    "AlreadyRunning",
+    `${sweep} in ${store.label} says in a way that this version does not know who removes segments below ${root}: update the pipeline; when nobody ` +
+      "does, delete that object",
+    { details: { key: sweep } },
+  );
 }
 
 function sweeping(store: ObjectStore, shared: SharedLayout, claim: Claim | undefined): PipelineError {

@@ -303,6 +303,15 @@ describe("a sweep", () => {
     expect(bucket().read(key)).toBeUndefined();
   });
 
+  it("whose claim cannot be read is in the way, with what to do", async () => {
+    await backUp(world, "night_1");
+    bucket().seed(sharedOf(world).sweep, '{"version":7}');
+
+    const refused = { name: "AlreadyRunning", message: expect.stringMatching(/sweep\.json.*update the pipeline/) };
+    await expect(backUp(world, "night_2")).rejects.toMatchObject(refused);
+    expect(await sweep(world)).toMatchObject([{ objects: 0, skipped: expect.stringMatching(/update the pipeline/) }]);
+  });
+
   it("frees nothing where a backup does not tell what it needs", async () => {
     await backUp(world, "night_1");
     bucket().seed(`${sharedOf(world).insertLogs}1/2/3/3/100/4`, "left over");
