@@ -14,6 +14,7 @@ export function benchText(result: BenchResult): string {
     `${count(collection.segments)} segments, ${count(collection.rows)} rows; ${count(warm.create.objects)} objects, ${prettyBytes(warm.create.bytes)} backed up`,
     comparisonTable(result),
     timesTable("backup", cold.create.times, warm.create.times),
+    timesTable("incremental backup", incremental.first.times, incremental.second.times, ["first", "second"]),
     timesTable("restore", cold.restore.times, warm.restore.times),
     copyTable(result.copyRates),
   ].join("\n\n");
@@ -77,6 +78,8 @@ function comparisonTable(result: BenchResult): string {
       ["the execution, warm", seconds(warm.create.times.milliseconds), seconds(warm.restore.times.milliseconds)],
       ["the command, cold", seconds(cold.create.commandMilliseconds), seconds(cold.restore.commandMilliseconds)],
       ["the command, warm", seconds(warm.create.commandMilliseconds), seconds(warm.restore.commandMilliseconds)],
+      ["the execution, incremental, the first", seconds(incremental.first.times.milliseconds), ""],
+      ["the execution, incremental, the second", seconds(incremental.second.times.milliseconds), ""],
       ["the command, incremental, the first", seconds(incremental.first.commandMilliseconds), ""],
       ["the command, incremental, the second", seconds(incremental.second.commandMilliseconds), ""],
       ...(rival ? [["the Go tool's command", seconds(rival.create), seconds(rival.restore)]] : []),

@@ -1,12 +1,17 @@
 import type { ExecutionTimes } from "./state-times.ts";
 import { textTable } from "./text-table.ts";
 
-/** Cold and warm times of one machine's states, as a table; `-` where a run did not enter a state. */
-export function timesTable(machine: string, cold: ExecutionTimes, warm: ExecutionTimes): string {
+/** Times of one machine's states in two runs, as a table; `-` where a run did not enter a state. */
+export function timesTable(
+  machine: string,
+  cold: ExecutionTimes,
+  warm: ExecutionTimes,
+  titles: readonly [string, string] = ["cold", "warm"],
+): string {
   const states = [...new Set([...cold.states, ...warm.states].map(({ state }) => state))];
   const of = (times: ExecutionTimes, state: string) => times.states.find((it) => it.state === state);
   return textTable(
-    [machine, "cold", "warm"],
+    [machine, ...titles],
     [
       ...states.map((state) => {
         const [inCold, inWarm] = [of(cold, state), of(warm, state)];
