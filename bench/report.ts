@@ -8,7 +8,7 @@ import type { BroughtBack } from "./one-instant.ts";
 
 /** The figures of a run as tables. */
 export function benchText(result: BenchResult): string {
-  const { machine, collection, cold, warm } = result;
+  const { machine, collection, cold, warm, incremental } = result;
   return [
     `${machine.cores} cores of ${machine.processor}, Node ${machine.node}`,
     `${count(collection.segments)} segments, ${count(collection.rows)} rows; ${count(warm.create.objects)} objects, ${prettyBytes(warm.create.bytes)} backed up`,
