@@ -352,8 +352,10 @@ function scheduleOf({ execution, input }: BackupStepRequest): MadeBySchedule | u
 }
 
 async function checkNewBackup(stored: StoredBackup): Promise<void> {
-  for (const one of [stored.asPlain, ...(await stored.incrementals())]) {
-    if ((await one.committed()) === undefined) continue;
+  const plain = stored.asPlain;
+  const [committed, incrementals] = await settleAll([plain.committed(), plain.incrementals()]);
+  for (const one of committed ? [plain] : incrementals) {
+    if (one !== plain && (await one.committed()) === undefined) continue;
     throw new PipelineError(
       "BackupExists",
       `backup ${stored.name} exists already in ${stored.place}; choose another name or delete it first`,

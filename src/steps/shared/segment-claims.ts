@@ -135,8 +135,7 @@ export async function readSource(store: ObjectStore, shared: SharedLayout): Prom
  */
 export async function checkSource(store: ObjectStore, shared: SharedLayout, wanted: SourceRecord): Promise<void> {
   const text = `${JSON.stringify(wanted, null, 2)}\n`;
-  await store.putText(shared.record, text, { ifAbsent: true, contentType: "application/json" });
-  const found = await store.getTextIfPresent(shared.record);
+  const found = (await store.getTextIfPresent(shared.record)) ?? (await note(store, shared, text));
   const record = sourceRecord.safeParse(found === undefined ? undefined : jsonOrUndefined(found)).data;
   const isSame = record !== undefined && sourceIdOf(record) === sourceIdOf(wanted);
   if (isSame) return;
@@ -147,6 +146,12 @@ export async function checkSource(store: ObjectStore, shared: SharedLayout, want
       `${wanted.bucket}/${wanted.rootPath} at ${wanted.store}, as ${shared.record} says: make a plain backup, or use another backupRootPath`,
     { details: { key: "incremental" } },
   );
+}
+
+/** Answers what stands there then: somebody else may have written it just now. */
+async function note(store: ObjectStore, { record }: SharedLayout, text: string): Promise<string | undefined> {
+  await store.putText(record, text, { ifAbsent: true, contentType: "application/json" });
+  return store.getTextIfPresent(record);
 }
 
 /** A sweep that holds its claim. */

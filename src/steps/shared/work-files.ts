@@ -10,7 +10,7 @@ import {
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { type CopyItem, copyItem, type PreparedCopies } from "../../core/execution/messages.ts";
-import { settleStream } from "../../core/execution/settle.ts";
+import { settleAll, settleStream } from "../../core/execution/settle.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
 import { batchName, type workLayout } from "../../core/execution/work-layout.ts";
 import type { ImportFiles } from "../../core/milvus/descriptions.ts";
@@ -92,8 +92,10 @@ export async function writeCopyBatches(
     all += 1;
     count += members;
   }
-  await writeWorkJson(context, layout.batchCount(attempt), { batches: all });
-  await writeWorkJson(context, layout.items(attempt), items);
+  await settleAll([
+    writeWorkJson(context, layout.batchCount(attempt), { batches: all }),
+    writeWorkJson(context, layout.items(attempt), items),
+  ]);
   return { itemsKey: layout.items(attempt), batches: items.length, segments: count };
 }
 
