@@ -55,5 +55,14 @@ export function nightliesChart({ series, rows }: NightliesResult): string {
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
-  return svg;
+  return svg.replace(/^<svg /, `<svg role="img" aria-label="${described(series)}" `);
+}
+
+/** The figure in words, for who cannot see it. */
+function described(series: readonly Nightlies[]): string {
+  const stored = series.map(({ tool, nights }) => {
+    const [first = 0, last = 0] = [nights[0], nights.at(-1)].map((night) => (night?.storedBytes ?? 0) / megabyte);
+    return `${tool} from ${first.toFixed(0)} to ${last.toFixed(0)} MB`;
+  });
+  return `Bytes stored after each of ${series[0]?.nights.length ?? 0} nights: ${stored.join(", ")}; beside them the seconds each night took`;
 }
