@@ -9,7 +9,7 @@ import { executionOf, runBackup } from "./run-machines.ts";
 import { seedShop } from "./seed-shop.ts";
 
 export const deployment = "arn:aws:states:us-east-1:000000000000:stateMachine:machine";
-const place = { rootPath: "backup", address: "localhost", port: 9000, bucket: "bucket-b" };
+const place = { rootPath: "backup", address: "127.0.0.1", port: 4566, bucket: "bucket-b" };
 
 /** A Milvus with the shop, whose incremental backups lie in `bucket-b/backup`; `dr` restores them. */
 export function incrementalWorld(version = "2.4.0"): PipelineWorld {

@@ -346,6 +346,24 @@ test("a backup under way by another deployment keeps a sweep away for two hours 
   expect(deployment).not.toContain("999999999999");
 });
 
+test("nobody deletes an incremental backup, or sweeps its segments, while a restore reads it", async () => {
+  await backUp(world, "night_1");
+  const reading = executionOf("restore-night_1");
+  const deleted: unknown[] = [];
+  const input = { environment: "dr", backupName: "night_1", suffix: "_bak" };
+  world.memory.running.add(reading.id);
+  await runRestore(world.context(), input, reading, {
+    after: async (step) => {
+      if (step !== "finish") deleted.push(await remove(world, "night_1").catch((error: Error) => error.name));
+    },
+  });
+  world.memory.running.delete(reading.id);
+
+  expect(new Set(deleted)).toEqual(new Set(["BackupInUse"]));
+  expect(await lacking(world)).toEqual([]);
+  expect(await remove(world, "night_1")).toMatchObject([{ segments: 3 }]);
+});
+
 test("retention deletes incremental backups like others, and sweeps what they leave", async () => {
   const schedule = "nightly";
   const nightly = (name: string) => ({ environment: "prod", backupName: name, incremental: true, schedule });

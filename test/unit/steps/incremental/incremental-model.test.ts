@@ -14,7 +14,7 @@ import { addBookSegment, compactBooks } from "../../../support/seed-shop.ts";
  * Backups, deletions and sweeps at once, each call to the backup store in an order that fast-check chooses, some of them killed on the way:
  * after every change to the store each complete backup has all of its objects.
  */
-const place = { rootPath: "backup", address: "localhost", port: 9000, bucket: "bucket-b" };
+const place = { rootPath: "backup", address: "127.0.0.1", port: 4566, bucket: "bucket-b" };
 
 /** A process that was killed: none of its calls is answered any more. */
 const never = new Promise<never>(() => undefined);
