@@ -230,12 +230,14 @@ export async function claimSweep(
 /**
  * @throws BackupInUse where an execution may use the segments. What executions left that are over for good goes: whatever of them still
  *   runs finds its claim gone, and commits nothing.
+ * @param options.onlyLook nothing goes
  */
 export async function checkUnused(
   store: ObjectStore,
   shared: SharedLayout,
   { deployment, exempt }: Pick<Sweeper, "deployment" | "exempt">,
   context: ClaimContext,
+  options: { readonly onlyLook?: boolean } = {},
 ): Promise<void> {
   for await (const { key } of store.list(shared.claims)) {
     const found = await readClaim(store, key);
@@ -243,7 +245,7 @@ export async function checkUnused(
     const { claim } = found;
     const until = claim && (await usedUntil(claim, deployment, context));
     if (claim && until !== undefined && until <= context.clock.now().getTime()) {
-      await store.deleteKeys([key]);
+      if (!options.onlyLook) await store.deleteKeys([key]);
       continue;
     }
     const who = claim === undefined ? key : `${claim.purpose} execution ${executionNameOf(claim.holder)}`;

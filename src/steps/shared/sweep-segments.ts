@@ -68,7 +68,7 @@ async function sweepSource(
   const freed = { segments: 0, objects: 0, bytes: 0 };
   let held: HeldSweep | undefined;
   try {
-    if (request.dryRun) await checkUnused(store, shared, request, context);
+    if (request.dryRun) await checkUnused(store, shared, request, context, { onlyLook: true });
     else held = await claimSweep(store, shared, request, context);
     const users = await committedOf(store, place, source);
     const named = await namedKeys(users);

@@ -278,6 +278,9 @@ describe("a sweep", () => {
 
     expect(await sweep(world)).toMatchObject([{ skipped: expect.stringContaining("night_3") }]);
     await world.memory.clock.sleep(claimTimes.endedMilliseconds);
+    const before = bucket().keys();
+    await sweep(world, { dryRun: true });
+    expect(bucket().keys()).toEqual(before);
     const [swept] = await sweep(world);
     expect(swept).not.toHaveProperty("skipped");
     expect(await lacking(world)).toEqual([]);

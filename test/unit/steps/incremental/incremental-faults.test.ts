@@ -12,7 +12,7 @@ import {
 } from "../../../support/incremental-world.ts";
 import type { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
-import { addBookSegment } from "../../../support/seed-shop.ts";
+import { addBookSegment, compactBooks } from "../../../support/seed-shop.ts";
 
 const input = { environment: "prod", backupName: "night_2", incremental: true };
 const moments: readonly FaultMoment[] = ["before", "after"];
@@ -87,6 +87,59 @@ test.each(moments)(
     }
   },
 );
+
+test.each(moments)(
+  "a step that fails %s any call and is tried again goes on where it was, in the same execution",
+  async (moment) => {
+    const undisturbed = await started();
+    await runBackup(undisturbed.context(), input, executionOf("second"));
+    const calls = await callsOf((world, faults) => runBackup(world.context(faults), input, executionOf("first")));
+
+    for (let at = 0; at < calls.length; at += 1) {
+      const world = await started();
+      const result = await runBackup(world.context(new FaultInjector(at, moment)), input, executionOf("first"), {
+        retries: 1,
+      });
+
+      expect(result, calls[at]).toMatchObject({ outcome: "backed-up", objects: 17 });
+      expect(stored(world), calls[at]).toEqual(stored(undisturbed));
+      expect(await lacking(world), calls[at]).toEqual([]);
+      expect(world.bucket("bucket-b").keys(sharedOf(world).claims), calls[at]).toEqual([]);
+    }
+  },
+);
+
+test("a collection that is compacted while it is copied is cut anew, and what was copied of it is swept", async () => {
+  const world = await started();
+  let compacted = false;
+  const options = {
+    after: async (step: string) => {
+      if (step !== "prepare" || compacted) return;
+      compacted = true;
+      compactBooks(world);
+    },
+  };
+
+  const result = await runBackup(world.context(), input, executionOf("second"), options);
+
+  expect(result).toMatchObject({ outcome: "backed-up", objects: 8 });
+  expect(await lacking(world)).toEqual([]);
+  await sweep(world);
+  expect(await lacking(world)).toEqual([]);
+  // those of the first night, and the two of the compaction
+  expect(Object.keys(stored(world))).toHaveLength(12 + 8);
+});
+
+test("without a flush, and of a collection without rows", async () => {
+  const world = await started();
+  const skip = { ...input, backupName: "skipped", strategy: "skip_flush" } as const;
+  await runBackup(world.context(), skip, executionOf("skipped"));
+  const empty = { ...input, backupName: "empty", collections: ["shop.carts"] };
+  expect(await runBackup(world.context(), empty, executionOf("empty"))).toMatchObject({ objects: 0, newObjects: 0 });
+
+  expect(await lacking(world)).toEqual([]);
+  expect(await sweep(world)).toMatchObject([{ objects: 0 }]);
+});
 
 test("a backup that begins between any two calls of a sweep waits for it, or the sweep goes away", async () => {
   const calls = await callsOf(async (world, faults) => {
