@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { DeleteObjectsCommand, paginateListObjectsV2, type S3Client } from "@aws-sdk/client-s3";
 import { DataType, type MilvusClient } from "@zilliz/milvus2-sdk-node";
 import { backupPlace, backupYaml, s3Client } from "../local/index.ts";
@@ -43,6 +44,7 @@ const flushes = 10;
 const rowsPerFlush = 10_000;
 const rows = flushes * rowsPerFlush;
 const dimension = 32;
+const compactionMilliseconds = 5 * 60_000;
 const newRows = rows / 100;
 const deletedRows = rows / 200;
 
@@ -67,9 +69,11 @@ export async function runNightlies(options: BenchOptions): Promise<NightliesResu
       overrides: { "dataCoord.compaction.enableAutoCompaction": false },
     });
     const s3 = s3Client();
-    const client = await connectClient(server.address);
-    const ways = await waysOf(server, options);
+    let client: MilvusClient | undefined;
+    let ways: readonly Way[] = [];
     try {
+      client = await connectClient(server.address);
+      ways = await waysOf(server, options);
       for (const { rootPath } of ways) await removeAll(s3, rootPath);
       say("seeding");
       await seed(client);
@@ -91,7 +95,7 @@ export async function runNightlies(options: BenchOptions): Promise<NightliesResu
     } finally {
       for (const { rootPath } of ways) await removeAll(s3, rootPath);
       s3.destroy();
-      await client.closeConnection();
+      await client?.closeConnection();
       await server.stop();
     }
   });
@@ -155,11 +159,12 @@ async function live(client: MilvusClient, day: number): Promise<void> {
   if (day % daysOfCompaction !== 0) return;
   await answered("flushing", client.flushSync({ collection_names: [collection_name] }));
   const { compactionID } = await answered("compacting", client.compact({ collection_name }));
-  for (;;) {
-    const { state } = await client.getCompactionState({ compactionID });
+  for (const until = performance.now() + compactionMilliseconds; performance.now() < until; ) {
+    const { state } = await answered("looking at the compaction", client.getCompactionState({ compactionID }));
     if (String(state) === "Completed" || Number(state) === 2) return;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
   }
+  throw new Error("the compaction did not end within five minutes");
 }
 
 async function insert(client: MilvusClient, first: number, count: number): Promise<void> {

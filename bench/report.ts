@@ -1,3 +1,4 @@
+import { availableParallelism, cpus } from "node:os";
 import prettyBytes from "pretty-bytes";
 import { textTable } from "../measure/text-table.ts";
 import { seconds, timesTable } from "../measure/times-table.ts";
@@ -61,7 +62,8 @@ export function nightliesText({ rows, segments, series }: NightliesResult): stri
       seconds(median(one.nights.map(({ milliseconds }) => milliseconds))),
     ]),
   );
-  return `${count(rows)} rows in ${count(segments)} segments, 1 % new rows and 0.5 % deletes a day, a compaction a week\n\n${table}`;
+  const cores = `${availableParallelism()} cores of ${cpus()[0]?.model ?? "?"}, Node ${process.version}`;
+  return `${cores}\n\n${count(rows)} rows in ${count(segments)} segments, 1 % new rows and 0.5 % deletes a day, a compaction a week\n\n${table}`;
 }
 
 function median(values: readonly number[]): number {

@@ -12,6 +12,7 @@ import { addExecutions } from "./verbs/executions.ts";
 import { addGet } from "./verbs/get.ts";
 import { addList } from "./verbs/list.ts";
 import { addPeek } from "./verbs/peek.ts";
+import { addRefused } from "./verbs/refused.ts";
 import { addRestore } from "./verbs/restore.ts";
 import { addRetention } from "./verbs/retention.ts";
 import { addSweep } from "./verbs/sweep.ts";
@@ -73,6 +74,7 @@ Exit codes: 0 done, 1 failed, 130 left with Ctrl-C while the execution goes on.`
     );
   addSharedOptions(program);
   for (const addVerb of verbs) addVerb(program, host);
+  addRefused(program);
   return program;
 }
 

@@ -35,6 +35,8 @@ export interface FunctionSpec {
   readonly machine: Owner;
   /** Runs first: tells unknown environments by name, takes leases and claims from executions that are over. */
   readonly first?: boolean;
+  /** Asks whether other executions are over. */
+  readonly asks?: boolean;
   readonly timeoutMinutes: number;
   readonly memoryMiB: number;
   readonly dataAccess: readonly DataAccess[];
@@ -46,7 +48,10 @@ const longest = 15;
 const usual = 1024;
 
 /** Counts what the schedules made (metrics.ts). Deletes copies of segments that vanished between two attempts. */
-export const finalizeBackup: FunctionSpec = step("finalize-backup", "backup", ["read", "write", "delete"]);
+/** Asks who else may use shared segments, where some of them are in its way. */
+export const finalizeBackup: FunctionSpec = step("finalize-backup", "backup", ["read", "write", "delete"], {
+  asks: true,
+});
 
 /** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [

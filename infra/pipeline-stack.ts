@@ -165,7 +165,9 @@ export class PipelineStack extends Stack {
             )),
         ...(this.#network ? [networkGrant()] : []),
         ...(extra.grants ?? []),
-        ...(spec.first === true ? [describeExecutionsGrant(this, machines.map(this.#machineName, this))] : []),
+        ...(spec.first === true || spec.asks === true
+          ? [describeExecutionsGrant(this, machines.map(this.#machineName, this))]
+          : []),
       ],
     });
   }

@@ -1,10 +1,12 @@
+import { PipelineError } from "../../src/core/execution/errors.ts";
 import { checkBackupName } from "../../src/core/milvus/names.ts";
-import { checkDeletable, deleteBackup } from "../../src/steps/catalog/delete-backup.ts";
-import { findBackup } from "../../src/steps/shared/stored-backup.ts";
+import { checkDeletable, type DeleteContext, deleteBackup } from "../../src/steps/catalog/delete-backup.ts";
+import { findBackup, type StoredBackup } from "../../src/steps/shared/stored-backup.ts";
 import { sumOfSweeps, sweepSegments } from "../../src/steps/shared/sweep-segments.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { countOf, formatBytes } from "../output/format.ts";
 import { backupLocation } from "../output/location.ts";
+import type { Output } from "../output/output.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { confirm } from "./confirm.ts";
 import { deletionContext, deletionHolder, pipelineIfThere } from "./deletions.ts";
@@ -38,14 +40,34 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
   }
   const { objects } = await deleteBackup(stored, request, deletion);
   const deleted = `Deleted backup ${name}: ${countOf(objects, "object")} in ${location}`;
-  if (stored.layout.source === undefined) {
-    output.result({ backupName: name, location, objects }, deleted);
-    return;
-  }
-  const { skipped, ...swept } = sumOfSweeps(await sweepSegments(stored.store, place, request, deletion));
-  if (skipped !== undefined) output.warn(skipped);
+  const swept = await sweepAfter(stored, request, deletion, output);
   output.result(
-    { backupName: name, location, objects, swept },
-    `${deleted}, and ${countOf(swept.segments, "segment")} (${formatBytes(swept.bytes)}) that no other backup names`,
+    { backupName: name, location, objects, ...(swept && { swept }) },
+    swept === undefined
+      ? deleted
+      : `${deleted}, and ${countOf(swept.segments, "segment")} (${formatBytes(swept.bytes)}) that no other backup names`,
   );
+}
+
+/** Removes the segments that no incremental backup names any more; undefined where there are none, or that is left to the next sweep. */
+async function sweepAfter(
+  { store }: StoredBackup,
+  {
+    place,
+    ...request
+  }: { readonly place: { readonly rootPath: string }; readonly holder: string; readonly deployment: string },
+  context: DeleteContext,
+  output: Output,
+) {
+  try {
+    const sources = await sweepSegments(store, place, request, context);
+    const { skipped, ...swept } = sumOfSweeps(sources);
+    if (skipped !== undefined) output.warn(skipped);
+    return sources.length === 0 ? undefined : swept;
+  } catch (error) {
+    // the backup is gone whatever becomes of the sweep
+    if (!(error instanceof PipelineError) || error.name !== "CorruptBackup") throw error;
+    output.warn(error.message);
+    return undefined;
+  }
 }

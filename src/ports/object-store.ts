@@ -76,8 +76,11 @@ export interface ObjectStore {
   /** Deletes what lies below a prefix; answers how many objects that were. */
   deletePrefix(prefix: string): Promise<number>;
 
-  /** Deletes single keys; a key that is not there is no error. */
-  deleteKeys(keys: readonly string[]): Promise<void>;
+  /**
+   * Deletes single keys; a key that is not there is no error.
+   * @param options.stillMay asked right before every request, and before one that is sent again: throws where it must not be sent any more
+   */
+  deleteKeys(keys: readonly string[], options?: { readonly stillMay?: () => void }): Promise<void>;
 
   /**
    * @param prefix below what to look: the store's root path unless said otherwise, since a policy may grant no more

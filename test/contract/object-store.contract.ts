@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { ObjectStore, ObjectSummary } from "../../src/ports/object-store.ts";
 import { collected } from "../support/collected.ts";
 
@@ -317,6 +318,18 @@ export function objectStoreContract(
 
       expect(await destination.store.head("one & <two>")).toBeUndefined();
       expect(await destination.store.head("three")).toBeUndefined();
+    });
+
+    test.each([["one"], ["one", "two"]])("deletes nothing where it must not any more", async (...keys) => {
+      for (const key of keys) await destination.put(key, Buffer.from("x"));
+      const late = new PipelineError("ClaimLost", "too late");
+      const stillMay = () => {
+        throw late;
+      };
+
+      await expect(destination.store.deleteKeys(keys, { stillMay })).rejects.toBe(late);
+
+      for (const key of keys) expect(await destination.store.head(key)).toBeDefined();
     });
 
     test("finds its bucket accessible", async () => {

@@ -205,8 +205,9 @@ export class MemoryObjectStore implements ObjectStore {
     return keys.length;
   }
 
-  async deleteKeys(keys: readonly string[]): Promise<void> {
+  async deleteKeys(keys: readonly string[], { stillMay }: { readonly stillMay?: () => void } = {}): Promise<void> {
     this.#record(`deleteKeys ${keys.join(" ")}`);
+    stillMay?.();
     for (const key of keys) this.#objects.delete(key);
   }
 

@@ -183,12 +183,12 @@ export class S3ObjectStore implements ObjectStore {
     return keys.length;
   }
 
-  async deleteKeys(keys: readonly string[]): Promise<void> {
+  async deleteKeys(keys: readonly string[], { stillMay = () => {} }: { stillMay?: () => void } = {}): Promise<void> {
     const perRequest = this.#s3.connection.dialect === "gcp" ? 1 : keysPerDelete;
     const groups = Array.from({ length: Math.ceil(keys.length / perRequest) }, (_, index) =>
       keys.slice(index * perRequest, (index + 1) * perRequest),
     );
-    await settleEach(groups, parallelDeletes, (group) => this.#deleteGroup(group));
+    await settleEach(groups, parallelDeletes, (group) => this.#deleteGroup(group, stillMay));
   }
 
   async checkAccess(prefix: string = this.#options.accessPrefix ?? ""): Promise<void> {
@@ -246,17 +246,34 @@ export class S3ObjectStore implements ObjectStore {
     return ifPresent(() => checksumOf(this.#s3, existing, found));
   }
 
-  async #deleteGroup(keys: readonly string[]): Promise<void> {
+  async #deleteGroup(keys: readonly string[], stillMay: () => void): Promise<void> {
     const [only] = keys;
+    const { client } = this.#s3;
     if (keys.length === 1 && only !== undefined) {
       const request = new DeleteObjectCommand({ Bucket: this.bucket, Key: only });
-      await this.#s3.request("s3:DeleteObject", only, () => this.#s3.client.send(request));
+      request.middlewareStack.add(
+        (next) => async (sent) => {
+          stillMay();
+          return next(sent);
+        },
+        behindRetries,
+      );
+      await this.#s3.request("s3:DeleteObject", only, () => client.send(request));
       return;
     }
-    const request = { Bucket: this.bucket, Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true } };
-    const answer = await this.#s3.request("s3:DeleteObject", {}, () =>
-      this.#s3.client.send(new DeleteObjectsCommand(request)),
-    );
+    const Objects = keys.map((Key) => ({ Key }));
+    const request = { Bucket: this.bucket, Delete: { Objects, Quiet: true } };
+    const answer = await this.#s3.request("s3:DeleteObject", {}, () => {
+      const command = new DeleteObjectsCommand(request);
+      command.middlewareStack.add(
+        (next) => async (sent) => {
+          stillMay();
+          return next(sent);
+        },
+        behindRetries,
+      );
+      return client.send(command);
+    });
     const [refused] = answer.Errors ?? [];
     if (refused !== undefined) {
       const error = Object.assign(new Error(refused.Message ?? "not deleted"), { name: refused.Code ?? "StoreFailed" });
@@ -264,3 +281,6 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 }
+
+/** Where a check stands that is asked before each request of a command, the SDK's own retries included. */
+const behindRetries = { name: "stillMay", step: "finalizeRequest", priority: "low" } as const;

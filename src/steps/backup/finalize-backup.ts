@@ -156,6 +156,14 @@ function checkAttempts(unsettled: readonly SegmentReceipt[], attempt: number): v
         ? unsettled
         : [];
   if (gaveUp.length === 0) return;
+  const conflicting = gaveUp.filter(({ outcome }) => outcome === "conflict");
+  if (conflicting.length > 0) {
+    throw new PipelineError(
+      "InconsistentSegments",
+      `${conflicting.length} segments are stored with other content, and after ${attempt + 1} attempts others may still use it: ` +
+        `${shortList(conflicting.map(describeSegment), { limit: 3, separator: "; " })}. Start the same command again when no other backup of this Milvus runs`,
+    );
+  }
   throw new PipelineError(
     "InconsistentSegments",
     `${gaveUp.length} segments cannot be backed up after ${attempt + 1} attempts: ${shortList(gaveUp.map(describeSegment), { separator: "; " })}. ` +

@@ -80,6 +80,7 @@ export async function writeBackup(
     const { layout } = stored;
     const files = metas.map(({ file, upload }) => ({ key: layout.relative(layout.meta[file]), ...upload.written }));
     await manifest.finish(head, { metas: files, instants, kept, created, incremental });
+    await stored.removeOtherKinds(confirmMine);
     await confirm();
     await stored.commit(commitRecord);
   } catch (error) {

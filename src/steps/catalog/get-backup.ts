@@ -9,7 +9,7 @@ import {
   storedBackups,
 } from "../shared/stored-backup.ts";
 import type { FoundOutline } from "../shared/streamed-metas.ts";
-import { ownBytes } from "../shared/sweep-segments.ts";
+import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
 
 /**
  * Reads what is in one backup, without the logs of its segments: `full_meta.json`, or without it the four level files with a warning; and
@@ -45,7 +45,7 @@ async function describeIncremental(
   const others = (await storedBackups(store, { rootPath })).filter(
     ({ layout: { source } }) => source === layout.source,
   );
-  const own = (await ownBytes(others)).get(name);
+  const own = (await ownBytesIfKnown(others)).get(name);
   return { newObjects, newBytes, ...(own !== undefined && { ownBytes: own }) };
 }
 

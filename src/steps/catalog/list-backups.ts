@@ -4,7 +4,7 @@ import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { type BriefBackup, type Instants, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
-import { ownBytes } from "../shared/sweep-segments.ts";
+import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
 
 /** One line of a list of backups. */
 export interface BackupSummary {
@@ -48,7 +48,7 @@ export async function listBackups(
   const stored = await storedBackups(store, { rootPath });
   const summaries = await settleEach(stored, concurrency, summarize);
   const complete = new Set(summaries.flatMap((summary) => (summary?.state === "complete" ? [summary.name] : [])));
-  const own = await ownBytesOf(stored.filter(({ name }) => complete.has(name)));
+  const own = await ownBytesIfKnown(stored.filter(({ name }) => complete.has(name)));
   return summaries
     .filter((summary) => summary !== undefined)
     .filter((summary) => options.incomplete || summary.state !== "incomplete")
@@ -56,16 +56,6 @@ export async function listBackups(
       const bytes = summary.state === "complete" ? own.get(summary.name) : undefined;
       return { ...summary, ...(bytes !== undefined && { ownBytes: bytes }) };
     });
-}
-
-/** Nothing where a manifest cannot be read: a list hides no backup for another one. */
-async function ownBytesOf(stored: readonly StoredBackup[]): Promise<ReadonlyMap<string, number>> {
-  try {
-    return await ownBytes(stored);
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "CorruptBackup") return new Map();
-    throw error;
-  }
 }
 
 /** undefined for a directory that is no backup. */

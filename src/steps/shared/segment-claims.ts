@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import type { StorageSettings } from "../../core/environment/environment.ts";
 import { storeIdentity } from "../../core/environment/storage-identity.ts";
@@ -5,7 +6,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { ExecutionRef } from "../../core/execution/messages.ts";
 import { executionNameOf, sameAccountAndRegion, stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { jsonOrUndefined } from "../../core/execution/work-json.ts";
-import { type Claim, claimedUntil, claimTimes } from "../../core/format/claim.ts";
+import { type Claim, claimedUntil, claimTimes, hasWrongClock } from "../../core/format/claim.ts";
 import { type SharedLayout, sourceIdOf } from "../../core/format/layout.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { attempts, type ClaimContext, claimLost, isHeld, readClaim, writeClaim } from "./claim.ts";
@@ -21,6 +22,9 @@ const lookMilliseconds = 2_000;
 
 /** How long a step waits for that; it is tried again then. A sweep that died is over after `silentDeletionMilliseconds`. */
 const waitMilliseconds = 4 * 60_000;
+
+/** No request to delete is sent so long after a look: a sweep counts for over only much later (`endedMilliseconds`). */
+const longestRequestMilliseconds = 5 * 60_000;
 
 /** The Milvus that shared segments are of, as the object beside them names it. */
 const sourceRecord = z.object({
@@ -77,7 +81,9 @@ export async function claimSegments(
     const sweep = await readClaim(store, shared.sweep);
     if (sweep === undefined) return true;
     if (sweep.claim === undefined) throw unreadable(store, shared);
-    if (!(await isHeld(sweep.claim, execution.id, context))) {
+    const isOver =
+      hasWrongClock(sweep.claim, context.clock.now()) || !(await isHeld(sweep.claim, execution.id, context));
+    if (isOver) {
       // whoever lost it stops: it looks before it removes anything
       context.log.info("a sweep that is over left its claim", { key: shared.sweep });
       await store.deleteKeys([shared.sweep]);
@@ -158,6 +164,8 @@ async function note(store: ObjectStore, { record }: SharedLayout, text: string):
 export interface HeldSweep {
   /** @throws ClaimLost where somebody else has it by now; BackupInUse where a backup wants to use the segments: nothing more may be removed */
   confirm(): Promise<void>;
+  /** Right before a request to delete: @throws ClaimLost where what was confirmed is too long ago, as in a machine that was asleep. */
+  readonly stillMay: () => void;
   giveBack(): Promise<void>;
 }
 
@@ -180,7 +188,9 @@ export async function claimSweep(
   sweeper: Sweeper,
   context: ClaimContext,
 ): Promise<HeldSweep> {
-  const { holder, deployment } = sweeper;
+  const { deployment } = sweeper;
+  // of this very run: of two at once, which an event that came twice may start, one goes away
+  const holder = `${sweeper.holder} (${randomUUID()})`;
   const key = shared.sweep;
   const startedAt = context.clock.now().toISOString();
   const claim = (): Claim => ({
@@ -196,11 +206,24 @@ export async function claimSweep(
     const found = await readClaim(store, key);
     if (found?.claim?.holder === holder) break;
     if (found !== undefined && found.claim === undefined) throw unreadable(store, shared);
-    if (found?.claim && (await isHeld(found.claim, deployment, context))) throw sweeping(store, shared, found.claim);
+    const isHeldBySomebody =
+      found?.claim !== undefined &&
+      !hasWrongClock(found.claim, context.clock.now()) &&
+      (await isHeld(found.claim, deployment, context));
+    if (isHeldBySomebody) throw sweeping(store, shared, found?.claim);
     if (attempt === attempts) throw sweeping(store, shared, found?.claim);
     // read back by the next round: a store without conditional writes takes everybody's
     await writeClaim(store, key, claim(), found === undefined ? { ifAbsent: true } : { ifMatch: found.etag });
   }
+  let confirmedAt = Number.NEGATIVE_INFINITY;
+  const stillMay = () => {
+    if (context.clock.now().getTime() - confirmedAt < longestRequestMilliseconds) return;
+    throw new PipelineError(
+      "ClaimLost",
+      `${sweeper.holder} looked too long ago whether somebody needs the segments below ${shared.root} in ${store.label}: nothing more is removed; sweep again`,
+      { details: { key } },
+    );
+  };
   const giveBack = async () => {
     const found = await readClaim(store, key);
     if (found?.claim?.holder === holder) await store.deleteKeys([key]);
@@ -216,7 +239,9 @@ export async function claimSweep(
       const isFresh = Math.abs(age) < claimTimes.heartbeatMilliseconds;
       if (isFresh || (await writeClaim(store, key, claim(), { ifMatch: found.etag }))) break;
     }
+    const lookedAt = context.clock.now().getTime();
     await checkUnused(store, shared, sweeper, context);
+    confirmedAt = lookedAt;
   };
   try {
     await checkUnused(store, shared, sweeper, context);
@@ -224,7 +249,7 @@ export async function claimSweep(
     await giveBack();
     throw error;
   }
-  return { confirm, giveBack };
+  return { confirm, stillMay, giveBack };
 }
 
 /**
@@ -240,19 +265,31 @@ export async function checkUnused(
   options: { readonly onlyLook?: boolean } = {},
 ): Promise<void> {
   for await (const { key } of store.list(shared.claims)) {
-    const found = await readClaim(store, key);
-    if (found === undefined || found.claim?.holder === exempt) continue;
-    const { claim } = found;
-    const until = claim && (await usedUntil(claim, deployment, context));
-    if (claim && until !== undefined && until <= context.clock.now().getTime()) {
-      if (!options.onlyLook) await store.deleteKeys([key]);
-      continue;
+    let found = await readClaim(store, key);
+    let until: number | undefined;
+    for (let attempt = 0; found?.claim && found.claim.holder !== exempt; attempt += 1) {
+      until = await usedUntil(found.claim, deployment, context);
+      if (until > context.clock.now().getTime() || attempt === attempts) break;
+      // only the version that was read: whoever said since that it goes on keeps it, and nobody can once this is written
+      const over: Claim = { ...found.claim, state: "deleting" };
+      if (options.onlyLook || (await writeClaim(store, key, over, { ifMatch: found.etag }))) {
+        if (!options.onlyLook) await store.deleteKeys([key]);
+        found = undefined;
+        break;
+      }
+      found = await readClaim(store, key);
     }
+    if (found === undefined || (found.claim !== undefined && found.claim.holder === exempt)) continue;
+    const { claim } = found;
     const who = claim === undefined ? key : `${claim.purpose} execution ${executionNameOf(claim.holder)}`;
     const when =
-      until === undefined || !Number.isFinite(until)
-        ? "when it is over"
-        : `after ${new Date(until).toISOString()}, when nothing of it can be under way any more`;
+      claim === undefined
+        ? "when that object, which this version does not understand, is gone: update the pipeline, or delete it when nobody backs up there"
+        : hasWrongClock(claim, context.clock.now())
+          ? `when it is over: it said at ${claim.heartbeatAt}, which is yet to come, that it goes on, so a clock is wrong (delete ${key} when it is over)`
+          : until === undefined || !Number.isFinite(until)
+            ? "when it is over"
+            : `after ${new Date(until).toISOString()}, when nothing of it can be under way any more`;
     throw new PipelineError(
       "BackupInUse",
       `segments below ${shared.root} in ${store.label} may be used by ${who}${claim ? ` (backup ${claim.backupName})` : ""}: they are swept ${when}, by ` +

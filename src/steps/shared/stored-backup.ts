@@ -353,6 +353,30 @@ export class StoredBackup {
     return { objects };
   }
 
+  /**
+   * Removes what a failed backup of the other kind left in the folder, before this one is committed: milvus-backup takes a folder with level
+   * metas for a backup, and would restore an incremental one without its rows.
+   * @param confirm throws where nothing may be removed
+   * @throws BackupExists where that one is complete
+   */
+  async removeOtherKinds(confirm: () => Promise<void>): Promise<void> {
+    const others = [this.asPlain, ...(await this.incrementals())].filter(
+      ({ layout }) => layout.source !== this.layout.source,
+    );
+    for (const other of others) {
+      const { layout, store } = other;
+      if ((await other.committed()) !== undefined) throw this.writtenByOthers();
+      const keys: string[] = [];
+      for (const prefix of [layout.metas, layout.manifestParts]) {
+        for await (const { key } of store.list(prefix)) keys.push(key);
+      }
+      if ((await store.head(layout.manifest)) !== undefined) keys.push(layout.manifest);
+      if (keys.length === 0) continue;
+      await confirm();
+      await store.deleteKeys([...new Set(keys)]);
+    }
+  }
+
   /** @param hint what to do, or where to look */
   notFound(hint: string): PipelineError {
     return new PipelineError("BackupNotFound", `there is no backup ${this.name} in ${this.place} (${hint})`, {

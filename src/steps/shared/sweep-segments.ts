@@ -75,7 +75,7 @@ async function sweepSource(
     await removeUnnamed(store, shared, { named, held, freed });
     if (held && users.length === 0) {
       await held.confirm();
-      await store.deleteKeys([shared.record]);
+      await store.deleteKeys([shared.record], held);
     }
     return { source, ...freed };
   } catch (error) {
@@ -101,7 +101,10 @@ async function removeUnnamed(store: ObjectStore, shared: SharedLayout, { named, 
     if (batch.length === 0) return;
     if (held) {
       await held.confirm();
-      await store.deleteKeys(batch.map(({ key }) => key));
+      await store.deleteKeys(
+        batch.map(({ key }) => key),
+        held,
+      );
     }
     for (const { key, size } of batch) {
       const segment = parseLogKey(key)?.segmentId ?? "";
@@ -141,18 +144,34 @@ async function committedOf(
     for (const stored of await folder.incrementals()) {
       if (stored.layout.source !== source || (await stored.committed()) === undefined) continue;
       const manifest = await stored.readManifest();
-      if (manifest !== undefined) users.push({ stored, manifest });
+      if (manifest !== undefined && (await isManifestOf(stored, manifest))) users.push({ stored, manifest });
       // deleted just now, or it does not tell what it needs
-      else if (await stored.committed()) throw notTold(stored);
+      else if (await stored.committed())
+        throw notTold(stored, manifest === undefined ? "is missing" : "is another backup's");
     }
   }
   return users;
 }
 
-function notTold({ name, layout, store }: StoredBackup): PipelineError {
+/** The ID of a backup is among the first bytes of its commit record, and each run of a backup has its own. */
+const headBytes = 1_024;
+
+async function isManifestOf({ store, layout }: StoredBackup, { backupId }: ManifestIndex): Promise<boolean> {
+  const record = await store.head(layout.meta.full_meta);
+  if (record === undefined) return false;
+  try {
+    const head = Buffer.from(await store.readStart(record, headBytes)).toString("utf8");
+    return head.includes(`"id":${JSON.stringify(backupId)}`);
+  } catch (error) {
+    if (error instanceof PipelineError && error.name === "ObjectNotFound") return false;
+    throw error;
+  }
+}
+
+function notTold({ name, layout, store }: StoredBackup, how: string): PipelineError {
   return new PipelineError(
     "CorruptBackup",
-    `${layout.manifest} in ${store.label} is missing: without it nobody knows which segments backup ${name} needs. Nothing was swept; ` +
+    `${layout.manifest} in ${store.label} ${how}: without it nobody knows which segments backup ${name} needs. Nothing was swept; ` +
       "delete that backup, or bring its manifest back",
     { details: { file: layout.manifest } },
   );
@@ -215,7 +234,7 @@ export async function freeKeys(
     }
     if (namedBy.size > 0) return { removed: 0, namedBy: [...namedBy] };
     await held.confirm();
-    await store.deleteKeys(keys);
+    await store.deleteKeys(keys, held);
     return { removed: keys.length, namedBy: [] };
   } finally {
     await held.giveBack();
@@ -233,7 +252,7 @@ const manifestConcurrency = 8;
  * many to count.
  * @throws CorruptBackup, and what the store throws
  */
-export async function ownBytes(backups: readonly StoredBackup[]): Promise<ReadonlyMap<string, number>> {
+async function ownBytes(backups: readonly StoredBackup[]): Promise<ReadonlyMap<string, number>> {
   const users = await settleEach(backups, manifestConcurrency, async (stored): Promise<SegmentsUser[]> => {
     const isCounted = stored.layout.source !== undefined && (await stored.committed()) !== undefined;
     const manifest = isCounted ? await stored.readManifest() : undefined;
@@ -258,6 +277,16 @@ export async function ownBytes(backups: readonly StoredBackup[]): Promise<Readon
     return [stored.name, bytes];
   });
   return new Map(own);
+}
+
+/** The same; empty where a manifest cannot be read, or goes just now: no backup hides another one. */
+export async function ownBytesIfKnown(backups: readonly StoredBackup[]): Promise<ReadonlyMap<string, number>> {
+  try {
+    return await ownBytes(backups);
+  } catch (error) {
+    if (error instanceof PipelineError && ["CorruptBackup", "ObjectNotFound"].includes(error.name)) return new Map();
+    throw error;
+  }
 }
 
 async function* objectsOf(stored: StoredBackup, manifest: ManifestIndex) {

@@ -110,6 +110,7 @@ export class ManifestWriter {
       metas: [...metas],
       parts: this.#parts,
     });
+    await this.#confirm();
     await this.#stored.store.putText(this.#stored.layout.manifest, index, { contentType: "application/json" });
   }
 

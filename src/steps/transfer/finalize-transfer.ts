@@ -60,9 +60,10 @@ export async function finalizeTransfer(
   };
   const copied = { count: totals.objects, logs, collectionIds: () => collectionIds };
   await writeCopy(plan, { backup, copy, copied, holder: execution.id }, context);
+  // first the one that a step which runs again goes by
+  await releaseClaim(copy, execution.id);
   const { shared } = copy.layout;
   if (shared) await releaseSegmentsClaim(destination, shared, execution.id);
-  await releaseClaim(copy, execution.id);
   await unmarkReader(context, (await readHeld(context, layout))?.readerKey);
   return {
     outcome: plan.alreadyThere ? "already-there" : "transferred",
@@ -93,8 +94,8 @@ async function writeCopy(
     if (shared) await confirmClaim(copy.store, { key: shared.claim(holder), holder }, context);
   };
   const isThisBackup = await copy.isCommittedAs({ sha256: plan.fullMetaSha256 });
-  // An earlier run of this step has given the claim back: everything is done.
-  if (isThisBackup && !(await hasClaim(copy.store, claim))) return;
+  // The commit comes last. A repairing one finds it from the beginning: it is done when it has given its claim back.
+  if (isThisBackup && (!plan.alreadyThere || !(await hasClaim(copy.store, claim)))) return;
   if (isThisBackup === false) throw copy.writtenByOthers();
   const commitRecord = copy.openMeta("full_meta");
   try {
@@ -112,6 +113,7 @@ async function writeCopy(
     // what was copied since it was read must be of the same backup
     const { etag } = (await backup.committed()) ?? {};
     if (etag !== source?.etag) throw changed(plan, backup, etag === undefined ? "deleted" : "replaced");
+    await copy.removeOtherKinds(confirm);
     await stillClaimed();
     await copy.commit(commitRecord);
   } catch (error) {

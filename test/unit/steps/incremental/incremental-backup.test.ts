@@ -315,6 +315,32 @@ describe("a sweep", () => {
     expect(await sweep(world)).toMatchObject([{ objects: 0, skipped: expect.stringMatching(/update the pipeline/) }]);
   });
 
+  it("goes away where a claim cannot be read: somebody may back up with a later version", async () => {
+    await backUp(world, "night_1");
+    bucket().remove(layoutOf(world, "night_1").meta.full_meta);
+    bucket().seed(`${sharedOf(world).claims}later.json`, '{"version":7}');
+
+    expect(await sweep(world)).toMatchObject([
+      { objects: 0, skipped: expect.stringMatching(/later\.json.*update the pipeline/) },
+    ]);
+  });
+
+  it("frees nothing where the manifest is that of another run of the backup", async () => {
+    await backUp(world, "night_1");
+    const { manifest, root } = layoutOf(world, "night_1");
+    const earlier = bucket().read(manifest) ?? "";
+    await remove(world, "night_1");
+    addBookSegment(world, "470000000000000399");
+    await backUp(world, "night_1", { run: "again" });
+    bucket().seed(manifest, earlier);
+    expect(bucket().keys(root).length).toBeGreaterThan(5);
+
+    await expect(sweep(world)).rejects.toMatchObject({
+      name: "CorruptBackup",
+      message: expect.stringContaining("another backup's"),
+    });
+  });
+
   it("frees nothing where a backup does not tell what it needs", async () => {
     await backUp(world, "night_1");
     bucket().seed(`${sharedOf(world).insertLogs}1/2/3/3/100/4`, "left over");
@@ -347,6 +373,29 @@ test("a backup under way by another deployment keeps a sweep away for two hours 
   await world.memory.clock.sleep(claimTimes.silentMilliseconds);
   expect(await sweep(world)).not.toMatchObject([{ skipped: expect.anything() }]);
   expect(deployment).not.toContain("999999999999");
+});
+
+test("what a failed plain backup of the name left is gone: milvus-backup would take its level metas for a backup", async () => {
+  const plain = { environment: "prod", backupName: "night_1" };
+  const counted = new FaultInjector();
+  await runBackup(incrementalWorld().context(counted), plain, executionOf("counted"));
+  const at = counted.calls.findIndex((call) => call.includes("full_meta.json.finish"));
+  await runBackup(world.context(new FaultInjector(at)), plain, executionOf("plain")).catch(() => undefined);
+  expect(bucket().keys(backupLayout("backup", "night_1").metas).length).toBeGreaterThan(0);
+
+  await backUp(world, "night_1", { run: "second" });
+
+  const { metas, manifest, manifestParts } = backupLayout("backup", "night_1");
+  for (const left of [metas, manifest, manifestParts]) expect(bucket().keys(left)).toEqual([]);
+  expect(await lacking(world)).toEqual([]);
+});
+
+test("get shows a backup whatever became of another one's manifest", async () => {
+  await backUp(world, "night_1");
+  await backUp(world, "night_2");
+  bucket().seed(layoutOf(world, "night_1").manifest, "{");
+
+  expect(await outlineBackup(bucket(), "backup", "night_2")).toMatchObject({ incremental: { newObjects: 1 } });
 });
 
 test("nobody deletes an incremental backup, or sweeps its segments, while a restore reads it", async () => {

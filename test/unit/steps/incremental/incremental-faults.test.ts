@@ -182,6 +182,84 @@ test("a backup that begins between any two calls of a sweep waits for it, or the
   }
 });
 
+test("a deletion that waited too long, as in a machine that was asleep, is not sent", async () => {
+  const world = await started();
+  world.bucket("bucket-b").remove(layoutOf(world, "night_1").meta.full_meta);
+  const counted = new FaultInjector();
+  await sweep(await sweepable(), { faults: counted });
+  const at = counted.calls.findIndex((call) => call.includes("deleteKeys") && call.includes("/insert_log/"));
+  expect(at).toBeGreaterThan(0);
+
+  const [swept] = await sweep(world, {
+    faults: new PausedCalls(at, async () => {
+      await world.memory.clock.sleep(claimTimes.endedMilliseconds);
+      await runBackup(world.context(), input, executionOf("second"));
+    }),
+  });
+
+  expect(swept).toMatchObject({ objects: 0, skipped: expect.stringContaining("too long ago") });
+  expect(await lacking(world)).toEqual([]);
+});
+
+test("an event that comes twice starts one sweep: the other one goes away, and does not give the first one's claim back", async () => {
+  const world = await sweepable();
+  const seen: unknown[] = [];
+  const counted = new FaultInjector();
+  await sweep(await sweepable(), { faults: counted });
+  const at = counted.calls.findIndex((call) => call.includes("deleteKeys") && call.includes("/insert_log/"));
+
+  await sweep(world, {
+    faults: new PausedCalls(at, async () => {
+      seen.push(await sweep(world), world.bucket("bucket-b").read(sharedOf(world).sweep) !== undefined);
+    }),
+  });
+
+  expect(seen).toEqual([
+    [expect.objectContaining({ objects: 0, skipped: expect.stringContaining("being swept") })],
+    true,
+  ]);
+});
+
+test("a claim that is over is only taken from who says nothing more", async () => {
+  const world = await sweepable();
+  const { claims } = sharedOf(world);
+  const holder = executionOf("late").id;
+  const said = (heartbeatAt: Date) => {
+    const [startedAt, at] = ["2026-11-21T11:03:07Z", heartbeatAt.toISOString()];
+    const claim = {
+      version: 1,
+      backupName: "x",
+      purpose: "backup",
+      state: "writing",
+      holder,
+      startedAt,
+      heartbeatAt: at,
+    };
+    world.bucket("bucket-b").seed(`${claims}late.json`, JSON.stringify(claim));
+  };
+  said(new Date("2026-11-21T10:00:00Z"));
+  const counted = new FaultInjector();
+  await sweep(world, { dryRun: true, faults: counted });
+  // it says that it goes on between the look at its claim and what follows from it
+  const faults = new FaultInjector();
+  let beats = 0;
+  faults.pause = async (number: number) => {
+    if (!(faults.calls[number] ?? "").includes(`putText "${claims}late.json`) || beats > 0) return;
+    beats += 1;
+    said(world.memory.clock.now());
+  };
+
+  expect(await sweep(world, { faults })).toMatchObject([{ objects: 0, skipped: expect.stringContaining("late") }]);
+  expect(beats).toBe(1);
+});
+
+/** Whose first night is nobody's any more. */
+async function sweepable(): Promise<PipelineWorld> {
+  const world = await started();
+  world.bucket("bucket-b").remove(layoutOf(world, "night_1").meta.full_meta);
+  return world;
+}
+
 /** Holds one call up until it may go on. */
 class PausedCalls extends FaultInjector {
   readonly #at: number;

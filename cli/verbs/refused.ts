@@ -1,0 +1,63 @@
+import { type Command, Option } from "commander";
+import { CliError } from "../errors.ts";
+
+/** What milvus-backup 0.5.16 has and this command has not, with what to use instead; docs/compatibility.md lists all of it. */
+interface Refused {
+  /** `create`, or a verb below another one: `restore secondary`. */
+  readonly verb: string;
+  /** Absent where the whole verb is meant. */
+  readonly flag?: string;
+  readonly instead: string;
+}
+
+const rbac =
+  "users, roles and grants are not backed up or restored yet: create them in the target Milvus; milvus-backup carries them (create --rbac, restore --rbac)";
+
+const refused: readonly Refused[] = [
+  { verb: "create", flag: "--rbac", instead: rbac },
+  { verb: "restore", flag: "--rbac", instead: rbac },
+  {
+    verb: "restore secondary",
+    instead:
+      "a secondary cluster of Milvus's own replication is set up with milvus-backup, which reads plain backups of this command; a copy to restore from elsewhere " +
+      'is made with "copy", or with a restore trigger of pipeline.yaml',
+  },
+  {
+    verb: "migrate",
+    instead:
+      "it uploads a backup to Zilliz Cloud by that service's own interface: use milvus-backup, which reads plain backups of this command, or give Zilliz Cloud the " +
+      "place of the backup (docs/tutorials/across-object-stores.md)",
+  },
+  {
+    verb: "server",
+    instead:
+      'there is no REST server: start the state machines with their inputs (state-machines/README.md), from EventBridge, an SDK or "aws stepfunctions ' +
+      'start-execution", or call this command with --json',
+  },
+  {
+    verb: "check config",
+    instead: '"check" reads the config and says what is wrong in it; docs/stores.md has every key and its default',
+  },
+];
+
+/** Adds what is refused, hidden from the help: whoever comes with a command line of milvus-backup is told what to use. */
+export function addRefused(program: Command): void {
+  for (const { verb, flag, instead } of refused) {
+    const [first = "", second] = verb.split(" ");
+    const refuse = () => {
+      throw new CliError("Usage", `${flag === undefined ? verb : `${verb} ${flag}`}: ${instead}`);
+    };
+    const parent = program.commands.find((command) => command.name() === first);
+    if (flag !== undefined) {
+      parent?.addOption(new Option(flag).hideHelp()).hook("preAction", (_, command) => {
+        if (command.getOptionValueSource(flag.slice(2)) !== undefined) refuse();
+      });
+      continue;
+    }
+    (second === undefined ? program : (parent ?? program))
+      .command(second ?? first, { hidden: true })
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(refuse);
+  }
+}
