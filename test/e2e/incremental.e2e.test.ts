@@ -69,36 +69,40 @@ describe(
     const b = await connectToServer("milvus-b");
     const expected = new Map<string, Row[]>();
     const nights: IncrementalDocument[] = [];
+    /** Objects that lay in the store after each night and not before it. */
+    const appeared: number[] = [];
+    const night = async (name: string) => {
+      const stored = async () => new Set(await listKeys("bucket-b", "backup/milvus-backup-segments/"));
+      const before = await stored();
+      nights.push(await create(configs.a, name));
+      expected.set(name, await readRows(a, coll));
+      const shared = [...(await stored())].filter((key) => key.includes("/insert_log/") && !before.has(key));
+      appeared.push(shared.length + (await listKeys("bucket-b", `backup/${name}/binlogs/`)).length);
+    };
 
     beforeAll(async () => {
       await Promise.all([dropCollections(a, "nightly"), dropCollections(b, "nightly")]);
       for (const prefix of ["backup/night", "backup/milvus-backup-segments/"]) await deletePrefix("bucket-b", prefix);
       await seedSmall(a, coll, { segments: 4, rows: 100 });
       for (const day of [1, 2, 3]) {
-        nights.push(await create(configs.a, `night_${day}`));
-        expected.set(`night_${day}`, await readRows(a, coll));
-        if (day === 1) {
-          nights.push(await create(configs.a, "night_1b"));
-          expected.set("night_1b", await readRows(a, coll));
-        }
+        await night(`night_${day}`);
+        if (day === 1) await night("night_1b");
         await live(a, day);
         if (day === 2) await must(a.compact(named(coll)));
       }
     }, patience);
 
     test("store what is new only, and say so", async () => {
-      const [first, unchanged, second] = nights;
+      const [first] = nights;
       expect(first?.newObjects).toBe(first?.objects);
-      // nothing but deletes, of which there are none yet
-      expect(unchanged).toMatchObject({ objects: first?.objects, newObjects: 0 });
-      expect(second?.newObjects).toBeLessThan(second?.objects ?? 0);
+      // Milvus may compact in between, whenever it likes: what is new is what was not there, and the deletes
+      expect(nights.map(({ newObjects }) => newObjects)).toEqual(appeared);
       const text = await milvusBackup("--config", configs.a, "get", "-n", "night_2");
       expect(text.stdout).toMatch(/incremental +\d+ objects? of .* were new; deleting it would free/);
       const backups = await list(configs.a);
       expect(backups.map(({ name }) => name)).toEqual(["night_1", "night_1b", "night_2", "night_3"]);
       expect(backups.every(({ incremental }) => incremental)).toBe(true);
-      // the last one has the segments that compaction rewrote
-      for (const { ownBytes = 0, size } of backups.slice(0, 3)) expect(ownBytes).toBeLessThan(size);
+      for (const { ownBytes = 0, size } of backups) expect(ownBytes).toBeLessThanOrEqual(size);
     });
 
     test("each restores completely, in place or staged", async () => {
@@ -109,7 +113,7 @@ describe(
       "any can be deleted, in any order, and the others restore; sweep finds nothing more",
       async () => {
         const before = await milvusBackup("--config", configs.a, "delete", "-n", "night_1b", "--yes");
-        expect(before.stdout).toMatch(/and 0 segments \(0 B\) that no other backup names/);
+        expect(before.stdout).toMatch(/and \d+ segments? \(.*\) that no other backup names/);
         const deleted = await milvusBackup("--config", configs.a, "delete", "-n", "night_2", "--yes");
         expect(deleted.exitCode).toBe(0);
         const swept = await milvusBackup("--config", configs.a, "sweep", "--dry-run");
