@@ -15,8 +15,9 @@ async function section(title: string, run: () => Promise<Counts>): Promise<void>
   console.log(`\n=== ${title}\n`);
   const began = performance.now();
   const counts = await run().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    return { passed: 0, failed: 1 };
+    const problem = error instanceof Error ? error.message : String(error);
+    console.error(problem);
+    return { passed: 0, failed: 1, problems: [problem] };
   });
   sections.push({ title, counts, seconds: (performance.now() - began) / 1000 });
 }

@@ -32,8 +32,9 @@ export async function runCheck(
 ): Promise<Counts> {
   const result = await runTool(tool, args);
   const passed = result.exitCode === 0 && !(options.unlike?.test(result.stdout) ?? false);
-  if (!passed) console.log(`${tool} failed: ${result.exitCode === 0 ? "it looked at nothing" : result.shortMessage}`);
-  return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  if (passed) return { passed: 1, failed: 0 };
+  const why = result.exitCode === 0 ? "it looked at nothing" : result.shortMessage;
+  return { passed: 0, failed: 1, problems: [`${tool} failed: ${why}`] };
 }
 
 /** Runs one vitest project and counts its tests from vitest's own report; a run without a report is one failure. */
@@ -44,9 +45,10 @@ export async function runTests(project: string, env: Readonly<Record<string, str
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
     const { exitCode } = await runTool("vitest", ["run", "--project", project, ...reporters], env);
     const counts = readVitestReport(await readFile(report, "utf8"));
-    for (const problem of counts.problems) console.log(problem);
     // Errors outside of any test (an unhandled rejection) show in the exit code only.
-    return exitCode !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+    return exitCode !== 0 && counts.failed === 0
+      ? { ...counts, failed: 1, problems: ["an error outside of any test"] }
+      : counts;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,9 +1,15 @@
+import { stripVTControlCharacters } from "node:util";
 import * as z from "zod";
 
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
+  /** What did not pass, a line each: its name and the first line of its message. */
+  readonly problems?: readonly string[];
 }
+
+/** More lines would push the sections out of sight, where only the end of an output is kept. */
+const maxProblems = 12;
 
 /** What is used of vitest's JSON report. */
 const vitestReport = z.object({
@@ -11,7 +17,10 @@ const vitestReport = z.object({
     z.object({
       name: z.string(),
       status: z.string(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+      message: z.string().optional(),
+      assertionResults: z.array(
+        z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()).nullish() }),
+      ),
     }),
   ),
 });
@@ -23,6 +32,7 @@ const vitestReport = z.object({
 export function readVitestReport(text: string): Counts & { readonly problems: readonly string[] } {
   const { testResults } = vitestReport.parse(JSON.parse(text));
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const failed = tests.filter(({ status }) => status === "failed");
   const notRun = tests.filter(({ status }) => status !== "passed" && status !== "failed");
   const broken = testResults.filter(
     ({ status, assertionResults }) => status === "failed" && assertionResults.every((test) => test.status === "passed"),
@@ -32,8 +42,13 @@ export function readVitestReport(text: string): Counts & { readonly problems: re
     passed,
     failed: tests.length - passed + broken.length + (testResults.length === 0 ? 1 : 0),
     problems: [
+      ...failed.map(({ fullName, failureMessages }) => `${fullName}: ${firstLine(failureMessages?.[0])}`),
       ...notRun.map(({ fullName, status }) => `${status}, which counts as failed: ${fullName}`),
-      ...broken.map(({ name }) => `failed outside of its tests: ${name}`),
+      ...testResults.flatMap((file) =>
+        broken.includes(file) || (file.status === "failed" && file.message)
+          ? [`failed outside of its tests: ${file.name}${file.message ? `: ${firstLine(file.message)}` : ""}`]
+          : [],
+      ),
       ...(testResults.length === 0 ? ["no test was found, which counts as failed"] : []),
     ],
   };
@@ -46,7 +61,12 @@ export function totalOf(counts: readonly Counts[]): Counts {
   };
 }
 
-/** A line a section, and `N passed, N failed` as the last one. */
+function firstLine(message = ""): string {
+  const line = stripVTControlCharacters(message).trim().split("\n", 1)[0] ?? "";
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}
+
+/** What failed, a line each, then a line a section, and `N passed, N failed` as the last one. */
 export function formatSummary(
   sections: readonly { readonly title: string; readonly counts: Counts; readonly seconds: number }[],
 ): string {
@@ -57,5 +77,14 @@ export function formatSummary(
     return `${failed === 0 ? "ok    " : "FAILED"}  ${title.padEnd(width)}  ${result}  ${seconds.toFixed(1).padStart(6)} s`;
   });
   const total = totalOf(sections.map(({ counts }) => counts));
-  return [...lines, `${total.passed} passed, ${total.failed} failed`].join("\n");
+  const problems = sections.flatMap(({ title, counts }) =>
+    (counts.problems ?? []).map((problem) => `${title}: ${problem}`),
+  );
+  const more = problems.length - maxProblems;
+  return [
+    ...problems.slice(0, maxProblems),
+    ...(more > 0 ? [`and ${more} more`] : []),
+    ...lines,
+    `${total.passed} passed, ${total.failed} failed`,
+  ].join("\n");
 }

@@ -33,6 +33,36 @@ test("a run that found no test is a failure", () => {
   expect(readVitestReport(report())).toMatchObject({ passed: 0, failed: 1 });
 });
 
+test("what failed is named with the first line of its message, also where a hook did", () => {
+  const text = JSON.stringify({
+    testResults: [
+      {
+        name: "a.test.ts",
+        status: "failed",
+        assertionResults: [
+          { fullName: "rows", status: "failed", failureMessages: ["\u001b[31mError: 3 missing\n at x"] },
+        ],
+      },
+      {
+        name: "b.test.ts",
+        status: "failed",
+        message: "no stack",
+        assertionResults: [{ fullName: "load", status: "skipped", failureMessages: [] }],
+      },
+    ],
+  });
+
+  const counts = readVitestReport(text);
+
+  expect(counts.failed).toBe(2);
+  expect(counts.problems).toEqual([
+    "rows: Error: 3 missing",
+    "skipped, which counts as failed: load",
+    "failed outside of its tests: b.test.ts: no stack",
+  ]);
+  expect(formatSummary([{ title: "e2e", counts, seconds: 1 }])).toContain("e2e: rows: Error: 3 missing\n");
+});
+
 test("the last line adds everything up", () => {
   const text = formatSummary([
     { title: "lint", counts: { passed: 1, failed: 0 }, seconds: 1 },
