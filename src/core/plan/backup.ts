@@ -154,6 +154,22 @@ export function tornSegments(listed: readonly SegmentDescription[], flushedIds: 
   return flushedIds.filter((flushed) => !present.has(flushed));
 }
 
+const neverWithRows: ReadonlySet<SegmentState> = new Set(["Dropped", "Importing", "Unknown"]);
+
+/**
+ * The segments with logs of storage v1 that are listed behind a flush and not named by it: written since, unless rows were on their way. What an
+ * import has not ended yet is visible to nobody.
+ */
+export function unnamedSegments(
+  listed: readonly SegmentDescription[],
+  flushedIds: ReadonlySet<string>,
+): SegmentDescription[] {
+  return listed.filter(
+    ({ id, isL0, state, storageVersion }) =>
+      !isL0 && !flushedIds.has(id) && !neverWithRows.has(state) && storageVersion === "0",
+  );
+}
+
 /** Row ID and timestamp: Milvus keeps them beside the user's fields. */
 const systemFieldIds: readonly string[] = ["0", "1"];
 

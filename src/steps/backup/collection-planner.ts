@@ -22,18 +22,23 @@ import {
   planSegmentCopies,
   selectSegments,
   tornSegments,
+  unnamedSegments,
 } from "../../core/plan/backup.ts";
 import { inPartitionOrder } from "../../core/plan/backup-records.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { readLogHeads, timestampLogs } from "../shared/log-heads.ts";
 
 /** Of one collection at once. */
 const partitionConcurrency = 16;
 
+/** Listings and heads of logs of one collection at once. */
+const lookConcurrency = 32;
+
 /**
- * How long is waited before a collection is flushed anew because compaction took segments between the flush and the listing. At once at
- * first: with little to seal a flush is over quickly, which leaves compaction less time; then longer, for one that is under way to end.
+ * How long is waited before a collection is flushed anew because compaction took segments between the flush and the listing, or rows of before
+ * the flush are in other segments than it named. At once at first: with little to seal a flush is over quickly, which leaves compaction less time; then longer, for one that is under way to end.
  */
 const waitsMilliseconds = [0, 0, 0, 250, 500, 1_000, 2_000, 4_000, 8_000];
 
@@ -123,7 +128,8 @@ export class CollectionPlanner {
 
   /**
    * The segments and delta logs as they were at a flush. Where one of them is gone before it is listed, compaction rewrote it without the
-   * rows that deletes after the flush removed: only a new flush, and so a new instant, gives a list that is whole.
+   * rows that deletes after the flush removed: only a new flush, and so a new instant, gives a list that is whole. So does only a new flush
+   * where rows up to the instant lie in segments that it did not name.
    */
   async #cut({ name, id }: CollectionDescription): Promise<Cut> {
     const { milvus, clock } = { milvus: this.#milvus, clock: this.#options.clock };
@@ -139,7 +145,12 @@ export class CollectionPlanner {
       if (torn.length > 0) continue;
       const segments = selectSegments(listed, flushed && new Set(flushed.segmentIds));
       // Behind the list of segments: deletes that compaction moves from an L0 segment to others meanwhile leave that one missing.
-      const described = await this.#describeLogs(name, id, segments);
+      const [described, overlooked] = await settleAll([
+        this.#describeLogs(name, id, segments),
+        flushed ? this.#overlooked(listed, flushed) : Promise.resolve([]),
+      ]);
+      torn = overlooked;
+      if (torn.length > 0) continue;
       torn = described ? segments.flatMap((segment) => (described.has(segment.id) ? [] : [segment.id])) : [];
       if (torn.length > 0) continue;
       const deltaLogs = described ? new Map<string, string[]>() : await this.#listDeltaLogs(id);
@@ -149,14 +160,35 @@ export class CollectionPlanner {
     }
     throw new PipelineError(
       "InconsistentSegments",
-      `${qualifiedName(name)} is compacted faster than its segments can be listed: of ${waitsMilliseconds.length + 1} flushes, each was followed by ` +
-        `segments that were gone (${shortList(torn)}). Start the same command again when compaction has settled`,
+      `${qualifiedName(name)} is compacted, or imported into, faster than its segments can be listed: of ${waitsMilliseconds.length + 1} flushes, each ` +
+        `was followed by segments that were gone, or held earlier rows without being part of it (${shortList(torn)}). Start the same command again when that has settled`,
       { details: { collection: qualifiedName(name) } },
     );
   }
 
   async #flushed(name: CollectionName): Promise<{ flushed?: FlushedCollection }> {
     return this.#options.flush ? { flushed: await this.#milvus.flush(name) } : {};
+  }
+
+  /**
+   * Segments with rows of up to the flush's timestamp that it did not name. Milvus up to 2.5 stamps a row before it chooses a segment for it: a
+   * flush that comes between the two closes the segments there are, and the row lands in a new one (seen in 2.3.5 on a busy machine). When
+   * the flush is over, all such rows are in logs. Which tell no time where writers of 2.4 and later wrote them.
+   */
+  async #overlooked(listed: readonly SegmentDescription[], flushed: FlushedCollection): Promise<string[]> {
+    const { store, from } = this.#options;
+    const instant = BigInt(flushed.timestamp);
+    const unnamed = unnamedSegments(listed, new Set(flushed.segmentIds));
+    const early = await settleEach(unnamed, lookConcurrency, async ({ collectionId, partitionId, id, state, rows }) => {
+      const heads = await readLogHeads(
+        store,
+        timestampLogs(from.insertLogs({ collectionId, partitionId, segmentId: id })),
+      );
+      // A flushed one without any was compacted away since it was listed: nobody knows what was in it.
+      const gone = state === "Flushed" && rows > 0n && heads.length === 0;
+      return gone || heads.some((head) => head !== undefined && head.from <= instant) ? [id] : [];
+    });
+    return early.flat();
   }
 
   /** undefined where the server cannot tell the logs of a segment (before 2.5.8). */

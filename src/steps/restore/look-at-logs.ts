@@ -1,10 +1,10 @@
 import { settleEach } from "../../core/execution/settle.ts";
-import { type LogHead, logHeadBytes, parseLogHead } from "../../core/format/log-head.ts";
 import { type CollectionWith, segmentsOf } from "../../core/format/meta.ts";
 import type { SegmentBrief } from "../../core/format/outline.ts";
 import type { CutAt } from "../../core/milvus/instant.ts";
 import { segmentPath } from "../../core/plan/segment-copies.ts";
 import { deletesIn, type KnownRows, rowsUpTo } from "../../core/plan/segment-rows.ts";
+import { readLogHeads, timestampLogs } from "../shared/log-heads.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
 const lookConcurrency = 32;
@@ -14,9 +14,6 @@ const mostLogs = 4_000;
 
 /** Of one segment, where they are looked at one after another. */
 const mostLogsOfSegment = 200;
-
-/** Where the timestamps of the rows are. */
-const timestampField = "1";
 
 /** A segment of which the metas alone do not tell how many rows an import must bring. */
 interface Unclear {
@@ -66,18 +63,11 @@ function unclearOf(segment: SegmentBrief, cut: CutAt | undefined, fields: number
 
 async function look(stored: StoredBackup, { segment, cut, mayBeLater }: Unclear): Promise<KnownRows> {
   const path = segmentPath(segment);
-  const inserts = cut && mayBeLater ? await heads(stored, `${stored.layout.insertLogs(path)}${timestampField}/`) : [];
+  const inserts =
+    cut && mayBeLater ? await readLogHeads(stored.store, timestampLogs(stored.layout.insertLogs(path))) : [];
   const upToInstant = cut && mayBeLater ? rowsUpTo(cut.instant, segment.num_of_rows, inserts) : undefined;
-  const deltas = segment.deltaLogs > 0 ? await heads(stored, stored.layout.deltaLogs(path)) : [];
+  const deltas = segment.deltaLogs > 0 ? await readLogHeads(stored.store, stored.layout.deltaLogs(path)) : [];
   // of logs that are missing nothing is known: whoever verifies the segment finds it
   const deletes = deltas.length > 0 && deltas.length >= segment.deltaLogs ? deletesIn(deltas) : undefined;
   return { ...(upToInstant !== undefined && { upToInstant }), ...(deletes !== undefined && { deletes }) };
-}
-
-async function heads(stored: StoredBackup, prefix: string): Promise<(LogHead | undefined)[]> {
-  const found: (LogHead | undefined)[] = [];
-  for await (const object of stored.store.list(prefix)) {
-    found.push(parseLogHead(await stored.store.readStart(object, logHeadBytes)));
-  }
-  return found;
 }

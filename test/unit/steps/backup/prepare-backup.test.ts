@@ -3,11 +3,12 @@ import { type CopyBatch, copyBatch } from "../../../../src/core/execution/copy-p
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { batchName, workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
-import { instantOf } from "../../../../src/core/milvus/instant.ts";
+import { hybridTimestamp, instantOf } from "../../../../src/core/milvus/instant.ts";
 import { type BackupPlan, type PlannedCollection, plannedCollection } from "../../../../src/core/plan/backup.ts";
 import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../../../src/steps/backup/release-backup.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
+import { printLogHead } from "../../../support/log-head.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
@@ -272,19 +273,68 @@ describe("one instant", () => {
     expect(flushed?.sealedIds).toEqual([books.segments[2]]);
   });
 
-  test("has none of the segments that were flushed later", async () => {
+  /** Rows that came behind the flush, `seconds` after it was stamped; flushed since, or growing still. */
+  function writeBehindTheFlush(options: { seconds: number; flushed: boolean; logs?: boolean; times?: number }): void {
     const milvus = world.milvus("prod");
     const flush = milvus.flush.bind(milvus);
+    let left = options.times ?? 1;
     milvus.flush = async (of) => {
       const flushed = await flush(of);
+      if (of.collection !== "books" || left === 0) return flushed;
+      left -= 1;
       milvus.insertRows(of, 7);
-      await flush(of);
+      const { id, partitionId } = (await milvus.listSegments(of)).at(-1) ?? { id: "", partitionId: "" };
+      if (options.flushed) await flush(of);
+      const from = BigInt(hybridTimestamp(BigInt(world.memory.clock.now().getTime() + 1000 * options.seconds)));
+      const log = `files/insert_log/${books.id}/${partitionId}/${id}/1/7${id}`;
+      if (options.logs ?? true) {
+        world.bucket("bucket-a").seed(log, printLogHead({ from, to: from + 9n, originalSize: 56 }));
+      }
       return flushed;
     };
+  }
+  const flushesOfBooks = () => world.milvus("prod").calls.filter((call) => call === "flush default.books").length;
+
+  test.each([{ flushed: true }, { flushed: false }, { flushed: false, logs: false }])(
+    "has none of the rows that were written later: %o",
+    async (segment) => {
+      writeBehindTheFlush({ seconds: 1, ...segment });
+
+      await prepareBackup(request, world.context());
+
+      expect(planned().segments.map(({ id }) => id)).toEqual(books.segments);
+    },
+  );
+
+  test.each([true, false])(
+    "is taken anew where rows of before it are in a segment that the flush did not name (flushed since: %s)",
+    async (flushed) => {
+      writeBehindTheFlush({ seconds: -1, flushed });
+
+      await prepareBackup(request, world.context());
+
+      expect(flushesOfBooks()).toBe(flushed ? 3 : 2);
+      expect(planned().segments).toHaveLength(books.segments.length + 1);
+      expect(planned().segments.map(({ rows }) => rows)).toContain("7");
+    },
+  );
+
+  test("is taken anew where what was flushed since was compacted away before anybody looked", async () => {
+    writeBehindTheFlush({ seconds: -1, flushed: true, logs: false });
 
     await prepareBackup(request, world.context());
 
-    expect(planned().segments.map(({ id }) => id)).toEqual(books.segments);
+    expect(planned().segments).toHaveLength(books.segments.length + 1);
+  });
+
+  test("is given up where rows of before it never stop to come", async () => {
+    writeBehindTheFlush({ seconds: -1, flushed: false, times: Number.POSITIVE_INFINITY });
+
+    await expect(prepareBackup(request, world.context())).rejects.toMatchObject({
+      name: "InconsistentSegments",
+      message: expect.stringContaining("held earlier rows"),
+    });
+    expect(flushesOfBooks()).toBe(10);
   });
 
   test("has the delta logs that lay there when it was planned, by their keys", async () => {
@@ -327,7 +377,9 @@ describe("one instant", () => {
 
     await expect(prepareBackup(request, world.context())).rejects.toMatchObject({
       name: "InconsistentSegments",
-      message: expect.stringContaining("default.books is compacted faster than its segments can be listed"),
+      message: expect.stringContaining(
+        "default.books is compacted, or imported into, faster than its segments can be listed",
+      ),
     });
   });
 });
