@@ -7,10 +7,11 @@ import { backupYaml, minioEnvironments, status, stopService, up } from "../../lo
 import { projectDir } from "../../local/paths.ts";
 import { type BackupDocument, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { connectTo, dropCollections } from "../support/e2e/milvus.ts";
+import { createNight, listNights, live, nightly, restored } from "../support/e2e/nights.ts";
 import { deleteRows, seedSmall } from "../support/e2e/seeds.ts";
-import { readRows, snapshot } from "../support/e2e/snapshot.ts";
+import { type Row, readRows, snapshot } from "../support/e2e/snapshot.ts";
 
-/** Seed layout 3: milvus_A and its backups in minio_A, milvus_B and its backups in minio_B; neither store knows the other. */
+/** Seed layout 3: milvus_A and its backups in minio_A, milvus_B and its backups in minio_B; neither store knows the other. Nobody else uses these servers: they are started and ended here. */
 const [A, B] = environments();
 const source = { collection: "coll" };
 const patience = 600_000;
@@ -37,7 +38,7 @@ describe("across two object stores", () => {
     const b = await connectTo(B.milvus.address);
     await Promise.all([dropCollections(a, "coll"), dropCollections(b, "coll")]);
     for (const { backupYaml } of [A, B]) {
-      for (const name of ["my_backup", "cross_backup", "other"]) {
+      for (const name of ["my_backup", "cross_backup", "other", "far_1", "far_2"]) {
         await milvusBackup("--config", backupYaml, "delete", "-n", name, "--incomplete", "--yes");
       }
     }
@@ -192,6 +193,47 @@ describe("across two object stores", () => {
       expect(run.stderr + run.stdout).not.toContain(A.store.secretAccessKey);
     });
   });
+
+  test(
+    "incremental backups copy what is new only, stay complete there, and become plain where asked",
+    async () => {
+      const a = await connectTo(A.milvus.address);
+      const b = await connectTo(B.milvus.address);
+      await Promise.all([dropCollections(a, "nightly"), dropCollections(b, "nightly")]);
+      await seedSmall(a, nightly, { segments: 3, rows: 100 });
+      const expected = new Map<string, Row[]>();
+      const copies: { objects: number; skippedObjects: number }[] = [];
+      for (const day of [1, 2]) {
+        const name = `far_${day}`;
+        await createNight(A.backupYaml, name);
+        expected.set(name, await readRows(a, nightly));
+        copies.push(await milvusBackupJson("--config", A.backupYaml, "copy", "-n", name, "--to", B.backupYaml));
+        await live(a, day);
+      }
+      expect(copies[0]).toMatchObject({ skippedObjects: 0 });
+      expect(copies[1]?.skippedObjects).toBeGreaterThan(0);
+      for (const [name, rows] of expected) expect(await restored(B.backupYaml, b, name), name).toEqual(rows);
+
+      const over = await milvusBackup("--config", A.backupYaml, "copy", "-n", "far_2", "--plain", "--to", B.backupYaml);
+      expect(over).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining("an incremental backup far_2 exists"),
+      });
+      await milvusBackupJson("--config", B.backupYaml, "delete", "-n", "far_2", "--yes");
+      await milvusBackupJson("--config", A.backupYaml, "copy", "-n", "far_2", "--plain", "--to", B.backupYaml);
+      const backups = await listNights(B.backupYaml);
+      expect(backups).toMatchObject([
+        { name: "far_1", incremental: true },
+        { name: "far_2", incremental: false },
+      ]);
+      expect(await restored(B.backupYaml, b, "far_2")).toEqual(expected.get("far_2"));
+      for (const { backupYaml } of [A, B]) {
+        for (const name of ["far_1", "far_2"])
+          await milvusBackupJson("--config", backupYaml, "delete", "-n", name, "--yes");
+      }
+    },
+    patience,
+  );
 });
 
 type MinioEnvironment = (typeof minioEnvironments)[number];

@@ -3,15 +3,17 @@ import { milvusService, stackInfo, status, stopService, up } from "../../local/i
 import { milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { executionFiles } from "../support/e2e/executions.ts";
 import { connectTo, dropCollections, must, named } from "../support/e2e/milvus.ts";
+import { createNight, live, nightly, restored } from "../support/e2e/nights.ts";
 import { listKeys } from "../support/e2e/objects.ts";
 import { deleteRows, seedSmall } from "../support/e2e/seeds.ts";
-import { readRows, snapshot } from "../support/e2e/snapshot.ts";
+import { type Row, readRows, snapshot } from "../support/e2e/snapshot.ts";
 
-/** Seed layout 2: one bucket, milvus_A in bucket_A/files_A, milvus_B in bucket_A/files_B, the backups in bucket_A/backup. */
+/** Seed layout 2: one bucket, milvus_A in bucket_A/files_A, milvus_B in bucket_A/files_B, the backups in bucket_A/backup. Nobody else uses these servers: they are started and ended here. */
 const [A, B] = await servers();
 const few = { collection: "few" };
 const many = { collection: "many" };
 const backupName = "shared_bucket";
+const patience = 900_000;
 
 describe("one bucket, two root paths", () => {
   const expected: Record<string, { rows: unknown[]; snapshot: object }> = {};
@@ -23,7 +25,9 @@ describe("one bucket, two root paths", () => {
     const a = await connectTo(A.address);
     const b = await connectTo(B.address);
     for (const client of [a, b]) for (const name of ["few", "many"]) await dropCollections(client, name);
-    await milvusBackup("--config", A.backupYaml, "delete", "-n", backupName, "--incomplete", "--yes");
+    for (const name of [backupName, "shared_1", "shared_2"]) {
+      await milvusBackup("--config", A.backupYaml, "delete", "-n", name, "--incomplete", "--yes");
+    }
     await seedSmall(a, few, { segments: 1, rows: 500 });
     await seedSmall(a, many, { segments: 6, rows: 50 });
     await deleteRows(a, many, "id in [0, 60, 299]");
@@ -82,6 +86,27 @@ describe("one bucket, two root paths", () => {
 
     expect(keys).toContain(`backup/${backupName}/meta/full_meta.json`);
   });
+
+  test(
+    "incremental backups are read in place or staged, whichever is quicker, and complete",
+    async () => {
+      const a = await connectTo(A.address);
+      const b = await connectTo(B.address);
+      await Promise.all([dropCollections(a, "nightly"), dropCollections(b, "nightly")]);
+      await seedSmall(a, nightly, { segments: 2, rows: 200 });
+      const expected = new Map<string, Row[]>();
+      for (const day of [1, 2]) {
+        await createNight(A.backupYaml, `shared_${day}`);
+        expected.set(`shared_${day}`, await readRows(a, nightly));
+        await live(a, day);
+      }
+      for (const [name, rows] of expected) expect(await restored(B.backupYaml, b, name), name).toEqual(rows);
+      await milvusBackupJson("--config", A.backupYaml, "delete", "-n", "shared_1", "--yes");
+      expect(await restored(B.backupYaml, b, "shared_2")).toEqual(expected.get("shared_2"));
+      await milvusBackupJson("--config", A.backupYaml, "delete", "-n", "shared_2", "--yes");
+    },
+    patience,
+  );
 });
 
 async function servers() {
