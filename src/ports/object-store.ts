@@ -40,10 +40,10 @@ export interface ObjectStore {
   getBytes(key: string): Promise<Uint8Array>;
 
   /**
-   * The first bytes of an object as it was listed, at most `length`.
+   * Bytes of an object as it was listed: `size` of them, or fewer where it ends before.
    * @throws ObjectNotFound where it is gone, or was replaced
    */
-  readStart(object: ObjectSummary, length: number): Promise<Uint8Array>;
+  readRange(object: ObjectSummary, range: ByteRange): Promise<Uint8Array>;
 
   /**
    * Writes a small object. Answers false and writes nothing where the key exists already (with `ifAbsent`), or where it does
@@ -59,7 +59,8 @@ export interface ObjectStore {
 
   /**
    * Copies one object from `source` to `key` here and checks what arrived (size, and content where the store can tell). Server-side where
-   * source and destination are in one object store (CopyObject, UploadPartCopy for large ones); otherwise streamed with bounded memory.
+   * source and destination are in one object store (CopyObject, UploadPartCopy for large ones); otherwise, also from a store of another
+   * kind, streamed with bounded memory.
    * Skips the copy where the destination already holds this very object.
    * @throws ObjectNotFound where the source vanished or was replaced, CopyMismatch where what arrived differs
    */
@@ -87,6 +88,11 @@ export interface ObjectStore {
    * @throws BucketNotFound, StoreUnreachable or StoreAccessDenied, each with what to do; returns where all is well
    */
   checkAccess(prefix?: string): Promise<void>;
+}
+
+export interface ByteRange {
+  readonly offset: number;
+  readonly size: number;
 }
 
 export interface PutTextOptions {

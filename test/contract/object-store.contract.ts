@@ -8,6 +8,13 @@ import { collected } from "../support/collected.ts";
 export interface StoreFixture {
   readonly store: ObjectStore;
   put(key: string, body: Buffer): Promise<void>;
+  /** What a small object's ETag looks like; absent: it is the MD5 of its content. */
+  readonly etag?: RegExp;
+}
+
+/** What an ETag has to be: the MD5 of the content where the store has such ones. */
+function etagOf({ etag }: StoreFixture, body: Buffer): unknown {
+  return etag === undefined ? md5(body) : expect.stringMatching(etag);
 }
 
 /** Every adapter of the port ObjectStore must pass this suite. */
@@ -31,7 +38,7 @@ export function objectStoreContract(
       const listed = await collect(source.store.list("many/"));
 
       expect(listed.map(({ key }) => key)).toEqual(keys);
-      expect(listed[0]).toEqual({ key: "many/00000", size: 10, etag: md5(Buffer.from("many/00000")) });
+      expect(listed[0]).toEqual({ key: "many/00000", size: 10, etag: etagOf(source, Buffer.from("many/00000")) });
     });
 
     test("lists from behind a key on", async () => {
@@ -52,14 +59,18 @@ export function objectStoreContract(
       expect(await source.store.listDirectories("tree/")).toEqual(["tree/1/", "tree/2/"]);
       const { directories, objects } = await source.store.listChildren("tree/");
       expect(directories).toEqual(["tree/1/", "tree/2/"]);
-      expect(objects).toEqual([{ key: "tree/file", size: 9, etag: md5(Buffer.from("tree/file")) }]);
+      expect(objects).toEqual([{ key: "tree/file", size: 9, etag: etagOf(source, Buffer.from("tree/file")) }]);
     });
 
     test("tells what an object is, and undefined for none", async () => {
       const body = Buffer.from("some content");
       await source.put("headed", body);
 
-      expect(await source.store.head("headed")).toEqual({ key: "headed", size: body.length, etag: md5(body) });
+      expect(await source.store.head("headed")).toEqual({
+        key: "headed",
+        size: body.length,
+        etag: etagOf(source, body),
+      });
       expect(await source.store.head("not-there")).toBeUndefined();
     });
 
@@ -98,14 +109,17 @@ export function objectStoreContract(
       expect(pieces.length).toBeGreaterThan(1);
     });
 
-    test("reads the start of the very object that was listed", async () => {
+    test("reads a part of the very object that was listed", async () => {
       await source.put("start", Buffer.from([0xbc, 0xfa, 0xff, 0x00, 0x80]));
       const listed = (await source.store.head("start")) ?? expect.fail();
 
-      expect([...(await source.store.readStart(listed, 3))]).toEqual([0xbc, 0xfa, 0xff]);
-      expect(await source.store.readStart(listed, 1024)).toHaveLength(5);
+      expect([...(await source.store.readRange(listed, { offset: 0, size: 3 }))]).toEqual([0xbc, 0xfa, 0xff]);
+      expect([...(await source.store.readRange(listed, { offset: 3, size: 1 }))]).toEqual([0x00]);
+      expect(await source.store.readRange(listed, { offset: 0, size: 1024 })).toHaveLength(5);
       await source.put("start", Buffer.from("another"));
-      await expect(source.store.readStart(listed, 3)).rejects.toMatchObject({ name: "ObjectNotFound" });
+      await expect(source.store.readRange(listed, { offset: 0, size: 3 })).rejects.toMatchObject({
+        name: "ObjectNotFound",
+      });
     });
 
     test("reads the version that was asked for or none", async () => {
@@ -143,6 +157,7 @@ export function objectStoreContract(
       await source.store.putText("versioned", "first");
       const seen = await source.store.head("versioned");
       const ifMatch = seen?.etag ?? "";
+      expect(ifMatch).not.toBe("");
 
       expect(await source.store.putText("versioned", "second", { ifMatch })).toBe(true);
       expect(await source.store.putText("versioned", "third", { ifMatch })).toBe(false);
@@ -210,7 +225,12 @@ export function objectStoreContract(
 
       const copied = await destination.store.copyFrom(source.store, object, `to/${key}`);
 
-      expect(copied).toMatchObject({ key: `to/${key}`, size: body.length, etag: md5(body), skipped: false });
+      expect(copied).toMatchObject({
+        key: `to/${key}`,
+        size: body.length,
+        etag: etagOf(destination, body),
+        skipped: false,
+      });
       expect(copied.checksum).toBe(`md5:${md5(body)}`);
       expect(await destination.store.getText(`to/${key}`)).toBe(body.toString());
     });
@@ -228,12 +248,13 @@ export function objectStoreContract(
       const object = await summary(source, "twice");
       await destination.store.copyFrom(source.store, object, "to/twice");
       const [existing] = await collect(destination.store.list("to/twice"));
+      expect(existing).toBeDefined();
 
       const looked = await destination.store.copyFrom(source.store, object, "to/twice");
       const told = await destination.store.copyFrom(source.store, object, "to/twice", { existing: existing ?? null });
 
       expect([looked.skipped, told.skipped]).toEqual([true, true]);
-      expect(told).toMatchObject({ size: object.size, etag: object.etag });
+      expect(told).toMatchObject({ size: object.size, etag: existing?.etag });
       const checksum = `md5:${md5(Buffer.from("the same"))}`;
       expect([looked.checksum, told.checksum]).toEqual([checksum, checksum]);
     });
@@ -249,7 +270,9 @@ export function objectStoreContract(
     });
 
     test("says that the source vanished, and leaves nothing behind", async () => {
-      const object: ObjectSummary = { key: "vanished", size: 5, etag: md5(Buffer.from("other")) };
+      await source.put("vanished", Buffer.from("other"));
+      const object = await summary(source, "vanished");
+      await source.store.deleteKeys(["vanished"]);
 
       await expect(destination.store.copyFrom(source.store, object, "to/vanished")).rejects.toMatchObject({
         name: "ObjectNotFound",
@@ -292,7 +315,9 @@ export function objectStoreContract(
       if (how === "gone") await source.store.deleteKeys([key]);
       else await source.put(key, Buffer.from("after!"));
 
-      await expect(source.store.hasContent(object, `md5:${object.etag}`, { read: true })).rejects.toMatchObject({
+      await expect(
+        source.store.hasContent(object, `md5:${md5(Buffer.from("before"))}`, { read: true }),
+      ).rejects.toMatchObject({
         name: "ObjectNotFound",
         message: expect.stringContaining(key),
       });

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { contentHash } from "../../src/adapters/s3/content-hash.ts";
+import { contentHash } from "../../src/adapters/streams/content-hash.ts";
 import { kindOfChecksum } from "../../src/core/execution/checksum.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type {
+  ByteRange,
   CopiedObject,
   CopyOptions,
   ObjectStore,
@@ -124,10 +125,10 @@ export class MemoryObjectStore implements ObjectStore {
     yield* chunksOf(body.toString(), pieceLength);
   }
 
-  async readStart(object: ObjectSummary, length: number): Promise<Uint8Array> {
-    this.#record(`readStart ${object.key}`);
+  async readRange(object: ObjectSummary, { offset, size }: ByteRange): Promise<Uint8Array> {
+    this.#record(`readRange ${object.key}`);
     const body = this.#require(object.key);
-    if (summary(object.key, body).etag === object.etag) return body.subarray(0, length);
+    if (summary(object.key, body).etag === object.etag) return body.subarray(offset, offset + size);
     throw new PipelineError("ObjectNotFound", `${object.key} in ${this.label} was replaced`, {
       details: { key: object.key },
     });

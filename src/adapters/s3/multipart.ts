@@ -7,30 +7,9 @@ import {
 } from "@aws-sdk/client-s3";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
+import type { Part } from "../streams/parts.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { unquote } from "./content.ts";
-
-export interface Part {
-  /** From 1. */
-  readonly number: number;
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** What S3 allows in one multipart upload. */
-const maximumParts = 10_000;
-const mebibyte = 2 ** 20;
-
-/** Cuts an object into parts of the wished size, or of a larger one where there would be more than S3 allows. */
-export function splitIntoParts(size: number, wishedPartSize: number): Part[] {
-  const smallest = Math.ceil(size / maximumParts / mebibyte) * mebibyte;
-  const partSize = Math.max(wishedPartSize, smallest);
-  return Array.from({ length: Math.ceil(size / partSize) }, (_, index) => ({
-    number: index + 1,
-    offset: index * partSize,
-    size: Math.min(partSize, size - index * partSize),
-  }));
-}
 
 /**
  * Runs a multipart upload: begins it, writes its parts (started in order, `parallel` at a time), completes it, and aborts it where
@@ -47,7 +26,7 @@ export async function multipartUpload(
     metadata: Record<string, string>;
     writePart: (uploadId: string, part: Part) => Promise<string>;
     /** Called when all parts are there; what it throws aborts the upload. */
-    beforeComplete?: () => void;
+    beforeComplete?: () => Promise<unknown>;
   },
 ): Promise<string> {
   const target = { Bucket: bucket.name, Key: key };
@@ -68,7 +47,7 @@ export async function multipartUpload(
         ETag: await options.writePart(uploadId, part),
       }),
     );
-    options.beforeComplete?.();
+    await options.beforeComplete?.();
     const completed = await bucket.request("s3:PutObject", key, () =>
       bucket.client.send(
         new CompleteMultipartUploadCommand({ ...target, UploadId: uploadId, MultipartUpload: { Parts: parts } }),

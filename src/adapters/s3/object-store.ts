@@ -3,6 +3,7 @@ import type { CopyMode } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type {
+  ByteRange,
   CopiedObject,
   CopyOptions,
   ObjectStore,
@@ -11,6 +12,7 @@ import type {
   TextUpload,
 } from "../../ports/object-store.ts";
 import type { Patience } from "../patience.ts";
+import { copySource, copyStreamed, onlyWithinOneStore } from "../streams/streamed-copy.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
 import { headObject, ifPresent, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
@@ -19,7 +21,7 @@ import { putObject } from "./put-object.ts";
 import { readRange } from "./read-object.ts";
 import { readText } from "./read-text.ts";
 import { copyObjectLimitBytes, copyServerSide } from "./server-side-copy.ts";
-import { copyStreamed } from "./streamed-copy.ts";
+import { s3Source, streamTarget } from "./streamed-copy.ts";
 import { S3TextUpload } from "./text-upload.ts";
 
 export interface S3ObjectStoreOptions {
@@ -121,10 +123,11 @@ export class S3ObjectStore implements ObjectStore {
     return readText(this.#s3, key, options.ifMatch);
   }
 
-  async readStart(object: ObjectSummary, length: number): Promise<Uint8Array> {
-    if (object.size === 0) return new Uint8Array();
-    const size = Math.min(length, object.size);
-    return (await tellingMissing(this.#s3, object.key, () => readRange(this.#s3, object, { offset: 0, size }))).body;
+  async readRange(object: ObjectSummary, range: ByteRange): Promise<Uint8Array> {
+    const size = Math.min(range.size, object.size - range.offset);
+    if (size <= 0) return new Uint8Array();
+    const { offset } = range;
+    return (await tellingMissing(this.#s3, object.key, () => readRange(this.#s3, object, { offset, size }))).body;
   }
 
   async putText(key: string, body: string, options: PutTextOptions = {}): Promise<boolean> {
@@ -141,12 +144,6 @@ export class S3ObjectStore implements ObjectStore {
     key: string,
     options: CopyOptions = {},
   ): Promise<CopiedObject> {
-    if (!(source instanceof S3ObjectStore)) {
-      throw new PipelineError(
-        "StoreFailed",
-        `${this.label} copies from S3-compatible stores only, not ${source.label}`,
-      );
-    }
     const existing = options.existing === undefined ? await this.head(key) : options.existing;
     const checksum = existing === null || existing === undefined ? undefined : await this.#held(existing, object);
     if (existing && checksum !== undefined) {
@@ -161,14 +158,19 @@ export class S3ObjectStore implements ObjectStore {
         },
       );
     }
-    if (!this.#mayCopyServerSide(source)) return copyStreamed(source.#s3, object, this.#s3, key);
+    if (!(source instanceof S3ObjectStore)) {
+      if (this.#options.copyMode === "server-side") throw onlyWithinOneStore(source, this);
+      return copyStreamed(copySource(source, object), object, streamTarget(this.#s3, key, object));
+    }
+    const streamed = () => copyStreamed(s3Source(source.#s3, object), object, streamTarget(this.#s3, key, object));
+    if (!this.#mayCopyServerSide(source)) return streamed();
     const threshold = this.#options.multipartCopyThresholdBytes ?? copyObjectLimitBytes;
     try {
       return await copyServerSide(source.#s3, object, this.#s3, key, threshold);
     } catch (error) {
       if (!this.#mayStreamInstead(source, error)) throw error;
       this.#refusedSources.add(source.#identity);
-      return copyStreamed(source.#s3, object, this.#s3, key);
+      return streamed();
     }
   }
 
@@ -213,12 +215,7 @@ export class S3ObjectStore implements ObjectStore {
     const mode = this.#options.copyMode ?? "auto";
     const oneStore = source.#s3.connection.endpointIdentity === this.#s3.connection.endpointIdentity;
     if (mode === "server-side" && !oneStore) {
-      throw new PipelineError(
-        "InvalidEnvironment",
-        `copyMode is server-side, but ${source.label} and ${this.label} are in different object stores, and a store copies from its ` +
-          "own buckets only: set copyMode to auto or streamed",
-        { details: { key: "minio.copyMode", from: source.label, to: this.label } },
-      );
+      throw onlyWithinOneStore(source, this);
     }
     if (mode !== "auto") return mode === "server-side";
     return oneStore && !this.#refusedSources.has(source.#identity);

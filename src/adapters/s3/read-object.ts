@@ -3,16 +3,10 @@ import { GetObjectCommand, type GetObjectCommandOutput } from "@aws-sdk/client-s
 import pRetry from "p-retry";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
+import type { ContentHash } from "../streams/content-hash.ts";
+import { splitIntoParts, streamedPartSize, streamMemory } from "../streams/parts.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { byteBudget } from "./byte-budget.ts";
 import { hidesMd5, looksLikeMd5 } from "./content.ts";
-import type { ContentHash } from "./content-hash.ts";
-import { splitIntoParts } from "./multipart.ts";
-
-/** Objects up to this size are read whole and written in one request. */
-export const streamedPartSize = 16 * 2 ** 20;
-/** What all streamed copies and reads of a process hold in memory together. */
-export const streamMemory = byteBudget(128 * 2 ** 20);
 
 /** Reads an object, or a part of it, into memory; reads again where the connection breaks in the middle. */
 export async function readRange(

@@ -1,10 +1,11 @@
 import { CopyObjectCommand, DeleteObjectCommand, UploadPartCopyCommand } from "@aws-sdk/client-s3";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
+import { splitIntoParts } from "../streams/parts.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { looksLikeMd5, sourceEtagMetadata, unquote } from "./content.ts";
 import { compareWithSource } from "./content-checksum.ts";
-import { multipartUpload, splitIntoParts } from "./multipart.ts";
+import { multipartUpload } from "./multipart.ts";
 
 /** S3 copies no more than this in one request. */
 export const copyObjectLimitBytes = 5 * 2 ** 30;

@@ -1,108 +1,68 @@
-import { createHash } from "node:crypto";
 import { PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
-import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
+import type { ObjectSummary } from "../../ports/object-store.ts";
+import type { CopySource, StreamTarget } from "../streams/streamed-copy.ts";
 import type { S3Bucket } from "./bucket.ts";
-import { mismatch, sourceEtagMetadata, unquote } from "./content.ts";
-import { multipartUpload, splitIntoParts } from "./multipart.ts";
-import { streamMemory as memory, streamedPartSize as partSize, readRange } from "./read-object.ts";
+import { sourceEtagMetadata, unquote } from "./content.ts";
+import { multipartUpload } from "./multipart.ts";
+import { readRange } from "./read-object.ts";
 
 const parallelParts = 4;
+/** What S3 allows in one multipart upload. */
+const maximumParts = 10_000;
 
-/**
- * Copies an object between two object stores through this process, with bounded memory. The content is checked on its way: its MD5
- * against the source's ETag where that is one, and by the destination itself against the Content-MD5 of what was read.
- */
-export async function copyStreamed(
-  source: S3Bucket,
-  object: ObjectSummary,
-  destination: S3Bucket,
-  key: string,
-): Promise<CopiedObject> {
-  return object.size <= partSize
-    ? copyWhole(source, object, destination, key)
-    : copyInParts(source, object, destination, key);
-}
-
-async function copyWhole(
-  source: S3Bucket,
-  object: ObjectSummary,
-  destination: S3Bucket,
-  key: string,
-): Promise<CopiedObject> {
-  return memory.run(object.size, async () => {
-    const { body, etagIsMd5 } = await readRange(source, object, undefined);
-    const digest = createHash("md5").update(body).digest();
-    const md5 = digest.toString("hex");
-    if (etagIsMd5 && md5 !== object.etag) {
-      throw mismatch(object, destination, key, `what was read has the MD5 ${md5} instead of ${object.etag}`);
-    }
-    const written = await destination.request("s3:PutObject", key, () =>
-      destination.client.send(
-        new PutObjectCommand({
-          Bucket: destination.name,
-          Key: key,
-          Body: body,
-          ContentLength: body.length,
-          ContentMD5: digest.toString("base64"),
-          Metadata: { [sourceEtagMetadata]: object.etag },
-        }),
-      ),
-    );
-    return { key, size: body.length, etag: unquote(written.ETag), checksum: `md5:${md5}`, skipped: false };
-  });
-}
-
-async function copyInParts(
-  source: S3Bucket,
-  object: ObjectSummary,
-  destination: S3Bucket,
-  key: string,
-): Promise<CopiedObject> {
-  const parts = splitIntoParts(object.size, partSize);
-  const whole = createHash("md5");
+/** An object of a bucket, which tells with every read whether its ETag is the MD5 of its content. */
+export function s3Source(bucket: S3Bucket, object: ObjectSummary): CopySource {
   let etagIsMd5 = false;
-  // parts arrive in any order; the MD5 of the whole takes them one after another
-  let hashed: Promise<unknown> = Promise.resolve();
-  const etag = await multipartUpload(destination, key, {
-    parts,
-    parallel: parallelParts,
-    metadata: { [sourceEtagMetadata]: object.etag },
-    writePart: (uploadId, part) => {
-      const before = hashed;
-      let done: () => void = () => undefined;
-      hashed = new Promise<void>((resolve) => {
-        done = resolve;
-      });
-      const write = memory.run(part.size, async () => {
-        const read = await readRange(source, object, { offset: part.offset, size: part.size });
-        etagIsMd5 = read.etagIsMd5;
-        await before;
-        whole.update(read.body);
-        done();
-        const written = await destination.request("s3:PutObject", key, () =>
-          destination.client.send(
-            new UploadPartCommand({
-              Bucket: destination.name,
-              Key: key,
+  return {
+    async read(range) {
+      const isWhole = range.offset === 0 && range.size === object.size;
+      const answer = await readRange(bucket, object, isWhole ? undefined : range);
+      etagIsMd5 = answer.etagIsMd5;
+      return answer.body;
+    },
+    hasMd5: async (md5) => (etagIsMd5 ? md5 === object.etag : undefined),
+  };
+}
+
+/** A key of a bucket: PutObject, or a multipart upload; each request carries a Content-MD5. */
+export function streamTarget(bucket: S3Bucket, key: string, object: ObjectSummary): StreamTarget {
+  const metadata = { [sourceEtagMetadata]: object.etag };
+  const content = (body: Uint8Array, md5: Buffer) => ({
+    Bucket: bucket.name,
+    Key: key,
+    Body: body,
+    ContentLength: body.length,
+    ContentMD5: md5.toString("base64"),
+  });
+  return {
+    label: `${key} in bucket ${bucket.name} at ${bucket.connection.address}`,
+    bucket: bucket.name,
+    key,
+    maximumParts,
+    async put(body, md5) {
+      const command = new PutObjectCommand({ ...content(body, md5), Metadata: metadata });
+      const written = await bucket.request("s3:PutObject", key, () => bucket.client.send(command));
+      return unquote(written.ETag);
+    },
+    putParts: (parts, write, finished) =>
+      multipartUpload(bucket, key, {
+        parts,
+        parallel: parallelParts,
+        metadata,
+        async writePart(uploadId, part) {
+          let etag = "";
+          await write(part, async (body, md5) => {
+            const command = new UploadPartCommand({
+              ...content(body, md5),
               UploadId: uploadId,
               PartNumber: part.number,
-              Body: read.body,
-              ContentLength: read.body.length,
-              ContentMD5: createHash("md5").update(read.body).digest("base64"),
-            }),
-          ),
-        );
-        return written.ETag ?? "";
-      });
-      // a part that fails must not keep the ones behind it waiting
-      return write.finally(done);
-    },
-    beforeComplete: () => {
-      const md5 = whole.copy().digest("hex");
-      if (etagIsMd5 && md5 !== object.etag) {
-        throw mismatch(object, destination, key, `what was read has the MD5 ${md5} instead of ${object.etag}`);
-      }
-    },
-  });
-  return { key, size: object.size, etag, checksum: `md5:${whole.digest("hex")}`, skipped: false };
+            });
+            const written = await bucket.request("s3:PutObject", key, () => bucket.client.send(command));
+            etag = written.ETag ?? "";
+          });
+          return etag;
+        },
+        beforeComplete: finished,
+      }),
+  };
 }

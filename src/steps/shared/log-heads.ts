@@ -13,7 +13,7 @@ export function timestampLogs(insertLogs: string): string {
 export async function readLogHeads(store: ObjectStore, prefix: string): Promise<(LogHead | undefined)[]> {
   const found: (LogHead | undefined)[] = [];
   for await (const object of store.list(prefix)) {
-    found.push(parseLogHead(await store.readStart(object, logHeadBytes)));
+    found.push(parseLogHead(await store.readRange(object, { offset: 0, size: logHeadBytes })));
   }
   return found;
 }

@@ -160,7 +160,7 @@ async function isManifestOf({ store, layout }: StoredBackup, { backupId }: Manif
   const record = await store.head(layout.meta.full_meta);
   if (record === undefined) return false;
   try {
-    const head = Buffer.from(await store.readStart(record, headBytes)).toString("utf8");
+    const head = Buffer.from(await store.readRange(record, { offset: 0, size: headBytes })).toString("utf8");
     return head.includes(`"id":${JSON.stringify(backupId)}`);
   } catch (error) {
     if (error instanceof PipelineError && error.name === "ObjectNotFound") return false;
