@@ -55,7 +55,7 @@ export interface MilvusSettings {
 
 export interface StorageSettings {
   /** As in the YAML, aliases folded: minio, s3, aws, gcp, ali, tencent. */
-  readonly type: "minio" | "s3" | "aws" | "gcp" | "ali" | "tencent";
+  readonly type: "minio" | "s3" | "aws" | "gcp" | "ali" | "tencent" | "hwc" | "azure" | "gcpnative";
   readonly address: string;
   readonly port: number;
   readonly region: string;

@@ -14,7 +14,7 @@ const credentials = z.discriminatedUnion("kind", [
 ]);
 
 const storage = z.object({
-  type: z.enum(["minio", "s3", "aws", "gcp", "ali", "tencent"]),
+  type: z.enum(["minio", "s3", "aws", "gcp", "ali", "tencent", "hwc", "azure", "gcpnative"]),
   address: z.string(),
   port: z.number().int(),
   region: z.string(),
