@@ -1,23 +1,25 @@
 import { randomUUID } from "node:crypto";
-import { accessSync, constants, existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { LocalStackError } from "./errors.ts";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { goProgram } from "./go-program.ts";
 import type { ObjectStore } from "./milvus-config.ts";
 import { localDir } from "./paths.ts";
-import { type Reporter, type StepOutcome, silent } from "./reporter.ts";
 import type { Service } from "./service.ts";
-import { findProgram, runTool } from "./tool.ts";
 
 /** MinIO publishes no binaries for this version: it is built from its Go module. */
-const minioModule = "github.com/minio/minio";
-const minioVersion = "v0.0.0-20260212201848-7aac2a2c5b7c";
+const minio = goProgram({
+  step: "minio",
+  title: "MinIO",
+  module: "github.com/minio/minio",
+  version: "v0.0.0-20260212201848-7aac2a2c5b7c",
+  program: "minio",
+  folder: "minio-server",
+  variable: "MINIO_BINARY",
+});
 
-/** The built server, once for each version. */
-const cachedBinary = join(localDir, "minio-server", minioVersion, "minio");
-
-/** The variable that names a MinIO server to use in place of building one. */
-const binaryVariable = "MINIO_BINARY";
+/** Builds the MinIO server from its Go module, once for each version; does nothing where `MINIO_BINARY` names one. */
+export const ensureMinio = minio.ensure;
 
 /** What to say about a MinIO store. */
 export interface MinioOptions {
@@ -58,7 +60,7 @@ export function minioService({ name, port, accessKey, secretKey, buckets }: Mini
       for (const bucket of buckets) await mkdir(join(drive, bucket), { recursive: true });
       if (!existsSync(idFile)) await writeFile(idFile, randomUUID());
       return {
-        file: minioBinary(),
+        file: minio.file(),
         args: ["server", drive, "--address", `${host}:${port}`],
         cwd: dataDir,
         env: {
@@ -77,55 +79,4 @@ export function minioService({ name, port, accessKey, secretKey, buckets }: Mini
     },
     dataId: () => readFile(idFile, "utf8").catch(() => undefined),
   };
-}
-
-/** Where the server lies: `MINIO_BINARY`, or the one that is built here. */
-function minioBinary(): string {
-  const given = process.env[binaryVariable];
-  return given === undefined || given === "" ? cachedBinary : given;
-}
-
-/** Builds the MinIO server from its Go module, once for each version; does nothing where `MINIO_BINARY` names one. */
-export async function ensureMinio({
-  reporter = silent,
-  signal,
-}: {
-  reporter?: Reporter;
-  signal?: AbortSignal | undefined;
-} = {}): Promise<StepOutcome> {
-  const binary = minioBinary();
-  if (isExecutable(binary)) return { unchanged: true, detail: binary };
-  if (binary !== cachedBinary) {
-    throw new LocalStackError(`${binaryVariable} is ${binary}, which is not there or cannot be executed.`);
-  }
-  const go = findProgram("go");
-  if (go === undefined) {
-    throw new LocalStackError(
-      `go is not on the PATH. MinIO is built from its Go module: install Go, or name a MinIO server in ${binaryVariable}.`,
-    );
-  }
-  reporter({ step: "minio", state: "note", detail: `building ${minioVersion}, some minutes the first time` });
-  // Built aside and moved: a build that was interrupted, or another one at the same time, leaves nothing half-made.
-  const aside = `${dirname(binary)}.${process.pid}`;
-  try {
-    await runTool(go, ["install", `${minioModule}@${minioVersion}`], {
-      log: "minio-build",
-      signal,
-      env: { ...process.env, GOBIN: aside, CGO_ENABLED: "0" },
-    });
-    await mkdir(dirname(binary), { recursive: true });
-    await rename(join(aside, "minio"), binary);
-  } finally {
-    await rm(aside, { recursive: true, force: true });
-  }
-  return { detail: `built ${minioVersion}` };
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,39 +1,60 @@
-import type { Environment } from "../core/environment/environment.ts";
+import type { Environment, StorageSettings } from "../core/environment/environment.ts";
 import type { StoreRef } from "../core/execution/copy-plan.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { EnvironmentRegistry, StepContext } from "../ports/step-context.ts";
 import type { Patience } from "./patience.ts";
-import { connectOwnS3, connectS3, type S3Connection } from "./s3/connection.ts";
+import { connectOwnS3, connectS3 } from "./s3/connection.ts";
 import { S3ObjectStore } from "./s3/object-store.ts";
 
 /** Clients by the settings they were made from: a warm container keeps its connections, and a changed key gets a new client. */
-const connections = new Map<string, S3Connection>();
+const connections = new Map<string, unknown>();
 const maximumConnections = 32;
 
 /**
- * Opens the Milvus bucket or the backup bucket of an environment. Makes no request.
+ * Opens the Milvus bucket or the backup bucket of an environment. Makes no request. The client of a kind of store is loaded where a
+ * store of that kind is opened: nobody else pays for it.
  * @param patience how long a store that has answered is waited for when it does not any more; not at all where absent
  */
-export function openEnvironmentStore(
+export async function openEnvironmentStore(
   environment: Environment,
   side: StoreRef["side"],
   patience?: Patience,
-): ObjectStore {
+): Promise<ObjectStore> {
   const settings = side === "milvus" ? environment.storage : environment.backupStorage;
-  // the root path does not matter to a connection; the bucket does (a dot in its name changes the addressing)
-  const identity = JSON.stringify({ ...settings, rootPath: undefined });
-  let connection = connections.get(identity);
-  if (connection === undefined) {
-    if (connections.size >= maximumConnections) connections.clear();
-    connection = connectS3(settings);
-    connections.set(identity, connection);
-  }
-  return new S3ObjectStore(connection, settings.bucket, {
+  const options = {
     copyMode: environment.crossStorage ? "streamed" : environment.copyMode,
-    multipartCopyThresholdBytes: environment.multipartCopyThresholdBytes,
     accessPrefix: settings.rootPath === "" ? "" : `${settings.rootPath}/`,
     patience,
-  });
+  } as const;
+  switch (settings.type) {
+    case "azure": {
+      const { AzureObjectStore, connectAzure } = await import("./azure/index.ts");
+      return new AzureObjectStore(connected(settings, connectAzure), settings.bucket, options);
+    }
+    case "gcpnative": {
+      const { GcsObjectStore, connectGcs } = await import("./gcs/index.ts");
+      return new GcsObjectStore(connected(settings, connectGcs), settings.bucket, options);
+    }
+    default: {
+      const { multipartCopyThresholdBytes } = environment;
+      return new S3ObjectStore(connected(settings, connectS3), settings.bucket, {
+        ...options,
+        multipartCopyThresholdBytes,
+      });
+    }
+  }
+}
+
+/** What connects to a store with these settings: made once. */
+function connected<T>(settings: StorageSettings, connect: (settings: StorageSettings) => T): T {
+  // the root path does not matter to a connection; the bucket does (a dot in its name changes the addressing)
+  const identity = JSON.stringify({ ...settings, rootPath: undefined });
+  const known = connections.get(identity) as T | undefined;
+  if (known !== undefined) return known;
+  if (connections.size >= maximumConnections) connections.clear();
+  const connection = connect(settings);
+  connections.set(identity, connection);
+  return connection;
 }
 
 /**

@@ -56,7 +56,7 @@ beforeAll(async () => {
     await new Upload({ client: connectS3(a.backupStorage).client, params, partSize: 16 * mebibyte }).done();
     md5s.set(path, hash.digest("hex"));
   }
-  await openEnvironmentStore(a, "backup").putText(batchKey, JSON.stringify(batch));
+  await (await openEnvironmentStore(a, "backup")).putText(batchKey, JSON.stringify(batch));
 }, patience);
 afterAll(() => stopPair(stores));
 
@@ -67,7 +67,7 @@ test(
     await untilPartsArrive();
     killed.kill("SIGKILL");
     await killed;
-    const destination = openEnvironmentStore(b, "backup");
+    const destination = await openEnvironmentStore(b, "backup");
     expect(await destination.head(`${to}100/1`)).toBeUndefined();
     expect(await openUploads()).toContain(`${to}100/1`);
 
@@ -79,7 +79,7 @@ test(
     // Node and the SDK themselves take some 130 MB, copies in flight 128 MiB and what the client holds of them.
     expect(peakBytes).toBeLessThan(400 * mebibyte);
     for (const path of paths) expect(await md5At(to + path)).toBe(md5s.get(path));
-    const receipt = copyReceipt.parse(JSON.parse(await openEnvironmentStore(a, "backup").getText(receiptKey)));
+    const receipt = copyReceipt.parse(JSON.parse(await (await openEnvironmentStore(a, "backup")).getText(receiptKey)));
     expect(receipt).toMatchObject({ outcome: "copied", objects: 4, bytes: 362_000_000 });
     const copied = receipt.segments.flatMap(({ insertLogs }) => insertLogs);
     expect(copied.find(({ key }) => key === `${to}100/1`)).toMatchObject({

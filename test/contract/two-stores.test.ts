@@ -27,8 +27,8 @@ test("either store refuses the other's keys", async () => {
   const keysOfB = { MINIO_ACCESS_KEY: stores.b.accessKeyId, MINIO_SECRET_KEY: stores.b.secretAccessKey };
   const mixedUp = environmentOn("mixed-up", stores.a, { set: keysOfB });
 
-  await expect(openEnvironmentStore(own, "milvus").checkAccess()).resolves.toBeUndefined();
-  await expect(openEnvironmentStore(mixedUp, "milvus").checkAccess()).rejects.toMatchObject({
+  await expect((await openEnvironmentStore(own, "milvus")).checkAccess()).resolves.toBeUndefined();
+  await expect((await openEnvironmentStore(mixedUp, "milvus")).checkAccess()).rejects.toMatchObject({
     name: "StoreAccessDenied",
     message: expect.stringMatching(`bucket-a at ${stores.a.address}.*es-b`),
   });
@@ -42,7 +42,7 @@ describe("one environment across two stores", () => {
     const body = randomBytes(bytes);
     const key = `files/insert_log/1/2/3/${name}`;
     await put(cross, key, body);
-    const [milvus, backup] = [openEnvironmentStore(cross, "milvus"), openEnvironmentStore(cross, "backup")];
+    const [milvus, backup] = [await openEnvironmentStore(cross, "milvus"), await openEnvironmentStore(cross, "backup")];
     const [object] = await collect(milvus.list(key));
     if (object === undefined) throw new Error("the test did not put its object");
 
@@ -56,7 +56,7 @@ describe("one environment across two stores", () => {
   });
 
   test("every other request goes to the one it is meant for", async () => {
-    const [milvus, backup] = [openEnvironmentStore(cross, "milvus"), openEnvironmentStore(cross, "backup")];
+    const [milvus, backup] = [await openEnvironmentStore(cross, "milvus"), await openEnvironmentStore(cross, "backup")];
     await Promise.all([milvus.checkAccess(), backup.checkAccess()]);
 
     await milvus.putText("files/only-a", "a");
@@ -82,19 +82,19 @@ describe("one environment across two stores", () => {
     });
     const other = side === "backup" ? "milvus" : "backup";
 
-    await expect(openEnvironmentStore(environment, side).checkAccess()).rejects.toMatchObject({
+    await expect((await openEnvironmentStore(environment, side)).checkAccess()).rejects.toMatchObject({
       name: "StoreAccessDenied",
       message: expect.stringMatching(new RegExp(`bucket ${bucket} at ${address}: .*access key \\.\\.\\.else`)),
     });
-    await expect(openEnvironmentStore(environment, other).checkAccess()).resolves.toBeUndefined();
+    await expect((await openEnvironmentStore(environment, other)).checkAccess()).resolves.toBeUndefined();
   });
 });
 
 test("a store that has to copy server-side cannot read the other one, and says so", async () => {
   const serverSide = environmentOn("server-side", stores.b, { set: { "minio.copyMode": "server-side" } });
   await put(cross, "files/insert_log/9", Buffer.from("log"));
-  const milvus = openEnvironmentStore(cross, "milvus");
-  const backup = openEnvironmentStore(serverSide, "backup");
+  const milvus = await openEnvironmentStore(cross, "milvus");
+  const backup = await openEnvironmentStore(serverSide, "backup");
   const [object] = await collect(milvus.list("files/insert_log/9"));
   if (object === undefined) throw new Error("the test did not put its object");
 

@@ -21,7 +21,7 @@ const backupStore = (name: string) => {
 const result = await copySegments(
   { execution: "large", batchKey },
   {
-    work: backupStore("a"),
+    work: await backupStore("a"),
     openStore: async ({ environment }) => backupStore(environment),
     clock: {
       now: () => new Date(),

@@ -13,6 +13,7 @@ import type {
   TextUpload,
 } from "../../ports/object-store.ts";
 import type { Patience } from "../patience.ts";
+import { sameContent } from "../streams/same-content.ts";
 import { copySource, copyStreamed, onlyWithinOneStore } from "../streams/streamed-copy.ts";
 import { knownMd5, matching, propertiesOf, readBlob, sourceEtagMetadata, summaryOf, unquote } from "./blobs.ts";
 import { type AzureConnection, AzureContainer } from "./container.ts";
@@ -246,16 +247,6 @@ export class AzureObjectStore implements ObjectStore {
     const isSame = isNoted || (known !== undefined && (await sameContent(source, object, known)));
     if (!isSame) return undefined;
     return known ?? `md5:${await hashByReading(this.#container, existing, "md5")}`;
-  }
-}
-
-async function sameContent(source: ObjectStore, object: ObjectSummary, checksum: string): Promise<boolean> {
-  try {
-    return (await source.hasContent(object, checksum, { read: false })) === true;
-  } catch (error) {
-    // gone or replaced: the copy tells
-    if (error instanceof PipelineError && error.name === "ObjectNotFound") return false;
-    throw error;
   }
 }
 

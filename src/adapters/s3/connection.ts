@@ -26,8 +26,9 @@ export interface S3Connection {
 
 /** Hosts other than AWS's that name buckets in front, whatever the storage type (minio-go 7.0.97: Google, Alibaba). */
 const virtualHosts = /(?:^|\.)(?:storage\.googleapis\.com|aliyuncs\.com)$/;
-/** The region in the host of Alibaba's OSS (`oss-cn-hangzhou[-internal].aliyuncs.com`) and of Tencent's COS. */
-const regionInHost = /^(?:oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com|cos\.([a-z0-9-]+)\.myqcloud\.com)$/;
+/** The region in the host of Alibaba's OSS (`oss-cn-hangzhou[-internal].aliyuncs.com`), of Tencent's COS and of Huawei's OBS. */
+const regionInHost =
+  /^(?:oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com|cos\.([a-z0-9-]+)\.myqcloud\.com|obs\.([a-z0-9-]+)\.myhuaweicloud\.com)$/;
 
 interface S3Endpoint {
   /** `https://s3.eu-west-1.amazonaws.com`, `http://127.0.0.1:9000`. */
@@ -39,7 +40,7 @@ interface S3Endpoint {
 }
 
 /**
- * Where and how a store is addressed, as milvus-backup 0.5 does through minio-go: virtual-hosted for ali and tencent and for the
+ * Where and how a store is addressed, as milvus-backup 0.5 does through minio-go: virtual-hosted for ali, tencent and hwc and for the
  * hosts of AWS, Google and Alibaba, path style for everything else (MinIO, other S3-compatible stores). A region that is not given
  * is read from the host where the host names it; minio-go asks the store for it, which takes a grant of its own.
  */
@@ -57,7 +58,7 @@ function s3Endpoint(settings: StorageSettings): S3Endpoint {
   const standardPort = useSSL ? 443 : 80;
   const address = `${bracketed}:${port}`;
   const url = `${scheme}://${port === standardPort ? bracketed : address}`;
-  const alwaysVirtual = type === "ali" || type === "tencent";
+  const alwaysVirtual = type === "ali" || type === "tencent" || type === "hwc";
   // a dot in the bucket's name makes a host that no wildcard certificate covers
   const fitsCertificate = !(useSSL && settings.bucket.includes("."));
   const virtualHost = alwaysVirtual || ((regionOfAws !== undefined || virtualHosts.test(host)) && fitsCertificate);
@@ -131,6 +132,7 @@ function credentialsOf(credentials: StorageCredentials, region: string): S3Clien
       ...(credentials.token === "" ? {} : { sessionToken: credentials.token }),
     };
   }
+  if (credentials.kind === "google") return undefined;
   return credentials.roleArn === "" ? undefined : assumedRole(credentials, region);
 }
 
@@ -139,6 +141,7 @@ function identityOfUrl({ protocol, hostname, port }: URL): string {
 }
 
 function credentialsIdentity(credentials: StorageCredentials): string {
+  if (credentials.kind === "google") return "google";
   return credentials.kind === "static"
     ? `key:${credentials.accessKeyId}`
     : `role:${credentials.roleArn}:${credentials.iamEndpoint}`;
@@ -148,7 +151,7 @@ function signerOf(credentials: StorageCredentials): string {
   if (credentials.kind === "iam") {
     return credentials.roleArn === "" ? "the pipeline's own role" : `role ${credentials.roleArn}`;
   }
-  const { accessKeyId } = credentials;
+  const accessKeyId = credentials.kind === "static" ? credentials.accessKeyId : "";
   return accessKeyId.length > 4 ? `access key ...${accessKeyId.slice(-4)}` : "the access key";
 }
 

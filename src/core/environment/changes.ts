@@ -1,6 +1,6 @@
 import { PipelineError } from "../execution/errors.ts";
 import { shortList } from "../execution/short-list.ts";
-import type { Environment, StorageSettings } from "./environment.ts";
+import type { Environment, StorageCredentials, StorageSettings } from "./environment.ts";
 import type { KnownKey } from "./keys.ts";
 
 /** One key of backup.yaml in which two environments differ. */
@@ -118,6 +118,7 @@ const primaryKeys = {
   iamEndpoint: "minio.iamEndpoint",
   roleArn: "minio.roleArn",
   externalId: "minio.externalId",
+  googleJson: "minio.gcpCredentialJSON",
 } as const satisfies Record<string, KnownKey>;
 
 const backupKeys = {
@@ -136,6 +137,7 @@ const backupKeys = {
   iamEndpoint: "minio.backupIamEndpoint",
   roleArn: "minio.backupRoleArn",
   externalId: "minio.backupExternalId",
+  googleJson: "minio.backupGcpCredentialJSON",
 } as const satisfies Record<keyof typeof primaryKeys, KnownKey>;
 
 function storageSettings(storage: StorageSettings, keys: Record<keyof typeof primaryKeys, KnownKey>): Setting[] {
@@ -150,18 +152,30 @@ function storageSettings(storage: StorageSettings, keys: Record<keyof typeof pri
     [keys.bucket, storage.bucket, "shown"],
     [keys.rootPath, storage.rootPath, "shown"],
     [keys.iam, credentials.kind === "iam", "shown"],
-    ...(credentials.kind === "iam"
-      ? ([
-          [keys.iamEndpoint, credentials.iamEndpoint, "shown"],
-          [keys.roleArn, credentials.roleArn, "shown"],
-          [keys.externalId, credentials.externalId, "hidden"],
-        ] as const)
-      : ([
-          [keys.accessKeyId, credentials.accessKeyId, "hidden"],
-          [keys.secretAccessKey, credentials.secretAccessKey, "hidden"],
-          [keys.token, credentials.token, "hidden"],
-        ] as const)),
+    ...credentialSettings(credentials, keys),
   ];
+}
+
+function credentialSettings(
+  credentials: StorageCredentials,
+  keys: Record<keyof typeof primaryKeys, KnownKey>,
+): Setting[] {
+  switch (credentials.kind) {
+    case "iam":
+      return [
+        [keys.iamEndpoint, credentials.iamEndpoint, "shown"],
+        [keys.roleArn, credentials.roleArn, "shown"],
+        [keys.externalId, credentials.externalId, "hidden"],
+      ];
+    case "google":
+      return [[keys.googleJson, credentials.json, "hidden"]];
+    default:
+      return [
+        [keys.accessKeyId, credentials.accessKeyId, "hidden"],
+        [keys.secretAccessKey, credentials.secretAccessKey, "hidden"],
+        [keys.token, credentials.token, "hidden"],
+      ];
+  }
 }
 
 function textOf(value: Setting[1] | undefined): string {

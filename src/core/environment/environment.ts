@@ -54,7 +54,7 @@ export interface MilvusSettings {
 }
 
 export interface StorageSettings {
-  /** As in the YAML, aliases folded: minio, s3, aws, gcp, ali, tencent. */
+  /** As in the YAML, aliases folded. All but azure and gcpnative speak S3. */
   readonly type: "minio" | "s3" | "aws" | "gcp" | "ali" | "tencent" | "hwc" | "azure" | "gcpnative";
   readonly address: string;
   readonly port: number;
@@ -69,6 +69,9 @@ export interface StorageSettings {
 }
 
 export type StorageCredentials =
+  /** With azure: the account's name, its key, and in place of the key a shared access signature as token. */
   | { readonly kind: "static"; readonly accessKeyId: string; readonly secretAccessKey: string; readonly token: string }
   /** The role of whoever runs the code (a Lambda's role), or a role assumed from it. */
-  | { readonly kind: "iam"; readonly iamEndpoint: string; readonly roleArn: string; readonly externalId: string };
+  | { readonly kind: "iam"; readonly iamEndpoint: string; readonly roleArn: string; readonly externalId: string }
+  /** The JSON of a Google service account, or of a workload identity federation. */
+  | { readonly kind: "google"; readonly json: string };

@@ -11,6 +11,7 @@ const credentials = z.discriminatedUnion("kind", [
     token: z.string(),
   }),
   z.object({ kind: z.literal("iam"), iamEndpoint: z.string(), roleArn: z.string(), externalId: z.string() }),
+  z.object({ kind: z.literal("google"), json: z.string() }),
 ]);
 
 const storage = z.object({
@@ -89,6 +90,7 @@ function redactStorage(settings: StorageSettings): StorageSettings {
   if (settings.credentials.kind === "iam") {
     return { ...settings, credentials: { ...settings.credentials, externalId: hide(settings.credentials.externalId) } };
   }
+  if (settings.credentials.kind === "google") return { ...settings, credentials: { kind: "google", json: "***" } };
   const { accessKeyId, secretAccessKey, token } = settings.credentials;
   return {
     ...settings,

@@ -24,7 +24,7 @@ function key<T extends z.ZodType<unknown, string>>(schema: T, variable?: string)
 
 /**
  * The keys of a backup.yaml that mean something here, as milvus-backup 0.5.16 reads them, with the environment variable that it
- * lets stand for the key. Ours are minio.roleArn, externalId and caCertPath (each also with `backup`) and copyMode.
+ * lets stand for the key. Ours are minio.roleArn, externalId, caCertPath and connectionString (each also with `backup`) and copyMode.
  */
 export const knownKeys = {
   "milvus.address": key(text, "MILVUS_ADDRESS"),
@@ -46,6 +46,8 @@ export const knownKeys = {
   "minio.accessKeyID": key(text, "MINIO_ACCESS_KEY"),
   "minio.secretAccessKey": key(text, "MINIO_SECRET_KEY"),
   "minio.token": key(text, "MINIO_TOKEN"),
+  "minio.connectionString": key(text),
+  "minio.gcpCredentialJSON": key(text, "GCP_KEY_JSON"),
   "minio.useSSL": key(boolean, "MINIO_USE_SSL"),
   "minio.useIAM": key(boolean, "MINIO_USE_IAM"),
   "minio.iamEndpoint": key(text, "MINIO_IAM_ENDPOINT"),
@@ -61,6 +63,8 @@ export const knownKeys = {
   "minio.backupAccessKeyID": key(text, "MINIO_BACKUP_ACCESS_KEY"),
   "minio.backupSecretAccessKey": key(text, "MINIO_BACKUP_SECRET_KEY"),
   "minio.backupToken": key(text, "MINIO_BACKUP_TOKEN"),
+  "minio.backupConnectionString": key(text),
+  "minio.backupGcpCredentialJSON": key(text, "BACKUP_GCP_KEY_JSON"),
   "minio.backupUseSSL": key(boolean, "MINIO_BACKUP_USE_SSL"),
   "minio.backupUseIAM": key(boolean, "MINIO_BACKUP_USE_IAM"),
   "minio.backupIamEndpoint": key(text, "MINIO_BACKUP_IAM_ENDPOINT"),
@@ -96,8 +100,6 @@ const ignoredKeys: readonly string[] = [
   "milvus.rpcChannelName",
   "milvus.authorizationEnabled",
   "milvus.etcd.",
-  "minio.gcpCredentialJSON",
-  "minio.backupGcpCredentialJSON",
   "backup.maxSegmentGroupSize",
   "backup.gcPause.seconds",
   "backup.parallelism.",

@@ -1,3 +1,4 @@
+import { jsonOrUndefined } from "../execution/work-json.ts";
 import type { Environment, MilvusSettings, StorageCredentials, StorageSettings } from "./environment.ts";
 import type { GivenValues, KnownKey } from "./keys.ts";
 import { sameStore } from "./storage-identity.ts";
@@ -5,6 +6,7 @@ import { sameStore } from "./storage-identity.ts";
 /** milvus-backup's default access key and secret key. */
 const defaultKey = "minioadmin";
 const googleAddress = "storage.googleapis.com";
+const azureAddress = "core.windows.net";
 const mebibyte = 2 ** 20;
 
 type StorageType = StorageSettings["type"];
@@ -21,6 +23,9 @@ const storageTypes: Readonly<Record<string, StorageType>> = {
   alicloud: "ali",
   tc: "tencent",
   tencent: "tencent",
+  hwc: "hwc",
+  azure: "azure",
+  gcpnative: "gcpnative",
 };
 
 interface Given {
@@ -100,7 +105,19 @@ function primaryStorage(given: Given): StorageSettings {
   const { values } = given;
   const typeKey = firstGiven(values, ["storage.storageType", "minio.storageType", "minio.cloudProvider"]);
   const type = storageType(values, typeKey, "minio");
-  const endpoint = primaryEndpoint(values, type);
+  const azure = type === "azure" ? azureAccount(values, primaryAzureKeys) : undefined;
+  const endpoint = azure?.endpoint ?? primaryEndpoint(values, type);
+  const common = {
+    type,
+    ...endpoint,
+    ...authority(certificate(given, "minio.caCertPath")),
+    region: values.get("minio.region") ?? "",
+    bucket: bucketName(values, "minio.bucketName", values.get("minio.bucketName") ?? "a-bucket"),
+    rootPath: trimSlashes(values.get("minio.rootPath") ?? "files"),
+  };
+  if (azure) return { ...common, credentials: azure.credentials };
+  if (type === "gcpnative")
+    return { ...common, credentials: googleCredentials(given, "minio.gcpCredentialJSON", typeKey) };
   const keysGiven = isGiven(values, "minio.accessKeyID") || isGiven(values, "minio.secretAccessKey");
   const accessKeyId = values.get("minio.accessKeyID") ?? defaultKey;
   const secretAccessKey = values.get("minio.secretAccessKey") ?? defaultKey;
@@ -112,12 +129,7 @@ function primaryStorage(given: Given): StorageSettings {
   }
   const iam = useIAM || noKeys || roleArn !== "";
   return {
-    type,
-    ...endpoint,
-    ...authority(certificate(given, "minio.caCertPath")),
-    region: values.get("minio.region") ?? "",
-    bucket: bucketName(values, "minio.bucketName", values.get("minio.bucketName") ?? "a-bucket"),
-    rootPath: trimSlashes(values.get("minio.rootPath") ?? "files"),
+    ...common,
     credentials: iam
       ? iamCredentials(values, type, typeKey, {
           iamEndpoint: values.get("minio.iamEndpoint") ?? "",
@@ -157,29 +169,42 @@ function backupStorage(given: Given, primary: StorageSettings): StorageSettings 
   const { values } = given;
   const typeKey = firstGiven(values, ["storage.backupStorageType", "minio.backupStorageType"]);
   const type = storageType(values, typeKey, primary.type);
-  const inherited = type === "gcp" && primary.type !== "gcp" ? googleEndpoint : primary;
+  const isGoogle = (one: StorageType) => one === "gcp" || one === "gcpnative";
+  const inherited = isGoogle(type) && !isGoogle(primary.type) ? googleEndpoint : primary;
   const rootPath = values.get("minio.backupRootPath") ?? (primary.rootPath || "backup");
+  const azure = type === "azure" ? azureAccount(values, backupAzureKeys, primary) : undefined;
   return {
     type,
-    address: values.get("minio.backupAddress") || inherited.address,
-    port: values.get("minio.backupPort") ?? inherited.port,
-    useSSL: values.get("minio.backupUseSSL") ?? inherited.useSSL,
+    address: azure?.endpoint.address ?? (values.get("minio.backupAddress") || inherited.address),
+    port: azure?.endpoint.port ?? values.get("minio.backupPort") ?? inherited.port,
+    useSSL: azure?.endpoint.useSSL ?? values.get("minio.backupUseSSL") ?? inherited.useSSL,
     ...authority(
       isGiven(values, "minio.backupCaCertPath") ? certificate(given, "minio.backupCaCertPath") : primary.caCert,
     ),
     region: values.get("minio.backupRegion") ?? primary.region,
     bucket: bucketName(values, "minio.backupBucketName", values.get("minio.backupBucketName") ?? primary.bucket),
     rootPath: trimSlashes(rootPath),
-    credentials: backupCredentials(values, type, typeKey, primary.credentials),
+    credentials: azure?.credentials ?? backupCredentials(given, type, typeKey, primary),
   };
 }
 
 function backupCredentials(
-  values: GivenValues,
+  given: Given,
   type: StorageType,
   typeKey: KnownKey,
-  primary: StorageCredentials,
+  storage: StorageSettings,
 ): StorageCredentials {
+  const { values } = given;
+  if (type === "gcpnative") {
+    const isOwn = isGiven(values, "minio.backupGcpCredentialJSON");
+    if (!isOwn && storage.credentials.kind === "google") return storage.credentials;
+    return googleCredentials(given, "minio.backupGcpCredentialJSON", typeKey);
+  }
+  // the name and key of an account of Azure are no keys of another store
+  const primary: StorageCredentials =
+    storage.type === "azure"
+      ? { kind: "static", accessKeyId: "", secretAccessKey: "", token: "" }
+      : storage.credentials;
   const own = primary.kind === "static" ? primary : { accessKeyId: "", secretAccessKey: "", token: "" };
   const primaryRole = primary.kind === "iam" ? primary : { iamEndpoint: "", roleArn: "", externalId: "" };
   const keysGiven = isGiven(values, "minio.backupAccessKeyID") || isGiven(values, "minio.backupSecretAccessKey");
@@ -215,7 +240,9 @@ const googleEndpoint: Endpoint = { address: googleAddress, port: 443, useSSL: tr
 function primaryEndpoint(values: GivenValues, type: StorageType): Endpoint {
   const address = values.get("minio.address") ?? "";
   const defaults =
-    type === "gcp" && address === "" ? googleEndpoint : { address: "localhost", port: 9000, useSSL: false };
+    (type === "gcp" || type === "gcpnative") && address === ""
+      ? googleEndpoint
+      : { address: "localhost", port: 9000, useSSL: false };
   return {
     address: address || defaults.address,
     port: values.get("minio.port") ?? defaults.port,
@@ -228,7 +255,15 @@ function storageType(values: GivenValues, key: KnownKey, fallback: StorageType):
   if (written === undefined) return fallback;
   const type = storageTypes[String(written).toLowerCase()];
   if (type !== undefined) return type;
-  const supported = "minio, s3, aws, gcp (with HMAC keys), ali (aliyun, alibaba, alicloud), tencent (tc)";
+  if (String(written).toLowerCase() === "local") {
+    throw values.error(
+      key,
+      "is local, the disk of Milvus's machine, which no Lambda reaches: give Milvus an object store (MinIO beside it will do), or back " +
+        "up with milvus-backup on that machine into one, and go on from there with restore and copy",
+    );
+  }
+  const supported =
+    "minio, s3, aws, gcp (with HMAC keys), gcpnative, azure, ali (aliyun, alibaba, alicloud), tencent (tc), hwc";
   throw values.error(key, `is ${JSON.stringify(written)}, which is not supported; supported are ${supported}`);
 }
 
@@ -238,7 +273,7 @@ function iamCredentials(
   typeKey: KnownKey,
   role: { iamEndpoint: string; roleArn: string; externalId: string },
 ): StorageCredentials {
-  if (type === "gcp" || type === "ali" || type === "tencent") {
+  if (type === "gcp" || type === "ali" || type === "tencent" || type === "hwc") {
     throw values.error(typeKey, `is ${type}, which needs access keys: roles (useIAM) work with minio, s3 and aws`);
   }
   return { kind: "iam", ...role };
@@ -260,6 +295,137 @@ function staticCredentials(
   if (type === "gcp" && token !== "")
     throw values.error(keys[2], "does not work with gcp: use HMAC keys without a token");
   return { kind: "static", accessKeyId, secretAccessKey, token };
+}
+
+const primaryAzureKeys = {
+  address: "minio.address",
+  port: "minio.port",
+  useSSL: "minio.useSSL",
+  account: "minio.accessKeyID",
+  key: "minio.secretAccessKey",
+  token: "minio.token",
+  useIAM: "minio.useIAM",
+  connectionString: "minio.connectionString",
+} as const satisfies Record<string, KnownKey>;
+const backupAzureKeys = {
+  address: "minio.backupAddress",
+  port: "minio.backupPort",
+  useSSL: "minio.backupUseSSL",
+  account: "minio.backupAccessKeyID",
+  key: "minio.backupSecretAccessKey",
+  token: "minio.backupToken",
+  useIAM: "minio.backupUseIAM",
+  connectionString: "minio.backupConnectionString",
+} as const satisfies Record<keyof typeof primaryAzureKeys, KnownKey>;
+
+/** Where accounts are named in the path, TLS is a choice; Azure itself takes nothing else (milvus-backup asks by TLS always). */
+const isBareHost = /^(?:localhost|\d+\.\d+\.\d+\.\d+|\[?[0-9a-f]*:[0-9a-f:]+\]?)$/i;
+
+/**
+ * An account of Azure Blob Storage: from a connection string, or from its name (accessKeyID) with its key (secretAccessKey) or a shared
+ * access signature (token).
+ * @param primary of whose account the values are that are not given
+ */
+function azureAccount(
+  values: GivenValues,
+  keys: Record<keyof typeof primaryAzureKeys, KnownKey>,
+  primary?: StorageSettings,
+): { endpoint: Endpoint; credentials: StorageCredentials } {
+  const textOf = (key: KnownKey) => String(values.get(key) ?? "");
+  const inherited = primary?.type === "azure" && primary.credentials.kind === "static" ? primary : undefined;
+  const own = inherited?.credentials.kind === "static" ? inherited.credentials : undefined;
+  const isOther = isGiven(values, keys.account) || isGiven(values, keys.connectionString);
+  if (values.get(keys.useIAM) === true) {
+    throw values.error(
+      keys.useIAM,
+      "is true, but Azure's managed identities exist on machines of Azure only, not in a Lambda: give accessKeyID (the account) with " +
+        "secretAccessKey (its key) or token (a shared access signature)",
+    );
+  }
+  const parts = connectionString(values, keys.connectionString);
+  const given = parts.endpoint ?? {
+    address: textOf(keys.address) || inherited?.address || azureAddress,
+    port: (values.get(keys.port) as number | undefined) ?? inherited?.port ?? 443,
+    useSSL: (values.get(keys.useSSL) as boolean | undefined) ?? inherited?.useSSL ?? true,
+  };
+  const endpoint = { ...given, useSSL: given.useSSL || !isBareHost.test(given.address) };
+  const accessKeyId = parts.account ?? (textOf(keys.account) || own?.accessKeyId || "");
+  const token = parts.token ?? (textOf(keys.token) || (isOther ? "" : (own?.token ?? "")));
+  const secretAccessKey = parts.key ?? (textOf(keys.key) || (isOther ? "" : (own?.secretAccessKey ?? "")));
+  if (accessKeyId === "") throw values.error(keys.account, "is missing: with azure it is the account's name");
+  if (!/^[a-z0-9]{3,24}$/.test(accessKeyId)) {
+    throw values.error(keys.account, "is no name of an account of Azure: 3 to 24 small letters and digits");
+  }
+  if (secretAccessKey === "" && token === "") {
+    throw values.error(
+      keys.key,
+      "is missing: with azure it is the account's key, or token is a shared access signature",
+    );
+  }
+  // a signature is narrower than the key: where both are given it is meant
+  return {
+    endpoint,
+    credentials: { kind: "static", accessKeyId, secretAccessKey: token === "" ? secretAccessKey : "", token },
+  };
+}
+
+function connectionString(
+  values: GivenValues,
+  key: KnownKey,
+): { account?: string; key?: string; token?: string; endpoint?: Endpoint } {
+  const text = String(values.get(key) ?? "");
+  if (text === "") return {};
+  const parts = new Map(
+    text.split(";").flatMap((part): [string, string][] => {
+      const at = part.indexOf("=");
+      return at < 1 ? [] : [[part.slice(0, at).trim().toLowerCase(), part.slice(at + 1).trim()]];
+    }),
+  );
+  const blob = parts.get("blobendpoint") ?? "";
+  const url = URL.canParse(blob) ? new URL(blob) : undefined;
+  const ofHost = url?.hostname.split(".", 1)[0];
+  const ofPath = url?.pathname.split("/").find((part) => part !== "");
+  const account = parts.get("accountname") ?? ofPath ?? ofHost;
+  if (account === undefined || account === "") {
+    throw values.error(key, "is no connection string: it has neither AccountName nor BlobEndpoint");
+  }
+  const secret = parts.get("accountkey") ?? "";
+  const token = parts.get("sharedaccesssignature") ?? "";
+  if (secret === "" && token === "") {
+    throw values.error(key, "is no connection string: it has neither AccountKey nor SharedAccessSignature");
+  }
+  const useSSL = (url?.protocol.replace(":", "") ?? parts.get("defaultendpointsprotocol") ?? "https") !== "http";
+  const endpoint = {
+    address:
+      url?.hostname.replace(new RegExp(`^${account}\\.blob\\.`), "") ?? parts.get("endpointsuffix") ?? azureAddress,
+    port: Number(url?.port || (useSSL ? 443 : 80)),
+    useSSL,
+  };
+  return { account, key: secret, token, endpoint };
+}
+
+/** The JSON in the file that a key names, of a service account or a workload identity federation. */
+function googleCredentials({ values, readFile }: Given, key: KnownKey, typeKey: KnownKey): StorageCredentials {
+  const path = String(values.get(key) ?? "");
+  if (path === "") {
+    const useIAM = "gcpnative needs the JSON of a service account or of a workload identity federation";
+    throw values.error(typeKey, `is gcpnative, and ${key} is missing: ${useIAM}, as a file`);
+  }
+  if (readFile === undefined) throw values.error(key, "names a file, which cannot be read here");
+  let json: string;
+  try {
+    json = readFile(path);
+  } catch (error) {
+    throw values.error(key, `names a file that cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
+  const kinds = ["service_account", "external_account"];
+  const parsed = jsonOrUndefined(json);
+  const type = typeof parsed === "object" && parsed !== null && "type" in parsed ? parsed.type : undefined;
+  if (typeof type === "string" && kinds.includes(type)) return { kind: "google", json };
+  throw values.error(
+    key,
+    'names a file that is no service account: it has to be JSON whose "type" is "service_account" or "external_account"',
+  );
 }
 
 function bucketName(values: GivenValues, key: KnownKey, name: string): string {

@@ -1,7 +1,7 @@
 import type { StorageSettings } from "./environment.ts";
 
 /** Where an object store answers. */
-type StoreAddress = Pick<StorageSettings, "address" | "port">;
+type StoreAddress = Pick<StorageSettings, "address" | "port"> & Partial<Pick<StorageSettings, "type" | "credentials">>;
 
 /** The host of an S3 endpoint of AWS, global, regional, dual-stack or VPC; the region is the first group. */
 const awsHost = /(?:^|\.)s3(?:[.-]dualstack)?(?:[.-]([a-z0-9-]+))?(?:\.vpce)?\.amazonaws\.com(?:\.cn)?$/;
@@ -16,9 +16,13 @@ export function awsRegionOfHost(address: string): string | undefined {
 /**
  * Names the object store behind an address: equal for two addresses that are one store. All of AWS is one (CopyObject spans
  * regions, and a bucket's name is taken only once), but for its partitions in China and for the US government, which see nothing of
- * each other; any other store is its host and port, with TLS or without.
+ * each other; any other store is its host and port, with TLS or without. Of Azure each account is one, of Google's own interface all of it.
  */
-export function storeIdentity({ address, port }: StoreAddress): string {
+export function storeIdentity({ type, address, port, credentials }: StoreAddress): string {
+  if (type === "gcpnative") return `gcpnative ${address.toLowerCase()}:${port}`;
+  if (type === "azure" && credentials?.kind === "static") {
+    return `azure ${credentials.accessKeyId.toLowerCase()} ${address.toLowerCase()}:${port}`;
+  }
   const region = awsRegionOfHost(address);
   if (region === undefined) return `${address.toLowerCase()}:${port}`;
   if (address.toLowerCase().endsWith(".cn")) return "aws-cn";

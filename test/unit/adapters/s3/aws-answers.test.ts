@@ -186,7 +186,7 @@ describe("copies that are to be server-side", () => {
       openEnvironmentStore(parseEnvironment(yaml(port), { name: "e", fileName: "e.yaml" }), "backup");
     const object = { key: "backup/n/1", size: 1, etag: "e" };
 
-    await expect(open(1).copyFrom(open(2), object, "files/1", { existing: null })).rejects.toMatchObject({
+    await expect((await open(1)).copyFrom(await open(2), object, "files/1", { existing: null })).rejects.toMatchObject({
       name: "InvalidEnvironment",
       message: expect.stringMatching(
         /copyMode is server-side, but .*127\.0\.0\.1:2 and .*127\.0\.0\.1:1 .*auto or streamed/,

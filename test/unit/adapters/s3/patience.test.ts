@@ -34,7 +34,7 @@ test("a store that restarts between two pages of a list is waited for, and no ke
   const { patience, logged } = shortPatience();
   server = await startAnswering(answer);
   const { port } = server;
-  const store = open(port, patience);
+  const store = await open(port, patience);
 
   const keys: string[] = [];
   for await (const { key } of store.list("backup/")) {
@@ -56,7 +56,7 @@ test("a store that restarts between two pages of a list is waited for, and no ke
   ]);
 });
 
-test.each<[string, (store: ReturnType<typeof open>) => Promise<unknown>, unknown]>([
+test.each<[string, (store: Awaited<ReturnType<typeof open>>) => Promise<unknown>, unknown]>([
   ["read", (store) => store.getText("backup/a"), "content"],
   ["written", (store) => store.putText("backup/a", "text"), true],
   ["written if absent", (store) => store.putText("backup/a", "text", { ifAbsent: true }), true],
@@ -65,7 +65,7 @@ test.each<[string, (store: ReturnType<typeof open>) => Promise<unknown>, unknown
   const { patience, logged } = shortPatience();
   server = await startAnswering(answer);
   const { port } = server;
-  const store = open(port, patience);
+  const store = await open(port, patience);
   await store.checkAccess();
   await server.close();
 
@@ -84,7 +84,7 @@ test("an answer that is an error is an answer: the store is known from then on",
   const { patience, logged } = shortPatience();
   server = await startAnswering(() => ({ status: 404 }));
   const { port } = server;
-  const store = open(port, patience);
+  const store = await open(port, patience);
   expect(await store.head("backup/none")).toBeUndefined();
   await server.close();
 
@@ -101,14 +101,14 @@ test("a store that never answered is not waited for: its address may be wrong", 
   const { port } = server;
   await server.close();
 
-  await expect(open(port, patience).checkAccess()).rejects.toMatchObject({ name: "StoreUnreachable" });
+  await expect((await open(port, patience)).checkAccess()).rejects.toMatchObject({ name: "StoreUnreachable" });
   expect(logged).toEqual([]);
 });
 
 test("an outage that lasts is told as one in the end", async () => {
   const { patience } = shortPatience({ outage: 50 });
   server = await startAnswering(answer);
-  const store = open(server.port, patience);
+  const store = await open(server.port, patience);
   await store.checkAccess();
   await server.close();
 

@@ -45,7 +45,7 @@ async function storeOf(answer: (response: ServerResponse, from: number, request:
   bucketName: bucket
 `;
   const environment = parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml" });
-  return { asked, store: openEnvironmentStore(environment, "backup") };
+  return { asked, store: await openEnvironmentStore(environment, "backup") };
 }
 
 function sendAndBreak(response: ServerResponse, bytes: Buffer): void {

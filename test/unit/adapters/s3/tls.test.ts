@@ -36,7 +36,7 @@ function environment(keys: Readonly<Record<string, string | number | boolean>>) 
 
 describe("a store with TLS", () => {
   test("is used where the authority is the one of the environment", async () => {
-    const store = openEnvironmentStore(
+    const store = await openEnvironmentStore(
       environment({ port: secure.port, useSSL: true, caCertPath: "ca.pem" }),
       "milvus",
     );
@@ -55,15 +55,17 @@ describe("a store with TLS", () => {
       backupCaCertPath: "stranger.pem",
     });
 
-    await expect(openEnvironmentStore(shared, "backup").checkAccess()).resolves.toBeUndefined();
-    await expect(openEnvironmentStore(own, "backup").checkAccess()).rejects.toMatchObject({ name: "StoreUnreachable" });
+    await expect((await openEnvironmentStore(shared, "backup")).checkAccess()).resolves.toBeUndefined();
+    await expect((await openEnvironmentStore(own, "backup")).checkAccess()).rejects.toMatchObject({
+      name: "StoreUnreachable",
+    });
   });
 
   test.each([
     ["an unknown authority", { useSSL: true }],
     ["another authority than the environment's", { useSSL: true, caCertPath: "stranger.pem" }],
   ])("is not used with %s: the keys to change are named", async (_, keys) => {
-    const store = openEnvironmentStore(environment({ port: secure.port, ...keys }), "milvus");
+    const store = await openEnvironmentStore(environment({ port: secure.port, ...keys }), "milvus");
 
     await expect(store.checkAccess()).rejects.toMatchObject({
       name: "StoreUnreachable",
@@ -73,7 +75,7 @@ describe("a store with TLS", () => {
   });
 
   test("asked in plain HTTP, does not get the request", async () => {
-    const store = openEnvironmentStore(environment({ port: secure.port, useSSL: false }), "milvus");
+    const store = await openEnvironmentStore(environment({ port: secure.port, useSSL: false }), "milvus");
 
     await expect(store.checkAccess()).rejects.toThrow(`127.0.0.1:${secure.port}`);
     expect(secure.seen).toEqual([]);
@@ -81,7 +83,7 @@ describe("a store with TLS", () => {
 });
 
 test("a store without TLS, asked with it, says so", async () => {
-  const store = openEnvironmentStore(environment({ port: plain.port, useSSL: true }), "milvus");
+  const store = await openEnvironmentStore(environment({ port: plain.port, useSSL: true }), "milvus");
 
   await expect(store.checkAccess()).rejects.toMatchObject({
     name: "StoreUnreachable",

@@ -1,0 +1,2 @@
+export { connectAzure } from "./container.ts";
+export { AzureObjectStore } from "./object-store.ts";

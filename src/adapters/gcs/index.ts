@@ -1,0 +1,2 @@
+export { connectGcs } from "./bucket.ts";
+export { GcsObjectStore } from "./object-store.ts";
