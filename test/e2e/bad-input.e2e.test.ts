@@ -115,9 +115,9 @@ describe("a backup.yaml that is wrong is told with file, line and key", () => {
     },
     {
       what: "a storage type that is not supported",
-      text: "minio:\n  storageType: azure\n",
-      says: /azure\.yaml:2: minio\.storageType.*minio/,
-      name: "azure",
+      text: "minio:\n  storageType: local\n",
+      says: /local\.yaml:2: minio\.storageType.*no Lambda reaches/,
+      name: "local",
     },
   ])("$what", async ({ text, says, name }) => {
     const file = await config.write(name, text);

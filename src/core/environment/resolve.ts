@@ -169,8 +169,7 @@ function backupStorage(given: Given, primary: StorageSettings): StorageSettings 
   const { values } = given;
   const typeKey = firstGiven(values, ["storage.backupStorageType", "minio.backupStorageType"]);
   const type = storageType(values, typeKey, primary.type);
-  const isGoogle = (one: StorageType) => one === "gcp" || one === "gcpnative";
-  const inherited = isGoogle(type) && !isGoogle(primary.type) ? googleEndpoint : primary;
+  const inherited = inheritedEndpoint(type, primary);
   const rootPath = values.get("minio.backupRootPath") ?? (primary.rootPath || "backup");
   const azure = type === "azure" ? azureAccount(values, backupAzureKeys, primary) : undefined;
   return {
@@ -234,20 +233,26 @@ function backupCredentials(
 }
 
 type Endpoint = Pick<StorageSettings, "address" | "port" | "useSSL">;
+const minioEndpoint: Endpoint = { address: "localhost", port: 9000, useSSL: false };
 const googleEndpoint: Endpoint = { address: googleAddress, port: 443, useSSL: true };
 
 /** milvus-backup's defaults; Google's own where a gcp store names no address. */
 function primaryEndpoint(values: GivenValues, type: StorageType): Endpoint {
   const address = values.get("minio.address") ?? "";
-  const defaults =
-    (type === "gcp" || type === "gcpnative") && address === ""
-      ? googleEndpoint
-      : { address: "localhost", port: 9000, useSSL: false };
+  const defaults = (type === "gcp" || type === "gcpnative") && address === "" ? googleEndpoint : minioEndpoint;
   return {
     address: address || defaults.address,
     port: values.get("minio.port") ?? defaults.port,
     useSSL: values.get("minio.useSSL") ?? defaults.useSSL,
   };
+}
+
+/** As milvus-backup: that of Milvus's store, but for a store that cannot be there. */
+function inheritedEndpoint(type: StorageType, primary: StorageSettings): Endpoint {
+  const isGoogle = (one: StorageType) => one === "gcp" || one === "gcpnative";
+  const speaksS3 = (one: StorageType) => one !== "azure" && one !== "gcpnative";
+  if (isGoogle(type)) return isGoogle(primary.type) ? primary : googleEndpoint;
+  return speaksS3(primary.type) === speaksS3(type) ? primary : minioEndpoint;
 }
 
 function storageType(values: GivenValues, key: KnownKey, fallback: StorageType): StorageType {

@@ -94,6 +94,12 @@ describe("addresses, as milvus-backup sets them", () => {
       "ap-singapore",
     ],
     [
+      "Huawei, the region from the host",
+      "storageType: hwc\naddress: obs.cn-north-4.myhuaweicloud.com\nport: 443\nuseSSL: true",
+      "https://bucket-a.obs.cn-north-4.myhuaweicloud.com/",
+      "cn-north-4",
+    ],
+    [
       "MinIO with TLS on its own port",
       "address: minio.internal\nuseSSL: true",
       "https://minio.internal:9000/bucket-a/",

@@ -21,8 +21,29 @@ const roles = {
   "minio.externalId": "s3cret",
 };
 
+const google = {
+  "minio.storageType": "gcpnative",
+  "minio.gcpCredentialJSON": "s3cret-json",
+  "minio.backupGcpCredentialJSON": "s3cret-other-json",
+};
+const account = (name: string) => `AccountName=${name};AccountKey=s3cret-${name}`;
+const azure = {
+  "minio.storageType": "azure",
+  "minio.connectionString": account("one"),
+  "minio.backupConnectionString": account("two"),
+};
+
 function environment(values: Readonly<Record<string, string>>) {
-  return parseEnvironment("", { name: "prod", fileName: "f", readFile: (path) => `PEM ${path}`, overrides: values });
+  const readFile = (path: string) =>
+    path.endsWith("json") ? JSON.stringify({ type: "service_account", path }) : `PEM ${path}`;
+  return parseEnvironment("", { name: "prod", fileName: "f", readFile, overrides: values });
+}
+
+/** What a change of this key needs around it. */
+function around(key: KnownKey): Readonly<Record<string, string>> {
+  if (/CredentialJSON$/.test(key)) return google;
+  if (/onnectionString$/.test(key)) return azure;
+  return needRoles.test(key) ? roles : base;
 }
 
 /** A value that differs from what `base` or the default has. */
@@ -34,6 +55,8 @@ function another(key: KnownKey): string {
   if (/copyMode$/.test(key)) return "streamed";
   if (/[sS]torageType$|cloudProvider$/.test(key)) return "aws";
   if (/MiB$|parallelism/.test(key)) return "7";
+  if (/onnectionString$/.test(key)) return account("another");
+  if (/CredentialJSON$/.test(key)) return "another.json";
   return `another-${key}`;
 }
 
@@ -41,6 +64,8 @@ const spelledOtherwise: Readonly<Record<string, KnownKey>> = {
   "storage.storageType": "minio.storageType",
   "minio.cloudProvider": "minio.storageType",
   "storage.backupStorageType": "minio.backupStorageType",
+  "minio.connectionString": "minio.accessKeyID",
+  "minio.backupConnectionString": "minio.backupAccessKeyID",
 };
 const needRoles = /[iI]amEndpoint|[rR]oleArn|[eE]xternalId/;
 const switches = /[uU]seIAM/;
@@ -49,13 +74,13 @@ test.each((Object.keys(knownKeys) as KnownKey[]).filter((key) => !switches.test(
   "a change of %s is named",
   (key) => {
     // otherwise it lies on Milvus's host, and goes along with it
-    const given = { "backup.gcPause.address": "http://management:9091", ...(needRoles.test(key) ? roles : base) };
+    const given = { "backup.gcPause.address": "http://management:9091", ...around(key) };
 
     const changes = changedSettings(environment(given), environment({ ...given, [key]: another(key) }));
 
     expect(changes.map((change) => change.key)).toContain(spelledOtherwise[key] ?? key);
-    // a tlsMode without mutual TLS has no client certificate; nothing else takes others along
-    if (key !== "milvus.tlsMode") expect(changes).toHaveLength(1);
+    // a tlsMode without mutual TLS has no client certificate, a connection string has name and key; nothing else takes others along
+    if (key !== "milvus.tlsMode") expect(changes).toHaveLength(/onnectionString$/.test(key) ? 2 : 1);
   },
 );
 

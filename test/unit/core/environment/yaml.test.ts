@@ -100,7 +100,10 @@ describe("keys", () => {
     ["http", "http:\n  enabled: true\n"],
     ["cloud", "cloud:\n  address: https://api.cloud.zilliz.com\n  apikey: secret\n"],
     ["etcd and channels", "milvus:\n  rpcChannelName: x\n  etcd:\n    endpoints: a:1\n"],
-    ["native Google credentials", "minio:\n  gcpCredentialJSON: /a\n  backupGcpCredentialJSON: /b\n"],
+    [
+      "native Google credentials of no Google store",
+      "minio:\n  gcpCredentialJSON: /a\n  backupGcpCredentialJSON: /b\n",
+    ],
     ["former keys", "backup:\n  maxSegmentGroupSize: 2G\n  gcPause:\n    seconds: 7200\n"],
     ["parallelism", "backup:\n  parallelism:\n    backupCollection: 4\n    backupSegment: 1024\n    copydata: 8\n"],
   ])("without meaning here are accepted: %s", (_, yaml) => {
@@ -228,6 +231,7 @@ describe("stores", () => {
     ["alicloud", "ali"],
     ["tc", "tencent"],
     ["tencent", "tencent"],
+    ["hwc", "hwc"],
   ])("%s is %s", (written, type) => {
     expect(parse(`minio:\n  storageType: ${written}\n`).storage.type).toBe(type);
   });
@@ -242,14 +246,139 @@ describe("stores", () => {
     expect(backupOnly).toMatchObject({ address: "storage.googleapis.com", port: 443, useSSL: true });
   });
 
-  test.each(["azure", "local", "gcpnative", "hwc", "floppy"])("%s is refused with those that are supported", (type) => {
-    const error = failure(`milvus:\n  port: 1\nminio:\n  backupStorageType: ${type}\n`);
+  test("what is no kind of store is refused with those that are supported", () => {
+    const error = failure("milvus:\n  port: 1\nminio:\n  backupStorageType: floppy\n");
 
     expect(error.name).toBe("InvalidEnvironment");
-    expect(error.message).toContain(`backup.yaml:4: minio.backupStorageType is "${type}"`);
+    expect(error.message).toContain(`backup.yaml:4: minio.backupStorageType is "floppy"`);
     expect(error.message).toContain(
-      "minio, s3, aws, gcp (with HMAC keys), ali (aliyun, alibaba, alicloud), tencent (tc)",
+      "minio, s3, aws, gcp (with HMAC keys), gcpnative, azure, ali (aliyun, alibaba, alicloud), tencent (tc), hwc",
     );
+  });
+
+  test("the disk of a machine is refused with what to do", () => {
+    const { message } = failure("minio:\n  storageType: local\n");
+
+    expect(message).toContain("minio.storageType is local, the disk of Milvus's machine, which no Lambda reaches");
+    expect(message).toContain("back up with milvus-backup on that machine");
+  });
+
+  describe("of Azure", () => {
+    const azure = "minio:\n  storageType: azure\n";
+    const keyed = `${azure}  accessKeyID: account1\n  secretAccessKey: a2V5\n`;
+
+    test("are at Azure, over TLS, as account and key", () => {
+      expect(parse(keyed).storage).toMatchObject({
+        type: "azure",
+        address: "core.windows.net",
+        port: 443,
+        useSSL: true,
+        credentials: { kind: "static", accessKeyId: "account1", secretAccessKey: "a2V5", token: "" },
+      });
+      // as the example file of milvus-backup has it, which asks by TLS whatever it says
+      const example = `${keyed}  address: core.windows.net\n  port: 443\n  useSSL: false\n`;
+      expect(parse(example).storage).toMatchObject({ useSSL: true });
+    });
+
+    test("may be another server, in plain HTTP where it is a bare address", () => {
+      const bare = `${keyed}  address: 127.0.0.1\n  port: 10000\n  useSSL: false\n`;
+
+      expect(parse(bare).storage).toMatchObject({ address: "127.0.0.1", port: 10000, useSSL: false });
+    });
+
+    test("take a shared access signature in place of the key", () => {
+      const { storage, backupStorage } = parse(`${azure}  accessKeyID: account1\n  token: "?sv=1&sig=s"\n`);
+
+      const credentials = { kind: "static", accessKeyId: "account1", secretAccessKey: "", token: "?sv=1&sig=s" };
+      expect([storage.credentials, backupStorage.credentials]).toEqual([credentials, credentials]);
+    });
+
+    test.each([
+      [
+        "DefaultEndpointsProtocol=https;AccountName=account1;AccountKey=a2V5==;EndpointSuffix=core.chinacloudapi.cn",
+        { address: "core.chinacloudapi.cn", port: 443, useSSL: true },
+      ],
+      [
+        "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=a2V5==;BlobEndpoint=http://127.0.0.1:10000/account1;",
+        { address: "127.0.0.1", port: 10000, useSSL: false },
+      ],
+      [
+        "BlobEndpoint=https://account1.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=s",
+        { address: "core.windows.net", port: 443, useSSL: true },
+      ],
+    ])("take a connection string: %s", (connectionString, endpoint) => {
+      const { storage } = parse(`${azure}  connectionString: "${connectionString}"\n`);
+
+      expect(storage).toMatchObject(endpoint);
+      expect(storage.credentials).toMatchObject({ accessKeyId: "account1" });
+    });
+
+    test("as the place of backups are another account than that of Milvus where one is named", () => {
+      const own = parse(`${keyed}  backupAccessKeyID: account2\n  backupSecretAccessKey: b3RoZXI=\n`).backupStorage;
+      expect(own.credentials).toEqual({
+        kind: "static",
+        accessKeyId: "account2",
+        secretAccessKey: "b3RoZXI=",
+        token: "",
+      });
+      const across = parse(
+        "minio:\n  address: minio.internal\n  backupStorageType: azure\n  backupAccessKeyID: account2\n  backupSecretAccessKey: b3RoZXI=\n",
+      );
+      expect(across.storage).toMatchObject({ type: "minio", address: "minio.internal" });
+      expect(across.backupStorage).toMatchObject({ type: "azure", address: "core.windows.net", port: 443 });
+      const back = parse(`${keyed}  backupStorageType: minio\n  backupAddress: minio.internal\n`).backupStorage;
+      expect(back).toMatchObject({ type: "minio", address: "minio.internal", port: 9000, useSSL: false });
+    });
+
+    test.each([
+      ["no account", azure, "minio.accessKeyID is missing: with azure it is the account's name"],
+      ["no key", `${azure}  accessKeyID: account1\n`, "minio.secretAccessKey is missing"],
+      ["a name that is none", `${azure}  accessKeyID: My_Account\n  secretAccessKey: x\n`, "is no name of an account"],
+      ["a managed identity", `${keyed}  useIAM: true\n`, "managed identities exist on machines of Azure only"],
+      ["another text", `${azure}  connectionString: "s3cret"\n`, "is no connection string"],
+      [
+        "no secret",
+        `${azure}  connectionString: "AccountName=account1"\n`,
+        "neither AccountKey nor SharedAccessSignature",
+      ],
+    ])("are refused with %s", (_, yaml, says) => {
+      const { name, message } = failure(yaml);
+
+      expect(name).toBe("InvalidEnvironment");
+      expect(message).toContain(says);
+      expect(message).not.toContain("s3cret");
+    });
+  });
+
+  describe("of Google's own interface", () => {
+    const native = "minio:\n  storageType: gcpnative\n";
+    const file = `${native}  gcpCredentialJSON: key.json\n`;
+
+    test("have the JSON of a service account, from its file", () => {
+      const json = '{"type":"service_account","client_email":"a@b"}';
+      const { storage, backupStorage } = parse(file, { readFile: () => json });
+
+      expect(storage).toMatchObject({
+        type: "gcpnative",
+        address: "storage.googleapis.com",
+        port: 443,
+        useSSL: true,
+        credentials: { kind: "google", json },
+      });
+      expect(backupStorage.credentials).toEqual(storage.credentials);
+    });
+
+    test.each([
+      ["no file", native, "", "minio.gcpCredentialJSON is missing"],
+      ["a JSON that is no service account", file, '{"type":"s3cret"}', "no service account"],
+      ["no JSON", file, "s3cret", "no service account"],
+    ])("are refused with %s", (_, yaml, content, says) => {
+      const { name, message } = failure(yaml, { readFile: () => content });
+
+      expect(name).toBe("InvalidEnvironment");
+      expect(message).toContain(says);
+      expect(message).not.toContain("s3cret");
+    });
   });
 
   test("an empty bucket is refused", () => {
