@@ -1,9 +1,27 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { buildSync, type Metafile } from "esbuild";
+import { dirname, join } from "node:path";
+import { type BuildOptions, buildSync, type Metafile } from "esbuild";
 
-const functionsDir = join(import.meta.dirname, "..", "functions");
+const projectDir = join(import.meta.dirname, "..");
+const functionsDir = join(projectDir, "functions");
+
+/** Clients of stores that few environments use: files of their own beside a function's, read when such a store is opened. */
+const stores = { "#stores/azure": "azure", "#stores/gcs": "gcs" } as const;
+
+const options = {
+  absWorkingDir: projectDir,
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "cjs",
+  // ES modules where a package has both: only they can be tree-shaken.
+  mainFields: ["module", "main"],
+  minify: true,
+  keepNames: true,
+  legalComments: "none",
+  logLevel: "error",
+} as const satisfies BuildOptions;
 
 /** The bundled functions: a directory for each, and what went into them. */
 export interface Bundles {
@@ -25,22 +43,30 @@ export function bundleFunctions(names: readonly string[]): Bundles {
   const outdir = mkdtempSync(join(tmpdir(), "milvus-backup-functions-"));
   process.once("exit", () => rmSync(outdir, { recursive: true, force: true }));
   const { metafile } = buildSync({
-    absWorkingDir: join(functionsDir, ".."),
+    ...options,
     entryPoints: Object.fromEntries(names.map((name) => [join(name, "index"), join(functionsDir, name, "handler.ts")])),
     outdir,
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    format: "cjs",
-    // ES modules where a package has both: only they can be tree-shaken.
-    mainFields: ["module", "main"],
-    minify: true,
-    keepNames: true,
-    legalComments: "none",
+    external: Object.keys(stores),
     metafile: true,
-    logLevel: "error",
   });
+  const storesDir = join(outdir, "stores");
+  buildSync({
+    ...options,
+    entryPoints: Object.fromEntries(
+      Object.values(stores).map((name) => [name, join(projectDir, "src/adapters", name, "index.ts")]),
+    ),
+    outdir: storesDir,
+  });
+  for (const [file, { imports }] of Object.entries(metafile.outputs)) {
+    if (imports.some(({ path }) => path in stores)) addStores(join(projectDir, dirname(file)), storesDir);
+  }
   const bundles: Bundles = { directoryOf: (name) => join(outdir, name), metafile };
   bundled.set(key, bundles);
   return bundles;
+}
+
+function addStores(directory: string, storesDir: string): void {
+  const files = Object.entries(stores).map(([specifier, name]) => [specifier, `./${name}.js`] as const);
+  for (const [, file] of files) cpSync(join(storesDir, file), join(directory, file));
+  writeFileSync(join(directory, "package.json"), JSON.stringify({ imports: Object.fromEntries(files) }));
 }

@@ -28,11 +28,11 @@ export async function openEnvironmentStore(
   } as const;
   switch (settings.type) {
     case "azure": {
-      const { AzureObjectStore, connectAzure } = await import("./azure/index.ts");
+      const { AzureObjectStore, connectAzure } = await import("#stores/azure");
       return new AzureObjectStore(connected(settings, connectAzure), settings.bucket, options);
     }
     case "gcpnative": {
-      const { GcsObjectStore, connectGcs } = await import("./gcs/index.ts");
+      const { GcsObjectStore, connectGcs } = await import("#stores/gcs");
       return new GcsObjectStore(connected(settings, connectGcs), settings.bucket, options);
     }
     default: {

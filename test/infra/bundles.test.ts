@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { rmSync, statSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { bundleFunctions } from "../../infra/bundle.ts";
@@ -32,7 +32,36 @@ describe("bundles", () => {
     expect(packages).toContain("@aws-sdk/client-s3");
     expect(packages).not.toContain("@zilliz/milvus2-sdk-node");
     expect(packages.filter((name) => name.startsWith("@grpc/"))).toEqual([]);
+    expect(packages.filter((name) => /^@(azure|google-cloud)\//.test(name))).toEqual([]);
   });
+
+  it.each(["azure", "gcs"])(
+    "have the client of %s in a file beside, whose errors are the function's own kind",
+    (kind) => {
+      const settings = {
+        type: kind === "azure" ? "azure" : "gcpnative",
+        address: "127.0.0.1",
+        port: 1,
+        useSSL: false,
+        bucket: "b",
+        credentials:
+          kind === "azure"
+            ? { kind: "static", accessKeyId: "account1", secretAccessKey: "a2V5", token: "" }
+            : { kind: "google", json: '{"type":"service_account"}' },
+      };
+      const script = `import("#stores/${kind}").then(async (loaded) => {
+      const [connect, Store] = [loaded.connectAzure ?? loaded.connectGcs, loaded.AzureObjectStore ?? loaded.GcsObjectStore];
+      const settings = ${JSON.stringify(settings)};
+      const error = await new Store(connect(settings), "b").checkAccess().catch((thrown) => thrown);
+      console.log(error.name, Symbol.for("milvus-backup.PipelineError") in error);
+    })`;
+      const cwd = bundles.directoryOf("copy-segments");
+      const file = join(cwd, "try.js");
+      writeFileSync(file, script);
+
+      expect(execFileSync(process.execPath, [file], { encoding: "utf8" }).trim()).toBe("StoreUnreachable true");
+    },
+  );
 
   it.each(specs)("make $name load as Lambda loads it, into a handler", ({ name }) => {
     const script = `console.log(typeof require(${JSON.stringify(fileOf(name))}).handler)`;

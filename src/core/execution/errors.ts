@@ -68,10 +68,14 @@ export function isErrorName(text: string): text is ErrorName {
 /** Values that help to understand an error; never secrets, never 64-bit IDs as numbers. */
 type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
+/** Clients of other stores are files of their own beside a function's, each with its copy of this class: the mark is one. */
+const mark = Symbol.for("milvus-backup.PipelineError");
+
 /** The one error class of the pipeline. `name` is a literal, so Step Functions and tests can match on it. */
 export class PipelineError extends Error {
   override readonly name: ErrorName;
   readonly details: ErrorDetails;
+  readonly [mark] = true;
 
   /**
    * @param message what is wrong and what to do about it, for the person who started the execution
@@ -86,6 +90,13 @@ export class PipelineError extends Error {
     return errorDefinitions[this.name].kind;
   }
 }
+
+Object.defineProperty(PipelineError, Symbol.hasInstance, {
+  value(this: unknown, thrown: unknown): boolean {
+    if (this !== PipelineError) return Function.prototype[Symbol.hasInstance].call(this as () => void, thrown);
+    return typeof thrown === "object" && thrown !== null && mark in thrown;
+  },
+});
 
 /** What is wrong, of whatever was thrown. */
 export function messageOf(error: unknown): string {
