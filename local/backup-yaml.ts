@@ -13,6 +13,8 @@ export interface BackupEnvironment {
   backupRootPath: string;
   /** The store of the backups, when it is another one. */
   backupStorage?: ObjectStore;
+  /** Keys of `minio` for a store of another kind, in place of those for the backups. */
+  backupKeys?: Readonly<Record<string, unknown>>;
   user?: string;
   password?: string;
   /** Where milvus-backup writes its log; `logs/backup.log` below the current folder unless told otherwise. */
@@ -45,14 +47,16 @@ export function backupYaml(environment: BackupEnvironment): string {
       useIAM: false,
       bucketName: environment.bucket,
       rootPath: environment.rootPath,
-      backupStorageType: "minio",
-      backupAddress: backupStorage.host,
-      backupPort: backupStorage.port,
-      backupAccessKeyID: backupStorage.accessKeyId,
-      backupSecretAccessKey: backupStorage.secretAccessKey,
-      backupUseSSL: false,
-      backupBucketName: environment.backupBucket,
-      backupRootPath: environment.backupRootPath,
+      ...(environment.backupKeys ?? {
+        backupStorageType: "minio",
+        backupAddress: backupStorage.host,
+        backupPort: backupStorage.port,
+        backupAccessKeyID: backupStorage.accessKeyId,
+        backupSecretAccessKey: backupStorage.secretAccessKey,
+        backupUseSSL: false,
+        backupBucketName: environment.backupBucket,
+        backupRootPath: environment.backupRootPath,
+      }),
       crossStorage: environment.backupStorage !== undefined,
     },
     backup: { gcPause: { enable: true, address: environment.managementUrl } },

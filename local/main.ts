@@ -24,10 +24,14 @@ program
   .description("start what does not run and deploy the pipeline; safe to repeat")
   .option("--no-deploy", "start the servers only")
   .option("--minio", "also start two MinIO stores, each with a Milvus server of its own")
+  .option(
+    "--clouds",
+    "also start Azure Blob Storage and Google Cloud Storage (azurite, fake-gcs-server), and what --minio starts",
+  )
   .option("--shared-bucket", "also start two Milvus servers with two root paths in one bucket")
   .option("--app <command>", "deploy another CDK app")
   .option("--stack <name>", "the stack of that app")
-  .action(async (options: { deploy: boolean; minio?: true; sharedBucket?: true; app?: string; stack?: string }) => {
+  .action(async (options: UpChoices & { deploy: boolean; app?: string; stack?: string }) => {
     const began = performance.now();
     const info = await up({ ...options, reporter, signal });
     console.log(`Up in ${((performance.now() - began) / 1000).toFixed(1)} s.\n${summary(info, options)}`);
@@ -91,19 +95,25 @@ program
     createOtherAccount({ account, ...options }, console.log),
   );
 
-function summary(
-  { aws, milvus, sharedBucket, minio }: StackInfo,
-  options: { minio?: true; sharedBucket?: true },
-): string {
+interface UpChoices {
+  minio?: true;
+  clouds?: true;
+  sharedBucket?: true;
+}
+
+function summary({ aws, milvus, sharedBucket, minio, clouds }: StackInfo, options: UpChoices): string {
   const shown = (file: string) => relative(projectDir, file);
   return [
     `AWS       ${aws.endpoint}, for a shell: . ${shown(aws.envFile)}`,
     ...[...milvus, ...(options.sharedBucket ? sharedBucket : [])].map(
       (it) => `${it.name.padEnd(9)} ${it.address}, ${it.bucket}/${it.rootPath}, ${shown(it.backupYaml)}`,
     ),
-    ...(options.minio ? minio : []).map(
+    ...(options.minio || options.clouds ? minio : []).map(
       (it) =>
         `${it.name.padEnd(9)} ${it.milvus.address}, data and backups in ${it.store.address}, ${shown(it.backupYaml)}`,
+    ),
+    ...(options.clouds ? clouds : []).map(
+      (it) => `${it.name.padEnd(9)} ${it.milvus.address}, backups in ${it.store.address}, ${shown(it.backupYaml)}`,
     ),
   ].join("\n");
 }

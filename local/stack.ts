@@ -3,7 +3,9 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { aws, awsEnvFile, awsService, stackName, writeAwsEnvFile } from "./aws.ts";
 import { backupYaml } from "./backup-yaml.ts";
+import { type CloudEnvironment, cloudEnvironments, writeCloudYamls } from "./cloud-environments.ts";
 import { bootstrap, type DeployOptions, deployStack, outputsFile, stackOutputs } from "./deploy.ts";
+import { ensureFakeGcs } from "./fake-gcs.ts";
 import { withLock } from "./lock.ts";
 import { type MilvusService, milvusService } from "./milvus.ts";
 import { ensureMinio } from "./minio.ts";
@@ -46,7 +48,10 @@ const sharedBucketServers: MilvusService[] = [
 /** What only `up` with `minio` starts. */
 const minioServices: Service[] = minioEnvironments.flatMap(({ store, milvus }) => [store, milvus]);
 
-const optionalServices: Service[] = [...sharedBucketServers, ...minioServices];
+/** What only `up` with `clouds` starts, beside those of `minio`. */
+const cloudServices: Service[] = cloudEnvironments.map(({ store }) => store);
+
+const optionalServices: Service[] = [...sharedBucketServers, ...minioServices, ...cloudServices];
 
 /** What can be asked of `up`. */
 export interface UpOptions extends Omit<DeployOptions, "signal"> {
@@ -54,6 +59,8 @@ export interface UpOptions extends Omit<DeployOptions, "signal"> {
   deploy?: boolean | undefined;
   /** Whether to start two MinIO stores, each with a Milvus server of its own, too. */
   minio?: boolean | undefined;
+  /** Whether to start Azure Blob Storage and Google Cloud Storage as they run here too; they come with `minio`. */
+  clouds?: boolean | undefined;
   /** Whether to start two more Milvus servers that share one bucket too. */
   sharedBucket?: boolean | undefined;
   reporter?: Reporter | undefined;
@@ -85,18 +92,27 @@ export interface StackInfo {
   sharedBucket: MilvusInfo[];
   /** The environments across two object stores; they run only where `up` was asked for them. */
   minio: MinioEnvironment[];
+  /** The environments with their backups in the store of a cloud; they run only where `up` was asked for them. */
+  clouds: CloudEnvironment[];
 }
 
 /** Brings the whole stack up. Safe to repeat: what is healthy stays as it is, the rest is started, the app deployed again. */
 export async function up(options: UpOptions = {}): Promise<StackInfo> {
-  const { deploy: withDeploy = true, minio = false, sharedBucket = false, reporter = silent, signal } = options;
+  const { deploy: withDeploy = true, clouds = false, sharedBucket = false, reporter = silent, signal } = options;
+  const minio = clouds || (options.minio ?? false);
   await withLock(reporter, signal, async () => {
-    await assertPortsFree([...services, ...(sharedBucket ? sharedBucketServers : []), ...(minio ? minioServices : [])]);
+    await assertPortsFree([
+      ...services,
+      ...(sharedBucket ? sharedBucketServers : []),
+      ...(minio ? minioServices : []),
+      ...(clouds ? cloudServices : []),
+    ]);
     await reportStep(reporter, "python", () => ensurePython(signal));
     if (minio) await reportStep(reporter, "minio", () => ensureMinio({ reporter, signal }));
+    if (clouds) await reportStep(reporter, "fake-gcs-server", () => ensureFakeGcs({ reporter, signal }));
     const startedHere: StartedHere[] = [];
     try {
-      await startAll(startedHere, options, withDeploy);
+      await startAll(startedHere, { ...options, minio }, withDeploy);
     } catch (error) {
       // Only a failed start takes back what was started: after a failed deployment the services are as good as ever.
       if (!(error instanceof DeployFailure)) {
@@ -120,7 +136,7 @@ interface StartedHere {
 }
 
 async function startAll(startedHere: StartedHere[], options: UpOptions, withDeploy: boolean): Promise<void> {
-  const { reporter = silent, minio = false, sharedBucket = false, signal } = options;
+  const { reporter = silent, minio = false, clouds = false, sharedBucket = false, signal } = options;
   const emulatorServers = [...milvusServers, ...(sharedBucket ? sharedBucketServers : [])];
   const start = (service: Service, afresh: boolean) =>
     reportStep(reporter, service.name, () =>
@@ -138,9 +154,11 @@ async function startAll(startedHere: StartedHere[], options: UpOptions, withDepl
       await start(store, false);
       await startOnStore(milvus, store, start);
     }),
+    ...(clouds ? cloudServices : []).map((store) => start(store, false)),
   ]);
   for (const server of emulatorServers) await writeFile(backupYamlOf(server), backupYaml(environmentOf(server)));
   if (minio) for (const it of minioEnvironments) await writeFile(it.backupYaml, minioBackupYaml(it));
+  if (clouds) await writeCloudYamls();
   const deployFailure = await deployment;
   for (const outcome of starts) if (outcome.status === "rejected") throw outcome.reason;
   if (deployFailure !== undefined) {
@@ -193,7 +211,10 @@ export async function down({ reporter = silent }: { reporter?: Reporter } = {}):
     await Promise.all([...names].filter((name) => !stores.has(name)).map((name) => stopByName(name, reporter)));
     await Promise.all([...names].filter((name) => stores.has(name)).map((name) => stopByName(name, reporter)));
     const servers = [...milvusServers, ...sharedBucketServers];
-    const yamls = [...servers.map(backupYamlOf), ...minioEnvironments.map((it) => it.backupYaml)];
+    const yamls = [
+      ...servers.map(backupYamlOf),
+      ...[...minioEnvironments, ...cloudEnvironments].map((it) => it.backupYaml),
+    ];
     for (const file of [awsEnvFile, outputsFile, ...yamls]) await rm(file, { force: true });
   });
 }
@@ -227,6 +248,7 @@ export async function stackInfo(): Promise<StackInfo> {
     backups: backupPlace,
     sharedBucket: sharedBucketServers.map(infoOf),
     minio: minioEnvironments,
+    clouds: cloudEnvironments,
   };
 }
 

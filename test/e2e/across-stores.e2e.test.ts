@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { backupYaml, minioEnvironments, status, stopService, up } from "../../local/index.ts";
+import { backupYaml, cloudEnvironments, minioEnvironments, status, stopService, up } from "../../local/index.ts";
 import { projectDir } from "../../local/paths.ts";
 import { type BackupDocument, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { connectTo, dropCollections } from "../support/e2e/milvus.ts";
@@ -13,6 +13,7 @@ import { type Row, readRows, snapshot } from "../support/e2e/snapshot.ts";
 
 /** Seed layout 3: milvus_A and its backups in minio_A, milvus_B and its backups in minio_B; neither store knows the other. Nobody else uses these servers: they are started and ended here. */
 const [A, B] = environments();
+const [azure, google] = clouds();
 const source = { collection: "coll" };
 const patience = 600_000;
 
@@ -32,7 +33,7 @@ describe("across two object stores", () => {
   beforeAll(async () => {
     wasRunning = (await status()).some(({ name, health }) => name === A.store.name && health !== "stopped");
     // The first one with MinIO has to build it, which takes minutes.
-    await up({ minio: true, deploy: false });
+    await up({ minio: true, clouds: true, deploy: false });
     directory = await mkdtemp(join(tmpdir(), "milvus-backup-across-"));
     const a = await connectTo(A.milvus.address);
     const b = await connectTo(B.milvus.address);
@@ -54,7 +55,7 @@ describe("across two object stores", () => {
     await rm(directory, { recursive: true, force: true });
     if (wasRunning) return;
     await Promise.all([A, B].map(({ milvus }) => stopService(milvus)));
-    await Promise.all([A, B].map(({ store }) => stopService(store)));
+    await Promise.all([A, B, azure, google].map(({ store }) => stopService(store)));
   });
 
   async function expectRestored(collection: string): Promise<void> {
@@ -138,6 +139,72 @@ describe("across two object stores", () => {
     expect(document.location).toBe("bucket-b/backup/cross_backup/");
     expect(Object.keys(await contentOf(A, "cross_backup"))).toEqual([]);
     await expectRestored("coll_cross");
+  });
+
+  describe("and the stores of two clouds", () => {
+    const copy = (from: string, ...to: string[]) =>
+      milvusBackupJson<TransferDocument>("--config", from, "copy", "-n", "my_backup", "--to", ...to);
+    const moved = () => ({
+      alreadyThere: false,
+      segments: created.segments,
+      objects: created.objects,
+      bytes: created.bytes,
+      skippedObjects: 0,
+    });
+    const verified = async (yaml: string, suffix: string) => {
+      const arguments_ = ["-c", "coll", "-n", "my_backup", "-s", suffix, "--verify", "content"];
+      await milvusBackupJson<RestoreDocument>("--config", yaml, "restore", ...arguments_);
+      await expectRestored(`coll${suffix}`);
+    };
+    let home = "";
+
+    beforeAll(async () => {
+      home = join(directory, "minio-home.yaml");
+      const { bucket } = B.backups;
+      await writeFile(home, backupYaml({ ...B.milvus, backupBucket: bucket, backupRootPath: "came_home" }));
+      for (const { backupYaml } of [azure, google]) {
+        for (const name of ["my_backup", "straight"]) {
+          await milvusBackup("--config", backupYaml, "delete", "-n", name, "--incomplete", "--yes");
+        }
+      }
+      await milvusBackup("--config", home, "delete", "-n", "my_backup", "--incomplete", "--yes");
+    });
+
+    test("a backup travels from MinIO to Azure, to Google and home, and each stop restores it whole", async () => {
+      expect(await copy(A.backupYaml, azure.backupYaml)).toMatchObject({ ...moved(), to: "azurite" });
+      expect(await copy(A.backupYaml, azure.backupYaml)).toMatchObject({
+        alreadyThere: true,
+        skippedObjects: created.objects,
+      });
+      await verified(azure.backupYaml, "_azure");
+      expect(await copy(azure.backupYaml, google.backupYaml)).toMatchObject({ ...moved(), to: "fake-gcs" });
+      await verified(google.backupYaml, "_google");
+      expect(await copy(google.backupYaml, home)).toMatchObject({ ...moved(), to: "minio-home" });
+      await verified(home, "_home");
+
+      const at = (path: string) => contentOf({ ...B, backups: { ...B.backups, rootPath: path } }, "my_backup");
+      expect(await at("came_home")).toEqual(await at("backup"));
+    });
+
+    test.each([
+      ["Azure", azure],
+      ["Google", google],
+    ])("create writes straight into that of %s, list and get show it, delete removes it", async (_, { backupYaml }) => {
+      const { objects } = await milvusBackupJson<BackupDocument>(
+        ...["--config", backupYaml, "create", "-c", "coll_bak", "-n", "straight"],
+      );
+      expect(objects).toBeGreaterThan(0);
+      const shown = await milvusBackup("--config", backupYaml, "get", "-n", "straight");
+      expect(shown).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("coll_bak") });
+      expect((await milvusBackup("--config", backupYaml, "check")).exitCode).toBe(0);
+
+      expect(await milvusBackup("--config", backupYaml, "delete", "-n", "straight", "--yes")).toMatchObject({
+        exitCode: 0,
+      });
+
+      const left = await milvusBackup("--config", backupYaml, "list");
+      expect(left.stdout).not.toContain("straight");
+    });
   });
 
   describe("what cannot be copied is told, and nothing is left", () => {
@@ -237,6 +304,13 @@ describe("across two object stores", () => {
 });
 
 type MinioEnvironment = (typeof minioEnvironments)[number];
+type CloudEnvironment = (typeof cloudEnvironments)[number];
+
+function clouds(): [CloudEnvironment, CloudEnvironment] {
+  const [a, b] = cloudEnvironments;
+  if (a === undefined || b === undefined) throw new Error("the local stack has the stores of two clouds");
+  return [a, b];
+}
 
 function environments(): [MinioEnvironment, MinioEnvironment] {
   const [a, b] = minioEnvironments;
