@@ -9,18 +9,28 @@ function examples(page: string): string[] {
   return [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = ""]) => yaml);
 }
 
-const read = (yaml: string) =>
-  parseEnvironment(yaml, { name: "example", fileName: "example.yaml", readFile: (path) => `content of ${path}` });
+const readFile = (path: string) => (path.endsWith(".json") ? '{"type":"service_account"}' : `content of ${path}`);
+const read = (yaml: string) => parseEnvironment(yaml, { name: "example", fileName: "example.yaml", readFile });
 
 test("every environment in stores.md is one, of the types it shows", () => {
   const environments = examples("stores.md").map(read);
 
-  expect(environments.map(({ storage }) => storage.type)).toEqual(["minio", "aws", "gcp", "ali", "minio"]);
+  expect(environments.map(({ storage }) => storage.type)).toEqual([
+    "minio",
+    "aws",
+    "gcp",
+    "ali",
+    "minio",
+    "gcpnative",
+    "minio",
+  ]);
   expect(environments.map(({ backupStorage }) => backupStorage.type)).toEqual([
     "aws",
     "aws",
     "gcp",
     "tencent",
+    "azure",
+    "gcpnative",
     "minio",
   ]);
   expect(environments[0]).toMatchObject({
@@ -28,7 +38,7 @@ test("every environment in stores.md is one, of the types it shows", () => {
     backupStorage: { address: "s3.eu-west-1.amazonaws.com", credentials: { accessKeyId: "AKIAEXAMPLE" } },
   });
   expect(environments[0]?.backupStorage.caCert).toBeUndefined();
-  expect(environments[4]?.milvus).toMatchObject({ tlsMode: 2, mtlsKey: "content of client.key" });
+  expect(environments[6]?.milvus).toMatchObject({ tlsMode: 2, mtlsKey: "content of client.key" });
 });
 
 test("cross-account.md: the deployment lets assume the very role that the environment names", () => {
