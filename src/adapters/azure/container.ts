@@ -9,6 +9,7 @@ import type { StorageSettings } from "../../core/environment/environment.ts";
 import { storeIdentity } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { type Patience, patiently } from "../patience.ts";
+import { withinTime } from "../streams/time-limit.ts";
 import { type AzureRequest, azureError } from "./errors.ts";
 
 /** One account's way into its blobs; containers of it share the client. */
@@ -99,7 +100,7 @@ export class AzureContainer {
   ): Promise<T> {
     const once = async () => {
       try {
-        const answer = await send();
+        const answer = await withinTime(`${permission} at ${this.connection.address}`, send());
         this.#answered = true;
         return answer;
       } catch (error) {

@@ -48,9 +48,10 @@ export function azureError(error: unknown, request: AzureRequest): PipelineError
   const [firstLine = ""] = facts.message.split("\n", 1);
   const at = `container ${container} at ${address}`;
   const on = key === undefined ? at : `${key} in ${at}`;
+  // the client's own error holds the request, and with it the signature
   const options = {
     details: { bucket: container, address, reason: code, ...(key === undefined ? {} : { key }) },
-    cause: error,
+    cause: new Error(`${code}: ${firstLine}`),
   };
   if (status === undefined) {
     if (facts.code !== undefined && /SSL|TLS|CERT|EPROTO|UNABLE_TO/.test(facts.code)) {

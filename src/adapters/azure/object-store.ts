@@ -53,7 +53,7 @@ export class AzureObjectStore implements ObjectStore {
     do {
       const page = await this.#container.request("List", undefined, async () => {
         const pages = this.#container.client
-          .listBlobsFlat({ prefix })
+          .listBlobsFlat({ prefix, includeMetadata: true })
           .byPage({ maxPageSize: keysPerPage, ...(continuationToken === undefined ? {} : { continuationToken }) });
         return (await pages.next()).value;
       });
@@ -77,7 +77,7 @@ export class AzureObjectStore implements ObjectStore {
     do {
       const page = await this.#container.request("List", undefined, async () => {
         const pages = this.#container.client
-          .listBlobsByHierarchy("/", { prefix })
+          .listBlobsByHierarchy("/", { prefix, includeMetadata: true })
           .byPage({ maxPageSize: keysPerPage, ...(continuationToken === undefined ? {} : { continuationToken }) });
         return (await pages.next()).value;
       });
@@ -178,6 +178,10 @@ export class AzureObjectStore implements ObjectStore {
       own !== undefined && mode !== "streamed"
         ? await copyServerSide(own.#container, object, this.#container, key)
         : undefined;
+    if (mode === "server-side" && copied === undefined) {
+      const reason = `${this.label} knows no copies from a URL: set copyMode to auto or streamed`;
+      throw new PipelineError("StoreFailed", reason, { details: { key: "minio.copyMode" } });
+    }
     return copied ?? copyStreamed(copySource(source, object), object, streamTarget(this.#container, key, object));
   }
 
@@ -251,8 +255,7 @@ export class AzureObjectStore implements ObjectStore {
 }
 
 /** undefined for a directory of an account with hierarchical namespaces, which is listed like a blob. */
-function objectOf({ name, properties }: BlobItem): ObjectSummary | undefined {
-  const { resourceType } = properties as { resourceType?: string };
-  if (resourceType === "directory") return undefined;
+function objectOf({ name, properties, metadata }: BlobItem): ObjectSummary | undefined {
+  if (metadata?.hdi_isfolder === "true") return undefined;
   return { key: name, size: properties.contentLength ?? 0, etag: unquote(properties.etag) };
 }

@@ -5,6 +5,7 @@ import { storeIdentity } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { jsonOrUndefined } from "../../core/execution/work-json.ts";
 import { type Patience, patiently } from "../patience.ts";
+import { withinTime } from "../streams/time-limit.ts";
 import { type GcsRequest, gcsError } from "./errors.ts";
 
 /** A service account's way into Google Cloud Storage; buckets of it share the client. */
@@ -73,7 +74,7 @@ export class GcsBucket {
   async request<T>(permission: GcsRequest["permission"], key: string | undefined, send: () => Promise<T>): Promise<T> {
     const once = async () => {
       try {
-        const answer = await send();
+        const answer = await withinTime(`${permission} at ${this.connection.address}`, send());
         this.#answered = true;
         return answer;
       } catch (error) {

@@ -33,7 +33,11 @@ export function gcsError(error: unknown, request: GcsRequest): PipelineError {
   const at = `bucket ${bucket} at ${address}`;
   const on = key === undefined ? at : `${key} in ${at}`;
   const reason = status === undefined ? (facts.code ?? facts.name) : `HTTP ${status}`;
-  const options = { details: { bucket, address, reason, ...(key === undefined ? {} : { key }) }, cause: error };
+  // the client's own error holds the request, and with it what it was signed with
+  const options = {
+    details: { bucket, address, reason, ...(key === undefined ? {} : { key }) },
+    cause: new Error(`${reason}: ${firstLine}`),
+  };
   if (status === undefined) {
     if (/invalid_grant|invalid_client|DECODER|PEM|private key|No key or keyFile/i.test(facts.message)) {
       return new PipelineError(
@@ -69,7 +73,7 @@ export function gcsError(error: unknown, request: GcsRequest): PipelineError {
       options,
     );
   }
-  if (status === 404 && (key === undefined || /bucket/i.test(facts.message))) {
+  if (status === 404 && (key === undefined || /specified bucket does not exist/i.test(facts.message))) {
     return new PipelineError(
       "BucketNotFound",
       `bucket ${bucket} does not exist at ${address}: create it, or correct the bucket name`,

@@ -96,7 +96,13 @@ function redactStorage(settings: StorageSettings): StorageSettings {
     ...settings,
     credentials: {
       kind: "static",
-      accessKeyId: accessKeyId.length > 4 ? `***${accessKeyId.slice(-4)}` : hide(accessKeyId),
+      // with azure the account's name: what tells its store from others
+      accessKeyId:
+        settings.type === "azure"
+          ? accessKeyId
+          : accessKeyId.length > 4
+            ? `***${accessKeyId.slice(-4)}`
+            : hide(accessKeyId),
       secretAccessKey: hide(secretAccessKey),
       token: hide(token),
     },

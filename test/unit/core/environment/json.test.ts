@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Environment } from "../../../../src/core/environment/environment.ts";
 import { parseStoredEnvironment, redact, serializeEnvironment } from "../../../../src/core/environment/json.ts";
+import { sameBucket } from "../../../../src/core/environment/storage-identity.ts";
 import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 
 function environment(): Environment {
@@ -71,4 +72,22 @@ describe("showing an environment", () => {
     expect(shown.milvus.password).toBe("");
     expect(shown.storage.credentials).toMatchObject({ token: "" });
   });
+});
+
+test("shown without its key, an account of Azure is the store that it was; no secret of any kind is shown", () => {
+  const read = (yaml: string) =>
+    parseEnvironment(yaml, {
+      name: "prod",
+      fileName: "backup.yaml",
+      readFile: () => '{"type":"service_account","private_key":"s3cret"}',
+    });
+  const azure = read("minio:\n  storageType: azure\n  accessKeyID: account1\n  secretAccessKey: s3cret\n");
+  const google = read("minio:\n  storageType: gcpnative\n  gcpCredentialJSON: key.json\n");
+
+  expect(sameBucket(redact(azure).storage, azure.storage)).toBe(true);
+  expect(sameBucket(redact(google).storage, google.storage)).toBe(true);
+  expect(JSON.stringify([redact(azure), redact(google)])).not.toContain("s3cret");
+  for (const environment of [azure, google]) {
+    expect(parseStoredEnvironment(serializeEnvironment(environment), "prod")).toEqual(environment);
+  }
 });
