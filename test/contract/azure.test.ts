@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { azuriteService, blobClient } from "../../local/azurite.ts";
 import { startService, stopService } from "../../local/index.ts";
 import { connectAzure } from "../../src/adapters/azure/container.ts";
-import { AzureObjectStore, type AzureObjectStoreOptions } from "../../src/adapters/azure/object-store.ts";
+import { AzureObjectStore } from "../../src/adapters/azure/object-store.ts";
+import type { StreamingStoreOptions } from "../../src/adapters/streams/streaming-store.ts";
 import type { StorageSettings } from "../../src/core/environment/environment.ts";
 import { MemoryObjectStore } from "../support/memory-object-store.ts";
 import { collect, md5, objectStoreContract, type StoreFixture, summary } from "./object-store.contract.ts";
@@ -44,7 +45,7 @@ function settingsOf(
   };
 }
 
-async function newContainer(options: AzureObjectStoreOptions = {}): Promise<StoreFixture & { name: string }> {
+async function newContainer(options: StreamingStoreOptions = {}): Promise<StoreFixture & { name: string }> {
   const name = `contract-${randomUUID()}`;
   const container = blobClient(azurite).getContainerClient(name);
   await container.create();

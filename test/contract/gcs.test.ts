@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ensureFakeGcs, fakeGcsService } from "../../local/fake-gcs.ts";
 import { startService, stopService } from "../../local/index.ts";
 import { connectGcs } from "../../src/adapters/gcs/bucket.ts";
-import { GcsObjectStore, type GcsObjectStoreOptions } from "../../src/adapters/gcs/object-store.ts";
+import { GcsObjectStore } from "../../src/adapters/gcs/object-store.ts";
+import type { StreamingStoreOptions } from "../../src/adapters/streams/streaming-store.ts";
 import type { StorageSettings } from "../../src/core/environment/environment.ts";
 import type { ByteRange, ObjectSummary } from "../../src/ports/object-store.ts";
 import { MemoryObjectStore } from "../support/memory-object-store.ts";
@@ -34,7 +35,7 @@ function settingsOf(bucket: string, port = gcs.port): StorageSettings {
   };
 }
 
-async function newBucket(options: GcsObjectStoreOptions = {}): Promise<StoreFixture> {
+async function newBucket(options: StreamingStoreOptions = {}): Promise<StoreFixture> {
   const name = `contract-${randomUUID()}`;
   const { client } = connectGcs(settingsOf(name));
   await client.createBucket(name);

@@ -1,6 +1,7 @@
 import type { BlobGetPropertiesResponse } from "@azure/storage-blob";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
+import { ifPresent } from "../streams/if-present.ts";
 import type { AzureContainer } from "./container.ts";
 
 /** Where a copy notes what it is a copy of; names of metadata are identifiers here. */
@@ -20,12 +21,7 @@ export async function propertiesOf(
   container: AzureContainer,
   key: string,
 ): Promise<BlobGetPropertiesResponse | undefined> {
-  try {
-    return await container.request("Read", key, () => container.client.getBlobClient(key).getProperties());
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
-    throw error;
-  }
+  return ifPresent(() => container.request("Read", key, () => container.client.getBlobClient(key).getProperties()));
 }
 
 export function summaryOf(key: string, properties: BlobGetPropertiesResponse): ObjectSummary {

@@ -4,12 +4,11 @@ import {
   type ContainerClient,
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
-import pRetry from "p-retry";
 import type { StorageSettings } from "../../core/environment/environment.ts";
 import { storeIdentity } from "../../core/environment/storage-identity.ts";
-import { PipelineError } from "../../core/execution/errors.ts";
-import { type Patience, patiently } from "../patience.ts";
-import { withinTime } from "../streams/time-limit.ts";
+import type { PipelineError } from "../../core/execution/errors.ts";
+import type { Patience } from "../patience.ts";
+import { StoreRequests } from "../streams/requests.ts";
 import { type AzureRequest, azureError } from "./errors.ts";
 
 /** One account's way into its blobs; containers of it share the client. */
@@ -64,22 +63,18 @@ export function connectAzure(settings: StorageSettings): AzureConnection {
   };
 }
 
-const retries = { retries: 4, minTimeout: 200, maxTimeout: 5_000, randomize: true } as const;
-
 /** A container and the connection that reaches it. */
 export class AzureContainer {
   readonly connection: AzureConnection;
   readonly name: string;
   readonly client: ContainerClient;
-  readonly #patience: Patience | undefined;
-  /** Whether the account has ever answered here: its address is right, then. */
-  #answered = false;
+  readonly #requests: StoreRequests;
 
   constructor(connection: AzureConnection, name: string, patience?: Patience) {
     this.connection = connection;
     this.name = name;
     this.client = connection.client.getContainerClient(name);
-    this.#patience = patience;
+    this.#requests = new StoreRequests(connection.address, patience);
   }
 
   /** `KEY in container NAME at HOST:PORT`, for messages. */
@@ -98,25 +93,7 @@ export class AzureContainer {
     key: string | undefined,
     send: () => Promise<T>,
   ): Promise<T> {
-    const once = async () => {
-      try {
-        const answer = await withinTime(`${permission} at ${this.connection.address}`, send());
-        this.#answered = true;
-        return answer;
-      } catch (error) {
-        const fault = this.fault(permission, key, error);
-        if (fault.kind !== "outage" && fault.kind !== "transient") this.#answered = true;
-        throw fault;
-      }
-    };
-    const again = () =>
-      pRetry(once, {
-        ...retries,
-        shouldRetry: ({ error }) => error instanceof PipelineError && error.kind === "transient",
-      });
-    return patiently(this.#patience, `${permission} at ${this.connection.address}`, again, (error) =>
-      this.#answered && error instanceof PipelineError && error.name === "StoreUnreachable" ? "outage" : undefined,
-    );
+    return this.#requests.make(permission, send, (error) => this.fault(permission, key, error));
   }
 
   fault(permission: AzureRequest["permission"], key: string | undefined, error: unknown): PipelineError {

@@ -3,10 +3,9 @@ import { type BlobGetPropertiesResponse, BlobSASPermissions } from "@azure/stora
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
-import { contentHash } from "../streams/content-hash.ts";
-import { splitIntoParts, streamedPartSize, streamMemory } from "../streams/parts.ts";
+import { splitIntoParts } from "../streams/parts.ts";
 import { copyMismatch, type StreamTarget } from "../streams/streamed-copy.ts";
-import { knownMd5, matching, propertiesOf, readBlob, sourceEtagMetadata, summaryOf, unquote } from "./blobs.ts";
+import { knownMd5, matching, propertiesOf, sourceEtagMetadata, summaryOf, unquote } from "./blobs.ts";
 import { maximumBlocks, StagedBlocks } from "./blocks.ts";
 import type { AzureContainer } from "./container.ts";
 import { azureCode, azureStatus } from "./errors.ts";
@@ -51,6 +50,7 @@ export function streamTarget(container: AzureContainer, key: string, object: Obj
 
 /**
  * Copies a blob within one account: Copy Blob From URL, or Put Block From URL for large ones. No byte passes through here.
+ * @param hashOf the MD5 of what arrived, where the service tells none
  * @throws CopyMismatch, ObjectNotFound where the source is not what was listed; undefined where the service does not know how
  */
 export async function copyServerSide(
@@ -58,6 +58,7 @@ export async function copyServerSide(
   object: ObjectSummary,
   destination: AzureContainer,
   key: string,
+  hashOf: (copy: ObjectSummary) => Promise<string | undefined>,
 ): Promise<CopiedObject | undefined> {
   const original = await seen(source, object);
   const url = await readableUrl(source, object.key);
@@ -109,23 +110,9 @@ export async function copyServerSide(
     key,
     size,
     etag,
-    checksum: checksum ?? `md5:${await hashByReading(destination, { key, size, etag }, "md5")}`,
+    checksum: checksum ?? `md5:${await hashOf({ key, size, etag })}`,
     skipped: false,
   };
-}
-
-/** What a hash makes of a blob, by reading it with bounded memory; undefined for one that nobody knows. */
-export async function hashByReading(
-  container: AzureContainer,
-  object: ObjectSummary,
-  algorithm: string,
-): Promise<string | undefined> {
-  const hash = contentHash(algorithm);
-  if (hash === undefined) return undefined;
-  for (const part of splitIntoParts(object.size, streamedPartSize, maximumBlocks)) {
-    await streamMemory.run(part.size, async () => hash.update(await readBlob(container, object, part)));
-  }
-  return hash.digest();
 }
 
 /** The properties of a blob that is what was listed. @throws ObjectNotFound */

@@ -1,33 +1,13 @@
 import type { BlobItem } from "@azure/storage-blob";
-import type { CopyMode } from "../../core/environment/environment.ts";
-import { kindOfChecksum } from "../../core/execution/checksum.ts";
-import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
-import type {
-  ByteRange,
-  CopiedObject,
-  CopyOptions,
-  ObjectStore,
-  ObjectSummary,
-  PutTextOptions,
-  TextUpload,
-} from "../../ports/object-store.ts";
-import type { Patience } from "../patience.ts";
-import { sameContent } from "../streams/same-content.ts";
-import { copySource, copyStreamed, onlyWithinOneStore } from "../streams/streamed-copy.ts";
+import type { ByteRange, CopiedObject, ObjectSummary, PutTextOptions, TextUpload } from "../../ports/object-store.ts";
+import type { StreamTarget } from "../streams/streamed-copy.ts";
+import { type KnownContent, StreamingStore, type StreamingStoreOptions } from "../streams/streaming-store.ts";
 import { knownMd5, matching, propertiesOf, readBlob, sourceEtagMetadata, summaryOf, unquote } from "./blobs.ts";
 import { type AzureConnection, AzureContainer } from "./container.ts";
-import { copyServerSide, hashByReading, seen, streamTarget } from "./copy.ts";
+import { copyServerSide, seen, streamTarget } from "./copy.ts";
 import { putBlob } from "./put-blob.ts";
 import { AzureTextUpload } from "./text-upload.ts";
-
-export interface AzureObjectStoreOptions {
-  readonly copyMode?: CopyMode;
-  /** Where this store is used: access is checked below it. */
-  readonly accessPrefix?: string;
-  /** How long an outage is waited for once the store has answered; not at all where absent. */
-  readonly patience?: Patience | undefined;
-}
 
 const keysPerPage = 5_000;
 /** What Azure takes in one batch. */
@@ -35,17 +15,16 @@ const keysPerBatch = 256;
 const parallelDeletes = 8;
 
 /** A container of Azure Blob Storage. */
-export class AzureObjectStore implements ObjectStore {
+export class AzureObjectStore extends StreamingStore {
   readonly label: string;
   readonly bucket: string;
   readonly #container: AzureContainer;
-  readonly #options: AzureObjectStoreOptions;
 
-  constructor(connection: AzureConnection, container: string, options: AzureObjectStoreOptions = {}) {
+  constructor(connection: AzureConnection, container: string, options: StreamingStoreOptions = {}) {
+    super(options);
     this.#container = new AzureContainer(connection, container, options.patience);
     this.bucket = container;
     this.label = `${container} at ${connection.address}`;
-    this.#options = options;
   }
 
   async *list(prefix: string, { startAfter }: { startAfter?: string } = {}): AsyncIterable<ObjectSummary> {
@@ -64,10 +43,6 @@ export class AzureObjectStore implements ObjectStore {
       }
       continuationToken = page?.continuationToken || undefined;
     } while (continuationToken !== undefined);
-  }
-
-  async listDirectories(prefix: string): Promise<string[]> {
-    return (await this.listChildren(prefix)).directories;
   }
 
   async listChildren(prefix: string): Promise<{ directories: string[]; objects: ObjectSummary[] }> {
@@ -96,19 +71,6 @@ export class AzureObjectStore implements ObjectStore {
     return properties && summaryOf(key, properties);
   }
 
-  async getText(key: string): Promise<string> {
-    return Buffer.from(await this.getBytes(key)).toString("utf-8");
-  }
-
-  async getTextIfPresent(key: string): Promise<string | undefined> {
-    try {
-      return await this.getText(key);
-    } catch (error) {
-      if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
-      throw error;
-    }
-  }
-
   async *readText(key: string, { ifMatch }: { ifMatch?: string } = {}): AsyncIterable<string> {
     const blob = this.#container.client.getBlobClient(key);
     // the client asks again for the rest of this very version where the connection breaks
@@ -135,12 +97,6 @@ export class AzureObjectStore implements ObjectStore {
     if (last !== "") yield last;
   }
 
-  async getBytes(key: string): Promise<Uint8Array> {
-    const object = await this.head(key);
-    if (object !== undefined) return readBlob(this.#container, object);
-    throw new PipelineError("ObjectNotFound", `${this.#container.labelOf(key)} does not exist`, { details: { key } });
-  }
-
   async readRange(object: ObjectSummary, { offset, size }: ByteRange): Promise<Uint8Array> {
     return readBlob(this.#container, object, { offset, size: Math.max(0, Math.min(size, object.size - offset)) });
   }
@@ -153,55 +109,6 @@ export class AzureObjectStore implements ObjectStore {
     return new AzureTextUpload(this.#container, key, options.contentType);
   }
 
-  async copyFrom(
-    source: ObjectStore,
-    object: ObjectSummary,
-    key: string,
-    options: CopyOptions = {},
-  ): Promise<CopiedObject> {
-    const existing = options.existing === undefined ? await this.head(key) : options.existing;
-    const checksum = existing ? await this.#held(existing, object, source) : undefined;
-    if (existing && checksum !== undefined) {
-      return { key, size: existing.size, etag: existing.etag, checksum, skipped: true };
-    }
-    if (existing && options.overwrite === false) {
-      throw new PipelineError(
-        "CopyMismatch",
-        `${key} in ${this.label} is no copy of ${object.key} in ${source.label}`,
-        { details: { key } },
-      );
-    }
-    const mode = this.#options.copyMode ?? "auto";
-    const own = source instanceof AzureObjectStore && source.#identity === this.#identity ? source : undefined;
-    if (mode === "server-side" && own === undefined) throw onlyWithinOneStore(source, this);
-    const copied =
-      own !== undefined && mode !== "streamed"
-        ? await copyServerSide(own.#container, object, this.#container, key)
-        : undefined;
-    if (mode === "server-side" && copied === undefined) {
-      const reason = `${this.label} knows no copies from a URL: set copyMode to auto or streamed`;
-      throw new PipelineError("StoreFailed", reason, { details: { key: "minio.copyMode" } });
-    }
-    return copied ?? copyStreamed(copySource(source, object), object, streamTarget(this.#container, key, object));
-  }
-
-  async hasContent(object: ObjectSummary, checksum: string, { read }: { read: boolean }): Promise<boolean | undefined> {
-    const properties = await seen(this.#container, object);
-    const algorithm = kindOfChecksum(checksum);
-    const known = algorithm === "md5" ? knownMd5(properties) : undefined;
-    if (known !== undefined) return known === checksum;
-    if (!read) return undefined;
-    const hashed = await hashByReading(this.#container, object, algorithm);
-    return hashed === undefined ? undefined : `${algorithm}:${hashed}` === checksum;
-  }
-
-  async deletePrefix(prefix: string): Promise<number> {
-    const keys: string[] = [];
-    for await (const { key } of this.list(prefix)) keys.push(key);
-    await this.deleteKeys(keys);
-    return keys.length;
-  }
-
   async deleteKeys(keys: readonly string[], { stillMay = () => {} }: { stillMay?: () => void } = {}): Promise<void> {
     const groups = Array.from({ length: Math.ceil(keys.length / keysPerBatch) }, (_, index) =>
       keys.slice(index * keysPerBatch, (index + 1) * keysPerBatch),
@@ -209,14 +116,28 @@ export class AzureObjectStore implements ObjectStore {
     await settleEach(groups, parallelDeletes, (group) => this.#deleteGroup(group, stillMay));
   }
 
-  async checkAccess(prefix: string = this.#options.accessPrefix ?? ""): Promise<void> {
+  async checkAccess(prefix: string = this.options.accessPrefix ?? ""): Promise<void> {
     await this.#container.request("List", undefined, async () => {
       await this.#container.client.listBlobsFlat({ prefix }).byPage({ maxPageSize: 1 }).next();
     });
   }
 
-  get #identity(): string {
+  protected get identity(): string {
     return this.#container.connection.endpointIdentity;
+  }
+
+  protected async knownContent(object: ObjectSummary): Promise<KnownContent> {
+    const properties = await seen(this.#container, object);
+    const md5 = knownMd5(properties);
+    return { checksums: md5 === undefined ? [] : [md5], sourceEtag: properties.metadata?.[sourceEtagMetadata] };
+  }
+
+  protected streamTarget(key: string, object: ObjectSummary): StreamTarget {
+    return streamTarget(this.#container, key, object);
+  }
+
+  protected copyWithin(source: this, object: ObjectSummary, key: string): Promise<CopiedObject | undefined> {
+    return copyServerSide(source.#container, object, this.#container, key, (copy) => this.hashByReading(copy, "md5"));
   }
 
   async #deleteGroup(keys: readonly string[], stillMay: () => void): Promise<void> {
@@ -238,19 +159,6 @@ export class AzureObjectStore implements ObjectStore {
       const { status, statusMessage, errorCode } = refused;
       throw Object.assign(new Error(statusMessage), { statusCode: status, code: errorCode });
     });
-  }
-
-  /** The checksum of what lies at the destination where it is a copy of this very object; undefined where it is not. */
-  async #held(existing: ObjectSummary, object: ObjectSummary, source: ObjectStore): Promise<string | undefined> {
-    if (existing.size !== object.size) return undefined;
-    const properties = await propertiesOf(this.#container, existing.key);
-    if (properties === undefined || unquote(properties.etag) !== existing.etag) return undefined;
-    const known = knownMd5(properties);
-    const isNoted = properties.metadata?.[sourceEtagMetadata] === object.etag;
-    // an object of another store by its content, where that store tells it
-    const isSame = isNoted || (known !== undefined && (await sameContent(source, object, known)));
-    if (!isSame) return undefined;
-    return known ?? `md5:${await hashByReading(this.#container, existing, "md5")}`;
   }
 }
 

@@ -1,11 +1,10 @@
 import { type Bucket, Storage } from "@google-cloud/storage";
-import pRetry from "p-retry";
 import type { StorageSettings } from "../../core/environment/environment.ts";
 import { storeIdentity } from "../../core/environment/storage-identity.ts";
-import { PipelineError } from "../../core/execution/errors.ts";
+import type { PipelineError } from "../../core/execution/errors.ts";
 import { jsonOrUndefined } from "../../core/execution/work-json.ts";
-import { type Patience, patiently } from "../patience.ts";
-import { withinTime } from "../streams/time-limit.ts";
+import type { Patience } from "../patience.ts";
+import { StoreRequests } from "../streams/requests.ts";
 import { type GcsRequest, gcsError } from "./errors.ts";
 
 /** A service account's way into Google Cloud Storage; buckets of it share the client. */
@@ -43,22 +42,18 @@ export function connectGcs(settings: StorageSettings): GcsConnection {
   };
 }
 
-const retries = { retries: 4, minTimeout: 200, maxTimeout: 5_000, randomize: true } as const;
-
 /** A bucket and the connection that reaches it. */
 export class GcsBucket {
   readonly connection: GcsConnection;
   readonly name: string;
   readonly client: Bucket;
-  readonly #patience: Patience | undefined;
-  /** Whether the store has ever answered here: its address is right, then. */
-  #answered = false;
+  readonly #requests: StoreRequests;
 
   constructor(connection: GcsConnection, name: string, patience?: Patience) {
     this.connection = connection;
     this.name = name;
     this.client = connection.client.bucket(name);
-    this.#patience = patience;
+    this.#requests = new StoreRequests(connection.address, patience);
   }
 
   /** `KEY in bucket NAME at HOST:PORT`, for messages. */
@@ -72,25 +67,7 @@ export class GcsBucket {
    * @param send called for every try
    */
   async request<T>(permission: GcsRequest["permission"], key: string | undefined, send: () => Promise<T>): Promise<T> {
-    const once = async () => {
-      try {
-        const answer = await withinTime(`${permission} at ${this.connection.address}`, send());
-        this.#answered = true;
-        return answer;
-      } catch (error) {
-        const fault = this.fault(permission, key, error);
-        if (fault.kind !== "outage" && fault.kind !== "transient") this.#answered = true;
-        throw fault;
-      }
-    };
-    const again = () =>
-      pRetry(once, {
-        ...retries,
-        shouldRetry: ({ error }) => error instanceof PipelineError && error.kind === "transient",
-      });
-    return patiently(this.#patience, `${permission} at ${this.connection.address}`, again, (error) =>
-      this.#answered && error instanceof PipelineError && error.name === "StoreUnreachable" ? "outage" : undefined,
-    );
+    return this.#requests.make(permission, send, (error) => this.fault(permission, key, error));
   }
 
   fault(permission: GcsRequest["permission"], key: string | undefined, error: unknown): PipelineError {

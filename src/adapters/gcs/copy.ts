@@ -6,7 +6,7 @@ import type { CopiedObject, ObjectSummary } from "../../ports/object-store.ts";
 import { copyMismatch, type StreamTarget } from "../streams/streamed-copy.ts";
 import type { GcsBucket } from "./bucket.ts";
 import { gcsStatus } from "./errors.ts";
-import { hashByReading, knownChecksums, seen, sourceEtagMetadata, summaryOf } from "./objects.ts";
+import { knownChecksums, seen, sourceEtagMetadata, summaryOf } from "./objects.ts";
 import { putObject, ResumableUpload } from "./uploads.ts";
 
 /** Parts that are read at once; they are sent one after another. */
@@ -67,6 +67,7 @@ export function streamTarget(bucket: GcsBucket, key: string, object: ObjectSumma
 
 /**
  * Copies an object within Google Cloud Storage (rewrite, as many times as a large one takes). No byte passes through here.
+ * @param hashOf the MD5 of what arrived, where the store tells none
  * @throws CopyMismatch, ObjectNotFound where the source is not what was listed
  */
 export async function copyServerSide(
@@ -74,6 +75,7 @@ export async function copyServerSide(
   object: ObjectSummary,
   destination: GcsBucket,
   key: string,
+  hashOf: (copy: ObjectSummary) => Promise<string | undefined>,
 ): Promise<CopiedObject> {
   const original = await seen(source, object);
   const written = await destination.request("storage.objects.create", key, async () => {
@@ -98,7 +100,7 @@ export async function copyServerSide(
     const what = differs ? "its checksum differs from the source's" : `${size} bytes instead of ${object.size}`;
     throw copyMismatch(object, { label: destination.labelOf(key), bucket: destination.name, key }, what);
   }
-  const checksum = known[0] ?? `md5:${await hashByReading(destination, { key, size, etag }, "md5")}`;
+  const checksum = known[0] ?? `md5:${await hashOf({ key, size, etag })}`;
   return { key, size, etag, checksum, skipped: false };
 }
 

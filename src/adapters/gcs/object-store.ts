@@ -1,42 +1,15 @@
 import type { FileMetadata } from "@google-cloud/storage";
-import type { CopyMode } from "../../core/environment/environment.ts";
-import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
-import type {
-  ByteRange,
-  CopiedObject,
-  CopyOptions,
-  ObjectStore,
-  ObjectSummary,
-  PutTextOptions,
-  TextUpload,
-} from "../../ports/object-store.ts";
-import type { Patience } from "../patience.ts";
-import { sameContent } from "../streams/same-content.ts";
-import { copySource, copyStreamed, onlyWithinOneStore } from "../streams/streamed-copy.ts";
+import type { ByteRange, CopiedObject, ObjectSummary, PutTextOptions, TextUpload } from "../../ports/object-store.ts";
+import type { StreamTarget } from "../streams/streamed-copy.ts";
+import { type KnownContent, StreamingStore, type StreamingStoreOptions } from "../streams/streaming-store.ts";
 import { GcsBucket, type GcsConnection } from "./bucket.ts";
 import { copyServerSide, streamTarget } from "./copy.ts";
 import { gcsStatus } from "./errors.ts";
-import {
-  hashByReading,
-  knownChecksums,
-  metadataOf,
-  readObject,
-  seen,
-  sourceEtagMetadata,
-  summaryOf,
-} from "./objects.ts";
+import { knownChecksums, metadataOf, readObject, seen, sourceEtagMetadata, summaryOf } from "./objects.ts";
 import { GcsTextUpload } from "./text-upload.ts";
 import { putText } from "./uploads.ts";
-
-export interface GcsObjectStoreOptions {
-  readonly copyMode?: CopyMode;
-  /** Where this store is used: access is checked below it. */
-  readonly accessPrefix?: string;
-  /** How long an outage is waited for once the store has answered; not at all where absent. */
-  readonly patience?: Patience | undefined;
-}
 
 const keysPerPage = 1_000;
 const parallelDeletes = 16;
@@ -44,17 +17,16 @@ const parallelDeletes = 16;
 const textPiece = 4 * 2 ** 20;
 
 /** A bucket of Google Cloud Storage, by its own interface. */
-export class GcsObjectStore implements ObjectStore {
+export class GcsObjectStore extends StreamingStore {
   readonly label: string;
   readonly bucket: string;
   readonly #bucket: GcsBucket;
-  readonly #options: GcsObjectStoreOptions;
 
-  constructor(connection: GcsConnection, bucket: string, options: GcsObjectStoreOptions = {}) {
+  constructor(connection: GcsConnection, bucket: string, options: StreamingStoreOptions = {}) {
+    super(options);
     this.#bucket = new GcsBucket(connection, bucket, options.patience);
     this.bucket = bucket;
     this.label = `${bucket} at ${connection.address}`;
-    this.#options = options;
   }
 
   async *list(prefix: string, { startAfter }: { startAfter?: string } = {}): AsyncIterable<ObjectSummary> {
@@ -63,10 +35,6 @@ export class GcsObjectStore implements ObjectStore {
     for await (const { files } of this.#pages(query)) {
       for (const object of files) if (object.key !== startAfter) yield object;
     }
-  }
-
-  async listDirectories(prefix: string): Promise<string[]> {
-    return (await this.listChildren(prefix)).directories;
   }
 
   async listChildren(prefix: string): Promise<{ directories: string[]; objects: ObjectSummary[] }> {
@@ -84,21 +52,8 @@ export class GcsObjectStore implements ObjectStore {
     return metadata && summaryOf(key, metadata);
   }
 
-  async getText(key: string): Promise<string> {
-    return Buffer.from(await this.getBytes(key)).toString("utf-8");
-  }
-
-  async getTextIfPresent(key: string): Promise<string | undefined> {
-    try {
-      return await this.getText(key);
-    } catch (error) {
-      if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
-      throw error;
-    }
-  }
-
   async *readText(key: string, { ifMatch }: { ifMatch?: string } = {}): AsyncIterable<string> {
-    const object = await this.#present(key);
+    const object = await this.present(key);
     if (ifMatch !== undefined && object.etag !== ifMatch) {
       throw new PipelineError("ObjectNotFound", `${this.#bucket.labelOf(key)} was replaced while it was read`, {
         details: { key },
@@ -117,10 +72,6 @@ export class GcsObjectStore implements ObjectStore {
     if (last !== "") yield last;
   }
 
-  async getBytes(key: string): Promise<Uint8Array> {
-    return readObject(this.#bucket, await this.#present(key));
-  }
-
   async readRange(object: ObjectSummary, { offset, size }: ByteRange): Promise<Uint8Array> {
     return readObject(this.#bucket, object, { offset, size: Math.max(0, Math.min(size, object.size - offset)) });
   }
@@ -131,47 +82,6 @@ export class GcsObjectStore implements ObjectStore {
 
   openText(key: string, options: Pick<PutTextOptions, "contentType"> = {}): TextUpload {
     return new GcsTextUpload(this.#bucket, key, options.contentType);
-  }
-
-  async copyFrom(
-    source: ObjectStore,
-    object: ObjectSummary,
-    key: string,
-    options: CopyOptions = {},
-  ): Promise<CopiedObject> {
-    const existing = options.existing === undefined ? await this.head(key) : options.existing;
-    const checksum = existing ? await this.#held(existing, object, source) : undefined;
-    if (existing && checksum !== undefined) {
-      return { key, size: existing.size, etag: existing.etag, checksum, skipped: true };
-    }
-    if (existing && options.overwrite === false) {
-      throw new PipelineError(
-        "CopyMismatch",
-        `${key} in ${this.label} is no copy of ${object.key} in ${source.label}`,
-        { details: { key } },
-      );
-    }
-    const mode = this.#options.copyMode ?? "auto";
-    const own = source instanceof GcsObjectStore && source.#identity === this.#identity ? source : undefined;
-    if (mode === "server-side" && own === undefined) throw onlyWithinOneStore(source, this);
-    if (own !== undefined && mode !== "streamed") return copyServerSide(own.#bucket, object, this.#bucket, key);
-    return copyStreamed(copySource(source, object), object, streamTarget(this.#bucket, key, object));
-  }
-
-  async hasContent(object: ObjectSummary, checksum: string, { read }: { read: boolean }): Promise<boolean | undefined> {
-    const algorithm = kindOfChecksum(checksum);
-    const known = knownChecksums(await seen(this.#bucket, object)).find((one) => kindOfChecksum(one) === algorithm);
-    if (known !== undefined) return known === checksum;
-    if (!read) return undefined;
-    const hashed = await hashByReading(this.#bucket, object, algorithm);
-    return hashed === undefined ? undefined : `${algorithm}:${hashed}` === checksum;
-  }
-
-  async deletePrefix(prefix: string): Promise<number> {
-    const keys: string[] = [];
-    for await (const { key } of this.list(prefix)) keys.push(key);
-    await this.deleteKeys(keys);
-    return keys.length;
   }
 
   async deleteKeys(keys: readonly string[], { stillMay = () => {} }: { stillMay?: () => void } = {}): Promise<void> {
@@ -188,20 +98,28 @@ export class GcsObjectStore implements ObjectStore {
     );
   }
 
-  async checkAccess(prefix: string = this.#options.accessPrefix ?? ""): Promise<void> {
+  async checkAccess(prefix: string = this.options.accessPrefix ?? ""): Promise<void> {
     await this.#bucket.request("storage.objects.list", undefined, () =>
       this.#bucket.client.getFiles({ prefix, maxResults: 1, autoPaginate: false }),
     );
   }
 
-  get #identity(): string {
+  protected get identity(): string {
     return this.#bucket.connection.endpointIdentity;
   }
 
-  async #present(key: string): Promise<ObjectSummary> {
-    const object = await this.head(key);
-    if (object !== undefined) return object;
-    throw new PipelineError("ObjectNotFound", `${this.#bucket.labelOf(key)} does not exist`, { details: { key } });
+  protected async knownContent(object: ObjectSummary): Promise<KnownContent> {
+    const metadata = await seen(this.#bucket, object);
+    const sourceEtag = metadata.metadata?.[sourceEtagMetadata];
+    return { checksums: knownChecksums(metadata), sourceEtag: typeof sourceEtag === "string" ? sourceEtag : undefined };
+  }
+
+  protected streamTarget(key: string, object: ObjectSummary): StreamTarget {
+    return streamTarget(this.#bucket, key, object);
+  }
+
+  protected copyWithin(source: this, object: ObjectSummary, key: string): Promise<CopiedObject> {
+    return copyServerSide(source.#bucket, object, this.#bucket, key, (copy) => this.hashByReading(copy, "md5"));
   }
 
   async *#pages(query: { prefix: string; startOffset?: string; delimiter?: string }) {
@@ -222,18 +140,5 @@ export class GcsObjectStore implements ObjectStore {
       };
       pageToken = (next as { pageToken?: string } | null)?.pageToken;
     } while (pageToken !== undefined);
-  }
-
-  /** The checksum of what lies at the destination where it is a copy of this very object; undefined where it is not. */
-  async #held(existing: ObjectSummary, object: ObjectSummary, source: ObjectStore): Promise<string | undefined> {
-    if (existing.size !== object.size) return undefined;
-    const metadata = await metadataOf(this.#bucket, existing.key);
-    if (metadata === undefined || String(metadata.generation) !== existing.etag) return undefined;
-    const [known] = knownChecksums(metadata);
-    const isNoted = metadata.metadata?.[sourceEtagMetadata] === object.etag;
-    // an object of another store by its content, where that store tells it
-    const isSame = isNoted || (known !== undefined && (await sameContent(source, object, known)));
-    if (!isSame) return undefined;
-    return known ?? `md5:${await hashByReading(this.#bucket, existing, "md5")}`;
   }
 }

@@ -1,8 +1,7 @@
 import type { FileMetadata } from "@google-cloud/storage";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
-import { contentHash } from "../streams/content-hash.ts";
-import { splitIntoParts, streamedPartSize, streamMemory } from "../streams/parts.ts";
+import { ifPresent } from "../streams/if-present.ts";
 import type { GcsBucket } from "./bucket.ts";
 
 /** Where a copy notes what it is a copy of. */
@@ -14,15 +13,12 @@ export function summaryOf(key: string, { size, generation }: FileMetadata): Obje
 }
 
 export async function metadataOf(bucket: GcsBucket, key: string): Promise<FileMetadata | undefined> {
-  try {
-    return await bucket.request("storage.objects.get", key, async () => {
+  return ifPresent(() =>
+    bucket.request("storage.objects.get", key, async () => {
       const [metadata] = await bucket.client.file(key).getMetadata();
       return metadata;
-    });
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
-    throw error;
-  }
+    }),
+  );
 }
 
 /** The metadata of an object that is what was listed. @throws ObjectNotFound */
@@ -56,18 +52,4 @@ export async function readObject(
     const reason = `${bucket.labelOf(key)}: ${body.length} bytes came instead of ${range.size}`;
     throw new PipelineError("StoreBusy", reason, { details: { key } });
   });
-}
-
-/** What a hash makes of an object, by reading it with bounded memory; undefined for one that nobody knows. */
-export async function hashByReading(
-  bucket: GcsBucket,
-  object: ObjectSummary,
-  algorithm: string,
-): Promise<string | undefined> {
-  const hash = contentHash(algorithm);
-  if (hash === undefined) return undefined;
-  for (const part of splitIntoParts(object.size, streamedPartSize)) {
-    await streamMemory.run(part.size, async () => hash.update(await readObject(bucket, object, part)));
-  }
-  return hash.digest();
 }

@@ -1,6 +1,7 @@
 import { HeadObjectCommand, type HeadObjectCommandOutput, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
+import { ifPresent } from "../streams/if-present.ts";
 import type { S3Bucket } from "./bucket.ts";
 
 /** Where a copy notes what it is a copy of: the only way to know a multipart or KMS-encrypted copy again by its ETag. */
@@ -30,16 +31,6 @@ export async function headObject(bucket: S3Bucket, key: string): Promise<HeadObj
       ),
     ),
   );
-}
-
-/** What a read answers; undefined where the object does not exist. */
-export async function ifPresent<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "ObjectNotFound") return undefined;
-    throw error;
-  }
 }
 
 /**

@@ -12,10 +12,11 @@ import type {
   TextUpload,
 } from "../../ports/object-store.ts";
 import type { Patience } from "../patience.ts";
+import { ifPresent } from "../streams/if-present.ts";
 import { copySource, copyStreamed, onlyWithinOneStore } from "../streams/streamed-copy.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
-import { headObject, ifPresent, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
+import { headObject, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
 import { checksumOf, hasContent } from "./content-checksum.ts";
 import { putObject } from "./put-object.ts";
 import { readRange } from "./read-object.ts";
