@@ -13,8 +13,11 @@ export interface AzureRequest {
   readonly key?: string | undefined;
 }
 
-/** Codes of the service whose requests may pass later (Azure Blob Storage error codes, 2026). */
-const busyCodes = new Set(["ServerBusy", "InternalError", "OperationTimedOut", "LeaseIdMissing"]);
+/**
+ * Codes of the service whose requests may pass later (Azure Blob Storage error codes, 2026). Staged blocks are gone where another run of the
+ * same step wrote the blob meanwhile: they are to be staged again.
+ */
+const busyCodes = new Set(["ServerBusy", "InternalError", "OperationTimedOut", "InvalidBlockList"]);
 const wrongKeyCodes = new Set(["AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation"]);
 
 /** The service's own code of a refusal: `BlobNotFound`; a HEAD has it in a header only. undefined for what never got an answer. */

@@ -103,23 +103,27 @@ export class ResumableUpload {
         redirect: "manual",
       });
       const text = await response.text();
+      // the store kept less than it was sent: the same bytes go there again
+      const kept = /^bytes=0-(\d+)$/.exec(response.headers.get("range") ?? "")?.[1];
+      if (response.status === 308 && kept !== undefined && Number(kept) + 1 < end) throw this.#notEnded();
       if (response.ok || response.status === 308 || (isLast && response.status === 412)) {
         return { status: response.status, text };
       }
+      // ended or expired: it cannot be taken up
+      if (response.status === 404 || response.status === 410) throw this.#notEnded();
       throw Object.assign(new Error(text.slice(0, 200) || response.statusText), { code: response.status });
     });
     this.#sent = end;
     if (!isLast || answer.status === 412) return undefined;
     if (answer.status === 308) {
-      throw new PipelineError(
-        "StoreBusy",
-        `the upload of ${this.#bucket.labelOf(this.#key)} did not end: it is to be written again`,
-        {
-          details: { key: this.#key },
-        },
-      );
+      throw this.#notEnded();
     }
     return JSON.parse(answer.text) as FileMetadata;
+  }
+
+  #notEnded(): PipelineError {
+    const reason = `the upload of ${this.#bucket.labelOf(this.#key)} did not end: it is to be written again`;
+    return new PipelineError("StoreBusy", reason, { details: { key: this.#key } });
   }
 
   /** Gives up; what was sent is seen by nobody, and removed by the store after a week at the latest. */

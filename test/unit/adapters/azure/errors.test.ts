@@ -26,6 +26,7 @@ test.each([
   [403, "AuthorizationPermissionMismatch", "StoreAccessDenied", "permanent"],
   [403, "AuthenticationFailed", "StoreAccessDenied", "permanent"],
   [409, "BlobArchived", "StoreFailed", "permanent"],
+  [400, "InvalidBlockList", "StoreBusy", "transient"],
   [429, "TooManyRequests", "StoreBusy", "transient"],
   [503, "ServerBusy", "StoreBusy", "transient"],
   [500, "InternalError", "StoreBusy", "transient"],
