@@ -69,6 +69,9 @@ export function backupLayout(rootPath: string, name: string, source?: string) {
     manifestParts: `${own}manifest/`,
     /** Part `part` (from 0) of a collection's list of objects. */
     manifestPart: (collectionId: string, part: number) => `${own}manifest/${collectionId}-${part}.jsonl`,
+    /** What the last verification and the last drill of the backup said (proof.ts); other readers skip both. */
+    verified: `${own}milvus-backup-verified.json`,
+    drilled: `${own}milvus-backup-drilled.json`,
     /** Who writes or deletes this backup (claim.ts); gone once it is complete. */
     claim: `${root}milvus-backup-claim.json`,
     insertLogs,

@@ -116,10 +116,10 @@ export class StoredBackup {
 
   /** Those of them that no backup has: a Milvus's own directories, other backups, somebody's files. */
   async strangers(): Promise<string[]> {
-    const { root, metas, binlogs, manifestParts, manifest } = this.asPlain.layout;
+    const { root, metas, binlogs, manifestParts, manifest, verified, drilled } = this.asPlain.layout;
     const known = new Set(
-      [metas, binlogs, manifestParts, manifest, incrementalsOf(this.#rootPath, this.name)].map((key) =>
-        key.slice(root.length),
+      [metas, binlogs, manifestParts, manifest, verified, drilled, incrementalsOf(this.#rootPath, this.name)].map(
+        (key) => key.slice(root.length),
       ),
     );
     return (await this.children()).filter((child) => !known.has(child));

@@ -1,0 +1,59 @@
+import * as z from "zod";
+import { jsonOrUndefined } from "../execution/work-json.ts";
+
+/**
+ * What was found out about a backup after it was committed, kept beside its manifest: other readers skip it, and it is no part of the
+ * backup (nothing checks it against the manifest). The last outcome and the last good one, so that a failure hides neither.
+ */
+const when = z.iso.datetime({ offset: true });
+
+/** One look at the objects of a backup. */
+const verification = z.object({
+  at: when,
+  outcome: z.enum(["passed", "failed"]),
+  /** How much was compared: keys and sizes, a sample of the contents, every content, or the rows as well. */
+  depth: z.enum(["size", "sample", "content", "rows"]),
+  /** Of the bytes whose content was read, of 100. */
+  percent: z.number().min(0).max(100),
+  objects: z.number().int().nonnegative(),
+  bytes: z.number().int().nonnegative(),
+  /** How many objects were missing, extra, truncated or altered. */
+  problems: z.number().int().nonnegative(),
+  executionArn: z.string(),
+});
+export type Verification = z.infer<typeof verification>;
+
+/** One restore of a backup that was made to prove that it can be made. */
+const drill = z.object({
+  at: when,
+  outcome: z.enum(["passed", "failed"]),
+  /** The environment that it was restored into. */
+  environment: z.string(),
+  /** Recovery time: seconds from the start to a collection that answers searches; absent where it never did. */
+  rtoSeconds: z.number().nonnegative().optional(),
+  /** Recovery point: seconds between the backup's earliest T and the drill's start; absent where the backup has no T. */
+  rpoSeconds: z.number().nonnegative().optional(),
+  /** Why it failed, for people. */
+  reason: z.string().optional(),
+  executionArn: z.string(),
+});
+export type Drill = z.infer<typeof drill>;
+
+const proofOf = <T extends z.ZodType>(outcome: T) =>
+  z.object({ version: z.literal(1), last: outcome, lastPassed: outcome.optional() });
+
+const verificationProof = proofOf(verification);
+export type VerificationProof = z.infer<typeof verificationProof>;
+
+const drillProof = proofOf(drill);
+export type DrillProof = z.infer<typeof drillProof>;
+
+/** undefined where the text is no record of a version that this pipeline knows. */
+export function parseVerificationProof(text: string): VerificationProof | undefined {
+  return verificationProof.safeParse(jsonOrUndefined(text)).data;
+}
+
+/** undefined where the text is no record of a version that this pipeline knows. */
+export function parseDrillProof(text: string): DrillProof | undefined {
+  return drillProof.safeParse(jsonOrUndefined(text)).data;
+}
