@@ -1,72 +1,112 @@
 import { writeFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { formatReport } from "../local/index.ts";
 import { interruptible, reportFailure } from "../local/interrupt.ts";
-import { type BenchOptions, runBench } from "./bench.ts";
+import { withStack } from "../measure/with-stack.ts";
+import { measureCopyRates } from "./copy-rate.ts";
+import { runMinio } from "./minio.ts";
+import { minioText } from "./minio-text.ts";
 import { runNightlies } from "./nightlies.ts";
 import { nightliesChart } from "./nightlies-chart.ts";
 import { runOneInstant } from "./one-instant.ts";
-import { benchText, broughtBackText, nightliesText, ratios } from "./report.ts";
+import type { BenchOptions } from "./options.ts";
+import { broughtBackText, copyTable, nightliesText, ratios, segmentsText } from "./report.ts";
 import { rivalVariable } from "./rival.ts";
+import { runSegments } from "./segments.ts";
 
 const signal = interruptible();
 const say = (text: string) => console.error(text);
 
-interface Options {
+interface Shared {
   readonly json?: boolean;
   readonly keep?: boolean;
   readonly deploy: boolean;
-  readonly oneInstant?: boolean;
-  readonly nightlies?: boolean;
-  readonly svg?: string;
 }
-
-const program = new Command("bench")
-  .description("Measures a backup and a restore of 80 small segments on the local stack, and copies alone")
-  .option("--one-instant", "instead: what backups bring back that were taken while the collection was written to")
-  .option("--nightlies", "instead: thirty nights of plain and incremental backups of a collection that grows")
-  .option("--svg <file>", "with --nightlies: draws them")
-  .option("--json", "the figures as one JSON document, times in milliseconds")
-  .option("--keep", "leave the local stack running")
-  .option("--no-deploy", "on a stack that runs: use the pipeline as it is deployed")
-  .addHelpText("after", `\n${rivalVariable}=<a binary of milvus-backup> measures that tool too, in the same run.`)
-  .action(async ({ json, keep = false, deploy, oneInstant, nightlies, svg }: Options) => {
-    const options: BenchOptions = {
-      keep,
-      deploy,
-      signal,
-      say,
-      reporter(report) {
-        const line = formatReport(report);
-        if (line !== undefined) say(line);
-      },
-      rival: process.env[rivalVariable] || undefined,
-    };
-    const [document, text] = nightlies
-      ? await nightliesFigures(options, svg)
-      : oneInstant
-        ? await oneInstantFigures(options)
-        : await timeFigures(options);
-    console.log(json ? JSON.stringify(document, undefined, 2) : text);
-  });
 
 /** What a run measured, as a document and as text. */
 type Figures = readonly [document: unknown, text: string];
 
-async function timeFigures(options: BenchOptions): Promise<Figures> {
-  const result = await runBench(options);
-  return [{ ...result, ratios: ratios(result) }, benchText(result)];
+const program = new Command("bench").description("Measures the pipeline on the local stack").addHelpText(
+  "after",
+  `
+${rivalVariable}=<a binary of milvus-backup> measures that tool too, in the same run.
+Without a name it is segments that is measured.`,
+);
+
+/** Adds a benchmark with the options that all have. */
+function bench<O extends object>(
+  name: string,
+  description: string,
+  run: (options: BenchOptions, own: O) => Promise<Figures>,
+  isDefault = false,
+): Command {
+  return program
+    .command(name, { isDefault })
+    .description(description)
+    .option("--json", "the figures as one JSON document, times in milliseconds")
+    .option("--keep", "leave the local stack running")
+    .option("--no-deploy", "on a stack that runs: use the pipeline as it is deployed")
+    .action(async ({ json, keep = false, deploy, ...own }: Shared & O) => {
+      const options: BenchOptions = {
+        keep,
+        deploy,
+        signal,
+        say,
+        reporter(report) {
+          const line = formatReport(report);
+          if (line !== undefined) say(line);
+        },
+        rival: process.env[rivalVariable] || undefined,
+      };
+      const [document, text] = await run(options, own as unknown as O);
+      console.log(json ? JSON.stringify(document, undefined, 2) : text);
+    });
 }
 
-async function oneInstantFigures(options: BenchOptions): Promise<Figures> {
+const runsOption = ["--runs <n>", "runs that the medians are of", atLeastOne, 3] as const;
+
+bench<{ runs: number }>(
+  "segments",
+  "backups and restores of 80 small segments, and backups of 4",
+  async (options, { runs }) => {
+    const result = await runSegments({ ...options, runs });
+    return [{ ...result, ratios: ratios(result) }, segmentsText(result)];
+  },
+  true,
+).option(...runsOption);
+
+bench("copies", "copies alone, within the emulator's store", async (options) => {
+  const rates = await withStack(options, () => measureCopyRates(signal));
+  return [rates, copyTable(rates)];
+});
+
+bench<{ runs: number }>(
+  "minio",
+  "backups, restores and transfers on MinIO, beside the Go tool and mc cp --recursive",
+  async (options, { runs }) => {
+    const result = await runMinio({ ...options, runs });
+    return [result, minioText(result)];
+  },
+).option(...runsOption);
+
+bench("one-instant", "what backups bring back that were taken while the collection was written to", async (options) => {
   const results = await runOneInstant(options);
   return [results, broughtBackText(results)];
-}
+});
 
-async function nightliesFigures(options: BenchOptions, svg: string | undefined): Promise<Figures> {
-  const result = await runNightlies(options);
-  if (svg !== undefined) await writeFile(svg, nightliesChart(result));
-  return [result, nightliesText(result)];
+bench<{ svg?: string }>(
+  "nightlies",
+  "thirty nights of plain and incremental backups of a collection that grows",
+  async (options, { svg }) => {
+    const result = await runNightlies(options);
+    if (svg !== undefined) await writeFile(svg, nightliesChart(result));
+    return [result, nightliesText(result)];
+  },
+).option("--svg <file>", "draws them");
+
+function atLeastOne(text: string): number {
+  if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError("It is a number from 1 to 99.");
+  return Number(text);
 }
 
 try {

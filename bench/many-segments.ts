@@ -1,7 +1,7 @@
 import { DataType, type MilvusClient } from "@zilliz/milvus2-sdk-node";
 import { answered, dropCollection } from "../local/milvus-client.ts";
 
-/** The collection with many small segments: what milvus-backup restores slowest on Milvus 2.2 and 2.3. */
+/** A collection of small segments, as it was made. */
 export interface ManySegments {
   readonly rows: number;
   readonly segments: number;
@@ -11,9 +11,17 @@ export interface ManySegments {
 
 export const vectorField = "embedding";
 
+/** What a collection is made by: each flush seals four segments. */
+export interface SegmentsShape {
+  readonly flushes: number;
+}
+/** 80 segments: what milvus-backup restores slowest on Milvus 2.2 and 2.3. */
+export const manySegments: SegmentsShape = { flushes: 20 };
+/** 4 segments: a backup of which next to nothing is copied. */
+export const fewSegments: SegmentsShape = { flushes: 1 };
+
 /** Rows are dealt to the shards by the hash of their key, and a flush seals what each shard has. */
 const shards = 4;
-const flushes = 20;
 const rowsPerSegment = 500;
 const dimension = 8;
 const fields = [
@@ -24,12 +32,13 @@ const fields = [
 const systemFields = 2;
 
 /**
- * Makes a collection of 80 segments with 40,000 rows in 400 objects; one of that name is replaced. It gets no index: Milvus compacts
+ * Makes a collection of small segments with 500 rows in 5 objects each; one of that name is replaced. It gets no index: Milvus compacts
  * what is indexed, and 80 segments would soon be a few.
  */
-export async function seedManySegments(
+export async function seedSegments(
   client: MilvusClient,
   collection_name: string,
+  { flushes }: SegmentsShape,
   onProgress: (text: string) => void = () => {},
 ): Promise<ManySegments> {
   await dropCollection(client, collection_name);

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DeleteObjectsCommand, paginateListObjectsV2, type S3Client } from "@aws-sdk/client-s3";
+import { paginateListObjectsV2, type S3Client } from "@aws-sdk/client-s3";
 import { DataType, type MilvusClient } from "@zilliz/milvus2-sdk-node";
 import { backupPlace, backupYaml, s3Client } from "../local/index.ts";
 import { answered, connectClient } from "../local/milvus-client.ts";
@@ -10,7 +10,8 @@ import { logFileOf } from "../local/tool.ts";
 import { type CompactingServer, startCompactingServer } from "../measure/compacting-server.ts";
 import { milvusBackup } from "../measure/milvus-backup.ts";
 import { withStack } from "../measure/with-stack.ts";
-import type { BenchOptions } from "./bench.ts";
+import { removeAll } from "./made-backup.ts";
+import type { BenchOptions } from "./options.ts";
 import { runRival } from "./rival.ts";
 
 /** One night of one way to back up. */
@@ -74,7 +75,7 @@ export async function runNightlies(options: BenchOptions): Promise<NightliesResu
     try {
       client = await connectClient(server.address);
       ways = await waysOf(server, options);
-      for (const { rootPath } of ways) await removeAll(s3, rootPath);
+      for (const { rootPath } of ways) await removeAll(s3, backupPlace.bucket, `${rootPath}/`);
       say("seeding");
       await seed(client);
       const series = ways.map(({ tool }) => ({ tool, nights: [] as Night[] }));
@@ -93,7 +94,7 @@ export async function runNightlies(options: BenchOptions): Promise<NightliesResu
       }
       return { rows, segments: flushes * shards, series };
     } finally {
-      for (const { rootPath } of ways) await removeAll(s3, rootPath);
+      for (const { rootPath } of ways) await removeAll(s3, backupPlace.bucket, `${rootPath}/`);
       s3.destroy();
       await client?.closeConnection();
       await server.stop();
@@ -182,14 +183,6 @@ async function storedBytes(s3: S3Client, rootPath: string): Promise<number> {
   let bytes = 0;
   for await (const { Contents = [] } of pagesOf(s3, rootPath)) for (const { Size = 0 } of Contents) bytes += Size;
   return bytes;
-}
-
-async function removeAll(s3: S3Client, rootPath: string): Promise<void> {
-  for await (const { Contents = [] } of pagesOf(s3, rootPath)) {
-    const Objects = Contents.map(({ Key }) => ({ Key }));
-    if (Objects.length > 0)
-      await s3.send(new DeleteObjectsCommand({ Bucket: backupPlace.bucket, Delete: { Objects } }));
-  }
 }
 
 function pagesOf(client: S3Client, rootPath: string) {

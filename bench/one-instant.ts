@@ -10,7 +10,7 @@ import { startUpsertLoad } from "../measure/upsert-load.ts";
 import { readVersions } from "../measure/version-rows.ts";
 import { withStack } from "../measure/with-stack.ts";
 import type { LoadLog } from "../measure/write-log.ts";
-import type { BenchOptions } from "./bench.ts";
+import type { BenchOptions } from "./options.ts";
 import { runRival } from "./rival.ts";
 
 /** What the backups that one tool took under one load brought back; sums over its backups. */

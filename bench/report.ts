@@ -1,31 +1,36 @@
-import { availableParallelism, cpus } from "node:os";
 import prettyBytes from "pretty-bytes";
+import type { MeasuredRun } from "../measure/pipeline-run.ts";
 import { textTable } from "../measure/text-table.ts";
 import { seconds, timesTable } from "../measure/times-table.ts";
-import type { BenchResult } from "./bench.ts";
 import type { CopyRate } from "./copy-rate.ts";
 import type { Nightlies, NightliesResult } from "./nightlies.ts";
 import type { BroughtBack } from "./one-instant.ts";
+import { benchMachine, machineText, median } from "./options.ts";
+import type { SegmentsResult } from "./segments.ts";
 
-/** The figures of a run as tables. */
-export function benchText(result: BenchResult): string {
-  const { machine, collection, cold, warm, incremental } = result;
+/** Backups and restores of many small segments, as tables. */
+export function segmentsText(result: SegmentsResult): string {
+  const { machine, runs, collection, cold, warm, incremental } = result;
   return [
-    `${machine.cores} cores of ${machine.processor}, Node ${machine.node}`,
+    `${machineText(machine)}; medians of ${runs} warm runs`,
     `${count(collection.segments)} segments, ${count(collection.rows)} rows; ${count(warm.create.objects)} objects, ${prettyBytes(warm.create.bytes)} backed up`,
     comparisonTable(result),
     timesTable("backup", cold.create.times, warm.create.times),
     timesTable("incremental backup", incremental.first.times, incremental.second.times, ["first", "second"]),
     timesTable("restore", cold.restore.times, warm.restore.times),
-    copyTable(result.copyRates),
   ].join("\n\n");
 }
 
 /** How many times as fast as the Go tool the pipeline's warm runs are, by the commands' own times. */
-export function ratios({ warm, rival }: BenchResult): { create: number; restore: number } | undefined {
+export function ratios({
+  warm,
+  createFew,
+  rival,
+}: SegmentsResult): { create: number; createFew: number; restore: number } | undefined {
   return (
     rival && {
       create: rival.create / warm.create.commandMilliseconds,
+      createFew: rival.createFew / createFew.commandMilliseconds,
       restore: rival.restore / warm.restore.commandMilliseconds,
     }
   );
@@ -62,35 +67,50 @@ export function nightliesText({ rows, segments, series }: NightliesResult): stri
       seconds(median(one.nights.map(({ milliseconds }) => milliseconds))),
     ]),
   );
-  const cores = `${availableParallelism()} cores of ${cpus()[0]?.model ?? "?"}, Node ${process.version}`;
-  return `${cores}\n\n${count(rows)} rows in ${count(segments)} segments, 1 % new rows and 0.5 % deletes a day, a compaction a week\n\n${table}`;
+  return `${machineText(benchMachine())}\n\n${count(rows)} rows in ${count(segments)} segments, 1 % new rows and 0.5 % deletes a day, a compaction a week\n\n${table}`;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
-function comparisonTable(result: BenchResult): string {
-  const { cold, warm, incremental, rival } = result;
+function comparisonTable(result: SegmentsResult): string {
+  const { few, cold, warm, createFew, incremental, rival } = result;
   const ratio = ratios(result);
+  const [ofFew, none] = [`create, ${few.segments} segments`, ""];
+  const line = (name: string, figure: (run: MeasuredRun) => number, runs: readonly (MeasuredRun | undefined)[]) => [
+    name,
+    ...runs.map((run) => (run === undefined ? none : seconds(figure(run)))),
+  ];
+  const execution = ({ times }: MeasuredRun) => times.milliseconds;
+  const command = ({ commandMilliseconds }: MeasuredRun) => commandMilliseconds;
+  const { first, second } = incremental;
   return textTable(
-    ["from start to end of", "create", "restore"],
+    ["from start to end of", "create", ofFew, "restore"],
     [
-      ["the execution, cold", seconds(cold.create.times.milliseconds), seconds(cold.restore.times.milliseconds)],
-      ["the execution, warm", seconds(warm.create.times.milliseconds), seconds(warm.restore.times.milliseconds)],
-      ["the command, cold", seconds(cold.create.commandMilliseconds), seconds(cold.restore.commandMilliseconds)],
-      ["the command, warm", seconds(warm.create.commandMilliseconds), seconds(warm.restore.commandMilliseconds)],
-      ["the execution, incremental, the first", seconds(incremental.first.times.milliseconds), ""],
-      ["the execution, incremental, the second", seconds(incremental.second.times.milliseconds), ""],
-      ["the command, incremental, the first", seconds(incremental.first.commandMilliseconds), ""],
-      ["the command, incremental, the second", seconds(incremental.second.commandMilliseconds), ""],
-      ...(rival ? [["the Go tool's command", seconds(rival.create), seconds(rival.restore)]] : []),
-      ...(ratio ? [["times as fast (commands, warm)", ratio.create.toFixed(2), ratio.restore.toFixed(1)]] : []),
+      line("the execution, cold", execution, [cold.create, undefined, cold.restore]),
+      line("the execution, warm", execution, [warm.create, createFew, warm.restore]),
+      line("the command, cold", command, [cold.create, undefined, cold.restore]),
+      line("the command, warm", command, [warm.create, createFew, warm.restore]),
+      line("the execution, incremental, the first", execution, [first, undefined, undefined]),
+      line("the execution, incremental, the second", execution, [second, undefined, undefined]),
+      line("the command, incremental, the first", command, [first, undefined, undefined]),
+      line("the command, incremental, the second", command, [second, undefined, undefined]),
+      ...(rival
+        ? [["the Go tool's command", seconds(rival.create), seconds(rival.createFew), seconds(rival.restore)]]
+        : []),
+      ...(ratio
+        ? [
+            [
+              "times as fast (commands, warm)",
+              ratio.create.toFixed(2),
+              ratio.createFew.toFixed(2),
+              ratio.restore.toFixed(1),
+            ],
+          ]
+        : []),
     ],
   );
 }
 
-function copyTable(rates: readonly CopyRate[]): string {
+/** Copies alone, as a table. */
+export function copyTable(rates: readonly CopyRate[]): string {
   return textTable(
     ["copies alone", "objects", "of", "in flight", "objects/s", "MB/s"],
     rates.map(({ copyMode, objects, objectSize, inFlight, milliseconds }) => [

@@ -23,23 +23,35 @@ const counts = { segments: z.number(), objects: z.number(), bytes: z.number() };
 const createDocument = z.object({ ...counts, executionArn: z.string() });
 const restoreDocument = z.object({ segments: z.number(), staged: z.object(counts), executionArn: z.string() });
 
-/** Backs up a collection of Milvus A with the command, and reads what its execution took. */
+/** Backs up a collection (of Milvus A unless told otherwise) with the command, and reads what its execution took. */
 export async function measureCreate(
   collection: string,
   backupName: string,
   options: readonly string[] = [],
+  config: string = configs.a,
 ): Promise<MeasuredRun> {
-  const args = ["--config", configs.a, "create", ...options, "-c", collection, "-n", backupName];
+  const args = ["--config", config, "create", ...options, "-c", collection, "-n", backupName];
   return measured([...args, "--json", "--quiet"], (stdout) => createDocument.parse(stdout));
 }
 
-/** Restores a collection into Milvus B with the command, and reads what its execution took. */
-export async function measureRestore(collection: string, backupName: string, suffix: string): Promise<MeasuredRun> {
-  const args = ["--config", configs.b, "restore", "-c", collection, "-n", backupName, "-s", suffix];
+/** Restores a collection (into Milvus B unless told otherwise) with the command, and reads what its execution took. */
+export async function measureRestore(
+  collection: string,
+  backupName: string,
+  suffix: string,
+  config: string = configs.b,
+): Promise<MeasuredRun> {
+  const args = ["--config", config, "restore", "-c", collection, "-n", backupName, "-s", suffix];
   return measured([...args, "--json", "--quiet"], (stdout) => {
     const { segments, staged, executionArn } = restoreDocument.parse(stdout);
     return { segments, objects: staged.objects, bytes: staged.bytes, executionArn };
   });
+}
+
+/** Copies a backup to where another environment keeps its backups, and reads what the execution took. */
+export async function measureCopy(backupName: string, from: string, to: string): Promise<MeasuredRun> {
+  const args = ["--config", from, "copy", "-n", backupName, "--to", to, "--json", "--quiet"];
+  return measured(args, (stdout) => createDocument.parse(stdout));
 }
 
 /** Removes a backup, an incomplete one too; answers whether there was anything of it. */

@@ -1,6 +1,6 @@
 import { ConsistencyLevelEnum, type MilvusClient } from "@zilliz/milvus2-sdk-node";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type ManySegments, seedManySegments, vectorField } from "../../bench/many-segments.ts";
+import { type ManySegments, manySegments, seedSegments, vectorField } from "../../bench/many-segments.ts";
 import { countRows } from "../../local/milvus-client.ts";
 import { timesOf } from "../../measure/pipeline-run.ts";
 import { textTable } from "../../measure/text-table.ts";
@@ -24,7 +24,7 @@ describe("a collection of 80 small segments", async () => {
 
   beforeAll(async () => {
     await Promise.all([dropCollections(b, target.collection), deletePrefix("bucket-b", `backup/${backup}/`)]);
-    seeded = await seedManySegments(a, source.collection);
+    seeded = await seedSegments(a, source.collection, manySegments);
     created = await milvusBackupJson("--config", configs.a, "create", "-c", source.collection, "-n", backup);
     restored = await milvusBackupJson(
       ...["--config", configs.b, "restore", "-c", source.collection, "-n", backup, "-s", "_bak"],
