@@ -39,6 +39,7 @@ const stepRooms = {
   backup: ["shared"],
   restore: ["shared"],
   transfer: ["shared"],
+  verify: ["shared"],
   events: ["shared", "catalog"],
   rows: ["shared"],
 };

@@ -1,8 +1,11 @@
 import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 
-/** What a function may do with the objects of a data bucket, where environments use the functions' own role. */
-export type DataAccess = "read" | "write" | "delete";
+/**
+ * What a function may do with the objects of a data bucket, where environments use the functions' own role. `prove`: write what lies
+ * beside the logs and metas of a backup, and take claims and records away.
+ */
+export type DataAccess = "read" | "write" | "delete" | "prove";
 
 /**
  * Which machine's files in the work bucket a function works on. `any`: steps of every machine; the others are invoked by a rule of
@@ -23,6 +26,7 @@ export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
   backup: { kept: [executionsOf("backup")], removable: [] },
   restore: { kept: [executionsOf("restore")], removable: [readers, restores] },
   transfer: { kept: [executionsOf("transfer")], removable: [readers] },
+  verify: { kept: [executionsOf("verify")], removable: [readers] },
   any: { kept: [executions], removable: [] },
   // Deletes no backup that somebody reads.
   retention: { seen: [readers], kept: [], removable: [] },
@@ -76,6 +80,10 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // Deletes what an earlier transfer of another backup of that name left.
   step("finalize-transfer", "transfer", ["read", "write", "delete"]),
   step("release-transfer", "transfer", ["read", "write", "delete"], { timeoutMinutes: 5 }),
+  // Change nothing of a backup: they write what was found out about it, and the manifest it never had, under a claim.
+  step("prepare-verify", "verify", ["read", "prove"], { first: true }),
+  step("finalize-verify", "verify", ["read", "prove"]),
+  step("release-verify", "verify", ["read", "prove"], { timeoutMinutes: 5 }),
 ];
 
 /** Deletes what the rules of a schedule do not keep, under a claim; deployed with the first schedule that has rules. */

@@ -2,10 +2,11 @@ import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
+import { besideBackups } from "../src/core/format/layout.ts";
 import { type DataAccess, type Owner, workKeys } from "./functions.ts";
 import type { Grant, Wildcard } from "./grants.ts";
 
-const objectActions: Readonly<Record<DataAccess, readonly string[]>> = {
+const objectActions: Readonly<Record<Exclude<DataAccess, "prove">, readonly string[]>> = {
   read: ["s3:GetObject"],
   write: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
   delete: ["s3:DeleteObject"],
@@ -94,25 +95,39 @@ export function environmentGrants(scope: Construct, prefix: string, listNames: b
 export function dataBucketGrants(buckets: readonly string[], access: readonly DataAccess[]): Grant[] {
   if (buckets.length === 0 || access.length === 0) return [];
   const arns = buckets.map((bucket) => `arn:${Aws.PARTITION}:s3:::${bucket}`);
+  const uploads = access.includes("write") || access.includes("prove");
   return [
     {
       sid: "ListDataBuckets",
       // A copy that starts again first ends uploads that a killed function left.
-      actions: [
-        "s3:ListBucket",
-        "s3:GetBucketLocation",
-        ...(access.includes("write") ? ["s3:ListBucketMultipartUploads"] : []),
-      ],
+      actions: ["s3:ListBucket", "s3:GetBucketLocation", ...(uploads ? ["s3:ListBucketMultipartUploads"] : [])],
       resources: arns,
     },
     {
       sid: "UseDataBuckets",
-      actions: access.flatMap((kind) => objectActions[kind]),
+      actions: access.flatMap((kind) => (kind === "prove" ? [] : objectActions[kind])),
       resources: arns.map((arn) => ({
         arn: `${arn}/*`,
         reason: "Objects of a bucket that the deployment names, in a directory tree that Milvus names.",
       })),
     },
+    ...(access.includes("prove") ? besideBackupGrants(arns) : []),
+  ];
+}
+
+/** What lies beside the logs and metas of backups: nothing that a backup is made of can be changed with it. */
+function besideBackupGrants(arns: readonly string[]): Grant[] {
+  const { kept, removable } = besideBackups;
+  const objects = (keys: readonly string[]) =>
+    arns.flatMap((arn) =>
+      keys.map((key) => ({
+        arn: `${arn}/${key}`,
+        reason: "Backups are named when they are made, below any root path.",
+      })),
+    );
+  return [
+    { sid: "WriteBesideBackups", actions: objectActions.write, resources: objects([...kept, ...removable]) },
+    { sid: "RemoveBesideBackups", actions: objectActions.delete, resources: objects(removable) },
   ];
 }
 
@@ -126,7 +141,7 @@ export function keyGrants(sid: string, keyArns: readonly string[], access: reado
   const actions = [
     ...(access.includes("read") ? ["kms:Decrypt"] : []),
     // Parts of an upload are decrypted to be put together.
-    ...(access.includes("write") ? ["kms:GenerateDataKey", "kms:Decrypt"] : []),
+    ...(access.includes("write") || access.includes("prove") ? ["kms:GenerateDataKey", "kms:Decrypt"] : []),
   ];
   if (keyArns.length === 0 || actions.length === 0) return [];
   return [{ sid, actions: [...new Set(actions)], resources: keyArns }];

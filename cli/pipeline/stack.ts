@@ -8,6 +8,8 @@ export interface Pipeline {
   readonly restoreStateMachineArn: string;
   /** Absent in a pipeline that was deployed before there were transfers. */
   readonly transferStateMachineArn?: string;
+  /** Absent in a pipeline that was deployed before there were verifications. */
+  readonly verifyStateMachineArn?: string;
   readonly workBucket: string;
   /** Secrets below this prefix are registered environments. */
   readonly environmentsPrefix: string;
@@ -33,6 +35,7 @@ function arnsOf(pipeline: Pipeline): Readonly<Record<Machine, string | undefined
     backup: pipeline.backupStateMachineArn,
     restore: pipeline.restoreStateMachineArn,
     transfer: pipeline.transferStateMachineArn,
+    verify: pipeline.verifyStateMachineArn,
   };
 }
 
@@ -58,11 +61,13 @@ export function pipelineOf(stack: string, outputs: Readonly<Record<string, strin
     return value;
   };
   const transfer = outputs.TransferStateMachineArn;
+  const verify = outputs.VerifyStateMachineArn;
   return {
     stack,
     backupStateMachineArn: output("BackupStateMachineArn"),
     restoreStateMachineArn: output("RestoreStateMachineArn"),
     ...(transfer !== undefined && { transferStateMachineArn: transfer }),
+    ...(verify !== undefined && { verifyStateMachineArn: verify }),
     workBucket: output("WorkBucketName"),
     environmentsPrefix: output("EnvironmentsPrefix"),
   };

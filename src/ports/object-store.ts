@@ -74,6 +74,14 @@ export interface ObjectStore {
    */
   hasContent(object: ObjectSummary, checksum: string, options: { read: boolean }): Promise<boolean | undefined>;
 
+  /**
+   * The checksum of an object by reading it, whatever the store says of it: as a stream, with bounded memory.
+   * @param kind `md5`, `crc64nvme` ...: the part of a checksum before its colon
+   * @returns `<kind>:<value>`; undefined for a kind that nobody can compute here
+   * @throws ObjectNotFound where the object vanished, or is not the one that was listed any more
+   */
+  readChecksum(object: ObjectSummary, kind: string): Promise<string | undefined>;
+
   /** Deletes what lies below a prefix; answers how many objects that were. */
   deletePrefix(prefix: string): Promise<number>;
 

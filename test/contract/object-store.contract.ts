@@ -306,6 +306,10 @@ export function objectStoreContract(
       expect(await has("crc64nvme:rosUhgp5mIg=", true)).toBe(true);
       expect(await has("crc32c:4waSgw==", true)).toBe(true);
       expect(await has("crc32:AAAAAA==", true)).toBe(false);
+      const read = (kind: string) => source.store.readChecksum(object, kind);
+      expect(await read("md5")).toBe(`md5:${md5(body)}`);
+      expect(await read("crc64nvme")).toBe("crc64nvme:rosUhgp5mIg=");
+      expect(await read("nobody")).toBeUndefined();
     });
 
     test.each(["replaced", "gone"])("tells nothing of the content of an object that was %s since", async (how) => {
@@ -321,6 +325,7 @@ export function objectStoreContract(
         name: "ObjectNotFound",
         message: expect.stringContaining(key),
       });
+      await expect(source.store.readChecksum(object, "md5")).rejects.toMatchObject({ name: "ObjectNotFound" });
     });
 
     test("deletes what lies below a prefix, over several requests, and nothing else", async () => {

@@ -26,7 +26,7 @@ describe("roles of functions", () => {
       "UseWorkFiles: s3:GetObject s3:PutObject on <WorkBucket>/executions/backup/*",
       `ReadEnvironments: secretsmanager:GetSecretValue on ${environments}`,
       "NameEnvironments: secretsmanager:ListSecrets on *",
-      "LookAtLeaseHolders: states:DescribeExecution on arn:aws:states:region:account:execution:MilvusBackup-backup:* arn:aws:states:region:account:execution:MilvusBackup-restore:* arn:aws:states:region:account:execution:MilvusBackup-transfer:*",
+      "LookAtLeaseHolders: states:DescribeExecution on arn:aws:states:region:account:execution:MilvusBackup-backup:* arn:aws:states:region:account:execution:MilvusBackup-restore:* arn:aws:states:region:account:execution:MilvusBackup-transfer:* arn:aws:states:region:account:execution:MilvusBackup-verify:*",
     ]);
   });
 
@@ -66,6 +66,26 @@ describe("roles of functions", () => {
       );
     }
     expect(granted(withData, "RecreateCollections")).toContain(assume);
+  });
+
+  it("let a verification read named data buckets, and write only what lies beside the logs and metas of a backup", () => {
+    const below = (key: string) => `arn:aws:s3:::bucket-a/*/${key} arn:aws:s3:::bucket-b/*/${key}`;
+    for (const id of ["PrepareVerify", "FinalizeVerify", "ReleaseVerify"]) {
+      const lines = granted(withData, id);
+      expect(lines).toContain("UseDataBuckets: s3:GetObject on arn:aws:s3:::bucket-a/* arn:aws:s3:::bucket-b/*");
+      const written = lines.find((line) => line.startsWith("WriteBesideBackups: ")) ?? "";
+      const keys = [...written.matchAll(/bucket-a\/\*\/(\S+)/g)].map(([, key]) => key);
+      expect(keys.sort()).toEqual([
+        "manifest/*.jsonl",
+        "milvus-backup-claim.json",
+        "milvus-backup-manifest.json",
+        "milvus-backup-verified.json",
+      ]);
+      const removed = lines.find((line) => line.startsWith("RemoveBesideBackups: ")) ?? "";
+      expect(removed.split(" on ")[1]?.split(" ").sort()).toEqual(
+        `${below("milvus-backup-verified.json")} ${below("milvus-backup-claim.json")}`.split(" ").sort(),
+      );
+    }
   });
 
   it.each([

@@ -221,7 +221,7 @@ describe("alarms", () => {
     template.hasResourceProperties("AWS::Events::Rule", {
       EventPattern: {
         source: ["milvus-backup"],
-        "detail-type": ["Backup Failed", "Restore Failed", "Transfer Failed", "Retention Failed"],
+        "detail-type": ["Backup Failed", "Restore Failed", "Transfer Failed", "Verify Failed", "Retention Failed"],
         detail: { stack: ["MilvusBackup"] },
       },
     });

@@ -199,6 +199,13 @@ export class MemoryObjectStore implements ObjectStore {
     return hash && `${algorithm}:${hash.digest()}` === checksum;
   }
 
+  async readChecksum(object: ObjectSummary, kind: string): Promise<string | undefined> {
+    this.#record(`readChecksum ${object.key}`);
+    const hash = contentHash(kind);
+    hash?.update(this.#listed(object));
+    return hash && `${kind}:${hash.digest()}`;
+  }
+
   async deletePrefix(prefix: string): Promise<number> {
     this.#record(`deletePrefix ${prefix}`);
     const keys = this.keys(prefix);

@@ -37,8 +37,14 @@ export async function hasContent(
   const algorithm = kindOfChecksum(checksum);
   const known = knownChecksums(object, head).find((candidate) => kindOfChecksum(candidate) === algorithm);
   if (known !== undefined) return known === checksum;
-  const hash = read ? contentHash(algorithm) : undefined;
-  return hash && `${algorithm}:${await checksumByReading(bucket, object, hash)}` === checksum;
+  const found = read ? await readChecksum(bucket, object, algorithm) : undefined;
+  return found === undefined ? undefined : found === checksum;
+}
+
+/** `ObjectStore.readChecksum` of an object in a bucket. */
+export async function readChecksum(bucket: S3Bucket, object: ObjectSummary, kind: string): Promise<string | undefined> {
+  const hash = contentHash(kind);
+  return hash && `${kind}:${await checksumByReading(bucket, object, hash)}`;
 }
 
 /** What a HEAD tells of the whole content, the MD5 first. */

@@ -17,7 +17,7 @@ import { copySource, copyStreamed, onlyWithinOneStore } from "../streams/streame
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
 import { headObject, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
-import { checksumOf, hasContent } from "./content-checksum.ts";
+import { checksumOf, hasContent, readChecksum } from "./content-checksum.ts";
 import { putObject } from "./put-object.ts";
 import { readRange } from "./read-object.ts";
 import { readText } from "./read-text.ts";
@@ -177,6 +177,10 @@ export class S3ObjectStore implements ObjectStore {
 
   async hasContent(object: ObjectSummary, checksum: string, options: { read: boolean }): Promise<boolean | undefined> {
     return hasContent(this.#s3, object, checksum, options);
+  }
+
+  async readChecksum(object: ObjectSummary, kind: string): Promise<string | undefined> {
+    return readChecksum(this.#s3, object, kind);
   }
 
   async deletePrefix(prefix: string): Promise<number> {

@@ -82,9 +82,13 @@ export abstract class StreamingStore implements ObjectStore {
     const { checksums } = await this.knownContent(object);
     const known = checksums.find((one) => kindOfChecksum(one) === algorithm);
     if (known !== undefined) return known === checksum;
-    if (!read) return undefined;
-    const hashed = await this.hashByReading(object, algorithm);
-    return hashed === undefined ? undefined : `${algorithm}:${hashed}` === checksum;
+    const found = read ? await this.readChecksum(object, algorithm) : undefined;
+    return found === undefined ? undefined : found === checksum;
+  }
+
+  async readChecksum(object: ObjectSummary, kind: string): Promise<string | undefined> {
+    const hashed = await this.hashByReading(object, kind);
+    return hashed === undefined ? undefined : `${kind}:${hashed}`;
   }
 
   async deletePrefix(prefix: string): Promise<number> {

@@ -1,5 +1,12 @@
 import * as z from "zod";
-import { backupInput, machineResults, restoredCollection, restoreInput, transferInput } from "../execution/messages.ts";
+import {
+  backupInput,
+  machineResults,
+  restoredCollection,
+  restoreInput,
+  transferInput,
+  verifyInput,
+} from "../execution/messages.ts";
 import { keepRules } from "./retention.ts";
 
 /**
@@ -81,6 +88,8 @@ export const eventDetails = {
   "Restore Failed": failed("restore"),
   "Transfer Completed": completed("transfer", transferInput, machineResults.transferred.strict()),
   "Transfer Failed": failed("transfer"),
+  "Verify Completed": completed("verify", verifyInput, machineResults.verified.strict()),
+  "Verify Failed": failed("verify"),
   "Retention Applied": completed("retention", retentionInput, retentionResult),
   "Retention Failed": failed("retention"),
 } as const;

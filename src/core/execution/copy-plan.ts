@@ -110,9 +110,28 @@ export const copyBatch = z.object({
    * reading it where nothing tells (`read`). Absent: its size.
    */
   content: z.enum(["free", "read"]).optional(),
+  /** Nothing is copied: each object that is not what is expected is named (the machine `verify`). */
+  verify: z
+    .object({
+      /** Of the bytes of the batch, at least so many of 100 are read, whatever the store says of them. */
+      percent: z.number().min(0).max(100),
+      /** true: what is read is compared with nothing, and its checksum goes into the receipt. */
+      seal: z.boolean().optional(),
+    })
+    .optional(),
   segments: z.array(copySegment),
 });
 export type CopyBatch = z.infer<typeof copyBatch>;
+
+/** What a verification finds of one object. */
+export const objectProblem = z.object({
+  key: z.string(),
+  /** `truncated`: it has fewer bytes; `altered`: more of them, or others; `extra`: nothing says that it belongs there. */
+  kind: z.enum(["missing", "extra", "truncated", "altered"]),
+  /** For people, behind the key: `has 12 bytes instead of 90`. */
+  detail: z.string(),
+});
+export type ObjectProblem = Readonly<z.infer<typeof objectProblem>>;
 
 const segmentReceipt = z.object({
   collectionId: z.string(),
@@ -130,6 +149,8 @@ const segmentReceipt = z.object({
   problem: z.string().optional(),
   /** Keys at the destination that hold something else, where that is the outcome. */
   conflicts: z.array(z.string()).optional(),
+  /** Of a verification: everything that is wrong; the logs are those that lie there, right or not. */
+  problems: z.array(objectProblem).optional(),
   insertLogs: z.array(copiedLog),
   deltaLogs: z.array(copiedLog),
 });
@@ -145,6 +166,9 @@ export const copyReceipt = z.object({
   skippedObjects: z.number(),
   /** Objects whose content was to be compared and could not be; their sizes are right. */
   bySize: z.number().optional(),
+  /** Of a verification: what was read, whatever came of it. */
+  readObjects: z.number().optional(),
+  readBytes: z.number().optional(),
   segments: z.array(segmentReceipt),
 });
 export type CopyReceipt = z.infer<typeof copyReceipt>;

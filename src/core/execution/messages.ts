@@ -104,6 +104,29 @@ export const transferInput = z.strictObject({
 });
 export type TransferInput = z.infer<typeof transferInput>;
 
+/** Input of the state machine `verify`: of `backupName` and `schedule` exactly one. */
+export const verifyInput = z
+  .strictObject({
+    /** The registered environment whose backup bucket holds the backup. */
+    environment: z.string().min(1),
+    backupName: z.string().min(1).optional(),
+    /** The newest complete backup that this schedule of pipeline.yaml made. */
+    schedule: scheduleName.optional(),
+    /** Percent of the bytes of a backup that are read and compared with its manifest; absent: none, the store's own checksums are. */
+    readData: z.number().gt(0).max(100).optional(),
+    /** true: a backup without a manifest is read whole and gets one. */
+    seal: z.boolean().optional(),
+  })
+  .refine(({ backupName, schedule }) => (backupName === undefined) !== (schedule === undefined), {
+    error: "takes either backupName or schedule",
+    path: ["backupName"],
+  })
+  .refine(({ seal, readData, schedule }) => !seal || (readData === undefined && schedule === undefined), {
+    error: "reads everything of one backup: it goes without readData and schedule",
+    path: ["seal"],
+  });
+export type VerifyInput = z.infer<typeof verifyInput>;
+
 /** Which execution a Lambda works for; from the Step Functions context object. */
 export const executionRef = z.object({
   /** `$$.Execution.Name` */
@@ -130,6 +153,8 @@ export const restoreStepRequest = stepRequest(restoreInput);
 export type RestoreStepRequest = z.infer<typeof restoreStepRequest>;
 export const transferStepRequest = stepRequest(transferInput);
 export type TransferStepRequest = z.infer<typeof transferStepRequest>;
+export const verifyStepRequest = stepRequest(verifyInput);
+export type VerifyStepRequest = z.infer<typeof verifyStepRequest>;
 
 /** What Copy Segments gets: one item of the distributed map. */
 export const copySegmentsRequest = z.object({
@@ -270,6 +295,33 @@ const finalizeTransferResult = z.object({
 });
 export type FinalizeTransferResult = Readonly<z.infer<typeof finalizeTransferResult>>;
 
+const prepareVerifyResult = preparedCopies.extend({
+  outcome: z.literal("planned"),
+  backupName: z.string(),
+  collections: count,
+});
+export type PrepareVerifyResult = Readonly<z.infer<typeof prepareVerifyResult>>;
+
+const finalizeVerifyResult = z.object({
+  /** `sealed`: it got a manifest. What has problems is no result: the execution fails with CorruptBackup. */
+  outcome: z.enum(["verified", "sealed"]),
+  backupName: z.string(),
+  /** As the record beside the backup says it (format/proof.ts). */
+  depth: z.enum(["size", "sample", "content"]),
+  /** Of the bytes whose content was read and compared, of 100. */
+  percent: z.number(),
+  /** Logs of the backup that were looked at, and their bytes. */
+  objects: count,
+  bytes: count,
+  /** Of these the ones that were read. */
+  readObjects: count,
+  readBytes: count,
+  /** Objects of which nothing but key and size could be compared, as nothing that was asked tells their content. */
+  bySize: count,
+  warnings,
+});
+export type FinalizeVerifyResult = Readonly<z.infer<typeof finalizeVerifyResult>>;
+
 /**
  * What an execution that succeeded answers: what its last step did. Events carry it as it is; the CLI reads those of other
  * versions too.
@@ -280,6 +332,7 @@ export const machineResults = {
   discarded: prepareRestoreResult.omit({ warnings: true }).extend({ outcome: z.literal("discarded") }),
   skipped: prepareRestoreResult.extend({ outcome: z.literal("skipped"), warnings }),
   transferred: finalizeTransferResult,
+  verified: finalizeVerifyResult,
 } as const;
 
 /**

@@ -1,3 +1,5 @@
+import type { Machine } from "./machines.ts";
+
 /** The ARN of the state machine that an execution belongs to; the text itself where it is no execution's ARN. */
 export function stateMachineOf(executionArn: string): string {
   const [, before, machine] = /^(arn:[^:]+:states:[^:]*:[^:]*:)execution:([^:]+):/.exec(executionArn) ?? [];
@@ -13,4 +15,9 @@ export function sameAccountAndRegion(arn: string, other: string): boolean {
 /** The last part of an execution's ARN, as lists of executions show it. */
 export function executionNameOf(executionArn: string): string {
   return executionArn.slice(executionArn.lastIndexOf(":") + 1);
+}
+
+/** Another machine of the deployment that a machine belongs to: both are named `<stack>-<machine>`. */
+export function siblingMachine(stateMachineArn: string, machine: Machine): string {
+  return stateMachineArn.replace(/-[a-z]+$/, `-${machine}`);
 }

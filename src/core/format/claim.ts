@@ -11,9 +11,9 @@ const claimRecord = z.object({
   backupName: z.string(),
   /**
    * `restore`: it stands for no folder, but tells that a restore goes on (target-lease.ts). `sweep`: for the segments that incremental
-   * backups share.
+   * backups share. `seal`: a complete backup gets a manifest.
    */
-  purpose: z.enum(["backup", "transfer", "delete", "restore", "sweep"]),
+  purpose: z.enum(["backup", "transfer", "delete", "restore", "sweep", "seal"]),
   /**
    * - `checking`: taken, and nothing written: what else lies there is somebody else's
    * - `writing`: what lies there beside it was written under it

@@ -152,6 +152,15 @@ export function commitRecordPatterns(rootPath: string): string[] {
   return [backupLayout(rootPath, "*").meta.full_meta, backupLayout(rootPath, "*", "*").meta.full_meta];
 }
 
+/**
+ * The keys of what is kept about backups beside their logs and metas, below any backup root path, as permissions name them: what stays, and
+ * what is also taken away.
+ */
+export const besideBackups = {
+  kept: ["*/milvus-backup-manifest.json", "*/manifest/*.jsonl"],
+  removable: ["*/milvus-backup-verified.json", "*/milvus-backup-claim.json"],
+} as const;
+
 /** Where the backups of an environment lie: one directory each. */
 export function backupsRoot(rootPath: string): string {
   return directory(rootPath);

@@ -112,6 +112,11 @@ const manifestIndex = z.object({
       newBytes: z.number().int().min(0),
     })
     .optional(),
+  /**
+   * The manifest was not written with the backup: its checksums are of what lay there at this time. Nothing else is known that the metas do
+   * not have.
+   */
+  sealed: z.object({ at: z.string(), executionArn: z.string() }).optional(),
   objects: z.number().int().min(0),
   bytes: z.number().int().min(0),
   /** The five meta files of the format. */
@@ -160,14 +165,19 @@ export function parseManifestIndex(text: string, key: string): ManifestIndex {
   const json = jsonOrUndefined(text);
   const parsed = manifestIndex.safeParse(json);
   if (parsed.success) return checkedSum(parsed.data, key);
-  const version = anyManifest.safeParse(json).data?.version ?? 0;
-  if (version > versions.length) {
+  if (isLaterManifest(text)) {
+    const version = anyManifest.safeParse(json).data?.version;
     throw corrupt(
       `${key} is a manifest of version ${version}, and this version knows 1 to ${versions.length}: update the pipeline`,
       key,
     );
   }
   throw corrupt(`${key} is no manifest of version 1 to ${versions.length}: ${z.prettifyError(parsed.error)}`, key);
+}
+
+/** Whether a text is a manifest that a later version of the pipeline wrote: it is not damaged, and cannot be read here. */
+export function isLaterManifest(text: string): boolean {
+  return (anyManifest.safeParse(jsonOrUndefined(text)).data?.version ?? 0) > versions.length;
 }
 
 /** Nothing tells that the index itself is whole, but this: it says how many objects its parts list together. */

@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from "p-limit";
 import {
   type CopiedLog,
   type CopyBatch,
@@ -25,15 +24,10 @@ import { renewPause } from "../shared/gc-pause.ts";
 import { readHeld } from "../shared/held.ts";
 import { cancelWatch } from "./cancel-watch.ts";
 import { compareContent } from "./compare-content.ts";
+import { objectSlots, segmentsInFlight } from "./in-flight.ts";
 import { listPrefixes } from "./list-prefixes.ts";
 import { repairLog } from "./repair-log.ts";
-
-/** Small objects are bound by the time of a request, large ones by the store's throughput: more at once makes those slower. */
-const smallObjectBytes = 8 * 2 ** 20;
-const smallObjectsInFlight = 32;
-const largeObjectsInFlight = 8;
-/** Enough to keep the objects' slots filled, few enough that a cancel mark is seen soon. */
-const segmentsInFlight = 16;
+import { verifySegments } from "./verify-segments.ts";
 
 export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "clock" | "log"> {
   /** The garbage collection of an environment's Milvus; absent where no pause is to be renewed. */
@@ -41,7 +35,7 @@ export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "c
 }
 
 /**
- * Copies (or only verifies) the segments of one batch and leaves a receipt. Safe to run again: what lies at the destination already is
+ * Copies (or verifies) the segments of one batch and leaves a receipt. Safe to run again: what lies at the destination already is
  * skipped, and a batch whose receipt says `copied` is not looked at again. Transient faults of the stores are thrown, for the machine to
  * retry; what the sources look like is the outcome.
  * @returns `copied` only where every segment is; `source-changed` where at least one has another outcome (the receipt says which)
@@ -56,6 +50,33 @@ export async function copySegments(request: CopySegmentsRequest, context: CopyCo
   // Release has ended the pause by then
   if (!(await isCancelled())) await keepPaused(request.batchKey, batch, context);
   const source = await context.openStore(batch.source);
+  const receipt = batch.verify
+    ? await verifySegments({ ...batch, verify: batch.verify }, source, {
+        execution: request.execution,
+        isCancelled,
+        confirm: claimWatch(source, batch.claim, context),
+      })
+    : await copyBatchSegments(batch, source, isCancelled, context);
+  await context.work.putText(receiptKey, JSON.stringify(copyReceipt.parse(receipt)), {
+    contentType: "application/json",
+  });
+  context.log.info("batch done", {
+    batch: batch.batch,
+    outcome: receipt.outcome,
+    segments: receipt.segments.length,
+    objects: receipt.objects,
+    bytes: receipt.bytes,
+    skippedObjects: receipt.skippedObjects,
+  });
+  return { outcome: receipt.outcome, receiptKey };
+}
+
+async function copyBatchSegments(
+  batch: CopyBatch,
+  source: ObjectStore,
+  isCancelled: () => Promise<boolean>,
+  context: CopyContext,
+): Promise<CopyReceipt> {
   const destination = await context.openStore(batch.destination);
   const watches = [batch.claim, batch.segmentsClaim].map((claim) => claimWatch(destination, claim, context));
   const confirm = async () => {
@@ -71,21 +92,7 @@ export async function copySegments(request: CopySegmentsRequest, context: CopyCo
   const copied = await settleEach(batch.segments, segmentsInFlight, async (segment, isStopped) =>
     (await isCancelled()) ? undefined : copier.segment(segment, isStopped),
   );
-  const segments = copied.filter((receipt) => receipt !== undefined);
-
-  const receipt = copier.receipt(segments);
-  await context.work.putText(receiptKey, JSON.stringify(copyReceipt.parse(receipt)), {
-    contentType: "application/json",
-  });
-  context.log.info("batch done", {
-    batch: batch.batch,
-    outcome: receipt.outcome,
-    segments: segments.length,
-    objects: receipt.objects,
-    bytes: receipt.bytes,
-    skippedObjects: receipt.skippedObjects,
-  });
-  return { outcome: receipt.outcome, receiptKey };
+  return copier.receipt(copied.filter((receipt) => receipt !== undefined));
 }
 
 /** What copies out of a Milvus's bucket go on with: a pause of its garbage collection that does not end meanwhile. */
@@ -110,8 +117,7 @@ interface BatchStores {
 
 /** The copies of one batch; they share the slots of objects in flight. */
 class BatchCopier {
-  readonly #small: LimitFunction = pLimit(smallObjectsInFlight);
-  readonly #large: LimitFunction = pLimit(largeObjectsInFlight);
+  readonly #slot = objectSlots();
   readonly #batch: CopyBatch;
   readonly #stores: BatchStores;
   readonly #existing: ReadonlyMap<string, ObjectSummary>;
@@ -167,7 +173,7 @@ class BatchCopier {
       segment.prefixes.flatMap((prefix) => {
         const sources = new Map(this.#select(prefix).objects.map((object) => [object.key, object]));
         return (prefix.expect ?? []).map((expected) =>
-          (expected.size < smallObjectBytes ? this.#small : this.#large)(async () => {
+          this.#slot(expected.size, async () => {
             if (isStopped()) return undefined;
             const key = targetKey(prefix, prefix.from + expected.path);
             const from = prefix.from + expected.path;
@@ -211,7 +217,7 @@ class BatchCopier {
     const expected = new Map(prefix.expect?.map((log) => [prefix.from + log.path, log]));
     // all of them at once: they wait for the slots that the batch has
     const settled = await settleEach(objects, objects.length, (object, isFaulty) =>
-      (object.size < smallObjectBytes ? this.#small : this.#large)(async () => {
+      this.#slot(object.size, async () => {
         if (isFaulty() || isStopped()) return undefined;
         const { key, size, etag } = object;
         const log = { from: key, key, size, etag };

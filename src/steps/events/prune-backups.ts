@@ -13,6 +13,7 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 import { type DeleteContext, deleteBackup } from "../catalog/delete-backup.ts";
 import { claimOf } from "../shared/backup-claim.ts";
+import { isMadeBy, manifestMadeBy } from "../shared/made-by.ts";
 import { missingObjects } from "../shared/missing-objects.ts";
 import type { ReadPlace } from "../shared/readers.ts";
 import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
@@ -195,8 +196,8 @@ const staysForNow: ReadonlySet<string> = new Set(["BackupInUse", "AlreadyRunning
 /** undefined for what this schedule did not make, or did not begin to commit. */
 async function scheduledBackup(stored: StoredBackup, madeBy: MadeBySchedule): Promise<FoundBackup | undefined> {
   const { layout, name } = stored;
-  const manifest = await manifestOf(stored);
-  if (manifest === undefined || !isSame(manifest.schedule, madeBy) || manifest.backupName !== name) return undefined;
+  const manifest = await manifestMadeBy(stored, madeBy);
+  if (manifest === undefined) return undefined;
   const committed = await stored.committed();
   const expected = manifest.metas.find(({ key }) => layout.absolute(key) === layout.meta.full_meta);
   return {
@@ -224,26 +225,8 @@ async function isLeftover(
   if (claim === undefined) {
     return begun !== undefined && now.getTime() - begun.created.getTime() > longestBackupMilliseconds;
   }
-  if (!isSame(claim.schedule, madeBy) || claim.backupName !== stored.name) return false;
+  if (!isMadeBy(claim.schedule, madeBy) || claim.backupName !== stored.name) return false;
   if (now.getTime() - Date.parse(claim.heartbeatAt) <= failedMilliseconds(input.keep)) return false;
   // One that is complete, and whose manifest cannot be read: whose it is a claim alone does not say.
   return (await stored.committed()) === undefined;
-}
-
-function isSame(schedule: MadeBySchedule | undefined, madeBy: MadeBySchedule): boolean {
-  return (
-    schedule?.name === madeBy.name &&
-    schedule.environment === madeBy.environment &&
-    schedule.stateMachine === madeBy.stateMachine
-  );
-}
-
-/** undefined where there is none, or none that can be read: whose backup it is nobody knows then. */
-async function manifestOf(stored: StoredBackup): Promise<ManifestIndex | undefined> {
-  try {
-    return await stored.readManifest();
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "CorruptBackup") return undefined;
-    throw error;
-  }
 }

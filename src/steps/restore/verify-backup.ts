@@ -4,6 +4,7 @@ import type { ManifestIndex } from "../../core/format/manifest.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
 import { type SizedSegment, withoutComparison } from "../../core/plan/segment-copies.ts";
 import { planVerification, type Verification } from "../../core/plan/verification.ts";
+import { checkInstants } from "../shared/check-instants.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
 import type { Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
@@ -39,19 +40,6 @@ export function chooseVerification(
     }
   }
   return verification;
-}
-
-/** Nothing tells that the instants of the manifest are whole, but the metas, which have them too. @throws CorruptBackup */
-function checkInstants({ layout }: StoredBackup, backup: BackupOutline, instants: Instants): void {
-  for (const { collection_id, collection_name, backup_timestamp } of backup.collection_backups) {
-    const cut = instants.get(collection_id.toString());
-    if (cut === undefined || BigInt(cut.instant.timestamp) === backup_timestamp) continue;
-    throw new PipelineError(
-      "CorruptBackup",
-      `${layout.manifest} has the instant ${cut.instant.timestamp} of ${collection_name}, and the metas ${backup_timestamp}: it was changed`,
-      { details: { file: layout.manifest } },
-    );
-  }
 }
 
 /**

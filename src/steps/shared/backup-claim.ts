@@ -11,7 +11,7 @@ import type { StoredBackup } from "./stored-backup.ts";
 /** The execution that wants to write a backup. */
 interface Claimant {
   readonly execution: ExecutionRef;
-  readonly purpose: "backup" | "transfer";
+  readonly purpose: "backup" | "transfer" | "seal";
   readonly schedule?: MadeBySchedule | undefined;
   /** Whether what lies there, written by others, may stay: a transfer goes on to what is this very backup. */
   readonly accepts?: () => Promise<boolean>;

@@ -63,7 +63,7 @@ export async function writeCopyBatches(
   layout: WorkLayout,
   attempt: number,
   segments: readonly SizedCopy[] | CountedSegments<SizedCopy>,
-  common: Pick<CopyBatch, "checkLogCounts" | "claim" | "segmentsClaim" | "content" | "repair"> & {
+  common: Pick<CopyBatch, "checkLogCounts" | "claim" | "segmentsClaim" | "content" | "repair" | "verify"> & {
     readonly source: PinnedStoreRef;
     readonly destination: PinnedStoreRef;
   },

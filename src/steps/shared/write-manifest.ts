@@ -80,7 +80,10 @@ export class ManifestWriter {
     this.#partsOfCollection = 0;
   }
 
-  /** @param created ISO 8601 */
+  /**
+   * @param created ISO 8601
+   * @returns false where a backup that is sealed has a manifest by now: nothing is written
+   */
   async finish(
     head: Pick<BackupHead, "backupName" | "backupId"> & { readonly schedule?: MadeBySchedule | undefined },
     {
@@ -89,14 +92,17 @@ export class ManifestWriter {
       kept,
       created,
       incremental,
+      sealed,
     }: {
       metas: readonly ManifestFile[];
       instants: readonly CutCollection[];
       kept: readonly KeptAttributes[];
       created: string;
       incremental?: ManifestIndex["incremental"];
+      /** The backup had none: it gets this one only where there is still none. */
+      sealed?: ManifestIndex["sealed"];
     },
-  ): Promise<void> {
+  ): Promise<boolean> {
     await this.endCollection();
     const index = printManifestIndex({
       backupName: head.backupName,
@@ -107,11 +113,14 @@ export class ManifestWriter {
       instants: [...instants],
       ...(kept.length > 0 && { kept: [...kept] }),
       ...(incremental && { incremental }),
+      ...(sealed && { sealed }),
       metas: [...metas],
       parts: this.#parts,
     });
     await this.#confirm();
-    await this.#stored.store.putText(this.#stored.layout.manifest, index, { contentType: "application/json" });
+    const { store, layout } = this.#stored;
+    const condition = sealed && { ifAbsent: true };
+    return store.putText(layout.manifest, index, { contentType: "application/json", ...condition });
   }
 
   async abort(): Promise<void> {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { type DetailType, detailTypes, eventDetails, eventSource } from "../../../../src/core/deployment/events.ts";
+import { machines } from "../../../../src/core/execution/machines.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), "utf8");
 
@@ -15,7 +16,7 @@ const task = z.object({
 });
 
 /** What the state machines put on the bus, from their text. */
-const announced = (["backup", "restore", "transfer"] as const).flatMap((machine) => {
+const announced = machines.flatMap((machine) => {
   const { States } = JSON.parse(read(`state-machines/${machine}.asl.json`)) as { States: Record<string, unknown> };
   return Object.values(States)
     .map((state) => task.safeParse(state).data)
