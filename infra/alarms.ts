@@ -1,4 +1,4 @@
-import { Aws, CfnOutput, Duration, Stack, Validations } from "aws-cdk-lib";
+import { Aws, Duration, Validations } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
@@ -33,10 +33,12 @@ const sum = { period: Duration.minutes(5), statistic: "Sum" };
 export class Alarms extends Construct {
   readonly topic: Topic;
   readonly alarms: readonly Alarm[];
+  readonly #stack: string;
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
     const { stack, config } = props;
+    this.#stack = stack;
     this.topic = this.#createTopic(config);
     this.#tellFailures(stack);
     this.alarms = [
@@ -80,7 +82,6 @@ export class Alarms extends Construct {
       }),
     );
     for (const email of emails) topic.addSubscription(new EmailSubscription(email));
-    new CfnOutput(Stack.of(this), "TopicArn", { value: topic.topicArn, description: "Failures and alarms" });
     return topic;
   }
 
@@ -129,7 +130,7 @@ export class Alarms extends Construct {
   #alarm(name: string, what: string, metric: IMetric, options: { missing?: number } = {}): Alarm {
     const { missing } = options;
     return new Alarm(this, name, {
-      alarmName: `${Stack.of(this).stackName}-${name}`,
+      alarmName: `${this.#stack}-${name}`,
       alarmDescription: `${what}. docs/runbook.md says what to do`,
       metric,
       threshold: 1,

@@ -1,7 +1,8 @@
 import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
-import type { Construct } from "constructs";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
+import { Construct } from "constructs";
 import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
 import { type Machine, machines } from "../src/core/execution/machines.ts";
 import { Alarms } from "./alarms.ts";
@@ -34,19 +35,38 @@ import { Schedules } from "./schedules.ts";
 import type { Settings } from "./settings.ts";
 import { WorkBucket } from "./work-bucket.ts";
 
-interface PipelineStackProps extends StackProps {
+export interface PipelineProps {
   readonly settings: Settings;
   /** The code of the functions. */
   readonly bundles: Pick<Bundles, "directoryOf">;
+  /** Where the functions run; what the settings say where absent. */
+  readonly network?: FunctionNetwork | undefined;
+}
+
+/** The stack of `cdk deploy` in this project: the pipeline and nothing else. */
+export class PipelineStack extends Stack {
+  readonly functions: ReadonlyMap<string, PipelineFunction>;
+
+  constructor(scope: Construct, id: string, props: StackProps & PipelineProps) {
+    super(scope, id, {
+      description: "Serverless backups and migrations for Milvus, in the milvus-backup format",
+      ...props,
+      stackName: props.settings.stack,
+    });
+    // CDK leaves the id Default out of logical IDs: they are those of a stack that holds its parts itself.
+    ({ functions: this.functions } = new Pipeline(this, "Default", props));
+  }
 }
 
 /**
  * The whole pipeline: work bucket, functions, state machines, and what pipeline.yaml adds: schedules, restore triggers, alarms. The CLI
  * finds them by the stack's outputs.
  */
-export class PipelineStack extends Stack {
+export class Pipeline extends Construct {
   readonly functions: ReadonlyMap<string, PipelineFunction>;
   readonly stateMachines: ReadonlyMap<Machine, PipelineStateMachine>;
+  /** Told of failures and alarms; absent without the section `alarms`. */
+  readonly topic: ITopic | undefined;
 
   readonly #settings: Settings;
   readonly #workBucket: WorkBucket;
@@ -55,26 +75,22 @@ export class PipelineStack extends Stack {
   /** The default bus of the account: the rules of the stack listen to it too. */
   readonly #eventBus: IEventBus;
 
-  constructor(scope: Construct, id: string, props: PipelineStackProps) {
-    super(scope, id, {
-      description: "Serverless backups and migrations for Milvus, in the milvus-backup format",
-      ...props,
-      stackName: props.settings.stack,
-    });
+  constructor(scope: Construct, id: string, props: PipelineProps) {
+    super(scope, id);
     this.#settings = props.settings;
     this.#environmentsPrefix = `milvus-backup/${this.#settings.stack}/environments/`;
     this.#workBucket = new WorkBucket(this, "Work", {
       retention: Duration.days(this.#settings.retentionDays),
       keyArn: this.#settings.pipeline.workBucketKeyArn,
     });
-    this.#network = functionNetwork(this, this.#settings.pipeline.network);
+    this.#network = props.network ?? functionNetwork(this, this.#settings.pipeline.network);
     this.#eventBus = EventBus.fromEventBusName(this, "EventBus", "default");
     this.functions = new Map(
       functionSpecs.map((spec) => [spec.name, this.#createFunction(spec, props.bundles.directoryOf(spec.name))]),
     );
     this.stateMachines = new Map(machines.map((machine) => [machine, this.#createStateMachine(machine)]));
 
-    this.#addEvents(props.bundles);
+    this.topic = this.#addEvents(props.bundles);
 
     for (const [machine, { stateMachine }] of this.stateMachines) {
       this.#output(`${pascalCase(machine)}StateMachineArn`, stateMachine.stateMachineArn, `Starts a ${machine}`);
@@ -83,8 +99,8 @@ export class PipelineStack extends Stack {
     this.#output("EnvironmentsPrefix", this.#environmentsPrefix, "Names of the environments' secrets begin with it");
   }
 
-  /** What pipeline.yaml adds to the machines. */
-  #addEvents(bundles: PipelineStackProps["bundles"]): void {
+  /** What pipeline.yaml adds to the machines; answers the topic of its alarms. */
+  #addEvents(bundles: PipelineProps["bundles"]): ITopic | undefined {
     const { stack, pipeline } = this.#settings;
     const { schedules, restoreTriggers } = pipeline;
     const eventFunctions = new Map<string, PipelineFunction>();
@@ -115,25 +131,28 @@ export class PipelineStack extends Stack {
         ],
       });
       new RestoreTriggers(this, "RestoreTriggers", {
+        stack,
         triggers: restoreTriggers,
         startTriggeredRestore: start,
         eventBus: this.#eventBus,
       });
     }
-    if (pipeline.alarms === undefined) return;
+    if (pipeline.alarms === undefined) return undefined;
     const stateMachines = new Map([...this.stateMachines].map(([name, created]) => [name, created.stateMachine]));
     const functionsOf = (all: ReadonlyMap<string, PipelineFunction>) =>
       new Map([...all].map(([name, created]) => [name, created.function]));
-    const { alarms } = new Alarms(this, "Alarms", {
+    const { alarms, topic } = new Alarms(this, "Alarms", {
       stack,
       config: pipeline.alarms,
       stateMachines,
       eventFunctions: functionsOf(eventFunctions),
       schedules,
     });
-    if (!pipeline.alarms.dashboard) return;
+    new CfnOutput(this, "TopicArn", { value: topic.topicArn, description: "Failures and alarms" });
+    if (!pipeline.alarms.dashboard) return topic;
     const functions = new Map([...functionsOf(this.functions), ...functionsOf(eventFunctions)]);
     new PipelineDashboard(this, "Overview", { stack, alarms, stateMachines, functions, schedules });
+    return topic;
   }
 
   #createFunction(spec: FunctionSpec, code: string, extra: FunctionExtra = {}): PipelineFunction {
@@ -175,6 +194,7 @@ export class PipelineStack extends Stack {
   #createStateMachine(machine: Machine): PipelineStateMachine {
     return new PipelineStateMachine(this, pascalCase(machine), {
       machine,
+      stack: this.#settings.stack,
       stateMachineName: this.#machineName(machine),
       functions: this.functions,
       workBucket: this.#workBucket.bucket,
@@ -188,8 +208,9 @@ export class PipelineStack extends Stack {
     return `${this.#settings.stack}-${machine}`;
   }
 
+  /** An output that the command looks for, under its own name in whichever stack this stands. */
   #output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description });
+    new CfnOutput(this, id, { value, description }).overrideLogicalId(id);
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Aws, RemovalPolicy, Stack } from "aws-cdk-lib";
+import { Aws, RemovalPolicy } from "aws-cdk-lib";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
@@ -16,6 +16,8 @@ import type { PipelineFunction } from "./pipeline-function.ts";
 
 interface PipelineStateMachineProps {
   readonly machine: Machine;
+  /** Name of the deployment. */
+  readonly stack: string;
   readonly stateMachineName: string;
   /** The functions by folder name; those the definition names are granted, and no others. */
   readonly functions: ReadonlyMap<string, PipelineFunction>;
@@ -83,7 +85,7 @@ export class PipelineStateMachine extends Construct {
         Partition: Aws.PARTITION,
         WorkBucketName: workBucket.bucketName,
         EventBusName: eventBus.eventBusName,
-        StackName: Stack.of(this).stackName,
+        StackName: props.stack,
       },
       role,
       tracingEnabled: true,

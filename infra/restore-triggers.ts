@@ -1,4 +1,4 @@
-import { Aws, Stack } from "aws-cdk-lib";
+import { Aws } from "aws-cdk-lib";
 import { CfnEventBusPolicy, EventField, type IEventBus, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
@@ -8,6 +8,8 @@ import { type TriggeredRestore, triggeredRestore } from "../src/core/deployment/
 import { commitRecordPatterns } from "../src/core/format/layout.ts";
 
 interface RestoreTriggersProps {
+  /** Name of the deployment. */
+  readonly stack: string;
   readonly triggers: readonly RestoreTriggerConfig[];
   /** Start Triggered Restore. */
   readonly startTriggeredRestore: IFunction;
@@ -54,19 +56,18 @@ export class RestoreTriggers extends Construct {
       });
     }
     const accounts = new Set(props.triggers.flatMap(({ account }) => (account === undefined ? [] : [account])));
-    for (const account of accounts) this.#letIn(account, props.eventBus);
+    for (const account of accounts) this.#letIn(account, props);
   }
 
   /** Lets an account put S3's events, and no others, onto this account's default bus. */
-  #letIn(account: string, bus: IEventBus): void {
-    const { stackName } = Stack.of(this);
+  #letIn(account: string, { stack, eventBus }: RestoreTriggersProps): void {
     new CfnEventBusPolicy(this, `EventsOf${account}`, {
-      statementId: `${stackName}-events-of-${account}`,
+      statementId: `${stack}-events-of-${account}`,
       statement: {
         Effect: "Allow",
         Principal: { AWS: `arn:${Aws.PARTITION}:iam::${account}:root` },
         Action: "events:PutEvents",
-        Resource: bus.eventBusArn,
+        Resource: eventBus.eventBusArn,
         Condition: {
           StringEquals: { "events:source": "aws.s3", "events:detail-type": "Object Created" },
         },
