@@ -82,7 +82,7 @@ module.exports = {
       comment:
         "Of packages the core takes what parses and prints; a client or a framework there would be I/O by the back door.",
       from: { path: folder("core") },
-      to: { path: "node_modules/", pathNot: "node_modules/(?:zod|yaml|lossless-json)/" },
+      to: { path: "node_modules/", pathNot: "node_modules/(?:zod|yaml|lossless-json|croner)/" },
     },
     only(
       "ports",

@@ -3,6 +3,7 @@ import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
+import { promiseOutputs } from "../src/core/deployment/schedule-promise.ts";
 import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
 import { type Machine, machines } from "../src/core/execution/machines.ts";
 import { Alarms } from "./alarms.ts";
@@ -96,6 +97,9 @@ export class Pipeline extends Construct {
       this.#output(`${pascalCase(machine)}StateMachineArn`, stateMachine.stateMachineArn, `Starts a ${machine}`);
     }
     this.#output("WorkBucketName", this.#workBucket.bucket.bucketName, "Plans and receipts of executions");
+    for (const { id: output, value } of promiseOutputs(this.#settings.pipeline.schedules)) {
+      this.#output(output, value, "What a schedule promises");
+    }
     this.#output("EnvironmentsPrefix", this.#environmentsPrefix, "Names of the environments' secrets begin with it");
   }
 

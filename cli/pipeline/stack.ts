@@ -1,3 +1,4 @@
+import { promisesIn, type SchedulePromise } from "../../src/core/deployment/schedule-promise.ts";
 import { type Machine, machines } from "../../src/core/execution/machines.ts";
 import { CliError } from "../errors.ts";
 
@@ -13,6 +14,8 @@ export interface Pipeline {
   readonly workBucket: string;
   /** Secrets below this prefix are registered environments. */
   readonly environmentsPrefix: string;
+  /** What the schedules of its pipeline.yaml promise. */
+  readonly schedules: readonly SchedulePromise[];
 }
 
 /** The ARN of one of the pipeline's machines; throws PipelineNotDeployed where it has none. */
@@ -70,5 +73,6 @@ export function pipelineOf(stack: string, outputs: Readonly<Record<string, strin
     ...(verify !== undefined && { verifyStateMachineArn: verify }),
     workBucket: output("WorkBucketName"),
     environmentsPrefix: output("EnvironmentsPrefix"),
+    schedules: promisesIn(outputs),
   };
 }

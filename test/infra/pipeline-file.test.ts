@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Match, type Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
 import { readSettings } from "../../infra/settings.ts";
+import { promisesIn } from "../../src/core/deployment/schedule-promise.ts";
 import { parsePipelineYaml } from "../../src/core/deployment/yaml.ts";
 import { machines } from "../../src/core/execution/machines.ts";
 import { actionsOf, pipelineApp, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
@@ -63,6 +64,15 @@ describe("examples/pipeline.yaml", () => {
     expect(statementsOf(template, "Schedules").flatMap(actionsOf)).toEqual(["states:StartExecution"]);
     expect(statementsOf(template, "Schedules").flatMap(resourcesOf)).toEqual([
       expect.stringMatching(/^<BackupStateMachine/),
+    ]);
+  });
+
+  it("says in its outputs what each schedule promises", () => {
+    const outputs = Object.entries(template.findOutputs("*")).map(([id, { Value }]) => [id, String(Value)]);
+
+    expect(promisesIn(Object.fromEntries(outputs))).toMatchObject([
+      { name: "nightly", environment: "prod", expression: "cron(0 3 * * ? *)", timeZone: "Europe/Berlin" },
+      { name: "hourly", alarmAfterSeconds: 10_800 },
     ]);
   });
 

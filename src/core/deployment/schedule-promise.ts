@@ -1,0 +1,112 @@
+import { Cron } from "croner";
+import * as z from "zod";
+import { jsonOrUndefined } from "../execution/work-json.ts";
+import type { ScheduleConfig } from "./config.ts";
+
+/**
+ * What a schedule of pipeline.yaml promises: how new its newest good backup is at any time. A deployment publishes one as an output of its
+ * stack for each schedule, since pipeline.yaml is not there where backups are looked at. Names and times only, no secrets.
+ */
+const schedulePromise = z.object({
+  /** As pipeline.yaml names it. */
+  name: z.string(),
+  environment: z.string(),
+  /** `cron(...)` or `rate(...)` */
+  expression: z.string(),
+  timeZone: z.string(),
+  /** false: it starts nothing, and promises nothing. */
+  enabled: z.boolean(),
+  /** `alarmAfter` of the schedule, in seconds; where it is there, it is what is promised. */
+  alarmAfterSeconds: z.number().optional(),
+});
+export type SchedulePromise = Readonly<z.infer<typeof schedulePromise>>;
+
+/** What a schedule promises. */
+export function promiseOf(schedule: ScheduleConfig): SchedulePromise {
+  const { name, environment, expression, timeZone, enabled, alarmAfter } = schedule;
+  return {
+    ...{ name, environment, expression, timeZone, enabled },
+    ...(alarmAfter !== undefined && { alarmAfterSeconds: alarmAfter }),
+  };
+}
+
+/** One output a schedule: an output is short, and a stack may have 200 of them. */
+export function promiseOutputs(schedules: readonly ScheduleConfig[]): { id: string; value: string }[] {
+  return schedules.map((schedule, index) => ({
+    id: `Schedule${index + 1}`,
+    value: JSON.stringify(promiseOf(schedule)),
+  }));
+}
+
+/** The promises among the outputs of a stack, in the order of pipeline.yaml; those of another version of the pipeline are left out. */
+export function promisesIn(outputs: Readonly<Record<string, string>>): SchedulePromise[] {
+  const numbered = Object.entries(outputs).flatMap(([id, value]) => {
+    const [, number] = /^Schedule(\d+)$/.exec(id) ?? [];
+    return number === undefined ? [] : [{ number: Number(number), value }];
+  });
+  return numbered
+    .toSorted((a, b) => a.number - b.number)
+    .flatMap(({ value }) => schedulePromise.safeParse(jsonOrUndefined(value)).data ?? []);
+}
+
+const minute = 60_000;
+/** A schedule that could not start within the hour lets that run go (infra/schedules.ts); a backup takes its time as well. */
+const longestGrace = 60 * minute;
+const shortestGrace = 5 * minute;
+/** T is Milvus's time, a run's is AWS's: their clocks may differ. */
+const clockSlack = 5 * minute;
+
+const rateUnits: Readonly<Record<string, number>> = { minute, hour: 60 * minute, day: 24 * 60 * minute };
+
+/**
+ * The time that the newest good backup of a schedule must not be older than (its earliest T, or without T when it was made): with
+ * `alarmAfter` that long before now, otherwise the last run that had its time to end, a period but at most an hour. By the calendar, so
+ * that a schedule of working days is not late on a Sunday.
+ * @returns undefined where it promises nothing: it is disabled, or has never been due
+ */
+export function newestExpected(promise: SchedulePromise, now: Date): Date | undefined {
+  if (!promise.enabled) return undefined;
+  if (promise.alarmAfterSeconds !== undefined) return new Date(now.getTime() - promise.alarmAfterSeconds * 1000);
+  const [, value = "", unit = ""] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(promise.expression) ?? [];
+  const rate = Number(value) * (rateUnits[unit] ?? Number.NaN);
+  if (rate > 0) return new Date(now.getTime() - rate - graceOf(rate) - clockSlack);
+  const cron = cronOf(promise);
+  const [newest, before] = cron?.previousRuns(2, now) ?? [];
+  if (cron === undefined || newest === undefined) return undefined;
+  const grace = graceOf(before === undefined ? longestGrace : newest.getTime() - before.getTime());
+  const [due] = cron.previousRuns(1, new Date(now.getTime() - grace));
+  return due && new Date(due.getTime() - clockSlack);
+}
+
+/** Whether a schedule keeps its promise. */
+export interface PromiseState {
+  /** What the newest good backup must not be older than; absent where nothing is promised. */
+  readonly expectedSince?: Date;
+  /** true: there is none so new. */
+  readonly late: boolean;
+}
+
+/** @param newestGood the earliest T of the newest good backup of the schedule, or when it was made; undefined where there is none */
+export function promiseState(promise: SchedulePromise, newestGood: Date | undefined, now: Date): PromiseState {
+  const expectedSince = newestExpected(promise, now);
+  if (expectedSince === undefined) return { late: false };
+  return { expectedSince, late: newestGood === undefined || newestGood.getTime() < expectedSince.getTime() };
+}
+
+function graceOf(period: number): number {
+  return Math.min(longestGrace, Math.max(shortestGrace, period));
+}
+
+/** undefined for what is no cron expression of EventBridge Scheduler. */
+function cronOf({ expression, timeZone }: SchedulePromise): Cron | undefined {
+  const [, body] = /^cron\((.*)\)$/.exec(expression) ?? [];
+  if (body === undefined) return undefined;
+  // Its weekdays are 1 to 7 from Sunday, and a lone L there is Saturday.
+  const fields = body.split(/\s+/).map((field, index) => (index === 4 && field === "L" ? "7" : field));
+  const options = { mode: "7-part", alternativeWeekdays: true, sloppyRanges: true, timezone: timeZone } as const;
+  try {
+    return new Cron(`0 ${fields.join(" ")}`, options);
+  } catch {
+    return undefined;
+  }
+}
