@@ -1,6 +1,6 @@
 /** Which folder may import which: `core <- ports <- steps <- functions, cli`; each rule says why it is there. */
 const folder = (name) => `^(?:src/)?${name}/`;
-const ours = "^(?:src|functions|cli|infra|local|measure|demo|bench|test)/";
+const ours = "^(?:src|functions|cli|infra|packaging|local|measure|demo|bench|test)/";
 
 /** What a folder may import of this project, besides itself; everything else is forbidden. */
 const only = (name, allowed, comment) => ({
@@ -154,6 +154,11 @@ module.exports = {
       "infra",
       ["core"],
       "The CDK app knows names and messages: code it imported would run at synthesis, not in the Lambda.",
+    ),
+    only(
+      "packaging",
+      ["core", "infra"],
+      "It builds what is installed elsewhere and describes what people write: nothing of it runs there.",
     ),
     only(
       "local",

@@ -1,12 +1,21 @@
 import { CfnOutput, Validations } from "aws-cdk-lib";
-import { CfnSecurityGroup, type ISecurityGroup, type IVpc, SecurityGroup, Vpc } from "aws-cdk-lib/aws-ec2";
+import {
+  CfnSecurityGroup,
+  type ISecurityGroup,
+  type IVpc,
+  SecurityGroup,
+  type SubnetSelection,
+  Vpc,
+} from "aws-cdk-lib/aws-ec2";
 import type { Construct } from "constructs";
 import type { NetworkConfig } from "../src/core/deployment/config.ts";
 
 /** Where functions run, in the words of a function's properties. */
 export interface FunctionNetwork {
   readonly vpc: IVpc;
-  readonly securityGroups: ISecurityGroup[];
+  readonly vpcSubnets?: SubnetSelection;
+  /** Made for each function where absent. */
+  readonly securityGroups?: ISecurityGroup[];
 }
 
 /** Where the functions run; makes a security group where the file names none, which Milvus's own group then has to let in. */

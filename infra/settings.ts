@@ -46,14 +46,30 @@ export function readSettings(
     throw new Error("context key pipeline: must be the path of a file");
   const pipeline = readFile(file);
   const given = Object.fromEntries(Object.keys(settingsSchema.shape).map((key) => [key, context(key)]));
+  return settingsOf(
+    { ...given, stack: given.stack ?? environment.MILVUS_BACKUP_STACK },
+    pipeline,
+    (key) => `context key ${key}`,
+  );
+}
+
+/**
+ * The settings of a deployment: what is given wins over the file's, lists of both are taken together.
+ * @param called how a message calls a key
+ * @throws an Error that names the key
+ */
+export function settingsOf(
+  given: Readonly<Partial<Record<keyof z.input<typeof settingsSchema>, unknown>>>,
+  pipeline: PipelineConfig,
+  called: (key: string) => string,
+): Settings {
   const parsed = settingsSchema.safeParse({
     ...given,
-    stack: given.stack ?? environment.MILVUS_BACKUP_STACK ?? pipeline.stack,
+    stack: given.stack ?? pipeline.stack,
     retentionDays: given.retentionDays ?? pipeline.retentionDays,
   });
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `context key ${issue.path.join(".")}: ${issue.message}`);
-    throw new Error(problems.join("; "));
+    throw new Error(parsed.error.issues.map((issue) => `${called(issue.path.join("."))}: ${issue.message}`).join("; "));
   }
   const environments = Object.values(pipeline.environments);
   return {

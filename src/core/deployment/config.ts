@@ -174,6 +174,8 @@ export const pipelineConfig = z
     }
   });
 export type PipelineConfig = z.infer<typeof pipelineConfig>;
+/** A `pipeline.yaml` as it is written: what has a default may be left out. */
+export type PipelineFile = z.input<typeof pipelineConfig>;
 
 /** What a deployment without `pipeline.yaml` is. */
 export const emptyPipeline: PipelineConfig = pipelineConfig.parse({});

@@ -42,6 +42,21 @@ export function parsePipelineYaml(text: string, file: string): PipelineConfig {
   );
 }
 
+/**
+ * Checks what a program says in place of a `pipeline.yaml`.
+ * @param called how messages call it
+ * @throws InvalidInput with one line for each problem: key, what is wrong, and for an unknown key the accepted ones
+ */
+export function checkPipeline(value: unknown, called: string): PipelineConfig {
+  const parsed = pipelineConfig.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.flatMap((issue) => describe(issue, () => 0));
+  throw invalid(
+    problems.map(({ text }) => `${called}: ${text}`),
+    called,
+  );
+}
+
 function describe(
   issue: z.core.$ZodIssue,
   lineAt: (path: readonly PropertyKey[]) => number,

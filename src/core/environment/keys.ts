@@ -93,7 +93,7 @@ export interface GivenValues {
 }
 
 /** Keys of milvus-backup, today's and earlier ones, that have no meaning here; a name ending in `.` stands for all below it. */
-const ignoredKeys: readonly string[] = [
+export const ignoredKeys: readonly string[] = [
   "log.",
   "http.",
   "cloud.",
@@ -121,6 +121,8 @@ export function findKey(name: string, options: { variables: boolean }): KnownKey
   const lower = name.toLowerCase();
   const known = canonicalKeys.get(lower);
   if (known !== undefined && (options.variables || known.toLowerCase() === lower)) return known;
+  // backup.parallelism: most of it means nothing here, and importJob does
+  if (Object.keys(knownKeys).some((key) => key.toLowerCase().startsWith(`${lower}.`))) return undefined;
   const isIgnored = ignoredKeys.some((ignored) =>
     ignored.endsWith(".") ? `${lower}.`.startsWith(ignored.toLowerCase()) : lower === ignored.toLowerCase(),
   );

@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Stack, Token } from "aws-cdk-lib";
+import type { ISecurityGroup, IVpc, SubnetSelection } from "aws-cdk-lib/aws-ec2";
+import type { IGrantable } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import type { IBucket } from "aws-cdk-lib/aws-s3";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
+import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
+import { Construct } from "constructs";
+import { checkPipeline, parsePipelineYaml } from "../src/core/deployment/yaml.ts";
+import type { Machine } from "../src/core/execution/machines.ts";
+import type { PipelineOptions } from "./pipeline-options.ts";
+import { Pipeline } from "./pipeline-stack.ts";
+import { settingsOf } from "./settings.ts";
+
+export interface MilvusBackupProps {
+  /** Names the deployment: its functions, machines, alarms and the place of registered environments. The stack's name where absent. */
+  readonly name?: string;
+  /** What `pipeline.yaml` would say: as an object, or the path of such a file. Nothing but the state machines where absent. */
+  readonly pipeline?: PipelineOptions | string;
+  /** Buckets that the functions' own roles may use, with the keys they are encrypted with: for environments with `useIAM: true`. */
+  readonly dataBuckets?: readonly IBucket[];
+  /** ARNs of roles that the functions may assume: for environments with `roleArn`. */
+  readonly assumableRoleArns?: readonly string[];
+  /** Customer-managed key of the pipeline's own bucket. */
+  readonly workBucketKey?: IKey;
+  /** Where the functions run; needed where Milvus is only reached from within a VPC. Wins over the section `network`. */
+  readonly vpc?: IVpc;
+  /** Of `vpc`; private ones with a way out by default. */
+  readonly vpcSubnets?: SubnetSelection;
+  /** Of `vpc`; one for each function by default, with every way out open. */
+  readonly securityGroups?: readonly ISecurityGroup[];
+  /** Where the functions' code is: `NAME/index.js` of each. That of this package by default. */
+  readonly functionsDirectory?: string;
+}
+
+/**
+ * Serverless backups and migrations for Milvus, in the milvus-backup format: work bucket, Lambdas, state machines, and what the options
+ * add. The command finds it by the outputs of the stack it stands in: `milvus-backup --stack NAME`.
+ */
+export class MilvusBackup extends Construct {
+  /** `backup`, `restore` ...; their inputs are told in state-machines/README.md. */
+  readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;
+  /** Hears of failures and alarms; absent without the section `alarms`. */
+  readonly topic: ITopic | undefined;
+
+  constructor(scope: Construct, id: string, props: MilvusBackupProps = {}) {
+    super(scope, id);
+    const stack = Stack.of(this);
+    if (stack.node.findAll().some((other) => other !== this && other instanceof MilvusBackup)) {
+      throw new Error(
+        `stack ${stack.node.path} has a MilvusBackup already: the command finds one by a stack's outputs`,
+      );
+    }
+    const name = props.name ?? (Token.isUnresolved(stack.stackName) ? undefined : stack.stackName);
+    if (stack.nested || name === undefined) {
+      throw new Error(
+        "MilvusBackup stands in a stack of its own name, not in a nested one: the command reads its outputs",
+      );
+    }
+    const pipeline = readPipeline(props.pipeline);
+    const { dataBuckets = [], vpc, vpcSubnets, securityGroups } = props;
+    const settings = settingsOf(
+      {
+        stack: name,
+        dataBuckets: dataBuckets.map((bucket) => bucket.bucketName),
+        assumableRoles: props.assumableRoleArns,
+      },
+      props.workBucketKey === undefined ? pipeline : { ...pipeline, workBucketKeyArn: props.workBucketKey.keyArn },
+      (key) => `MilvusBackup, ${key === "stack" ? "name" : key}`,
+    );
+    const keys = dataBuckets.flatMap(({ encryptionKey }) => (encryptionKey ? [encryptionKey.keyArn] : []));
+    const created = new Pipeline(this, "Default", {
+      settings: { ...settings, dataKeys: [...new Set([...settings.dataKeys, ...keys])] },
+      bundles: { directoryOf: (functionName) => codeOf(props.functionsDirectory ?? packaged, functionName) },
+      network: vpc && {
+        vpc,
+        ...(vpcSubnets && { vpcSubnets }),
+        ...(securityGroups && { securityGroups: [...securityGroups] }),
+      },
+    });
+    this.stateMachines = new Map(
+      [...created.stateMachines].map(([machine, { stateMachine }]) => [machine, stateMachine]),
+    );
+    this.topic = created.topic;
+  }
+
+  /** Lets somebody start a machine: a schedule, a pipeline of CI, another function. */
+  grantStart(machine: Machine, grantee: IGrantable): void {
+    const stateMachine = this.stateMachines.get(machine);
+    if (stateMachine === undefined)
+      throw new Error(`there is no machine ${machine}: ${[...this.stateMachines.keys()]}`);
+    stateMachine.grantStartExecution(grantee);
+  }
+}
+
+/** Beside the construct in the package. */
+const packaged = join(import.meta.dirname, "..", "functions");
+
+function codeOf(directory: string, name: string): string {
+  const code = join(directory, name);
+  if (existsSync(join(code, "index.js"))) return code;
+  throw new Error(`there is no ${join(code, "index.js")}: the functions are built with the package (npm run build)`);
+}
+
+function readPipeline(given: MilvusBackupProps["pipeline"]) {
+  if (typeof given !== "string") return checkPipeline(given ?? {}, "MilvusBackup, pipeline");
+  if (!existsSync(given)) throw new Error(`MilvusBackup, pipeline: there is no file ${given}`);
+  return parsePipelineYaml(readFileSync(given, "utf8"), given);
+}

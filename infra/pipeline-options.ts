@@ -1,0 +1,224 @@
+// Made of src/core/deployment/config.ts and docs/pipeline-yaml.md by `npm run schemas`.
+
+export interface PipelineOptions {
+  /**
+   * name of the stack; `-c stack=` and `MILVUS_BACKUP_STACK` win over it
+   */
+  stack?: string;
+  /**
+   * days that plans, receipts and logs are kept; `-c retentionDays=` wins over it. More than the longest restore takes: without its plan it cannot go on
+   */
+  retentionDays?: number;
+  environments?: {
+    [k: string]: {
+      /**
+       * for people
+       */
+      description?: string;
+      /**
+       * buckets that the functions' own roles may use: for an environment with `useIAM: true` and no role
+       */
+      dataBuckets?: string[];
+      /**
+       * roles that the functions may assume: for an environment with `roleArn`
+       */
+      roleArns?: string[];
+      /**
+       * customer-managed keys of those buckets; the keys' own policies have to let the account's roles use them
+       */
+      kmsKeyArns?: string[];
+    } | null;
+  };
+  schedules?: {
+    /**
+     * letters, digits, `-` and `_`; backups are called `<name>_2026_11_21_03_00_00`, by the scheduled time in UTC
+     */
+    name: string;
+    /**
+     * what to back up
+     */
+    environment: string;
+    /**
+     * `rate(12 hours)` or `cron(0 3 * * ? *)` (minutes hours day-of-month month day-of-week year)
+     */
+    expression: string;
+    /**
+     * of the cron expression, and of the days that `keep` counts: `Europe/Berlin`
+     */
+    timeZone?: string;
+    /**
+     * `coll`, `db.coll` or `db.*`
+     */
+    collections?: string[];
+    /**
+     * as in `create`: `flush`, `skip_flush`, `meta_only`
+     */
+    strategy?: "flush" | "skip_flush" | "meta_only";
+    /**
+     * store only what the backup root does not hold yet of this Milvus (incremental.md)
+     */
+    incremental?: boolean;
+    /**
+     * false keeps it and its retention, and starts nothing
+     */
+    enabled?: boolean;
+    keep?: {
+      /**
+       * the newest so many
+       */
+      last?: number;
+      /**
+       * the newest of each of the newest so many days that have one
+       */
+      daily?: number;
+      /**
+       * the same for weeks, from Monday
+       */
+      weekly?: number;
+      /**
+       * the same for months
+       */
+      monthly?: number;
+      /**
+       * how long what a failed backup left stays: hours, or `36h`, `2d`
+       */
+      failed?: number | string;
+    };
+    /**
+     * `26h`, `90m`, `2d`: an alarm where there was no complete backup for so long (1 minute to 7 days)
+     */
+    alarmAfter?: string;
+  }[];
+  restoreTriggers?: {
+    /**
+     * letters, digits, `-` and `_`
+     */
+    name: string;
+    /**
+     * with the backups
+     */
+    bucket: string;
+    /**
+     * the root path of the backups: `backup`
+     */
+    prefix?: string;
+    /**
+     * 12 digits in quotes: the account whose events are forwarded
+     */
+    account?: string;
+    /**
+     * names of backups, with `*` and `?`
+     */
+    backups?: string;
+    enabled?: boolean;
+    /**
+     * to restore into
+     */
+    environment: string;
+    /**
+     * the environment whose backup bucket is `bucket`
+     */
+    from?: string;
+    /**
+     * those of the backup: `coll`, `db.coll` or `db.*`; all of them where absent
+     */
+    collections?: string[];
+    /**
+     * appended to every name
+     */
+    suffix?: string;
+    /**
+     * other names, by the name in the backup: `{"coll": "shop.coll2", "shop.*": "shop2.*"}`
+     */
+    renames?: {
+      [k: string]: string | string[];
+    };
+    /**
+     * true: a target of that name is replaced, once the new one is complete
+     */
+    dropExisting?: boolean;
+    /**
+     * true: what is replaced stays, under a name that the result tells
+     */
+    keepReplaced?: boolean;
+    /**
+     * true: import into collections that are there already
+     */
+    skipCreate?: boolean;
+    /**
+     * true: schemas, indexes and aliases without rows
+     */
+    metadataOnly?: boolean;
+    /**
+     * false: recreate no index, and load nothing
+     */
+    indexes?: boolean;
+    /**
+     * shards of every collection; as in the backup where absent
+     */
+    shards?: number;
+    /**
+     * no collection gets more shards than these
+     */
+    maxShards?: number;
+    /**
+     * true: vector indexes are AUTOINDEX with their metric
+     */
+    autoIndex?: boolean;
+    /**
+     * properties of collections that are left out
+     */
+    skipProperties?: string[];
+    /**
+     * parameters of fields that are left out
+     */
+    skipFieldParams?: string[];
+    /**
+     * parameters of indexes that are left out
+     */
+    skipIndexParams?: string[];
+    /**
+     * false: load nothing
+     */
+    load?: boolean;
+    /**
+     * how far contents are compared with the backup first: `none`, `size`, `content`
+     */
+    verify?: "none" | "size" | "content";
+  }[];
+  network?: {
+    vpcId: string;
+    /**
+     * private subnets, in two zones or more
+     *
+     * @minItems 1
+     * @maxItems 16
+     */
+    subnetIds: string[];
+    /**
+     * made where absent: the output `FunctionsSecurityGroupId` names it, and Milvus's group has to let it in on its port
+     *
+     * @minItems 1
+     * @maxItems 5
+     */
+    securityGroupIds?: string[];
+  };
+  /**
+   * customer-managed key of the pipeline's own bucket
+   */
+  workBucketKeyArn?: string;
+  alarms?: {
+    /**
+     * subscribed to the topic; each has to confirm once
+     */
+    emails?: string[];
+    /**
+     * customer-managed key of the topic; its policy lets `cloudwatch.amazonaws.com` and `events.amazonaws.com` use `kms:Decrypt` and `kms:GenerateDataKey*`
+     */
+    topicKeyArn?: string;
+    /**
+     * a CloudWatch dashboard named after the stack
+     */
+    dashboard?: boolean;
+  };
+}
