@@ -126,11 +126,18 @@ module.exports = {
       to: { path: "^cli/", pathNot: "^cli/(?:pipeline/|errors\\.ts$)" },
     },
     {
+      name: "cli-documents-know-no-command",
+      severity: "error",
+      comment: "They say what programs read: whoever prints one imports it, and what prints it may change without it.",
+      from: { path: "^cli/documents/" },
+      to: { path: "^cli/", pathNot: "^cli/documents/" },
+    },
+    {
       name: "cli-output-knows-no-verb",
       severity: "error",
       comment: "What is shown depends on what came out, not on the command line that asked for it.",
       from: { path: "^cli/output/" },
-      to: { path: "^cli/", pathNot: "^cli/(?:output|pipeline)/" },
+      to: { path: "^cli/", pathNot: "^cli/(?:output|pipeline|documents)/" },
     },
     {
       name: "cli-actions-are-imported-when-they-run",
@@ -157,8 +164,8 @@ module.exports = {
     ),
     only(
       "packaging",
-      ["core", "infra"],
-      "It builds what is installed elsewhere and describes what people write: nothing of it runs there.",
+      ["core", "infra", "cli"],
+      "It builds what is installed elsewhere and describes what people write and programs read: nothing of it runs there.",
     ),
     only(
       "local",

@@ -1,3 +1,5 @@
+import type { DocumentOf } from "./documents/index.ts";
+
 /** What goes wrong on this side of the pipeline; errors of the pipeline itself keep their own names. */
 type CliErrorName =
   | "Usage"
@@ -36,10 +38,10 @@ export class ExecutionError extends CliError {
 
 /** The person pressed Ctrl-C while an execution was followed; it goes on without us. */
 export class DetachedError extends CliError {
-  readonly executionArn: string;
+  readonly execution: DocumentOf<"execution">;
 
-  constructor(message: string, executionArn: string) {
+  constructor(message: string, execution: DocumentOf<"execution">) {
     super("Interrupted", message);
-    this.executionArn = executionArn;
+    this.execution = execution;
   }
 }

@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { PipelineError } from "../src/core/execution/errors.ts";
 import { CliError, DetachedError, ExecutionError } from "./errors.ts";
-import { createOutput, toJson } from "./output/output.ts";
+import { createOutput } from "./output/output.ts";
 import type { Terminal } from "./output/terminal.ts";
 
 /** Says what went wrong, on stderr and with `--json` as the document on stdout; answers the exit code. */
@@ -14,8 +14,8 @@ export function reportError(terminal: Terminal, argv: readonly string[], error: 
   });
   if (error instanceof DetachedError) {
     output.note(error.message);
-    output.note(`Execution: ${error.executionArn}`);
-    if (json) terminal.stdout.write(`${toJson({ detached: true, executionArn: error.executionArn })}\n`);
+    output.note(`Execution: ${error.execution.executionArn}`);
+    if (json) output.result(error.execution, "");
     return 130;
   }
   const { name, message } = nameAndMessage(error);
@@ -27,7 +27,8 @@ export function reportError(terminal: Terminal, argv: readonly string[], error: 
   if (executionArn !== undefined) terminal.stderr.write(`Execution: ${executionArn}\n`);
   if (terminal.env.MILVUS_BACKUP_DEBUG === "1" && error instanceof Error)
     terminal.stderr.write(`${error.stack ?? ""}\n`);
-  if (json) terminal.stdout.write(`${toJson({ error: { name, message }, ...(executionArn && { executionArn }) })}\n`);
+  const of = executionArn === undefined ? {} : { executionArn };
+  if (json) output.result({ kind: "error", version: 1, state: "failed", error: { name, message }, ...of }, "");
   return 1;
 }
 

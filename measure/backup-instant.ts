@@ -3,10 +3,8 @@ import { LocalStackError } from "../local/errors.ts";
 
 /** What `get --json` says about a backup, as far as it is about its instants. */
 const backupDocument = z.object({
-  name: z.string(),
-  collections: z.array(
-    z.object({ name: z.string(), instant: z.object({ timestamp: z.string(), time: z.string() }).optional() }),
-  ),
+  backupName: z.string(),
+  collections: z.array(z.object({ instant: z.object({ timestamp: z.string(), time: z.string() }).optional() })),
 });
 
 /** When a collection of a backup was what the backup holds. */
@@ -23,9 +21,9 @@ export interface BackupInstant {
  * @throws LocalStackError where the backup has another number of collections, or tells no instant
  */
 export function instantOf(document: unknown): BackupInstant {
-  const { name, collections } = backupDocument.parse(document);
+  const { backupName, collections } = backupDocument.parse(document);
   const instant = collections.length === 1 ? collections[0]?.instant : undefined;
   if (instant === undefined)
-    throw new LocalStackError(`The backup ${name} does not tell the instant of its collection.`);
+    throw new LocalStackError(`The backup ${backupName} does not tell the instant of its collection.`);
   return instant;
 }

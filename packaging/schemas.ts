@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compile } from "json-schema-to-typescript";
+import { documents } from "../cli/documents/index.ts";
 import { detailTypes, eventDetails, eventSource } from "../src/core/deployment/events.ts";
 import { environmentSchema } from "./environment-schema.ts";
 import { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
@@ -18,6 +19,10 @@ export async function generatedFiles(): Promise<Map<string, string>> {
   return new Map([
     ["schemas/backup.schema.json", text(environmentSchema(documentation("backup-yaml.md")))],
     ["schemas/pipeline.schema.json", text(pipeline)],
+    ...Object.entries(documents).map(([kind, schema]): [string, string] => [
+      documentSchemaFile(kind),
+      text(openSchema(jsonSchemaOf(schema, "output"))),
+    ]),
     ...detailTypes.map((type): [string, string] => [eventSchemaFile(type), text(eventSchema(type))]),
     ["infra/pipeline-options.ts", await optionsType(pipeline)],
   ]);
@@ -26,6 +31,18 @@ export async function generatedFiles(): Promise<Map<string, string>> {
 /** `Backup Completed` in `schemas/events/backup-completed.schema.json` */
 export function eventSchemaFile(type: (typeof detailTypes)[number]): string {
   return `schemas/events/${type.toLowerCase().replaceAll(" ", "-")}.schema.json`;
+}
+
+/** `schemas/documents/create.schema.json` */
+export function documentSchemaFile(kind: string): string {
+  return `schemas/documents/${kind}.schema.json`;
+}
+
+/** A version of a document may get more fields: what is not known is no error of whoever reads it. */
+function openSchema(schema: JsonSchema): JsonSchema {
+  return JSON.parse(
+    JSON.stringify(schema, (key, value) => (key === "additionalProperties" && value === false ? undefined : value)),
+  );
 }
 
 /** A whole event as EventBridge delivers it: AWS's envelope, and our detail. */

@@ -76,7 +76,7 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
   const ok = results.every((result) => result.ok);
   const width = Math.max(...results.map((result) => result.check.length));
   const lines = results.map((result) => `${result.ok ? "✓" : "✗"} ${result.check.padEnd(width)}  ${result.detail}`);
-  output.result({ ok, checks: results }, lines.join("\n"));
+  output.result({ kind: "checks", version: 1, ok, checks: results }, lines.join("\n"));
   return ok ? 0 : 1;
 }
 

@@ -52,7 +52,6 @@ export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
     machine: "transfer",
     verb: "copy",
     backupName,
-    environments: { from: from.name, to: to.name },
     input,
     summarize: (finished) => transferSummary(finished, { from, to }),
   });

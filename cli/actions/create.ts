@@ -43,7 +43,6 @@ export async function create(run: VerbRun<CreateOptions>): Promise<void> {
     machine: "backup",
     verb: "create",
     backupName,
-    environments: { environment: environment.name },
     input,
     summarize: (finished) => backupSummary(finished, environment),
   });

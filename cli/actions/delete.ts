@@ -42,7 +42,7 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
   const deleted = `Deleted backup ${name}: ${countOf(objects, "object")} in ${location}`;
   const swept = await sweepAfter(stored, request, deletion, output);
   output.result(
-    { backupName: name, location, objects, ...(swept && { swept }) },
+    { kind: "delete", version: 1, backupName: name, location, objects, ...(swept && { swept }) },
     swept === undefined
       ? deleted
       : `${deleted}, and ${countOf(swept.segments, "segment")} (${formatBytes(swept.bytes)}) that no other backup names`,

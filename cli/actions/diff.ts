@@ -32,22 +32,21 @@ export async function diff(run: VerbRun<DiffOptions>): Promise<void> {
       `not compared, as one of the backups does not have them, or with another type: ${found.notCompared.join(", ")}`,
     );
   }
-  const keys = output.json ? await differ.keys(limit) : undefined;
+  // only --json shows them, and they cost a second reading
+  const keys = output.json ? await differ.keys(limit) : { added: [], changed: [], removed: [] };
   const counts = [...found.partitions].sort(([a], [b]) => (a < b ? -1 : 1));
   output.result(
     {
+      kind: "diff",
+      version: 1,
       collection: first.name,
-      from: { backup: earlier, ...(first.instant && { instant: first.instant }) },
-      to: { backup: later, ...(second.instant && { instant: second.instant }) },
-      ...found.total,
-      partitions: counts.map(([name, of]) => ({ name, ...of })),
+      earlier: { backupName: earlier, ...(first.instant && { instant: first.instant }) },
+      later: { backupName: later, ...(second.instant && { instant: second.instant }) },
+      total: found.total,
+      partitions: counts.map(([partition, of]) => ({ partition, ...of })),
       notCompared: found.notCompared,
-      ...(keys && {
-        keys,
-        keysComplete: (["added", "changed", "removed"] as const).every(
-          (fate) => keys[fate].length === found.total[fate],
-        ),
-      }),
+      keys,
+      keysComplete: (["added", "changed", "removed"] as const).every((fate) => keys[fate].length === found.total[fate]),
     },
     [
       `${first.name}: ${asOf(earlier, first.instant)} -> ${asOf(later, second.instant)}`,

@@ -1,8 +1,9 @@
 import type { WritableEnvironmentRegistry } from "../../src/adapters/environment-registry.ts";
-import type { Environment, StorageSettings } from "../../src/core/environment/environment.ts";
-import { redact } from "../../src/core/environment/json.ts";
+import type { StorageSettings } from "../../src/core/environment/environment.ts";
+import { environmentRecord, redact } from "../../src/core/environment/json.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { CliContext } from "../context.ts";
+import type { DocumentOf } from "../documents/index.ts";
 import { environmentDiffers, readEnvironmentFile } from "../environments.ts";
 import { toJson } from "../output/output.ts";
 import { formatTable } from "../output/table.ts";
@@ -14,8 +15,8 @@ export async function list({ shared, output, context }: VerbRun<unknown>): Promi
   const rows = await Promise.all((await registry.list()).map((name) => summarize(registry, name)));
   const table = formatTable(
     [{ title: "NAME" }, { title: "MILVUS" }, { title: "MILVUS'S DATA" }, { title: "BACKUPS" }],
-    rows.map(({ name, milvus = "(not valid: set it again)", storage = "", backupStorage = "" }) => [
-      name,
+    rows.map(({ environment, milvus = "(not valid: set it again)", storage = "", backupStorage = "" }) => [
+      environment,
       milvus,
       storage,
       backupStorage,
@@ -23,28 +24,22 @@ export async function list({ shared, output, context }: VerbRun<unknown>): Promi
   );
   const none =
     "No environment is registered: create and restore register the file they are given, env set registers one by hand.";
-  output.result({ environments: rows }, rows.length === 0 ? none : table);
+  output.result({ kind: "environments", version: 1, environments: rows }, rows.length === 0 ? none : table);
 }
 
-interface EnvironmentRow {
-  readonly name: string;
-  /** Absent, with all that follows, where somebody changed the secret by hand into something else. */
-  readonly milvus?: string;
-  readonly storage?: string;
-  readonly backupStorage?: string;
-}
+type EnvironmentRow = DocumentOf<"environments">["environments"][number];
 
 async function summarize(registry: WritableEnvironmentRegistry, name: string): Promise<EnvironmentRow> {
   try {
     const environment = await registry.get(name);
     return {
-      name,
+      environment: name,
       milvus: `${environment.milvus.address}:${environment.milvus.port}`,
       storage: placeOf(environment.storage),
       backupStorage: placeOf(environment.backupStorage),
     };
   } catch (error) {
-    if (error instanceof PipelineError && error.name === "InvalidEnvironment") return { name };
+    if (error instanceof PipelineError && error.name === "InvalidEnvironment") return { environment: name };
     throw error;
   }
 }
@@ -52,8 +47,8 @@ async function summarize(registry: WritableEnvironmentRegistry, name: string): P
 /** Shows a registered environment, without its secrets. */
 export async function show({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
   const environment = await (await openRegistry(context, shared.stack)).get(name);
-  const shown: Environment = redact(environment);
-  output.result(shown, toJson(shown));
+  const { name: _, ...settings } = environmentRecord.parse(redact(environment));
+  output.result({ kind: "environment", version: 1, environment: name, settings }, toJson(settings));
 }
 
 /** Registers the file of --config under a name. */
@@ -76,13 +71,19 @@ export async function set(run: VerbRun<{ readonly replace?: true }>): Promise<vo
     updated: "is replaced",
     unchanged: "was registered with this content already",
   };
-  output.result({ environment: name, outcome }, `Environment ${name} ${said[outcome]}.`);
+  output.result(
+    { kind: "registration", version: 1, environment: name, outcome },
+    `Environment ${name} ${said[outcome]}.`,
+  );
 }
 
 /** Forgets a registered environment. */
 export async function remove({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
   await (await openRegistry(context, shared.stack)).delete(name);
-  output.result({ environment: name, outcome: "removed" }, `Environment ${name} is not registered any more.`);
+  output.result(
+    { kind: "registration", version: 1, environment: name, outcome: "removed" },
+    `Environment ${name} is not registered any more.`,
+  );
 }
 
 async function openRegistry(context: CliContext, stack: string) {

@@ -4,7 +4,6 @@ import { getBackup, outlineBackup } from "../../src/steps/catalog/get-backup.ts"
 import { chosenEnvironment } from "../environments.ts";
 import { backupDocument, formatBackup } from "../output/backup-document.ts";
 import { backupLocation } from "../output/location.ts";
-import { toJson } from "../output/output.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 
 interface GetOptions {
@@ -22,8 +21,7 @@ export async function get({ options, shared, output, context }: VerbRun<GetOptio
     for (const warning of found.warnings) output.warn(warning);
     // Users come with their encrypted passwords, which belong on no screen.
     const shown = { ...found.backup, rbac_meta: undefined };
-    const whole = parseJson(backupInfo.print(shown), "full_meta.json");
-    output.result(whole, toJson(whole));
+    output.record(parseJson(backupInfo.print(shown), "full_meta.json"));
     return;
   }
   const found = await outlineBackup(store, rootPath, options.name);

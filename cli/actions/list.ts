@@ -1,5 +1,7 @@
+import { exactCount } from "../../src/core/format/exact-count.ts";
 import { isSelected, parseCollectionSelector, parseQualifiedName } from "../../src/core/milvus/names.ts";
 import { type BackupSummary, listBackups } from "../../src/steps/catalog/list-backups.ts";
+import type { DocumentOf } from "../documents/index.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { selectedCollections } from "../options.ts";
 import { formatBytes, formatCount, formatTime } from "../output/format.ts";
@@ -48,7 +50,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
     ]),
   );
   output.result(
-    { environment: environment.name, location: place, backups: backups.map(toDocument) },
+    { kind: "backups", version: 1, environment: environment.name, location: place, backups: backups.map(toDocument) },
     backups.length === 0 ? `There are no backups in ${place}.` : table,
   );
 }
@@ -60,6 +62,27 @@ function ownOf({ state, incremental, size, ownBytes }: BackupSummary): string {
   return ownBytes === undefined ? "-" : formatBytes(ownBytes);
 }
 
-function toDocument({ createdAt, ...backup }: BackupSummary) {
-  return { ...backup, ...(createdAt && { createdAt: createdAt.toISOString() }) };
+function toDocument(backup: BackupSummary): DocumentOf<"backups">["backups"][number] {
+  const { name, state, createdAt, incremental, ownBytes, problem } = backup;
+  return {
+    backupName: name,
+    state,
+    ...(createdAt && { createdAt: createdAt.toISOString() }),
+    ...(state === "complete" && describe(backup)),
+    incremental,
+    ...(ownBytes !== undefined && { ownBytes }),
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+function describe({ name, collections, instants, size, milvusVersion }: BackupSummary) {
+  const cuts = new Map(instants.map(({ collection, ...instant }) => [collection, instant]));
+  return {
+    collections: collections.map((collection) => {
+      const instant = cuts.get(collection);
+      return { collection, ...(instant && { instant }) };
+    }),
+    bytes: exactCount(size, `the bytes of backup ${name}`),
+    milvusVersion,
+  };
 }

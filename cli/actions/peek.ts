@@ -37,12 +37,14 @@ export async function peek(run: VerbRun<PeekOptions>): Promise<void> {
   if (found.length === limit && !output.json) output.note(`The first ${countOf(limit, "row")}; --limit shows more.`);
   output.result(
     {
-      backup: options.name,
+      kind: "peek",
+      version: 1,
+      backupName: options.name,
       collection: rows.name,
       ...(rows.instant && { instant: rows.instant }),
       primaryKey: rows.primaryKey.name,
       fields: rows.fields.map(describeField),
-      rows: found,
+      entities: found,
     },
     found.length === 0 ? noRows(rows, filter !== undefined) : formatRows(rows, found),
   );
@@ -62,11 +64,11 @@ function chosenFields(rows: CollectionRows, names: string | undefined): RowField
 
 function describeField(field: RowField) {
   return {
-    name: field.name,
+    field: field.name,
     type: field.type,
     ...(field.elementType !== undefined && { elementType: field.elementType }),
     ...(field.dim !== undefined && { dim: field.dim }),
-    ...(!isReadable(field) && { readable: false }),
+    ...(!isReadable(field) && { readable: false as const }),
   };
 }
 

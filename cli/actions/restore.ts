@@ -83,7 +83,6 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     machine: "restore",
     verb: "restore",
     backupName,
-    environments: { environment: environment.name },
     input,
     summarize: (finished) => restoreSummary(finished, environment),
   });

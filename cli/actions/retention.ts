@@ -40,7 +40,10 @@ export async function retention({
   const plan = await planPruning({ madeBy, input }, store, place.rootPath, context.clock.now());
   for (const warning of plan.warnings) output.warn(warning);
 
-  const going = [...plan.leftovers, ...plan.remove.map((backup) => backup.name)];
+  const going = [
+    ...plan.leftovers.map((backupName) => ({ backupName })),
+    ...plan.remove.map(({ name: backupName, created }) => ({ backupName, createdAt: created.toISOString() })),
+  ];
   const table = formatTable(
     [{ title: "BACKUP" }, { title: "CREATED" }, { title: "KEPT BY" }],
     [
@@ -49,7 +52,18 @@ export async function retention({
       ...plan.leftovers.map((leftover) => [leftover, "", "- goes (what is left of it)"]),
     ],
   );
-  const document = { schedule: name, rules: schedule.keep, keep: plan.keep, remove: going };
+  const document = {
+    kind: "retention",
+    version: 1,
+    schedule: name,
+    rules: { ...schedule.keep },
+    kept: plan.keep.map(({ name: backupName, created, reasons }) => ({
+      backupName,
+      createdAt: created.toISOString(),
+      reasons,
+    })),
+    expired: going,
+  } as const;
   const nothing = plan.keep.length === 0 ? `Schedule ${name} has made no backup yet.` : table;
   if (options.dryRun || going.length === 0) {
     const summary = `${countOf(going.length, "backup")} would go by ${rulesOf(schedule.keep)}; nothing was deleted.`;

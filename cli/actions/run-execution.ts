@@ -2,11 +2,13 @@ import { randomBytes } from "node:crypto";
 import type { Machine } from "../../src/core/execution/machines.ts";
 import type { CliContext } from "../context.ts";
 import { DetachedError } from "../errors.ts";
+import { aboutExecution, type StartedExecution } from "../output/execution-document.ts";
 import type { Output } from "../output/output.ts";
+import { createProgressDocument } from "../output/progress-document.ts";
 import { createProgressLine, silentProgress } from "../output/progress-line.ts";
-import { createProgressText } from "../output/progress-text.ts";
+import { progressText } from "../output/progress-text.ts";
 import { type Summary, showSummary } from "../output/summary.ts";
-import { executionName, executionNameOf } from "../pipeline/execution-name.ts";
+import { executionName } from "../pipeline/execution-name.ts";
 import { followExecution } from "../pipeline/follow.ts";
 import { createProgressReader } from "../pipeline/progress.ts";
 import { durationOf, type FinishedExecution } from "../pipeline/results.ts";
@@ -19,9 +21,7 @@ interface ExecutionRequest {
   /** The first word of the execution's name. */
   readonly verb: string;
   readonly backupName: string;
-  /** Names of the environments it is about, as `--detach` prints them. */
-  readonly environments: Readonly<Record<string, string>>;
-  readonly input: object;
+  readonly input: Readonly<Record<string, unknown>>;
   /** @throws ExecutionError where it failed */
   readonly summarize: (finished: FinishedExecution) => Summary;
 }
@@ -30,13 +30,15 @@ interface ExecutionRequest {
 export async function runExecution(
   { options, output, context }: VerbRun<{ readonly detach?: true }>,
   pipeline: Pipeline,
-  { machine, verb, backupName, environments, input, summarize }: ExecutionRequest,
+  { machine, verb, backupName, input, summarize }: ExecutionRequest,
 ): Promise<void> {
   const executions = await context.connections.executions();
   const name = executionName(verb, backupName, context.clock.now(), randomBytes(3).toString("hex"));
   const executionArn = await executions.start({ stateMachineArn: machineArn(pipeline, machine), name, input });
-  if (options.detach) output.result({ backupName, ...environments, executionArn }, executionArn);
-  else showSummary(output, summarize(await watchExecution(context, output, pipeline, machine, executionArn)));
+  const running: StartedExecution = { machine, arn: executionArn, name, input };
+  if (options.detach) {
+    output.result({ kind: "execution", version: 1, state: "running", ...aboutExecution(running) }, executionArn);
+  } else showSummary(output, summarize(await watchExecution(context, output, pipeline, running)));
 }
 
 /**
@@ -47,17 +49,16 @@ export async function watchExecution(
   context: CliContext,
   output: Output,
   pipeline: Pipeline,
-  machine: Machine,
-  executionArn: string,
+  running: StartedExecution,
 ): Promise<FinishedExecution> {
   const { terminal, connections, clock } = context;
   const [executions, work] = await Promise.all([connections.executions(), connections.workStore(pipeline)]);
-  const name = executionNameOf(executionArn);
+  const { machine, name, arn: executionArn } = running;
   const reader = createProgressReader(work, machine, name);
   const line = output.quiet
     ? silentProgress
     : createProgressLine(terminal, { interactive: output.interactive, now: () => clock.now().getTime() });
-  const describe = createProgressText();
+  const describe = createProgressDocument();
   const interrupt = new AbortController();
   const stopListening = terminal.onInterrupt(() => interrupt.abort());
   try {
@@ -68,14 +69,14 @@ export async function watchExecution(
       clock,
       signal: interrupt.signal,
       onProgress(following) {
-        const { phase, text } = describe(following);
-        line.update(phase, text);
+        const progress = describe(following);
+        line.update(progress.phase, progressText(progress));
       },
     });
     if (execution === undefined) {
       throw new DetachedError(
         `left the execution running. See it: milvus-backup status ${name} --follow; stop it: milvus-backup stop ${name}`,
-        executionArn,
+        { kind: "execution", version: 1, state: "running", ...aboutExecution(running) },
       );
     }
     const progress = await reader.read();

@@ -32,7 +32,10 @@ export async function sweep({ options, shared, output, context }: VerbRun<SweepO
         : free.objects === 0
           ? `Nothing to free in ${location}.`
           : `${what} in ${location} would be freed; nothing was removed.`;
-    output.result({ location, removed: false, ...free, sources: found.map(toDocument) }, text);
+    output.result(
+      { kind: "sweep", version: 1, location, deleted: false, ...free, sources: found.map(toDocument) },
+      text,
+    );
     return;
   }
   if (!options.yes) {
@@ -44,7 +47,7 @@ export async function sweep({ options, shared, output, context }: VerbRun<SweepO
   const { skipped: left, ...freed } = sumOfSweeps(swept);
   if (left !== undefined) output.warn(left);
   output.result(
-    { location, removed: true, ...freed, sources: swept.map(toDocument) },
+    { kind: "sweep", version: 1, location, deleted: true, ...freed, sources: swept.map(toDocument) },
     `Freed ${countOf(freed.segments, "segment")} (${countOf(freed.objects, "object")}, ${formatBytes(freed.bytes)}) in ${location}`,
   );
 }

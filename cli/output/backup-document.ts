@@ -1,3 +1,4 @@
+import { exactCount } from "../../src/core/format/exact-count.ts";
 import {
   type BackupWith,
   type CollectionWith,
@@ -15,10 +16,13 @@ import { formatPairs, formatTable } from "./table.ts";
 /** What is counted of a segment. */
 type CountedSegment = Pick<SegmentBackup, "is_l0" | "num_of_rows">;
 
-/** What `get` answers: a backup without its segments. IDs are decimal text; rows and bytes are numbers of up to 64 bits. */
-export type BackupDocument = ReturnType<typeof backupDocument>;
+/** What `get` answers of a backup whose metas are there. */
+type BackupDocument = ReturnType<typeof backupDocument>;
 
-/** Sums a backup up. Rows are those in the segments: deletes are not subtracted. */
+/**
+ * Sums a backup up. Rows are those in the segments: deletes are not subtracted.
+ * @throws CorruptBackup where a count is none
+ */
 export function backupDocument(
   {
     backup,
@@ -35,18 +39,20 @@ export function backupDocument(
 ) {
   const createdAt = createdAtOf(backup);
   return {
-    name: backup.name,
+    kind: "backup",
+    version: 1,
+    state: complete ? "complete" : "incomplete",
+    backupName: backup.name,
     id: backup.id,
-    complete,
     location,
     milvusVersion: backup.milvus_version,
     ...(createdAt && { createdAt: createdAt.toISOString() }),
-    bytes: backup.size,
+    bytes: exactCount(backup.size, `the bytes of backup ${backup.name}`),
     /** Absent for a plain one. */
     ...(incremental && { incremental }),
     databases: backup.database_backups.map(({ db_name }) => db_name),
     collections: backup.collection_backups.map((collection) => describeCollection(collection, instants)),
-  };
+  } as const;
 }
 
 function describeIncremental({ newObjects, newBytes, ownBytes }: IncrementalBackup): string {
@@ -57,45 +63,47 @@ function describeIncremental({ newObjects, newBytes, ownBytes }: IncrementalBack
 function describeCollection(collection: CollectionWith<CountedSegment>, instants: Instants) {
   const segments = segmentsOf(collection);
   const instant = instants.get(String(collection.collection_id))?.instant;
+  const name = qualifiedName({ database: collection.db_name, collection: collection.collection_name });
   return {
-    name: qualifiedName({ database: collection.db_name, collection: collection.collection_name }),
+    collection: name,
     id: String(collection.collection_id),
     /** The collection as it was then; absent where nobody knows. */
     ...(instant && { instant }),
-    rows: rowsOf(segments),
+    rows: rowsOf(segments, name),
     segments: segments.length,
-    bytes: collection.size,
+    bytes: exactCount(collection.size, `the bytes of ${name}`),
     loadState: collection.load_state || "NotLoad",
     aliases: collection.aliases,
     indexes: collection.index_infos.map(({ field_name, index_name, index_type }) => ({
+      index: index_name,
       field: field_name,
-      name: index_name,
       type: index_type,
     })),
-    partitions: collection.partition_backups.map(describePartition),
+    partitions: collection.partition_backups.map((partition) => describePartition(partition, name)),
   };
 }
 
-function describePartition(partition: PartitionWith<CountedSegment>) {
+function describePartition(partition: PartitionWith<CountedSegment>, collection: string) {
   return {
-    name: partition.partition_name,
+    partition: partition.partition_name,
     id: String(partition.partition_id),
-    rows: rowsOf(partition.segment_backups),
+    rows: rowsOf(partition.segment_backups, collection),
     segments: partition.segment_backups.length,
-    bytes: partition.size,
+    bytes: exactCount(partition.size, `the bytes of a partition of ${collection}`),
   };
 }
 
 /** An L0 segment's rows are deletes. */
-function rowsOf(segments: readonly CountedSegment[]): bigint {
-  return segments.reduce((sum, segment) => sum + (segment.is_l0 ? 0n : segment.num_of_rows), 0n);
+function rowsOf(segments: readonly CountedSegment[], collection: string): number {
+  const rows = segments.reduce((sum, segment) => sum + (segment.is_l0 ? 0n : segment.num_of_rows), 0n);
+  return exactCount(rows, `the rows of ${collection}`);
 }
 
 /** The document as text: a head, then a line a collection with its partitions below. */
 export function formatBackup(document: BackupDocument): string {
   const head = formatPairs(
     [
-      ["name", document.complete ? document.name : `${document.name} (incomplete: no full_meta.json)`],
+      ["name", document.backupName + (document.state === "complete" ? "" : " (incomplete: no full_meta.json)")],
       ["created", document.createdAt === undefined ? undefined : formatTime(new Date(document.createdAt))],
       ["milvus", document.milvusVersion || undefined],
       ["size", formatBytes(document.bytes)],
@@ -118,7 +126,7 @@ export function formatBackup(document: BackupDocument): string {
     ],
     document.collections.flatMap((collection) => [
       [
-        collection.name,
+        collection.collection,
         collection.instant ? formatInstant(new Date(collection.instant.time)) : "-",
         formatCount(collection.rows),
         formatCount(collection.segments),
@@ -128,7 +136,7 @@ export function formatBackup(document: BackupDocument): string {
         collection.aliases.join(", ") || "-",
       ],
       ...collection.partitions.map((partition) => [
-        `  ${partition.name}`,
+        `  ${partition.partition}`,
         "",
         formatCount(partition.rows),
         formatCount(partition.segments),

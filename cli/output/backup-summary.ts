@@ -1,20 +1,24 @@
 import type * as z from "zod";
-import type { Environment } from "../../src/core/environment/environment.ts";
+import type { DocumentOf } from "../documents/index.ts";
 import { backupResult, type FinishedExecution, resultOf } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
-import { backupLocation } from "./location.ts";
+import { type KnownEnvironment, knownLocation } from "./location.ts";
 import type { Summary } from "./summary.ts";
 import { formatPairs } from "./table.ts";
 
 /** How a backup ended; throws ExecutionError where it failed. */
-export function backupSummary(finished: FinishedExecution, environment: Environment): Summary {
+export function backupSummary(finished: FinishedExecution, environment: KnownEnvironment): Summary {
   const result = resultOf(finished.execution, backupResult);
-  const location = backupLocation(environment, result.backupName);
-  const document = {
+  const location = knownLocation(environment, result.backupName);
+  const document: DocumentOf<"create"> = {
+    kind: "create",
+    version: 1,
+    state: "succeeded",
+    outcome: result.outcome,
     backupName: result.backupName,
     environment: environment.name,
-    location,
-    collections: result.collections,
+    ...(location !== undefined && { location }),
+    collectionCount: result.collections,
     segments: result.segments,
     objects: result.objects,
     bytes: result.bytes,
@@ -34,7 +38,7 @@ export function backupSummary(finished: FinishedExecution, environment: Environm
       ["took", formatDuration(finished.milliseconds)],
     ]),
   ].join("\n");
-  return { warnings: result.warnings, document, text };
+  return { document, text };
 }
 
 /** What an incremental backup had to store; undefined for a plain one. */

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { stringify } from "lossless-json";
+import type { Document } from "../documents/index.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Of `red`, `green`, `bold` ...: what node:util knows. */
@@ -21,7 +22,9 @@ export interface Output {
   /** Whether progress can be drawn in place. */
   readonly interactive: boolean;
   /** A verb's result: `text` for people, or with `--json` the document. */
-  result(document: unknown, text: string): void;
+  result(document: Document, text: string): void;
+  /** A record of the backup format, which is JSON for people too. */
+  record(record: unknown): void;
   /** What happens meanwhile. */
   note(text: string): void;
   /** What should be looked at; shown with `--quiet` too. */
@@ -45,6 +48,9 @@ export function createOutput(terminal: Terminal, options: OutputOptions): Output
     interactive: stderr.isTTY === true && env.TERM !== "dumb",
     result(document, text) {
       stdout.write(options.json ? `${toJson(document)}\n` : ensureNewline(text));
+    },
+    record(record) {
+      stdout.write(`${toJson(record)}\n`);
     },
     note(text) {
       if (!options.quiet) stderr.write(ensureNewline(text));

@@ -1,48 +1,41 @@
-import type { Environment } from "../../src/core/environment/environment.ts";
+import type { RestoredCollection } from "../../src/core/execution/messages.ts";
+import { exactCount } from "../../src/core/format/exact-count.ts";
 import { milvusLayout } from "../../src/core/format/layout.ts";
+import type { DocumentOf } from "../documents/index.ts";
 import type { PlanTotals } from "../pipeline/progress.ts";
 import { type FinishedExecution, restoreResult, resultOf } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
+import type { KnownEnvironment } from "./location.ts";
 import type { Summary } from "./summary.ts";
 import { formatPairs, formatTable } from "./table.ts";
 
 /** How a restore ended; throws ExecutionError where it failed. */
-export function restoreSummary(finished: FinishedExecution, environment: Environment): Summary {
+export function restoreSummary(finished: FinishedExecution, environment: KnownEnvironment): Summary {
   const { execution, progress, milliseconds } = finished;
   const result = resultOf(execution, restoreResult);
+  const { backupName } = result;
+  const document = {
+    kind: "restore",
+    version: 1,
+    state: "succeeded",
+    outcome: result.outcome,
+    backupName,
+    environment: environment.name,
+    collections: [],
+    milliseconds,
+    warnings: "warnings" in result ? result.warnings : [],
+    executionArn: execution.arn,
+  } as const;
   if (result.outcome === "discarded") {
-    const { backupName } = result;
-    return {
-      warnings: [],
-      document: { backupName, environment: environment.name, discarded: true, executionArn: execution.arn },
-      text: `What a failed restore of ${backupName} left behind is removed.`,
-    };
+    return { document, text: `What a failed restore of ${backupName} left behind is removed.` };
   }
   if (result.outcome === "skipped") {
-    const { backupName, warnings } = result;
-    return {
-      warnings,
-      document: { backupName, environment: environment.name, skipped: true, warnings, executionArn: execution.arn },
-      text: `Backup ${backupName} was not restored: this one or a newer one was restored there last.`,
-    };
+    const text = `Backup ${backupName} was not restored: this one or a newer one was restored there last.`;
+    return { document, text };
   }
-  const layout = milvusLayout(environment.storage.rootPath);
-  const collections = result.collections.map((collection) => ({
-    ...collection,
-    location: `${environment.storage.bucket}/${layout.collectionInsertLogs(collection.id)}`,
-  }));
+  const collections = result.collections.map((collection) => describeCollection(collection, environment));
   const kept = collections.flatMap(({ replaced }) => replaced ?? []);
   const { segments, objects, bytes } = progress.copied;
-  const document = {
-    backupName: result.backupName,
-    environment: environment.name,
-    collections,
-    ...(progress.totals && { segments: progress.totals.segments, bytes: progress.totals.bytes }),
-    staged: { segments, objects, bytes },
-    milliseconds,
-    warnings: result.warnings,
-    executionArn: execution.arn,
-  };
   const table = formatTable(
     [
       { title: "FROM" },
@@ -58,15 +51,15 @@ export function restoreSummary(finished: FinishedExecution, environment: Environ
     collections.map(({ from, to, inBackup, leftOut, imported, rows, loaded, id, location }) => [
       from,
       to,
-      ...[inBackup, leftOut, imported].map((count) => (count === undefined ? "?" : formatCount(BigInt(count)))),
-      formatCount(BigInt(rows)),
+      ...[inBackup, leftOut, imported].map((count) => (count === undefined ? "?" : formatCount(count))),
+      formatCount(rows),
       loaded ? "yes" : "no",
       id,
-      location,
+      location ?? "?",
     ]),
   );
   const text = [
-    `Restored ${countOf(collections.length, "collection")} of backup ${result.backupName}.`,
+    `Restored ${countOf(collections.length, "collection")} of backup ${backupName}.`,
     ...(collections.length > 0 ? [table] : []),
     formatPairs([
       ["replaced", kept.length > 0 ? `${kept.join(", ")} (kept)` : undefined],
@@ -75,7 +68,35 @@ export function restoreSummary(finished: FinishedExecution, environment: Environ
       ["took", formatDuration(milliseconds)],
     ]),
   ].join("\n");
-  return { warnings: result.warnings, document, text };
+  const restored: DocumentOf<"restore"> = {
+    ...document,
+    collections,
+    // whoever may not read the work bucket knows none of it
+    ...(progress.totals && {
+      segments: progress.totals.segments,
+      ...(progress.totals.bytes !== undefined && { bytes: progress.totals.bytes }),
+      staged: { segments, objects, bytes },
+    }),
+  };
+  return { document: restored, text };
+}
+
+function describeCollection(collection: RestoredCollection, { storage }: KnownEnvironment) {
+  const { from, to, id, loaded, replaced } = collection;
+  const rowsOf = (rows: string) => exactCount(rows, `the rows of ${to}`);
+  const { inBackup, leftOut, imported } = collection;
+  return {
+    from,
+    to,
+    id,
+    rows: rowsOf(collection.rows),
+    ...(inBackup !== undefined && { inBackup: rowsOf(inBackup) }),
+    ...(leftOut !== undefined && { leftOut: rowsOf(leftOut) }),
+    ...(imported !== undefined && { imported: rowsOf(imported) }),
+    loaded,
+    ...(replaced !== undefined && { replaced }),
+    ...(storage && { location: `${storage.bucket}/${milvusLayout(storage.rootPath).collectionInsertLogs(id)}` }),
+  };
 }
 
 function segmentsText({ segments, bytes }: PlanTotals): string {

@@ -1,26 +1,28 @@
-import type { Environment } from "../../src/core/environment/environment.ts";
+import type { DocumentOf } from "../documents/index.ts";
 import { type FinishedExecution, resultOf, transferResult } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
-import { backupLocation } from "./location.ts";
+import { type KnownEnvironment, knownLocation } from "./location.ts";
 import type { Summary } from "./summary.ts";
 import { formatPairs } from "./table.ts";
 
 /** How a transfer ended; throws ExecutionError where it failed. */
 export function transferSummary(
   finished: FinishedExecution,
-  { from, to }: { readonly from: Environment; readonly to: Environment },
+  { from, to }: { readonly from: KnownEnvironment; readonly to: KnownEnvironment },
 ): Summary {
   const result = resultOf(finished.execution, transferResult);
   const alreadyThere = result.outcome === "already-there";
-  const { address, port } = to.backupStorage;
-  const location = backupLocation(to, result.backupName);
-  const document = {
+  const location = knownLocation(to, result.backupName);
+  const document: DocumentOf<"copy"> = {
+    kind: "copy",
+    version: 1,
+    state: "succeeded",
+    outcome: result.outcome,
     backupName: result.backupName,
-    from: from.name,
-    to: to.name,
-    location,
-    alreadyThere,
-    collections: result.collections,
+    fromEnvironment: from.name,
+    toEnvironment: to.name,
+    ...(location !== undefined && { location }),
+    collectionCount: result.collections,
     segments: result.segments,
     objects: result.objects,
     bytes: result.bytes,
@@ -39,9 +41,9 @@ export function transferSummary(
       ["segments", formatCount(result.segments)],
       ["objects", `${formatCount(result.objects)}, ${formatBytes(result.bytes)}`],
       ["were there", there > 0 ? countOf(there, "object") : undefined],
-      ["lies in", `${location} at ${address}:${port}`],
+      ["lies in", location && `${location} at ${to.backupStorage?.address}:${to.backupStorage?.port}`],
       ["took", formatDuration(finished.milliseconds)],
     ]),
   ].join("\n");
-  return { warnings: result.warnings, document, text };
+  return { document, text };
 }

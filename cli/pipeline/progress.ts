@@ -14,6 +14,8 @@ export interface Progress {
   readonly totals?: PlanTotals;
   /** Segments, objects and bytes that lie at the destination, by the receipts so far. */
   readonly copied: { readonly segments: number; readonly objects: number; readonly bytes: number };
+  /** Whether a restore loads anything in the end; absent where that is not planned yet, and for other machines. */
+  readonly loads?: boolean;
   /** Imports into Milvus, and then the loading of what was imported; absent before the first. */
   readonly restoring?: ProgressRecord;
 }
@@ -23,10 +25,16 @@ const totals = z.object({
   segments: z.number(),
   /** Only a restore knows them before it copies. */
   bytes: z.number().optional(),
+  /** A transfer does not count them. A plan is never worth a failure: what is no number is left out. */
+  rows: z.coerce.number().int().optional().catch(undefined),
 });
 export type PlanTotals = z.infer<typeof totals>;
 
-const planFile = z.object({ attempt: z.number().default(0), totals });
+const planFile = z.object({
+  attempt: z.number().default(0),
+  totals,
+  collections: z.array(z.object({ load: z.unknown() })).optional(),
+});
 
 /** Receipts are small; a few at a time keep up with any pipeline. */
 const receiptConcurrency = 8;
@@ -85,7 +93,13 @@ export function createProgressReader(
       nothing,
     );
     const restoring = machine === "restore" ? await readJson(work, layout.progress, progressRecord) : undefined;
-    return { totals: current.totals, copied, ...(restoring && { restoring }) };
+    const loads = current.collections?.some(({ load }) => load !== undefined && load !== "none");
+    return {
+      totals: current.totals,
+      copied,
+      ...(loads !== undefined && { loads }),
+      ...(restoring && { restoring }),
+    };
   }
 
   let last: Progress = { copied: nothing };

@@ -11,14 +11,17 @@ export function addExecutions(program: Command, host: VerbHost): void {
     .action(host.action(async () => (await import("../actions/executions.ts")).list));
   program
     .command("status")
-    .description("show one execution")
-    .argument("<execution>", "its name or ARN")
-    .addOption(new Option("--follow", "show its progress until it is over; exit code 1 where it fails"))
+    .description("show one execution, and how far it is; exit code 1 where it failed, was stopped or ran out of time")
+    .argument("<execution>", "its name or ARN, or a backup's name for its newest execution")
+    .addOption(new Option("--follow", "show its progress until it is over"))
     .addHelpText(
       "after",
-      examples(["after Ctrl-C, or create --detach", "status create-my_backup-20261121T110307-3f9c2a --follow"]),
+      examples(
+        ["after Ctrl-C, or create --detach", "status my_backup --follow"],
+        ["one execution, for a program", "--json status create-my_backup-20261121T110307-3f9c2a"],
+      ),
     )
-    .action(host.action(async () => (await import("../actions/executions.ts")).status));
+    .action(host.action(async () => (await import("../actions/status.ts")).status));
   program
     .command("stop")
     .description("stop an execution; what it copied is kept, and the same command goes on from there")

@@ -19,7 +19,7 @@ const patience = 600_000;
 
 /** What `copy --json` prints, as far as the tests use it. */
 interface TransferDocument extends BackupDocument {
-  readonly alreadyThere: boolean;
+  readonly outcome: "transferred" | "already-there";
   readonly skippedObjects: number;
 }
 
@@ -70,7 +70,7 @@ describe("across two object stores", () => {
       from: "minio-a",
       to: "minio-b",
       location: "bucket-b/backup/my_backup/",
-      alreadyThere: false,
+      outcome: "transferred",
       segments: created.segments,
       objects: created.objects,
       bytes: created.bytes,
@@ -90,7 +90,7 @@ describe("across two object stores", () => {
       {
         from: "default.coll",
         to: "default.coll_bak",
-        rows: "597",
+        rows: 597,
         location: expect.stringMatching(/^bucket-b\/files\//),
       },
     ]);
@@ -117,7 +117,7 @@ describe("across two object stores", () => {
     );
 
     expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("is in minio-b already") });
-    expect(json).toMatchObject({ alreadyThere: true, skippedObjects: created.objects });
+    expect(json).toMatchObject({ outcome: "already-there", skippedObjects: created.objects });
   });
 
   test("crossStorage in one backup.yaml backs up straight into the other store", async () => {
@@ -145,7 +145,7 @@ describe("across two object stores", () => {
     const copy = (from: string, ...to: string[]) =>
       milvusBackupJson<TransferDocument>("--config", from, "copy", "-n", "my_backup", "--to", ...to);
     const moved = () => ({
-      alreadyThere: false,
+      outcome: "transferred",
       segments: created.segments,
       objects: created.objects,
       bytes: created.bytes,
@@ -173,7 +173,7 @@ describe("across two object stores", () => {
     test("a backup travels from MinIO to Azure, to Google and home, and each stop restores it whole", async () => {
       expect(await copy(A.backupYaml, azure.backupYaml)).toMatchObject({ ...moved(), to: "azurite" });
       expect(await copy(A.backupYaml, azure.backupYaml)).toMatchObject({
-        alreadyThere: true,
+        outcome: "already-there",
         skippedObjects: created.objects,
       });
       await verified(azure.backupYaml, "_azure");
@@ -297,8 +297,8 @@ describe("across two object stores", () => {
       await milvusBackupJson("--config", A.backupYaml, "copy", "-n", "far_2", "--plain", "--to", B.backupYaml);
       const backups = await listNights(B.backupYaml);
       expect(backups).toMatchObject([
-        { name: "far_1", incremental: true },
-        { name: "far_2", incremental: false },
+        { backupName: "far_1", incremental: true },
+        { backupName: "far_2", incremental: false },
       ]);
       expect(await restored(B.backupYaml, b, "far_2")).toEqual(expected.get("far_2"));
       for (const { backupYaml } of [A, B]) {

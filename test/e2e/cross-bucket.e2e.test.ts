@@ -73,7 +73,7 @@ describe("the two commands of the seed, as they stand there", async () => {
     expect(before.snapshot).toMatchObject({
       enableDynamicField: true,
       partitions: ["_default", "p1"],
-      indexes: [{ field: "vec", name: "vec_hnsw" }],
+      indexes: [{ field: "vec", index: "vec_hnsw" }],
       loadState: "LoadStateLoaded",
     });
   });
@@ -110,7 +110,7 @@ describe("the two commands of the seed, as they stand there", async () => {
       ...["--config", configs.b, "restore", "-c", "coll", "-n", "my_backup", "-s", "_json"],
     );
 
-    expect(document.collections).toMatchObject([{ from: "default.coll", to: "default.coll_json", rows: "898" }]);
+    expect(document.collections).toMatchObject([{ from: "default.coll", to: "default.coll_json", rows: 898 }]);
     expect(document.staged.objects).toBeGreaterThan(0);
     const { stagingPrefix } = await executionFiles("restore", document.executionArn).plan();
     expect(stagingPrefix).toMatch(/^milvus-backup-staging\/./);
@@ -122,29 +122,31 @@ describe("the two commands of the seed, as they stand there", async () => {
     const [list, get, listed, got] = await Promise.all([
       milvusBackup("--config", configs.a, "list"),
       milvusBackup("--config", configs.a, "get", "-n", "my_backup"),
-      milvusBackupJson<{ backups: { name: string; state: string }[] }>("--config", configs.a, "list"),
+      milvusBackupJson<{ backups: { backupName: string; state: string }[] }>("--config", configs.a, "list"),
       milvusBackupJson("--config", configs.b, "get", "-n", "my_backup"),
     ]);
 
     expect(list.exitCode).toBe(0);
     expect(list.stdout).toMatch(/^my_backup .*complete/m);
     expect(get.stdout).toMatch(/default\.coll +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC +902/);
-    expect(listed.backups).toContainEqual(expect.objectContaining({ name: "my_backup", state: "complete" }));
+    expect(listed.backups).toContainEqual(expect.objectContaining({ backupName: "my_backup", state: "complete" }));
     expect(got).toMatchObject({
-      name: "my_backup",
-      complete: true,
+      kind: "backup",
+      version: 1,
+      backupName: "my_backup",
+      state: "complete",
       location: "bucket-b/backup/my_backup/",
       milvusVersion: expect.stringContaining("2.3.5"),
       collections: [
         {
-          name: "default.coll",
+          collection: "default.coll",
           instant: { time: expect.stringMatching(/^\d{4}-.*Z$/) },
           rows: 902,
           loadState: "Loaded",
-          indexes: [{ field: "vec", name: "vec_hnsw", type: "HNSW" }],
+          indexes: [{ field: "vec", index: "vec_hnsw", type: "HNSW" }],
           partitions: [
-            { name: "_default", rows: 802 },
-            { name: "p1", rows: 100 },
+            { partition: "_default", rows: 802 },
+            { partition: "p1", rows: 100 },
           ],
         },
       ],

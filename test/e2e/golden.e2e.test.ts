@@ -172,7 +172,7 @@ describe("the backup that milvus-backup wrote, restored whole", async () => {
 
     expect(await readRows(b, name)).toEqual([]);
     expect(restored.collections.find(({ from }) => from === "default.empty")).toMatchObject({
-      rows: "0",
+      rows: 0,
       loaded: false,
     });
   });

@@ -47,9 +47,9 @@ describe(
       const text = await milvusBackup("--config", configs.a, "get", "-n", "night_2");
       expect(text.stdout).toMatch(/incremental +\d+ objects? of .* were new; deleting it would free/);
       const backups = await listNights(configs.a);
-      expect(backups.map(({ name }) => name)).toEqual(["night_1", "night_1b", "night_2", "night_3"]);
+      expect(backups.map(({ backupName }) => backupName)).toEqual(["night_1", "night_1b", "night_2", "night_3"]);
       expect(backups.every(({ incremental }) => incremental)).toBe(true);
-      for (const { ownBytes = 0, size } of backups) expect(ownBytes).toBeLessThanOrEqual(size);
+      for (const { ownBytes = 0, bytes } of backups) expect(ownBytes).toBeLessThanOrEqual(bytes);
     });
 
     test("each restores completely, in place or staged", async () => {

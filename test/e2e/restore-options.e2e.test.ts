@@ -93,8 +93,8 @@ describe("options of restore", async () => {
       await restore("-s", "_unloaded", "--no-load"),
     ];
 
-    expect(bare.collections).toMatchObject([{ rows: "50", loaded: false }]);
-    expect(unloaded.collections).toMatchObject([{ rows: "50", loaded: false }]);
+    expect(bare.collections).toMatchObject([{ rows: 50, loaded: false }]);
+    expect(unloaded.collections).toMatchObject([{ rows: 50, loaded: false }]);
     expect(await snapshot(b, { collection: "opt_coll_bare" })).toMatchObject({
       indexes: [],
       loadState: "LoadStateNotLoad",
@@ -111,7 +111,7 @@ describe("options of restore", async () => {
   test("--metadata-only makes the collection with its indexes and no rows", async () => {
     const document = await restore("-s", "_meta", "--metadata-only");
 
-    expect(document).toMatchObject({ collections: [{ rows: "0", loaded: true }], staged: { objects: 0 } });
+    expect(document).toMatchObject({ collections: [{ rows: 0, loaded: true }], staged: { objects: 0 } });
     expect((await snapshot(b, { collection: "opt_coll_meta" })).indexes).toMatchObject([{ name: "vec_hnsw" }]);
     expect(await readRows(b, { collection: "opt_coll_meta" })).toEqual([]);
   });
@@ -188,7 +188,7 @@ describe("options of restore", async () => {
     const { collections } = await restore("-s", "_kept", "--drop-existing", "--keep-replaced", "--no-load");
 
     const aside = `opt_coll_kept_replaced_${collectionID}`;
-    expect(collections).toMatchObject([{ to: "default.opt_coll_kept", rows: "50", replaced: `default.${aside}` }]);
+    expect(collections).toMatchObject([{ to: "default.opt_coll_kept", rows: 50, replaced: `default.${aside}` }]);
     expect(await readRows(b, { collection: aside })).toHaveLength(3);
     expect((await snapshot(b, { collection: aside })).aliases).toEqual([]);
     expect((await snapshot(b, name)).aliases).toEqual(["opt_kept_alias"]);
@@ -214,9 +214,9 @@ describe("options of restore", async () => {
     ];
 
     const ofAlias = expect.stringContaining("alias opt_alias of default.opt_coll_");
-    expect(compared).toMatchObject({ collections: [{ rows: "50" }], warnings: [ofAlias] });
+    expect(compared).toMatchObject({ collections: [{ rows: 50 }], warnings: [ofAlias] });
     expect(unseen).toMatchObject({
-      collections: [{ rows: "50" }],
+      collections: [{ rows: 50 }],
       warnings: [expect.stringContaining("verify is none: nothing was compared"), ofAlias],
     });
   });

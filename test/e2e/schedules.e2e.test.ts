@@ -43,7 +43,7 @@ describe("a schedule of pipeline.yaml", async () => {
   const complete = async () =>
     (await listKeys(bucket, `${rootPath}/`)).flatMap((key) => /\/([^/]+)\/meta\/full_meta\.json$/.exec(key)?.[1] ?? []);
   const retention = (...args: string[]) =>
-    milvusBackupJson<{ keep: { name: string }[]; remove: string[]; deleted: boolean }>(
+    milvusBackupJson<{ kept: { backupName: string }[]; expired: { backupName: string }[]; deleted: boolean }>(
       ...["--stack", stackName, "retention", "minutely", "--pipeline", join(folder, "pipeline.yaml"), ...args],
     );
 
@@ -99,10 +99,10 @@ describe("a schedule of pipeline.yaml", async () => {
     const plan = await retention("--dry-run");
 
     expect(plan).toMatchObject({ deleted: false });
-    expect(plan.keep.length).toBeGreaterThan(0);
-    expect([...plan.keep.map(({ name }) => name), ...plan.remove]).not.toContain("minutely_copy");
+    expect(plan.kept.length).toBeGreaterThan(0);
+    expect([...plan.kept, ...plan.expired].map(({ backupName }) => backupName)).not.toContain("minutely_copy");
     const still = await complete();
-    expect(plan.keep.every(({ name }) => name.startsWith("minutely_20"))).toBe(true);
+    expect(plan.kept.every(({ backupName }) => backupName.startsWith("minutely_20"))).toBe(true);
     expect(still).toContain("minutely_copy");
   });
 

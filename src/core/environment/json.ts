@@ -26,7 +26,8 @@ const storage = z.object({
   credentials,
 });
 
-const environmentRecord = z.object({
+/** What is kept of an environment. */
+export const environmentRecord = z.object({
   name: z.string(),
   milvus: z.object({
     address: z.string(),

@@ -1,5 +1,6 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
+import { exactCount } from "../../core/format/exact-count.ts";
 import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
@@ -21,7 +22,7 @@ export interface BackupSummary {
   readonly collections: readonly string[];
   /** At which instants its collections were cut; empty where nobody knows (milvus-backup, skip_flush). */
   readonly instants: readonly (Instant & { readonly collection: string })[];
-  /** Bytes of all logs. */
+  /** Bytes of all logs, below 2^53. */
   readonly size: bigint;
   /** true: its segments lie where other backups share them. */
   readonly incremental: boolean;
@@ -93,7 +94,7 @@ function describe(
         ? [{ collection: qualifiedName({ database: db_name, collection: collection_name }), ...cut.instant }]
         : [];
     }),
-    size: brief.size,
+    size: BigInt(exactCount(brief.size, "its bytes")),
     milvusVersion: brief.milvus_version,
   };
 }

@@ -1,6 +1,7 @@
 import { execa } from "execa";
 import { awsEnvironment, stackName } from "../../../local/index.ts";
 import { projectDir } from "../../../local/paths.ts";
+import { parseDocument } from "../documents.ts";
 
 /** What one run of the command came to. */
 export interface CliRun {
@@ -29,7 +30,7 @@ export async function milvusBackup(...args: readonly string[]): Promise<CliRun> 
 export async function milvusBackupJson<T = Record<string, unknown>>(...args: readonly string[]): Promise<T> {
   const run = await milvusBackup("--json", ...args);
   if (run.exitCode !== 0) throw new Error(`milvus-backup ${args.join(" ")} failed (${run.exitCode}): ${run.stderr}`);
-  return JSON.parse(run.stdout) as T;
+  return parseDocument(run.stdout) as T;
 }
 
 /** Runs a line in a shell in the project's folder, as a person would type it. */
@@ -52,10 +53,10 @@ export interface RestoreDocument {
     readonly from: string;
     readonly to: string;
     readonly id: string;
-    readonly rows: string;
-    readonly inBackup: string;
-    readonly leftOut: string;
-    readonly imported: string;
+    readonly rows: number;
+    readonly inBackup: number;
+    readonly leftOut: number;
+    readonly imported: number;
     readonly loaded: boolean;
     readonly location: string;
   }[];

@@ -14,9 +14,9 @@ export interface IncrementalDocument extends BackupDocument {
 }
 
 export interface ListedBackup {
-  readonly name: string;
+  readonly backupName: string;
   readonly incremental: boolean;
-  readonly size: number;
+  readonly bytes: number;
   readonly ownBytes?: number;
 }
 

@@ -46,7 +46,7 @@ describe("list", () => {
 
     const { stdout } = await run("--json", "list", "-c", selector);
 
-    expect(JSON.parse(stdout).backups.map(({ name }: { name: string }) => name)).toEqual(expected);
+    expect(JSON.parse(stdout).backups.map((it: { backupName: string }) => it.backupName)).toEqual(expected);
   });
 
   test("an empty bucket is said to be empty", async () => {

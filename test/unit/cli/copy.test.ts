@@ -103,10 +103,11 @@ describe("what is shown", () => {
 
     expect(JSON.parse(stdout)).toMatchObject({
       backupName: "my_backup",
-      from: "minio-a",
-      to: "minio-b",
+      outcome: "transferred",
+      fromEnvironment: "minio-a",
+      toEnvironment: "minio-b",
       location: "bucket-c/backup/my_backup/",
-      alreadyThere: false,
+      collectionCount: 2,
       segments: 80,
       objects: 405,
       bytes: 21_000_000,

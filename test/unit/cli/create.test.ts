@@ -168,7 +168,11 @@ describe("what is shown", () => {
     const { stdout, stderr } = await cli.run("--config", config, "--json", "create", "-n", "my_backup");
 
     expect(JSON.parse(stdout)).toMatchObject({
+      kind: "create",
+      version: 1,
+      state: "succeeded",
       backupName: "my_backup",
+      collectionCount: 2,
       environment: "milvus-a",
       location: "bucket-b/backup/my_backup/",
       segments: 80,
@@ -202,6 +206,19 @@ describe("what is shown", () => {
 
     expect(code).toBe(0);
     expect(stdout).toMatch(/^arn:aws:states:us-east-1:000000000000:execution:backup:create-my_backup-.*\n$/);
+  });
+
+  test("--detach --json prints the execution as status does", async () => {
+    const { stdout } = await cli.run("--config", config, "--json", "create", "-n", "my_backup", "--detach");
+
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: "execution",
+      state: "running",
+      machine: "backup",
+      backupName: "my_backup",
+      environment: "milvus-a",
+      executionArn: expect.stringContaining(":execution:backup:create-my_backup-"),
+    });
   });
 
   test("a failure is told in the pipeline's words, with the execution", async () => {
@@ -244,9 +261,10 @@ describe("what is shown", () => {
       },
     ];
 
-    const { code, stderr } = await cli.run("--config", config, "create", "-n", "my_backup");
+    const { code, stderr, stdout } = await cli.run("--config", config, "--json", "create", "-n", "my_backup");
 
     expect(code).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: "execution", state: "running", backupName: "my_backup" });
     expect(stderr).toMatch(/milvus-backup status create-my_backup-\S+ --follow/);
     expect(cli.executions.stopped).toEqual([]);
   });

@@ -25,10 +25,14 @@ describe("status", () => {
 
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
-      name: "create-nightly-1",
+      executionName: "create-nightly-1",
+      executionArn: arn,
       machine: "backup",
-      status: "running",
-      state: "Copy Segments",
+      backupName: "nightly",
+      environment: "prod",
+      state: "running",
+      step: "Copy Segments",
+      progress: { phase: "copying", copied: { segments: 0, objects: 0, bytes: 0 } },
       input: { environment: "prod", backupName: "nightly" },
     });
   });
@@ -42,8 +46,9 @@ describe("status", () => {
       }),
     ];
 
-    const { stdout } = await cli.run("status", "create-nightly-1");
+    const { code, stdout } = await cli.run("status", "create-nightly-1");
 
+    expect(code).toBe(1);
     expect(stdout).toContain("BackupExists: backup nightly exists");
   });
 

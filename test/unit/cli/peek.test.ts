@@ -16,7 +16,9 @@ const run = (...argv: string[]) => cli.run("--environment", "prod", ...argv);
 const peek = (...argv: string[]) => run("peek", "-n", "golden", ...argv);
 
 /** The document of a peek, numbers as their text. */
-async function peeked(...argv: string[]): Promise<{ rows: { partition: string; values: Record<string, unknown> }[] }> {
+async function peeked(
+  ...argv: string[]
+): Promise<{ entities: { partition: string; values: Record<string, unknown> }[] }> {
   const { stdout, stderr, code } = await run("--json", "peek", "-n", "golden", ...argv);
   expect({ code, stderr }).toMatchObject({ code: 0 });
   return parse(stdout, undefined, { parseNumber: (text) => text }) as Awaited<ReturnType<typeof peeked>>;
@@ -42,9 +44,9 @@ describe("peek", () => {
   });
 
   test("--json has 64-bit integers to the last digit, those in arrays too, and whole vectors", async () => {
-    const { rows } = await peeked("-c", "all_types", "--filter", "id == 0");
+    const { entities } = await peeked("-c", "all_types", "--filter", "id == 0");
 
-    expect(rows).toEqual([
+    expect(entities).toEqual([
       {
         partition: "_default",
         values: expect.objectContaining({
@@ -66,24 +68,24 @@ describe("peek", () => {
     ['meta["k"] == 2 and id < 5 or extra_str == "dyn0"', ["0", "2"]],
     ["f == 0.3333333432674408 or tags[0] == 't0' and id < 5", ["0", "1"]],
   ])("--filter %s", async (filter, ids) => {
-    const { rows } = await peeked("-c", "all_types", "--filter", filter, "--limit", "100");
+    const { entities } = await peeked("-c", "all_types", "--filter", filter, "--limit", "100");
 
-    expect(rows.map(({ values }) => values.id)).toEqual(ids);
+    expect(entities.map(({ values }) => values.id)).toEqual(ids);
   });
 
   test("a deleted row is not found, and one that was replaced is found once, as it is now", async () => {
     const { stdout } = await peek("-c", "all_types", "--filter", "id == 1007");
-    const { rows } = await peeked("-c", "all_types", "--filter", "id == 10");
+    const { entities } = await peeked("-c", "all_types", "--filter", "id == 10");
 
     expect(stdout).toBe("No row of default.all_types matches the filter.\n");
-    expect(rows.map(({ values }) => values.title)).toEqual(["upserted"]);
+    expect(entities.map(({ values }) => values.title)).toEqual(["upserted"]);
   });
 
   test("-p and --fields: only rows of the partition, only these fields", async () => {
-    const { rows } = await peeked("-c", "all_types", "-p", "p1", "--fields", "id,title", "--limit", "3");
+    const { entities } = await peeked("-c", "all_types", "-p", "p1", "--fields", "id,title", "--limit", "3");
 
-    expect(rows).toHaveLength(3);
-    for (const { partition, values } of rows) {
+    expect(entities).toHaveLength(3);
+    for (const { partition, values } of entities) {
       expect(partition).toBe("p1");
       expect(Object.keys(values)).toEqual(["id", "title"]);
     }

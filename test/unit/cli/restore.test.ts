@@ -74,7 +74,7 @@ test("the table and --json tell what became of the rows of the backup", async ()
 
   expect(stdout).toMatch(/IN BACKUP +LEFT OUT +IMPORTED +ROWS/);
   expect(stdout).toMatch(/41,500 +1,500 +40,000 +40,000/);
-  expect(JSON.parse(json).collections).toMatchObject([counts]);
+  expect(JSON.parse(json).collections).toMatchObject([{ inBackup: 41_500, leftOut: 1_500, imported: 40_000 }]);
 });
 
 test("of a pipeline of an earlier version, which does not tell, the table says so", async () => {
@@ -83,7 +83,7 @@ test("of a pipeline of an earlier version, which does not tell, the table says s
   expect(stdout).toMatch(/\? +\? +\? +40,000/);
 });
 
-test("--json keeps 64-bit IDs as text", async () => {
+test("--json keeps 64-bit IDs as text, counts as numbers", async () => {
   const { stdout } = await cli.run("--config", config, "--json", "restore", "-n", "my_backup");
 
   expect(JSON.parse(stdout).collections).toEqual([
@@ -91,7 +91,7 @@ test("--json keeps 64-bit IDs as text", async () => {
       from: "default.coll",
       to: "default.coll_bak",
       id: "470615367219551002",
-      rows: "40000",
+      rows: 40_000,
       loaded: true,
       location: "bucket-a/files/insert_log/470615367219551002/",
     },

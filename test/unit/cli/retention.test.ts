@@ -76,7 +76,8 @@ describe("retention", () => {
     expect(JSON.parse(stdout)).toMatchObject({
       schedule: "nightly",
       rules: { last: 1 },
-      remove: ["nightly_18", "nightly_19"],
+      kept: [{ backupName: "nightly_20", reasons: ["last good", "last"] }],
+      expired: [{ backupName: "nightly_18" }, { backupName: "nightly_19" }],
       deleted: true,
     });
   });

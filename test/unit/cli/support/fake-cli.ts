@@ -11,6 +11,7 @@ import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { Milvus } from "../../../../src/ports/milvus.ts";
 import type { ExecutionDescription, PipelineExecutions } from "../../../../src/ports/pipeline-executions.ts";
+import { parseDocument } from "../../../support/documents.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 
 const account = "arn:aws:states:us-east-1:000000000000:stateMachine";
@@ -131,6 +132,8 @@ export class FakeCli {
       },
     };
     const code = await main(argv, context);
+    // Whatever a test is about: every document that a verb prints is as its schema says.
+    if (argv.includes("--json") && !argv.includes("--detail") && written.stdout !== "") parseDocument(written.stdout);
     return { code, ...written };
   }
 

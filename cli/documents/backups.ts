@@ -1,0 +1,108 @@
+import * as z from "zod";
+import { progress } from "./executions.ts";
+import { backupState, count, documentOf, executionArn, id, instant, time } from "./vocabulary.ts";
+
+/** What `list` tells of one backup. */
+const listedBackup = z.strictObject({
+  backupName: z.string(),
+  state: backupState,
+  /** When the last of its collections was flushed; absent where the metas do not tell. */
+  createdAt: time.optional(),
+  /** Absent, as the next two, where it is not complete. */
+  collections: z
+    .array(
+      z.strictObject({
+        /** `db.coll` */
+        collection: z.string(),
+        /** Absent where nobody knows (milvus-backup, skip_flush). */
+        instant: instant.optional(),
+      }),
+    )
+    .optional(),
+  /** Of all logs, with those that other backups share. */
+  bytes: count.optional(),
+  /** As the server said it; "" where the metas do not tell. */
+  milvusVersion: z.string().optional(),
+  /** true: its segments lie where other backups share them. */
+  incremental: z.boolean(),
+  /** Of an incremental one: what deleting it would free; absent where that is too much to count. */
+  ownBytes: count.optional(),
+  /** For people, where it is corrupt. */
+  problem: z.string().optional(),
+});
+
+/** `list` */
+export const backups = documentOf("backups", {
+  environment: z.string(),
+  /** `bucket/root path` */
+  location: z.string(),
+  backups: z.array(listedBackup),
+});
+
+const partition = z.strictObject({ partition: z.string(), id, rows: count, segments: count, bytes: count });
+
+const collection = z.strictObject({
+  /** `db.coll` */
+  collection: z.string(),
+  id,
+  /** The collection as it was then; absent where nobody knows. */
+  instant: instant.optional(),
+  /** In its segments: deletes are not subtracted. */
+  rows: count,
+  segments: count,
+  bytes: count,
+  loadState: z.string(),
+  aliases: z.array(z.string()),
+  indexes: z.array(z.strictObject({ index: z.string(), field: z.string(), type: z.string() })),
+  partitions: z.array(partition),
+});
+
+/** Who works on a backup's folder. */
+const claim = z.strictObject({
+  purpose: z.enum(["backup", "transfer", "delete"]),
+  /** ARN of the execution; of a deletion by hand a text of its own. */
+  holder: z.string(),
+  executionArn: executionArn.optional(),
+  startedAt: time,
+  /** When it last said that it goes on. */
+  heartbeatAt: time,
+});
+
+/** A backup whose metas are there. */
+const toldBackup = documentOf("backup", {
+  state: backupState.extract(["complete", "incomplete"]),
+  backupName: z.string(),
+  /** A UUID, or what another tool put there. */
+  id: z.string(),
+  /** `bucket/root path/name/` */
+  location: z.string(),
+  milvusVersion: z.string(),
+  createdAt: time.optional(),
+  bytes: count,
+  /** Absent for a plain one. */
+  incremental: z
+    .strictObject({
+      /** What was not stored before it was made. */
+      newObjects: count,
+      newBytes: count,
+      /** What deleting it would free; absent where that is too much to count. */
+      ownBytes: count.optional(),
+    })
+    .optional(),
+  databases: z.array(z.string()),
+  collections: z.array(collection),
+});
+
+/** A backup that is none yet, or none any more. */
+const untoldBackup = documentOf("backup", {
+  state: backupState.extract(["writing", "deleting", "failed", "incomplete"]),
+  backupName: z.string(),
+  location: z.string(),
+  /** Absent where nobody says whose it is. */
+  claim: claim.optional(),
+  /** How far its execution is, where that can be asked. */
+  progress: progress.optional(),
+});
+
+/** `get`; exit code 1 for one without metas. */
+export const backup = z.union([toldBackup, untoldBackup]);

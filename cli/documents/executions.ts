@@ -1,0 +1,167 @@
+import * as z from "zod";
+import {
+  copied,
+  count,
+  documentOf,
+  executionArn,
+  executionState,
+  id,
+  machine,
+  milliseconds,
+  problem,
+  time,
+  warnings,
+} from "./vocabulary.ts";
+
+/** What every execution tells that succeeded. */
+const succeeded = { state: z.literal("succeeded"), backupName: z.string(), warnings, executionArn, milliseconds };
+
+/** `bucket/root path/name/`; absent where the environment is not registered any more. */
+const location = z.string().optional();
+
+/** `create` */
+export const create = documentOf("create", {
+  ...succeeded,
+  outcome: z.literal("backed-up"),
+  environment: z.string(),
+  location,
+  collectionCount: count,
+  segments: count,
+  objects: count,
+  bytes: count,
+  /** Of an incremental backup: what was not stored before. */
+  newObjects: count.optional(),
+  newBytes: count.optional(),
+});
+
+/** A collection that a restore made or filled. */
+const restoredCollection = z.strictObject({
+  /** `db.coll` in the backup. */
+  from: z.string(),
+  /** `db.coll` in the target. */
+  to: z.string(),
+  /** Of the new collection. */
+  id,
+  /** As Milvus counts them. */
+  rows: count,
+  /** Rows in the segments of the backup, with those that it also says are deleted; absent, as the next two, from earlier pipelines. */
+  inBackup: count.optional(),
+  /** Of these the ones that were not imported: deleted, or later than the instant. */
+  leftOut: count.optional(),
+  /** As the imports reported them. */
+  imported: count.optional(),
+  loaded: z.boolean(),
+  /** The collection it took the place of, where that was kept. */
+  replaced: z.string().optional(),
+  /** Where its data lies in Milvus's bucket. */
+  location,
+});
+
+/** `restore` */
+export const restore = documentOf("restore", {
+  ...succeeded,
+  /** `discarded`: what a failed restore left is removed. `skipped`: a trigger's, as this backup or a newer one was restored there last. */
+  outcome: z.enum(["restored", "discarded", "skipped"]),
+  environment: z.string(),
+  /** Empty unless `restored`. */
+  collections: z.array(restoredCollection),
+  segments: count.optional(),
+  bytes: count.optional(),
+  /** What had to be copied to where Milvus reads it. */
+  staged: copied.optional(),
+});
+
+/** `copy` */
+export const copy = documentOf("copy", {
+  ...succeeded,
+  /** `already-there`: the destination held this very backup before. */
+  outcome: z.enum(["transferred", "already-there"]),
+  fromEnvironment: z.string(),
+  toEnvironment: z.string(),
+  location,
+  collectionCount: count,
+  segments: count,
+  /** Logs at the destination, with those that lay there before. */
+  objects: count,
+  bytes: count,
+  skippedObjects: count,
+});
+
+/** What an execution is about, in the words of people who wait. */
+export const phase = z.enum([
+  "starting",
+  "preparing",
+  "copying",
+  "staging",
+  "writing the metas",
+  "recreating collections",
+  "importing",
+  "finishing",
+  "loading",
+  "cleaning up after a failure",
+]);
+
+/** How far an execution is. */
+export const progress = z.strictObject({
+  phase,
+  /** Of the phase: of the bytes where they are known, else of the segments; of the rows that Milvus imports. Absent where nobody knows. */
+  percent: z.number().min(0).max(100).optional(),
+  /** What lies at the destination so far. */
+  copied,
+  /** What was planned; absent before. */
+  planned: z
+    .strictObject({
+      collectionCount: count,
+      segments: count,
+      /** Absent for a backup, as no list was read yet. */
+      bytes: count.optional(),
+      rows: count.optional(),
+    })
+    .optional(),
+  /** Imports into Milvus. */
+  imports: z.strictObject({ completed: count, planned: count }).optional(),
+  /** Since when Milvus does not answer, or is busy. */
+  awaySince: time.optional(),
+});
+
+/** `status`, `stop`, `--detach`, and what Ctrl-C leaves running. */
+export const execution = documentOf("execution", {
+  state: executionState,
+  executionArn,
+  executionName: z.string(),
+  machine,
+  /** Absent in an execution whose input names none. */
+  backupName: z.string().optional(),
+  environment: z.string().optional(),
+  /** Of a copy, in place of `environment`. */
+  fromEnvironment: z.string().optional(),
+  toEnvironment: z.string().optional(),
+  /** The state of the machine that was entered last: `Copy Segments`. */
+  step: z.string().optional(),
+  startedAt: time.optional(),
+  stoppedAt: time.optional(),
+  milliseconds: milliseconds.optional(),
+  /** What the machine was started with (state-machines/README.md). */
+  input: z.record(z.string(), z.unknown()).optional(),
+  progress: progress.optional(),
+  /** Once it succeeded: what the verb prints that starts such an execution. */
+  result: z.union([create, restore, copy]).optional(),
+  /** Once it failed. */
+  error: problem.optional(),
+});
+
+/** `executions` */
+export const executions = documentOf("executions", {
+  stack: z.string(),
+  executions: z.array(
+    z.strictObject({
+      executionName: z.string(),
+      executionArn,
+      machine,
+      state: executionState,
+      startedAt: time,
+      stoppedAt: time.optional(),
+      milliseconds: milliseconds.optional(),
+    }),
+  ),
+});

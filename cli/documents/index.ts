@@ -1,0 +1,38 @@
+import type * as z from "zod";
+import { backup, backups } from "./backups.ts";
+import { copy, create, execution, executions, restore } from "./executions.ts";
+import { diff, peek } from "./rows.ts";
+import { checks, deleted, environment, environments, failure, registration, retention, sweep } from "./upkeep.ts";
+
+/** Every document that `--json` prints, by its `kind`. `get --detail` prints the format's own record, which is none of these. */
+export const documents = {
+  create,
+  restore,
+  copy,
+  execution,
+  executions,
+  backups,
+  backup,
+  peek,
+  diff,
+  delete: deleted,
+  retention,
+  sweep,
+  checks,
+  environments,
+  environment,
+  registration,
+  error: failure,
+} as const;
+
+type Printed<T> = T extends readonly (infer Item)[]
+  ? readonly Printed<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Printed<T[Key]> }
+    : T;
+
+/** A document of a kind, as a verb prints it. */
+export type DocumentOf<Kind extends keyof typeof documents> = Printed<z.input<(typeof documents)[Kind]>>;
+
+/** A document of any kind. */
+export type Document = { [Kind in keyof typeof documents]: DocumentOf<Kind> }[keyof typeof documents];

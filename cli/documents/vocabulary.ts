@@ -1,0 +1,59 @@
+import * as z from "zod";
+import { machines } from "../../src/core/execution/machines.ts";
+
+/**
+ * The words of the documents that `--json` prints: one name for one thing, whichever verb prints it, and one thing under one name.
+ *
+ * Names stand under the noun they name (`backupName`, `environment`, `collection`, `executionArn`); `bytes`, `rows`, `segments` and
+ * `objects` are counts; lists stand under the other plural nouns (`collections`, `backups`, `warnings`), and a count of those is a
+ * `...Count`. Times are ISO 8601, 64-bit IDs decimal strings.
+ */
+
+/** Below 2^53: a JavaScript number that loses no digit. */
+export const count = z.number().int().nonnegative();
+
+/** A 64-bit ID, decimal. */
+export const id = z.string().regex(/^-?\d+$/);
+
+export const time = z.iso.datetime({ offset: true });
+
+/** From start to end. */
+export const milliseconds = z.number().nonnegative();
+
+export const executionArn = z.string().regex(/^arn:/);
+
+/** Sentences about what should be looked at. */
+export const warnings = z.array(z.string());
+
+/**
+ * - `complete`: it has its commit record, `full_meta.json`
+ * - `writing`: an execution writes it
+ * - `deleting`: it is being deleted
+ * - `failed`: whoever wrote or deleted it is over; the same command goes on from what is there
+ * - `incomplete`: it has no commit record, and nobody says whose it is
+ * - `corrupt`: its metas cannot be read
+ */
+export const backupState = z.enum(["complete", "writing", "deleting", "failed", "incomplete", "corrupt"]);
+
+/** As Step Functions tells them. */
+export const executionState = z.enum(["running", "succeeded", "failed", "timed-out", "aborted"]);
+
+export const machine = z.enum(machines);
+
+/** The instant that a collection of a backup is of (T). */
+export const instant = z.strictObject({
+  /** A hybrid timestamp of Milvus, decimal. */
+  timestamp: z.string(),
+  time,
+});
+
+/** What lies at a destination, or is to lie there. */
+export const copied = z.strictObject({ segments: count, objects: count, bytes: count });
+
+/** What went wrong: `name` is one of the pipeline's or the command's error names, `message` says what to do. */
+export const problem = z.strictObject({ name: z.string(), message: z.string() });
+
+/** A document of a kind: `version` is raised when a field goes or changes its meaning, not when one is added. */
+export function documentOf<Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {
+  return z.strictObject({ kind: z.literal(kind), version: z.literal(1), ...shape });
+}

@@ -1,0 +1,65 @@
+import type { DocumentOf } from "../documents/index.ts";
+import type { Following } from "../pipeline/follow.ts";
+import type { Progress } from "../pipeline/progress.ts";
+
+export type ProgressDocument = NonNullable<DocumentOf<"execution">["progress"]>;
+type Phase = ProgressDocument["phase"];
+
+/** What the states of the machines mean to the person who waits; choices between them, which take no time, change nothing. */
+const phases: Readonly<Record<string, Phase>> = {
+  "Prepare Backup": "preparing",
+  "Copy Segments": "copying",
+  "Finalize Backup": "writing the metas",
+  "Prepare Restore": "preparing",
+  "Stage Segments": "staging",
+  "Recreate Collections": "recreating collections",
+  "Import Segments": "importing",
+  "Go On Importing": "importing",
+  "Wait For Imports": "importing",
+  "Finish Restore": "finishing",
+  "Wait For Load": "finishing",
+  "Prepare Transfer": "preparing",
+  "Finalize Transfer": "writing the metas",
+  "Release Backup": "cleaning up after a failure",
+  "Release Restore": "cleaning up after a failure",
+  "Release Transfer": "cleaning up after a failure",
+  "Backup Failed": "cleaning up after a failure",
+  "Restore Failed": "cleaning up after a failure",
+  "Transfer Failed": "cleaning up after a failure",
+};
+
+/** Turns what is known of an execution into its progress, again and again; keeps the last phase it could name. */
+export function createProgressDocument(): (following: Following) => ProgressDocument {
+  let last: Phase = "starting";
+  return ({ state, progress }) => {
+    last = phases[state ?? ""] ?? last;
+    const { totals, copied, restoring, loads } = progress;
+    // the record says so from when all collections have their names, whether or not one is loaded
+    const phase = last === "finishing" && restoring?.phase === "loading" && loads ? "loading" : last;
+    const imports = phase === "importing" && restoring?.phase === "importing" ? restoring : undefined;
+    const percent = percentOf(phase, progress);
+    return {
+      phase,
+      ...(percent !== undefined && { percent }),
+      copied,
+      ...(totals && {
+        planned: {
+          collectionCount: totals.collections,
+          segments: totals.segments,
+          ...(totals.bytes !== undefined && { bytes: totals.bytes }),
+          ...(totals.rows !== undefined && { rows: totals.rows }),
+        },
+      }),
+      ...(imports && { imports: { completed: imports.completed, planned: imports.imports } }),
+      ...(imports?.awaySince !== undefined && { awaySince: imports.awaySince }),
+    };
+  };
+}
+
+/** Of the phase, in whole percent; undefined where nobody knows. */
+function percentOf(phase: Phase, { totals, copied, restoring }: Progress): number | undefined {
+  if (phase === "importing" && restoring?.phase === "importing") return Math.floor(restoring.progress);
+  if ((phase !== "copying" && phase !== "staging") || totals === undefined) return undefined;
+  const [done, all] = totals.bytes ? [copied.bytes, totals.bytes] : [copied.segments, totals.segments];
+  return all === 0 ? undefined : Math.min(100, Math.floor((100 * done) / all));
+}
