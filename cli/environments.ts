@@ -65,13 +65,13 @@ export async function registerEnvironments(
   output: Output,
   options: { readonly replace: boolean },
 ): Promise<void> {
-  if (!options.replace) {
-    for (const file of files) {
-      const compared = await registry.compare(file.environment);
-      if (compared.registered === "other") throw await environmentDiffers(registry, file);
-    }
-  }
+  const unknown: EnvironmentFile[] = [];
   for (const file of files) {
+    const { registered } = await registry.compare(file.environment);
+    if (registered === "other" && !options.replace) throw await environmentDiffers(registry, file);
+    if (registered !== "same") unknown.push(file);
+  }
+  for (const file of unknown) {
     const { name } = file.environment;
     const outcome = await registry.put(file.environment, options);
     if (outcome === "refused") throw await environmentDiffers(registry, file);

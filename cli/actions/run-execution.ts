@@ -52,9 +52,9 @@ export async function watchExecution(
   running: StartedExecution,
 ): Promise<FinishedExecution> {
   const { terminal, connections, clock } = context;
-  const [executions, work] = await Promise.all([connections.executions(), connections.workStore(pipeline)]);
+  const executions = await connections.executions();
   const { machine, name, arn: executionArn } = running;
-  const reader = createProgressReader(work, machine, name);
+  const reader = createProgressReader(() => connections.workStore(pipeline), machine, name);
   const line = output.quiet
     ? silentProgress
     : createProgressLine(terminal, { interactive: output.interactive, now: () => clock.now().getTime() });
@@ -68,6 +68,7 @@ export async function watchExecution(
       executionArn,
       clock,
       signal: interrupt.signal,
+      quiet: output.quiet,
       onProgress(following) {
         const progress = describe(following);
         line.update(progress.phase, progressText(progress));
@@ -79,7 +80,8 @@ export async function watchExecution(
         { kind: "execution", version: 1, state: "running", ...aboutExecution(running) },
       );
     }
-    const progress = await reader.read();
+    // only a restore's summary tells something that nothing else does: what was staged
+    const progress = machine === "restore" ? await reader.read() : reader.last;
     return { execution, progress, milliseconds: durationOf(execution) };
   } finally {
     line.stop();

@@ -32,12 +32,11 @@ export async function status(run: VerbRun<{ readonly follow?: true }>): Promise<
   const executions = await context.connections.executions();
   const { machine, execution: found } = await findExecution(executions, pipeline, name);
   const started = { machine, arn: found.arn, name: found.name, input: inputOf(found) };
-  const work = await context.connections.workStore(pipeline);
   const finished: FinishedExecution = options.follow
     ? await watchExecution(context, output, pipeline, started)
     : {
         execution: found,
-        progress: await createProgressReader(work, machine, found.name).read(),
+        progress: await createProgressReader(() => context.connections.workStore(pipeline), machine, found.name).read(),
         milliseconds: durationOf(found),
       };
   const { execution } = finished;

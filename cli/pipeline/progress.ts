@@ -40,17 +40,24 @@ const planFile = z.object({
 const receiptConcurrency = 8;
 
 /** Reads the progress of one execution again and again; every receipt is read once. */
+export interface ProgressReader {
+  read(): Promise<Progress>;
+  /** What was read last. */
+  readonly last: Progress;
+}
+
+/** @param openWork opens the work bucket, when it is first read: the client of a store takes a moment to load */
 export function createProgressReader(
-  work: ObjectStore,
+  openWork: () => Promise<ObjectStore>,
   machine: Machine,
   execution: string,
-): { read(): Promise<Progress> } {
+): ProgressReader {
   const layout = workLayout(machine, execution);
   const receipts = new Map<string, Progress["copied"]>();
   const limit = pLimit(receiptConcurrency);
   let plan: { etag: string; value: z.infer<typeof planFile> } | undefined;
 
-  async function readPlan(): Promise<z.infer<typeof planFile> | undefined> {
+  async function readPlan(work: ObjectStore): Promise<z.infer<typeof planFile> | undefined> {
     // A plan can be large; it is read again only when a later attempt has replaced it.
     const head = await work.head(layout.plan);
     if (head === undefined) return undefined;
@@ -61,7 +68,7 @@ export function createProgressReader(
     return plan?.value;
   }
 
-  async function readNewReceipts(): Promise<void> {
+  async function readNewReceipts(work: ObjectStore): Promise<void> {
     const unread: string[] = [];
     for await (const { key } of work.list(layout.receipts)) {
       if (!receipts.has(key)) unread.push(key);
@@ -79,9 +86,10 @@ export function createProgressReader(
   }
 
   async function readAll(): Promise<Progress> {
-    const current = await readPlan();
+    const work = await openWork();
+    const current = await readPlan(work);
     if (current === undefined) return { copied: nothing };
-    await readNewReceipts();
+    await readNewReceipts(work);
     // A later attempt plans every segment again and its receipts count what was copied before.
     const ofThisAttempt = [...receipts].filter(([key]) => key.startsWith(`${layout.receipts}${current.attempt}-`));
     const copied = ofThisAttempt.reduce(
@@ -104,6 +112,9 @@ export function createProgressReader(
 
   let last: Progress = { copied: nothing };
   return {
+    get last() {
+      return last;
+    },
     async read() {
       try {
         last = await readAll();

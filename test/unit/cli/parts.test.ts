@@ -106,7 +106,7 @@ describe("progress of an execution", () => {
 
   test("counts the receipts of the latest attempt and reads each once", async () => {
     const work = new MemoryObjectStore("work");
-    const reader = createProgressReader(work, "backup", "e");
+    const reader = createProgressReader(async () => work, "backup", "e");
     expect(await reader.read()).toEqual({ copied: { segments: 0, objects: 0, bytes: 0 } });
 
     work.seed(`${root}/plan.json`, JSON.stringify({ attempt: 0, totals: { collections: 1, segments: 5 } }));
@@ -131,7 +131,7 @@ describe("progress of an execution", () => {
       () => new PipelineError("StoreAccessDenied", "denied"),
     );
 
-    expect(await createProgressReader(work, "backup", "e").read()).toEqual({
+    expect(await createProgressReader(async () => work, "backup", "e").read()).toEqual({
       copied: { segments: 0, objects: 0, bytes: 0 },
     });
   });

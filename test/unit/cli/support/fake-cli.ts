@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { CliContext, Connections } from "../../../../cli/context.ts";
 import { main } from "../../../../cli/main.ts";
 import type { Terminal } from "../../../../cli/output/terminal.ts";
@@ -128,6 +129,8 @@ export class FakeCli {
         now: () => new Date(this.#time),
         sleep: async (milliseconds) => {
           this.#time += milliseconds;
+          // what is under way meanwhile comes to its end
+          await setImmediate();
         },
       },
     };
