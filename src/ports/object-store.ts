@@ -53,7 +53,7 @@ export interface ObjectStore {
 
   /**
    * Begins a text that may be too large for memory: what is written goes out in parts as it comes. The object appears whole when it
-   * is finished, or not at all. What a killed process left of an upload to the same key is removed.
+   * is finished, or not at all. What a killed process left of an upload to the same key is removed. It may be no text at all (bytes).
    */
   openText(key: string, options?: Pick<PutTextOptions, "contentType">): TextUpload;
 
@@ -117,9 +117,9 @@ export interface TextUpload {
 
   /**
    * Resolves when there is room for more: one call at a time.
-   * @param text whole characters
+   * @param text whole characters, or bytes, which are not to change before the end
    */
-  write(text: string): Promise<void>;
+  write(text: string | Uint8Array): Promise<void>;
 
   /**
    * Makes the object appear: with a large one this completes the upload and sends nothing else. Answers false and leaves the store as it

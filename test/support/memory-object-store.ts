@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { contentHash } from "../../src/adapters/streams/content-hash.ts";
 import { kindOfChecksum } from "../../src/core/execution/checksum.ts";
+import { contentHash } from "../../src/core/execution/content-hash.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type {
   ByteRange,
@@ -261,9 +261,9 @@ class MemoryUpload implements TextUpload {
     return { size: body.length, sha256: createHash("sha256").update(body).digest("hex") };
   }
 
-  async write(text: string): Promise<void> {
+  async write(text: string | Uint8Array): Promise<void> {
     if (this.#isOver) throw new Error("written to after its end");
-    this.#chunks.push(Buffer.from(text));
+    this.#chunks.push(typeof text === "string" ? Buffer.from(text) : Buffer.from(text));
   }
 
   async finish(options: Pick<PutTextOptions, "ifAbsent"> = {}): Promise<boolean> {

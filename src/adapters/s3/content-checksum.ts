@@ -1,7 +1,7 @@
 import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
+import { contentHash } from "../../core/execution/content-hash.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
-import { contentHash } from "../streams/content-hash.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { headObject, hidesMd5, looksLikeMd5, mismatch, reportedChecksums, unquote } from "./content.ts";
 import { checksumByReading } from "./read-object.ts";

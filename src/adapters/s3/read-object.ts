@@ -1,9 +1,9 @@
 import { Readable } from "node:stream";
 import { GetObjectCommand, type GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import pRetry from "p-retry";
+import type { ContentHash } from "../../core/execution/content-hash.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
-import type { ContentHash } from "../streams/content-hash.ts";
 import { splitIntoParts, streamedPartSize, streamMemory } from "../streams/parts.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { hidesMd5, looksLikeMd5 } from "./content.ts";

@@ -55,10 +55,10 @@ export class S3TextUpload implements TextUpload {
     return { size: this.#size, sha256: this.#hash.copy().digest("hex") };
   }
 
-  async write(text: string): Promise<void> {
+  async write(text: string | Uint8Array): Promise<void> {
     // most texts fit, and are encoded where they are sent from
-    const encoded = this.#encode(text);
-    const bytes = encoded ?? Buffer.from(text, "utf-8");
+    const encoded = typeof text === "string" ? this.#encode(text) : undefined;
+    const bytes = encoded ?? (typeof text === "string" ? Buffer.from(text, "utf-8") : text);
     this.#hash.update(bytes);
     this.#size += bytes.length;
     if (encoded !== undefined) return;

@@ -18,8 +18,9 @@ export abstract class ChunkedText implements TextUpload {
     return { size: this.#size, sha256: this.#hash.copy().digest("hex") };
   }
 
-  async write(text: string): Promise<void> {
-    let rest = Buffer.from(text, "utf-8");
+  async write(text: string | Uint8Array): Promise<void> {
+    let rest =
+      typeof text === "string" ? Buffer.from(text, "utf-8") : Buffer.from(text.buffer, text.byteOffset, text.length);
     this.#hash.update(rest);
     this.#size += rest.length;
     while (rest.length > 0) {

@@ -1,5 +1,6 @@
 import type { CopyMode } from "../../core/environment/environment.ts";
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
+import { contentHash } from "../../core/execution/content-hash.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type {
   ByteRange,
@@ -11,7 +12,6 @@ import type {
   TextUpload,
 } from "../../ports/object-store.ts";
 import type { Patience } from "../patience.ts";
-import { contentHash } from "./content-hash.ts";
 import { ifPresent } from "./if-present.ts";
 import { splitIntoParts, streamedPartSize, streamMemory } from "./parts.ts";
 import { copySource, copyStreamed, onlyWithinOneStore, type StreamTarget } from "./streamed-copy.ts";

@@ -37,6 +37,7 @@ const magicBytes = 4;
 /** timestamp uint64, type int8, length int32, next position int32. */
 const headerBytes = 17;
 const lengthOffset = 9;
+const nextPositionOffset = 13;
 const typeOffset = 8;
 /** Start and end timestamp of an event, before its payload. */
 const eventDataBytes = 16;
@@ -45,6 +46,19 @@ const descriptorFixedBytes = 52;
 /** Lengths of the fixed part of each type of event. */
 const postHeaderBytes = 8;
 const descriptorType = 0;
+
+/** Offsets of what is written anew where binlogs are put together: in a file, and in an event. */
+export const frameOffsets = {
+  inFile: {
+    descriptor: magicBytes,
+    /** The times of its rows or deletes. */
+    from: magicBytes + headerBytes + 32,
+    to: magicBytes + headerBytes + 40,
+    extraSize: magicBytes + headerBytes + descriptorFixedBytes + postHeaderBytes,
+    extra: magicBytes + headerBytes + descriptorFixedBytes + postHeaderBytes + 4,
+  },
+  inEvent: { length: lengthOffset, nextPosition: nextPositionOffset, afterHeader: headerBytes },
+} as const;
 const eventTypes: Readonly<Record<number, BinlogEvent["type"]>> = { 1: "insert", 2: "delete" };
 
 /**

@@ -119,6 +119,11 @@ export const copyBatch = z.object({
       seal: z.boolean().optional(),
     })
     .optional(),
+  /**
+   * true: all segments have the same destinations, below which their logs are put together, in the order of the segments, into one log a
+   * field. None is large: what they have fits into memory.
+   */
+  merged: z.boolean().optional(),
   segments: z.array(copySegment),
 });
 export type CopyBatch = z.infer<typeof copyBatch>;
@@ -156,6 +161,10 @@ const segmentReceipt = z.object({
 });
 export type SegmentReceipt = z.infer<typeof segmentReceipt>;
 
+const mergedLog = z.object({ key: z.string(), size: z.number(), etag: z.string() });
+/** A log that was put together, at the destination. */
+export type MergedLog = z.infer<typeof mergedLog>;
+
 /** What Copy Segments leaves in the work bucket for one batch. */
 export const copyReceipt = z.object({
   batch: z.string(),
@@ -169,6 +178,8 @@ export const copyReceipt = z.object({
   /** Of a verification: what was read, whatever came of it. */
   readObjects: z.number().optional(),
   readBytes: z.number().optional(),
+  /** Of a batch that is merged: what lies in its directories, and nothing else. Its segments tell what it is of. */
+  merged: z.array(mergedLog).optional(),
   segments: z.array(segmentReceipt),
 });
 export type CopyReceipt = z.infer<typeof copyReceipt>;
@@ -199,6 +210,15 @@ export const batchLimits = {
   bytes: 8 * 2 ** 30,
 } as const;
 
+/** Segments that are copied in one batch, or are among others in one. */
+export interface CopyUnit {
+  readonly segments: readonly CopySegment[];
+  /** Estimated. */
+  readonly bytes: number;
+  /** Whether they are merged: a batch of their own. */
+  readonly merged: boolean;
+}
+
 /** Segments to copy, held or passing by: how many they are is known before. */
 export interface CountedSegments<T> {
   readonly count: number;
@@ -209,11 +229,12 @@ export interface CountedSegments<T> {
  * Puts segments into batches as they come: in order, at most `batchLimits` each, and spread so that a small plan still uses up to
  * `parallel` invocations when each gets at least `minimumSegments`. Holds one batch at a time.
  * @param sizeOf estimated bytes of a segment
+ * @param options.isAlone of one that is a batch by itself
  */
 export async function* planBatches<T>(
   { segments, count }: CountedSegments<T>,
   sizeOf: (segment: T) => number,
-  options: { parallel: number; minimumSegments?: number },
+  options: { parallel: number; minimumSegments?: number; isAlone?: (segment: T) => boolean },
 ): AsyncGenerator<T[]> {
   const minimum = options.minimumSegments ?? 20;
   const spread = Math.max(1, Math.min(options.parallel, Math.ceil(count / minimum)));
@@ -221,6 +242,10 @@ export async function* planBatches<T>(
   let current: T[] = [];
   let bytes = 0;
   for await (const segment of segments) {
+    if (options.isAlone?.(segment)) {
+      yield [segment];
+      continue;
+    }
     const size = sizeOf(segment);
     if (current.length > 0 && (current.length >= perBatch || bytes + size > batchLimits.bytes)) {
       yield current;

@@ -1,4 +1,5 @@
 import type { SegmentBrief } from "../format/outline.ts";
+import { type Merge, mergedBytesPerSecond, objectsOf, readSeconds } from "./merges.ts";
 
 /** A directory of the backup that one import can read, and the segments in it. */
 export interface Group {
@@ -32,9 +33,18 @@ export function singleSegments({ segments }: Group): Group[] {
   return segments.map((segment) => ({ segments: [segment], bytes: Number(segment.size) }));
 }
 
-/** Whether staging groups side by side is quicker than a task for each of them where they lie. */
-export function worthStaging(groups: readonly Group[], mergedTasks: number): boolean {
-  return (groups.length - mergedTasks) * taskSeconds > stagingSeconds(groups);
+/**
+ * Whether staging groups side by side is quicker than a task for each of them where they lie.
+ * @param tasks that the staged ones are
+ * @param merges what is put together of them
+ * @param savedObjects that the server need not read then
+ */
+export function worthStaging(
+  groups: readonly Group[],
+  { tasks, merges, savedObjects }: { tasks: number; merges: readonly Merge[]; savedObjects: number },
+): boolean {
+  const saved = (groups.length - tasks) * taskSeconds + savedObjects * readSeconds;
+  return saved > stagingSeconds(groups, merges);
 }
 
 /** Whether tasks that only make the check of the rows sharper are few against what staging takes anyway. */
@@ -42,12 +52,12 @@ export function worthTasks(groups: readonly Group[], added: number): boolean {
   return added * taskSeconds <= stagingSeconds(groups) * mostAddedShare;
 }
 
-function stagingSeconds(groups: readonly Group[]): number {
-  const objects = groups
-    .flatMap(({ segments }) => segments)
-    .reduce((sum, segment) => sum + segment.insertLogs + segment.deltaLogs, 0);
-  const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
-  return objects / stagedObjectsPerSecond + bytes / stagedBytesPerSecond;
+function stagingSeconds(groups: readonly Group[], merges: readonly Merge[] = []): number {
+  const merged = merges.flat();
+  const mergedBytes = totalBytes(merged);
+  const objects = objectsOf(groups.flatMap(({ segments }) => segments)) - objectsOf(merged);
+  const bytes = groups.reduce((sum, group) => sum + group.bytes, 0) - mergedBytes;
+  return objects / stagedObjectsPerSecond + bytes / stagedBytesPerSecond + mergedBytes / mergedBytesPerSecond;
 }
 
 /** Groups in the order they come in, for tasks of at most 2 GiB. */

@@ -14,6 +14,7 @@ import {
   worthStaging,
   worthTasks,
 } from "./import-groups.ts";
+import { type Merge, planMerges, savedObjects } from "./merges.ts";
 import { directoriesOf, fingerprintOf } from "./restore-work.ts";
 import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
 import { type KnownRows, leastRows } from "./segment-rows.ts";
@@ -45,12 +46,18 @@ export interface ImportPlan {
   segmentsOf(task: number): readonly SegmentBrief[];
   /** What an import reads. */
   filesOf(task: number): ImportFiles[];
-  /** What to stage of a segment of an import, or (with no prefix that has a `to`) only to verify, before the target is touched. */
-  copyOf(task: number, segment: SegmentBackup): SizedSegment;
+  /**
+   * What to stage of a segment of an import, or (with no prefix that has a `to`) only to verify, before the target is touched.
+   * @param ordinal SegmentBrief.ordinal of this segment
+   */
+  copyOf(task: number, segment: SegmentBackup, ordinal: number): SizedSegment;
 }
 
-/** How the segments of an import come before Milvus: side by side, each below a directory of its own, or where they lie. */
-type Staging = "merged" | "pairs" | "in-place";
+/**
+ * How the segments of an import come before Milvus: side by side below one directory, each below a directory of its own, or where they
+ * lie. Of those that are side by side some share a directory, in which their logs are put together (merges.ts).
+ */
+type Staging = "side-by-side" | "pairs" | "in-place";
 
 /** An import as long as its segments are at hand. */
 interface DraftedImport extends Omit<PlannedImport, "task" | "fingerprint" | "directories" | "minimumRows" | "bytes"> {
@@ -58,6 +65,14 @@ interface DraftedImport extends Omit<PlannedImport, "task" | "fingerprint" | "di
   /** Of the partition whose segments they are; "" for deletes. */
   readonly partitionId: string;
   readonly segments: readonly SegmentBrief[];
+  /** Of segments that are side by side. */
+  readonly merges: readonly Merge[];
+}
+
+/** An import and what is found of it again and again. */
+interface IndexedImport extends DraftedImport {
+  /** By the ordinals of the segments that share one. */
+  readonly mergeOf: ReadonlyMap<number, Merge>;
 }
 
 interface PlanContext {
@@ -94,7 +109,7 @@ class CollectionImports implements ImportPlan {
   readonly imports: PlannedImport[] = [];
   readonly #context: PlanContext;
   /** In the order of `imports`. */
-  readonly #drafts: DraftedImport[] = [];
+  readonly #drafts: IndexedImport[] = [];
 
   constructor(context: PlanContext) {
     this.#context = context;
@@ -133,6 +148,7 @@ class CollectionImports implements ImportPlan {
           staging: this.#context.readsInPlace ? "in-place" : "pairs",
           partitionId: "",
           segments: chunk,
+          merges: [],
         });
       }
     }
@@ -146,18 +162,36 @@ class CollectionImports implements ImportPlan {
     return this.#files(task, this.#draft(task));
   }
 
-  copyOf(task: number, segment: SegmentBackup): SizedSegment {
-    return copyOutOfBackup(segment, this.#context.backup, this.#destinationOf(task, segment));
+  copyOf(task: number, segment: SegmentBackup, ordinal: number): SizedSegment {
+    const merge = this.#draft(task).mergeOf.get(ordinal);
+    const copy = copyOutOfBackup(segment, this.#context.backup, this.#destinationOf(task, segment, merge));
+    return merge ? { ...copy, merge: { into: `${task}/${mergeIdOf(merge)}`, segments: merge.length } } : copy;
   }
 
-  /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time. */
+  /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time, and reads its objects one after another. */
   #addTasks(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
-    const merged = this.#mergedTasks(groups);
-    if (this.#context.readsInPlace && !worthStaging(groups, merged.length)) {
+    const tasks = this.#jointTasks(groups).map((chunk) => ({
+      chunk,
+      merges: planMerges(
+        chunk.flatMap(({ segments }) => segments),
+        this.#mergeRules,
+      ),
+    }));
+    const merges = tasks.flatMap((task) => task.merges);
+    const saved = merges.reduce((sum, merge) => sum + savedObjects(merge, this.#mergeRules.fields), 0);
+    const staged = { tasks: tasks.length, merges, savedObjects: saved };
+    if (this.#context.readsInPlace && !worthStaging(groups, staged)) {
       for (const group of groups) this.#addData(partition, storageVersion, [group], "in-place");
       return;
     }
-    for (const chunk of merged) this.#addData(partition, storageVersion, chunk, "merged");
+    for (const task of tasks) this.#addData(partition, storageVersion, task.chunk, "side-by-side", task.merges);
+  }
+
+  get #mergeRules() {
+    const { collection, features, instant } = this.#context;
+    // every field of the schema, the row ID and the timestamp
+    const fields = collection.schema.fields.length + 2;
+    return { fields, deletesTogether: instant !== undefined && features.deletesByTime };
   }
 
   /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
@@ -184,7 +218,7 @@ class CollectionImports implements ImportPlan {
   }
 
   /** Groups of which every row must come are tasks of their own where the tasks that this adds are few against what staging takes. */
-  #mergedTasks(groups: readonly Group[]): Group[][] {
+  #jointTasks(groups: readonly Group[]): Group[][] {
     const together = chunkByBytes(groups);
     const apart = this.#byExactness(groups).flatMap(chunkByBytes);
     return worthTasks(groups, apart.length - together.length) ? apart : together;
@@ -205,6 +239,7 @@ class CollectionImports implements ImportPlan {
     storageVersion: bigint,
     groups: readonly Group[],
     staging: Staging,
+    merges: readonly Merge[] = [],
   ): void {
     const segments = groups.flatMap((group) => group.segments);
     this.#add({
@@ -217,6 +252,7 @@ class CollectionImports implements ImportPlan {
       staging,
       partitionId: partition_id.toString(),
       segments,
+      merges,
     });
   }
 
@@ -224,7 +260,8 @@ class CollectionImports implements ImportPlan {
     const task = this.#context.firstTask + this.imports.length;
     const { phase, partition, kind, storageVersion, rows, hasDeletes, segments } = draft;
     const files = this.#files(task, draft);
-    this.#drafts.push(draft);
+    const mergeOf = new Map(draft.merges.flatMap((merge) => merge.map(({ ordinal }) => [ordinal, merge] as const)));
+    this.#drafts.push({ ...draft, mergeOf });
     this.imports.push({
       task,
       phase,
@@ -251,16 +288,17 @@ class CollectionImports implements ImportPlan {
     return this.#context.laterRows?.has(segment_id.toString()) ?? false;
   }
 
-  #draft(task: number): DraftedImport {
+  #draft(task: number): IndexedImport {
     const draft = this.#drafts[task - this.#context.firstTask];
     if (!draft) throw new Error(`import ${task} is none of this collection`);
     return draft;
   }
 
-  #files(task: number, { staging, kind, partitionId, segments }: DraftedImport): ImportFiles[] {
+  #files(task: number, draft: DraftedImport): ImportFiles[] {
+    const { staging, kind, segments } = draft;
     switch (staging) {
-      case "merged": {
-        const { insert, delta } = this.#taskDirectory(task, partitionId);
+      case "side-by-side": {
+        const { insert, delta } = this.#taskDirectory(task, draft);
         return [{ insert, delta: segments.some(hasDeletes) ? delta : "" }];
       }
       case "pairs":
@@ -276,22 +314,28 @@ class CollectionImports implements ImportPlan {
   }
 
   /** Where the logs of a segment go; nowhere (`""`) where Milvus reads them in place. */
-  #destinationOf(task: number, segment: SegmentBackup): { insert: string; delta: string } {
-    const { staging, partitionId } = this.#draft(task);
+  #destinationOf(task: number, segment: SegmentBackup, merge: Merge | undefined): { insert: string; delta: string } {
+    const draft = this.#draft(task);
+    const { staging } = draft;
     if (staging === "in-place") return { insert: "", delta: "" };
     const path = segmentPath(segment);
     if (staging === "pairs") {
       const { insertLogs, deltaLogs } = this.#context.staging.pair(this.#stagedTask(task), path);
       return { insert: insertLogs, delta: deltaLogs };
     }
-    const directory = this.#taskDirectory(task, partitionId);
-    return { insert: directory.insertLogs(path.segmentId), delta: directory.deltaLogs(path.segmentId) };
+    const directory = this.#taskDirectory(task, draft);
+    const id = merge ? mergeIdOf(merge) : path.segmentId;
+    return { insert: directory.insertLogs(id), delta: directory.deltaLogs(id) };
   }
 
-  /** The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. */
-  #taskDirectory(task: number, partitionId: string): ReturnType<StagingLayout["task"]> {
+  /**
+   * The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. What is merged is part of its name: where an
+   * earlier version planned otherwise, Milvus would find rows twice in it.
+   */
+  #taskDirectory(task: number, { partitionId, merges }: DraftedImport): ReturnType<StagingLayout["task"]> {
     const collectionId = this.#context.collection.collection_id.toString();
-    return this.#context.staging.task(this.#stagedTask(task), { collectionId, partitionId });
+    const contents = merges.map((merge) => merge.map(({ segment_id }) => segment_id).join());
+    return this.#context.staging.task(this.#stagedTask(task), { collectionId, partitionId }, contents);
   }
 
   #stagedTask(task: number): number {
@@ -316,6 +360,12 @@ class CollectionImports implements ImportPlan {
       delta: grouped ? this.#context.backup.deltaGroup(path) : this.#context.backup.deltaLogs(path),
     };
   }
+}
+
+/** The directory of merged segments is named after the first of them, which has none of its own. */
+function mergeIdOf([first]: Merge): string {
+  if (!first) throw new Error("a merge without segments");
+  return first.segment_id.toString();
 }
 
 function hasDeletes(segment: SegmentBrief): boolean {

@@ -224,7 +224,7 @@ export class RestoreSegments {
    */
   copyOf(segment: SegmentBackup, ordinal: number): SizedSegment | undefined {
     const task = this.#tasks[ordinal];
-    return task === undefined ? undefined : this.#planOf.get(task)?.copyOf(task, segment);
+    return task === undefined ? undefined : this.#planOf.get(task)?.copyOf(task, segment, ordinal);
   }
 }
 

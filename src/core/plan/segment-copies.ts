@@ -7,6 +7,8 @@ import { deltaLogCount } from "../format/segment-logs.ts";
 export interface SizedSegment {
   readonly segment: CopySegment;
   readonly bytes: number;
+  /** Where its logs are put together with those of others: all of one `into`, as many as `segments`, go into the same directory. */
+  readonly merge?: { readonly into: string; readonly segments: number };
 }
 
 /**
@@ -36,11 +38,11 @@ export function copyOutOfBackup(
 }
 
 /** The same copy of the same objects, whatever they are by now; undefined where nothing is copied. */
-export function withoutComparison({ segment, bytes }: SizedSegment): SizedSegment | undefined {
+export function withoutComparison({ segment, ...sized }: SizedSegment): SizedSegment | undefined {
   const prefixes = segment.prefixes.filter(isCopied).map(({ expect = [], ...prefix }) => {
     return { ...prefix, only: expect.map(({ path }) => path) };
   });
-  return prefixes.length === 0 ? undefined : { segment: { ...segment, prefixes }, bytes };
+  return prefixes.length === 0 ? undefined : { segment: { ...segment, prefixes }, ...sized };
 }
 
 /** Where a segment lies in its backup. */
@@ -70,6 +72,12 @@ function deltaPrefix(segment: SegmentBackup, from: string, to: string): CopyPref
     binlogs.map((log) => ({ path: logName(log), size: Number(log.log_size) })),
   );
   return { kind: "delta", from, to, expect };
+}
+
+/** Logs of a field in the order of their rows is the order of their IDs (Milvus's `newCompositeRecordReader`). */
+export function compareLogNames(one: string, other: string): number {
+  if (one.length !== other.length) return one.length - other.length;
+  return one < other ? -1 : one === other ? 0 : 1;
 }
 
 /** The last part of a log's key; older backups leave the ID out of the record. */

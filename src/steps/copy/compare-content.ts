@@ -1,5 +1,5 @@
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
-import type { ExpectedLog } from "../../core/execution/copy-plan.ts";
+import type { CopyBatch, ExpectedLog } from "../../core/execution/copy-plan.ts";
 import type { CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 
 /** `unknown`: nothing that is at hand tells. */
@@ -28,4 +28,34 @@ export async function compareContent(
   if (checksum === undefined) return "unknown";
   const isEqual = await store.hasContent(object, checksum, options);
   return isEqual === undefined ? "unknown" : isEqual ? "right" : "wrong";
+}
+
+/** Compares the objects of a batch, and counts those of which nothing but the size could be compared. */
+export class ContentComparison {
+  readonly #store: ObjectStore;
+  readonly #content: CopyBatch["content"];
+  bySize = 0;
+
+  constructor(store: ObjectStore, content: CopyBatch["content"]) {
+    this.#store = store;
+    this.#content = content;
+  }
+
+  /** Answers what is wrong with the content of an object, for people; undefined where it is right, or need not be known. */
+  async problemOf(
+    object: ObjectSummary,
+    expected: ExpectedLog | undefined,
+    copied: Partial<CopiedObject>,
+  ): Promise<string | undefined> {
+    if (this.#content === undefined) return undefined;
+    if (expected?.etag === undefined) return `${object.key} is not in the manifest`;
+    const read = this.#content === "read";
+    const verdict = await compareContent(this.#store, object, expected, { copied, read });
+    if (verdict === "right") return undefined;
+    const { checksum = "none" } = expected;
+    if (verdict === "wrong") return `${object.key} was altered: its content is not that of the manifest (${checksum})`;
+    if (read) return `${object.key} cannot be compared with the manifest's checksum (${checksum})`;
+    this.bySize += 1;
+    return undefined;
+  }
 }

@@ -6,7 +6,6 @@ import {
   type CopySegment,
   copyBatch,
   copyReceipt,
-  type ExpectedLog,
   isCopied,
   type SegmentReceipt,
 } from "../../core/execution/copy-plan.ts";
@@ -22,10 +21,12 @@ import { findProblem, type ListedPrefix, relativePath, selectObjects } from "../
 import { claimWatch } from "../shared/claim.ts";
 import { renewPause } from "../shared/gc-pause.ts";
 import { readHeld } from "../shared/held.ts";
+import { type BatchStores, mismatch, receiptOf } from "./batch-stores.ts";
 import { cancelWatch } from "./cancel-watch.ts";
-import { compareContent } from "./compare-content.ts";
+import { ContentComparison } from "./compare-content.ts";
 import { objectSlots, segmentsInFlight } from "./in-flight.ts";
 import { listPrefixes } from "./list-prefixes.ts";
+import { mergeSegments } from "./merge-segments.ts";
 import { repairLog } from "./repair-log.ts";
 import { verifySegments } from "./verify-segments.ts";
 
@@ -87,8 +88,9 @@ async function copyBatchSegments(
     listPrefixes(source, prefixesOf(batch, "from")),
     listPrefixes(destination, prefixesOf(batch, "to")),
   ]);
-  const copier = new BatchCopier(batch, { source, destination, listed, present, confirm });
-
+  const stores: BatchStores = { source, destination, listed, present, confirm };
+  if (batch.merged) return mergeSegments(batch, stores, isCancelled);
+  const copier = new BatchCopier(batch, stores);
   const copied = await settleEach(batch.segments, segmentsInFlight, async (segment, isStopped) =>
     (await isCancelled()) ? undefined : copier.segment(segment, isStopped),
   );
@@ -105,16 +107,6 @@ async function keepPaused(batchKey: string, { source }: CopyBatch, context: Copy
   await renewPause(context, files.pauseRenewals, () => garbageCollection(source.environment));
 }
 
-/** What the stores hold for the prefixes of a batch, before anything is copied. */
-interface BatchStores {
-  readonly source: ObjectStore;
-  readonly destination: ObjectStore;
-  readonly listed: ReadonlyMap<string, readonly ObjectSummary[]>;
-  readonly present: ReadonlyMap<string, readonly ObjectSummary[]>;
-  /** @throws ClaimLost where nothing more may be written */
-  readonly confirm: () => Promise<void>;
-}
-
 /** The copies of one batch; they share the slots of objects in flight. */
 class BatchCopier {
   readonly #slot = objectSlots();
@@ -123,12 +115,13 @@ class BatchCopier {
   readonly #existing: ReadonlyMap<string, ObjectSummary>;
   /** Every key that some segment of the batch is to have at the destination. */
   readonly #targets: ReadonlySet<string>;
+  readonly #comparison: ContentComparison;
   #skipped = 0;
-  #bySize = 0;
 
   constructor(batch: CopyBatch, stores: BatchStores) {
     this.#batch = batch;
     this.#stores = stores;
+    this.#comparison = new ContentComparison(stores.source, batch.content);
     this.#existing = new Map([...stores.present.values()].flat().map((object) => [object.key, object]));
     this.#targets = new Set(
       batch.segments
@@ -203,7 +196,7 @@ class BatchCopier {
       objects: logs.length,
       bytes: logs.reduce((sum, { size }) => sum + size, 0),
       skippedObjects: this.#skipped,
-      bySize: this.#bySize,
+      bySize: this.#comparison.bySize,
       segments: [...segments],
     };
   }
@@ -221,31 +214,14 @@ class BatchCopier {
         if (isFaulty() || isStopped()) return undefined;
         const { key, size, etag } = object;
         const log = { from: key, key, size, etag };
-        if (!isCopied(prefix)) return { log, problem: await this.#compare(object, expected.get(key), log) };
+        if (!isCopied(prefix))
+          return { log, problem: await this.#comparison.problemOf(object, expected.get(key), log) };
         const copied = await this.#object(object, targetKey(prefix, key), prefix);
         if ("problem" in copied) return { log, conflict: copied, problem: undefined };
-        return { log: copied, problem: await this.#compare(object, expected.get(key), copied) };
+        return { log: copied, problem: await this.#comparison.problemOf(object, expected.get(key), copied) };
       }),
     );
     return settled.filter((log) => log !== undefined);
-  }
-
-  /** Answers what is wrong with the content of an object, for people; undefined where it is right, or need not be known. */
-  async #compare(
-    object: ObjectSummary,
-    expected: ExpectedLog | undefined,
-    copied: CopiedLog,
-  ): Promise<string | undefined> {
-    const { content } = this.#batch;
-    if (content === undefined) return undefined;
-    if (expected?.etag === undefined) return `${object.key} is not in the manifest`;
-    const verdict = await compareContent(this.#stores.source, object, expected, { copied, read: content === "read" });
-    if (verdict === "right") return undefined;
-    const { checksum = "none" } = expected;
-    if (verdict === "wrong") return `${object.key} was altered: its content is not that of the manifest (${checksum})`;
-    if (content === "read") return `${object.key} cannot be compared with the manifest's checksum (${checksum})`;
-    this.#bySize += 1;
-    return undefined;
   }
 
   async #object(object: ObjectSummary, key: string, { shared }: CopyPrefix): Promise<CopiedLog | Conflict> {
@@ -314,19 +290,6 @@ interface Conflict {
   readonly key: string;
   /** For people, with the sizes and sums of both. */
   readonly problem: string;
-}
-
-function receiptOf(
-  { collectionId, partitionId, segmentId }: CopySegment,
-  outcome: Pick<SegmentReceipt, "outcome" | "problem">,
-  logs: Pick<SegmentReceipt, "insertLogs" | "deltaLogs"> = { insertLogs: [], deltaLogs: [] },
-): SegmentReceipt {
-  return { collectionId, partitionId, segmentId, ...outcome, ...logs };
-}
-
-function mismatch(segment: CopySegment, problems: readonly string[]): SegmentReceipt {
-  const problem = `segment ${segment.segmentId}: ${shortList(problems, { limit: 3, separator: "; " })}`;
-  return receiptOf(segment, { outcome: "mismatch", problem });
 }
 
 function conflicting(segment: CopySegment, conflicts: readonly Conflict[]): SegmentReceipt {

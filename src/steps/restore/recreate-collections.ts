@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
@@ -31,6 +32,7 @@ import { uncompared } from "../../core/plan/verification.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
+import { checkMerged } from "../shared/check-merged.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
@@ -39,7 +41,8 @@ import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work
  * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first thing that
  * changes the target, so it begins with the receipts: every segment was found whole in the backup, or nothing is made. What was made is
  * compared with the backup, attribute by attribute, before anything is imported.
- * @throws SchemaMismatch naming what differs, CorruptBackup naming what is missing or different, ClaimLost, EnvironmentChanged, and what Milvus throws
+ * @throws SchemaMismatch naming what differs, CorruptBackup naming what is missing or different, CopyMismatch where what was staged is not there as it
+ *   was written, ClaimLost, EnvironmentChanged, and what Milvus throws
  */
 export async function recreateCollections(
   request: RestoreStepRequest,
@@ -53,6 +56,9 @@ export async function recreateCollections(
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
   const compared = await checkBackupReceipts(context, layout, plan.backupName, consequence);
+  if (compared.merged.length > 0) {
+    await checkMerged(await context.openStore(pinnedStore(environment, "milvus")), compared.merged);
+  }
   await writeWorkJson(context, layout.uncompared, uncompared(plan.verification, compared));
 
   const milvus = await context.connectMilvus(environment);

@@ -6,7 +6,7 @@ import { fieldValue } from "../../core/binlog/values.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { SegmentBackup } from "../../core/format/meta.ts";
-import { logName, segmentPath } from "../../core/plan/segment-copies.ts";
+import { compareLogNames, logName, segmentPath } from "../../core/plan/segment-copies.ts";
 import type { Deletes, DeltaSource } from "./deletes.ts";
 import { FieldLog, type OpenLog, openLog } from "./field-log.ts";
 
@@ -241,12 +241,12 @@ function timestampOf(cells: Cells): bigint {
   return BigInt.asUintN(64, cells.stored(timestampField) as bigint);
 }
 
-/** The binlogs of a field in the order of their IDs, which is the order of their rows (Milvus's `newCompositeRecordReader`). */
+/** The binlogs of a field in the order of their rows. */
 function logKeys(segment: SegmentBackup, field: RowField, directory: string): string[] {
   return segment.binlogs
     .filter(({ fieldID }) => fieldID === field.id)
     .flatMap(({ binlogs }) => binlogs.map(logName))
-    .sort((a, b) => (a.length === b.length ? (a < b ? -1 : 1) : a.length - b.length))
+    .sort(compareLogNames)
     .map((name) => `${directory}${field.id}/${name}`);
 }
 

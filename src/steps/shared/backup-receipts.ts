@@ -1,4 +1,4 @@
-import type { CopyReceipt } from "../../core/execution/copy-plan.ts";
+import type { CopyReceipt, MergedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -50,19 +50,20 @@ export async function* readBackupReceipts(
 }
 
 /**
- * Reads all of them for their problems, and for what could not be compared.
- * @returns how many objects there are, and how many of them were compared by their size only
+ * Reads all of them for their problems, for what could not be compared, and for what was put together.
+ * @returns how many objects there are, how many of them were compared by their size only, and the logs that others were merged into
  * @throws as `readBackupReceipts`
  */
 export async function checkBackupReceipts(
   ...of: Parameters<typeof readBackupReceipts>
-): Promise<{ objects: number; bySize: number }> {
-  const compared = { objects: 0, bySize: 0 };
+): Promise<{ objects: number; bySize: number; merged: readonly MergedLog[] }> {
+  const checked = { objects: 0, bySize: 0, merged: [] as MergedLog[] };
   for await (const receipt of readBackupReceipts(...of)) {
-    compared.objects += receipt.objects;
-    compared.bySize += receipt.bySize ?? 0;
+    checked.objects += receipt.objects;
+    checked.bySize += receipt.bySize ?? 0;
+    checked.merged.push(...(receipt.merged ?? []));
   }
-  return compared;
+  return checked;
 }
 
 /** What is wrong, counted; only as many sentences are kept as a message names. */

@@ -2,7 +2,6 @@ import * as z from "zod";
 import {
   type CopyBatch,
   type CopyReceipt,
-  type CopySegment,
   type CountedSegments,
   copyReceipt,
   type PinnedStoreRef,
@@ -14,7 +13,9 @@ import { settleAll, settleStream } from "../../core/execution/settle.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
 import { batchName, type workLayout } from "../../core/execution/work-layout.ts";
 import type { ImportFiles } from "../../core/milvus/descriptions.ts";
+import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { copyUnits } from "./copy-units.ts";
 
 const batchCount = z.object({ batches: z.number().int().min(0) });
 
@@ -25,12 +26,6 @@ const workConcurrency = 16;
 
 /** A receipt is parsed as soon as it comes, and takes a few megabytes until it is its turn. */
 const receiptsAhead = 6;
-
-interface SizedCopy {
-  readonly segment: CopySegment;
-  /** Estimated. */
-  readonly bytes: number;
-}
 
 /** How many invocations a plan may be spread over while each still gets a worthwhile share. */
 const parallelBatches = 64;
@@ -62,27 +57,32 @@ export async function writeCopyBatches(
   context: StepContext,
   layout: WorkLayout,
   attempt: number,
-  segments: readonly SizedCopy[] | CountedSegments<SizedCopy>,
+  segments: readonly SizedSegment[] | CountedSegments<SizedSegment>,
   common: Pick<CopyBatch, "checkLogCounts" | "claim" | "segmentsClaim" | "content" | "repair" | "verify"> & {
     readonly source: PinnedStoreRef;
     readonly destination: PinnedStoreRef;
   },
 ): Promise<PreparedCopies> {
   const counted = "segments" in segments ? segments : { segments, count: segments.length };
-  const batches = planBatches(counted, ({ bytes }) => bytes, { parallel: parallelBatches });
-  const written = settleStream(batches, workConcurrency, async (members, index) => {
+  const units = { count: counted.count, segments: copyUnits(counted.segments) };
+  const planned = planBatches(units, ({ bytes }) => bytes, {
+    parallel: parallelBatches,
+    isAlone: ({ merged }) => merged,
+  });
+  const written = settleStream(planned, workConcurrency, async (members, index) => {
     const name = batchName(attempt, index);
     const batch: CopyBatch = {
       ...common,
       batch: name,
       receiptKey: layout.receipt(name),
       cancelKey: layout.cancel,
-      segments: members.map(({ segment }) => segment),
+      ...(members.some(({ merged }) => merged) && { merged: true }),
+      segments: members.flatMap((unit) => unit.segments),
     };
     const isStored = batch.segments.every(({ prefixes, stored }) => stored !== undefined && prefixes.length === 0);
     if (isStored) await writeWorkJson(context, batch.receiptKey, receiptOfStored(batch));
     else await writeWorkJson(context, layout.batch(name), batch);
-    return { item: isStored ? undefined : { batchKey: layout.batch(name) }, segments: members.length };
+    return { item: isStored ? undefined : { batchKey: layout.batch(name) }, segments: batch.segments.length };
   });
   const items: CopyItem[] = [];
   let count = 0;

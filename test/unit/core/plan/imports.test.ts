@@ -41,7 +41,7 @@ function plan(
     })),
     /** The copies of all imports, in their order. */
     segments: planned.imports.flatMap(({ task }) =>
-      planned.segmentsOf(task).map(({ ordinal }) => planned.copyOf(task, records[ordinal] ?? expect.fail())),
+      planned.segmentsOf(task).map(({ ordinal }) => planned.copyOf(task, records[ordinal] ?? expect.fail(), ordinal)),
     ),
   };
 }

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { crc32 } from "node:zlib";
 
 /** Takes the bytes of an object one piece after another. */
 export interface ContentHash {
@@ -22,16 +21,9 @@ export function contentHash(algorithm: string): ContentHash | undefined {
         digest: () => hash.digest(algorithm === "md5" ? "hex" : "base64"),
       };
     }
-    case "crc32": {
-      let value = 0;
-      return {
-        update: (bytes) => {
-          value = crc32(bytes, value);
-        },
-        digest: () => base64([value]),
-      };
-    }
     // polynomials as the catalogue of parametrised CRC algorithms has them, with their bits in reverse order
+    case "crc32":
+      return new ReflectedCrc([0, 0xedb88320], 1);
     case "crc32c":
       return new ReflectedCrc([0, 0x82f63b78], 1);
     case "crc64nvme":
