@@ -53,6 +53,11 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#objects.get(key)?.toString();
   }
 
+  /** The same as bytes. */
+  bytes(key: string): Buffer | undefined {
+    return this.#objects.get(key);
+  }
+
   /** All keys, sorted; records no call. */
   keys(prefix = ""): string[] {
     return [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).sort();

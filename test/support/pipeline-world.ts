@@ -1,5 +1,7 @@
+import { readBinlog } from "../../src/core/binlog/frame.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
 import type { MilvusContext } from "../../src/ports/step-context.ts";
+import { binlogOf } from "./binlog-writer.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { memoryContext } from "./memory-context.ts";
 import { MemoryMilvus, type MemoryMilvusOptions } from "./memory-milvus.ts";
@@ -24,7 +26,7 @@ const crossBucket = {
 
 /**
  * Everything the steps talk to, in memory: environments, their buckets (shared by name) and Milvus servers. A Milvus imports from its
- * bucket: the rows of a directory are those of the segments that lie in it.
+ * bucket: the rows of a directory are those of the segments whose logs lie in it, each as often as they do, one by one or put together.
  */
 export class PipelineWorld {
   readonly memory = memoryContext();
@@ -75,12 +77,13 @@ export class PipelineWorld {
     const path = `${collectionId}/${partitionId}/${id}`;
     const bucket = this.bucket(storage.bucket);
     for (const fieldId of fields) {
-      bucket.seed(
-        `${storage.rootPath}/insert_log/${path}/${fieldId}/1${id}`,
-        `${rows} rows of field ${fieldId} of ${id}`,
-      );
+      const text = Buffer.from(`${rows} rows of field ${fieldId} of ${id}`);
+      const log = binlogOf([text], { fieldId: BigInt(fieldId) });
+      bucket.seed(`${storage.rootPath}/insert_log/${path}/${fieldId}/1${id}`, log);
     }
-    if (deletes > 0n) bucket.seed(`${storage.rootPath}/delta_log/${path}/2${id}`, `${deletes} deletes of ${id}`);
+    const text = Buffer.from(`${deletes} deletes of ${id}`);
+    const log = binlogOf([text], { fieldId: -1n, dataType: 20, type: "delete" });
+    if (deletes > 0n) bucket.seed(`${storage.rootPath}/delta_log/${path}/2${id}`, log);
     this.#rows.set(id, rows - deletes);
   }
 
@@ -131,7 +134,26 @@ export class PipelineWorld {
   }
 
   #rowsBelow(bucket: MemoryObjectStore, directory: string): bigint {
-    const segments = new Set(bucket.keys(directory).map((key) => key.split("/").at(-3) ?? ""));
-    return [...segments].reduce((sum, id) => sum + (this.#rows.get(id) ?? 0n), 0n);
+    const logs = bucket.keys(directory).map((key) => ({ key, field: key.split("/").at(-2) ?? "" }));
+    const byField = [...Map.groupBy(logs, ({ field }) => field).values()].map((ofField) =>
+      ofField.flatMap(({ key }) => segmentsIn(bucket.bytes(key) ?? Buffer.alloc(0), key)),
+    );
+    const [first = [], ...others] = byField;
+    if (others.some((ids) => ids.join() !== first.join())) throw new Error(`the rows of ${directory} mix`);
+    return first.reduce((sum, id) => sum + (this.#rows.get(id) ?? 0n), 0n);
+  }
+}
+
+/** The segments whose rows a log holds, event by event; of one that a test made up, the one that it lies below. */
+function segmentsIn(bytes: Uint8Array, key: string): string[] {
+  const ids = eventsOf(bytes, key).map((payload) => Buffer.from(payload).toString().split(" of ").at(-1) ?? "");
+  return ids.length > 0 ? ids : [key.split("/").at(-3) ?? ""];
+}
+
+function eventsOf(bytes: Uint8Array, key: string): Uint8Array[] {
+  try {
+    return readBinlog(bytes, key).events.map(({ payload }) => payload);
+  } catch {
+    return [];
   }
 }

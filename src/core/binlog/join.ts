@@ -67,7 +67,7 @@ export class BinlogJoin {
     let position = head.length;
     for (const event of this.#events) {
       position += event.length;
-      const header = event.slice(0, inEvent.afterHeader);
+      const header = Uint8Array.from(event.subarray(0, inEvent.afterHeader));
       viewOf(header).setInt32(inEvent.nextPosition, position, true);
       yield header;
       yield event.subarray(inEvent.afterHeader);
