@@ -7,6 +7,8 @@ export interface ManySegments {
   readonly segments: number;
   /** Files of field logs: one for each field of a segment, the row ID and the timestamp included. */
   readonly objects: number;
+  /** Rows that are deleted again: then some segments have a delta log each. */
+  readonly deleted: number;
 }
 
 export const vectorField = "embedding";
@@ -14,15 +16,21 @@ export const vectorField = "embedding";
 /** What a collection is made by: each flush seals four segments. */
 export interface SegmentsShape {
   readonly flushes: number;
+  /** Whether of the rows of every second flush some are deleted, in each of its segments. */
+  readonly deletes?: boolean;
 }
 /** 80 segments: what milvus-backup restores slowest on Milvus 2.2 and 2.3. */
 export const manySegments: SegmentsShape = { flushes: 20 };
+/** The same with deletes in half of them. */
+export const manyWithDeletes: SegmentsShape = { flushes: 20, deletes: true };
 /** 4 segments: a backup of which next to nothing is copied. */
 export const fewSegments: SegmentsShape = { flushes: 1 };
 
 /** Rows are dealt to the shards by the hash of their key, and a flush seals what each shard has. */
 const shards = 4;
 const rowsPerSegment = 500;
+/** Enough that each shard has some of them. */
+const deletedPerFlush = 100;
 const dimension = 8;
 const fields = [
   { name: "id", data_type: DataType.Int64, is_primary_key: true },
@@ -38,7 +46,7 @@ const systemFields = 2;
 export async function seedSegments(
   client: MilvusClient,
   collection_name: string,
-  { flushes }: SegmentsShape,
+  { flushes, deletes = false }: SegmentsShape,
   onProgress: (text: string) => void = () => {},
 ): Promise<ManySegments> {
   await dropCollection(client, collection_name);
@@ -55,8 +63,20 @@ export async function seedSegments(
     onProgress(`${(flush + 1) * shards} of ${flushes * shards} segments`);
   }
   await answered("flushing", client.flushSync({ collection_names: [collection_name] }));
+  const deleted = deletes ? deletedIds(flushes, rowsPerFlush) : [];
+  if (deleted.length > 0) {
+    await answered("deleting", client.delete({ collection_name, filter: `id in [${deleted.join()}]` }));
+    await answered("flushing", client.flushSync({ collection_names: [collection_name] }));
+  }
   const segments = shards * flushes;
-  return { rows: flushes * rowsPerFlush, segments, objects: segments * (fields.length + systemFields) };
+  const objects = segments * (fields.length + systemFields);
+  return { rows: flushes * rowsPerFlush, segments, objects, deleted: deleted.length };
+}
+
+/** The first rows of every second flush. */
+function deletedIds(flushes: number, rowsPerFlush: number): number[] {
+  const some = Array.from({ length: Math.floor(flushes / 2) }, (_, index) => 2 * index * rowsPerFlush);
+  return some.flatMap((first) => Array.from({ length: deletedPerFlush }, (_, row) => first + row));
 }
 
 /** A row of which every value follows from its ID. */
