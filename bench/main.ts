@@ -4,13 +4,14 @@ import { formatReport } from "../local/index.ts";
 import { interruptible, reportFailure } from "../local/interrupt.ts";
 import { withStack } from "../measure/with-stack.ts";
 import { measureCopyRates } from "./copy-rate.ts";
+import { runMany } from "./many.ts";
 import { runMinio } from "./minio.ts";
 import { minioText } from "./minio-text.ts";
 import { runNightlies } from "./nightlies.ts";
 import { nightliesChart } from "./nightlies-chart.ts";
 import { runOneInstant } from "./one-instant.ts";
 import type { BenchOptions } from "./options.ts";
-import { broughtBackText, copyTable, nightliesText, ratios, segmentsText } from "./report.ts";
+import { broughtBackText, copyTable, manyText, nightliesText, ratios, segmentsText } from "./report.ts";
 import { rivalVariable } from "./rival.ts";
 import { runSegments } from "./segments.ts";
 
@@ -75,6 +76,22 @@ bench<{ runs: number }>(
   true,
 ).option(...runsOption);
 
+bench<{ runs: number; latency: number }>(
+  "many",
+  "restores of 80 small segments, with and without deletes, from a store that takes its time, beside the Go tool",
+  async (options, { runs, latency }) => {
+    const result = await runMany({ ...options, runs, latency });
+    return [result, manyText(result)];
+  },
+)
+  .option(...runsOption)
+  .option(
+    "--latency <ms>",
+    "milliseconds by which a request to the object store takes longer: 25 is an S3",
+    atLeastNone,
+    0,
+  );
+
 bench("copies", "copies alone, within the emulator's store", async (options) => {
   const rates = await withStack(options, () => measureCopyRates(signal));
   return [rates, copyTable(rates)];
@@ -103,6 +120,11 @@ bench<{ svg?: string }>(
     return [result, nightliesText(result)];
   },
 ).option("--svg <file>", "draws them");
+
+function atLeastNone(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError("It is a number of milliseconds from 0 to 999.");
+  return Number(text);
+}
 
 function atLeastOne(text: string): number {
   if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError("It is a number from 1 to 99.");

@@ -3,6 +3,7 @@ import type { MeasuredRun } from "../measure/pipeline-run.ts";
 import { textTable } from "../measure/text-table.ts";
 import { seconds, timesTable } from "../measure/times-table.ts";
 import type { CopyRate } from "./copy-rate.ts";
+import type { ManyResult } from "./many.ts";
 import type { Nightlies, NightliesResult } from "./nightlies.ts";
 import type { BroughtBack } from "./one-instant.ts";
 import { benchMachine, machineText, median } from "./options.ts";
@@ -34,6 +35,24 @@ export function ratios({
       restore: rival.restore / warm.restore.commandMilliseconds,
     }
   );
+}
+
+/** Restores from a store that takes its time, as tables. */
+export function manyText({ machine, runs, latency, restores }: ManyResult): string {
+  const table = textTable(
+    [`restore, ${latency} ms more a request`, "staging", "imports", "the command", "the Go tool", "times as fast"],
+    restores.map(({ name, restore, rival, timesAsFast }) => {
+      const state = (wanted: string) => restore.times.states.find((one) => one.state === wanted)?.milliseconds ?? 0;
+      const [staging, imports] = [state("Stage Segments"), state("Import Segments")];
+      return [
+        name,
+        ...[staging, imports, restore.commandMilliseconds].map(seconds),
+        rival === undefined ? "-" : seconds(rival),
+        timesAsFast === undefined ? "-" : timesAsFast.toFixed(1),
+      ];
+    }),
+  );
+  return `${machineText(machine)}; medians of ${runs} warm runs\n\n${table}`;
 }
 
 /** What backups under a load brought back, as a table. */
