@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { backupLayout, stagingLayout } from "../../../../src/core/format/layout.ts";
-import { type CollectionBackup, segmentsOf } from "../../../../src/core/format/meta.ts";
+import { type CollectionBackup, collectionSchema, fieldSchema, segmentsOf } from "../../../../src/core/format/meta.ts";
+import { type Instant, instantOf } from "../../../../src/core/milvus/instant.ts";
 import { features } from "../../../../src/core/milvus/version.ts";
 import { planImports } from "../../../../src/core/plan/imports.ts";
 import { outlineOf } from "../../../support/outlines.ts";
@@ -20,9 +21,10 @@ function plan(
     firstTask?: number;
     stagedAs?: number;
     laterRows?: ReadonlySet<string>;
+    instant?: Instant;
   } = {},
 ) {
-  const { version = "2.3.5", readsInPlace = false, firstTask = 0, stagedAs = firstTask, laterRows } = options;
+  const { version = "2.3.5", readsInPlace = false, firstTask = 0, stagedAs = firstTask, laterRows, instant } = options;
   const planned = planImports({
     collection: outlineOf(collection),
     backup,
@@ -32,6 +34,7 @@ function plan(
     firstTask,
     stagedAs,
     laterRows,
+    instant,
   });
   const records = segmentsOf(collection);
   return {
@@ -138,6 +141,69 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
       [{ insert: `${inBackup}/insert_log/100/200/`, delta: "" }],
     ]);
     expect(planned.segments[0]?.segment.prefixes[0]?.from).toBe(`${inBackup}/insert_log/100/200/301/`);
+  });
+});
+
+describe("Milvus 2.3, many small segments whose logs are put together", () => {
+  const instant = instantOf("463000000000000000") ?? expect.fail();
+  // fields 0, 1 and 100
+  const schema = { schema: collectionSchema.create({ fields: [fieldSchema.create({ fieldID: 100n })] }) };
+  const many = (count: number, deletes = false) =>
+    collectionRecord(
+      Array.from({ length: count }, (_, index) => segmentRecord(301 + index, { deletes: deletes && index % 2 === 1 })),
+      schema,
+    );
+  const merges = ({ segments }: ReturnType<typeof plan>) =>
+    segments.map(({ segment, merge }) => ({ into: merge?.into, to: segment.prefixes.map(({ to }) => to) }));
+  const directoryOf = (planned: ReturnType<typeof plan>) => planned.imports[0]?.files[0]?.insert ?? "";
+
+  test.each([true, false])("go into one directory of one task (in the same bucket: %s)", (readsInPlace) => {
+    const planned = plan(many(80), { readsInPlace });
+
+    const insert = directoryOf(planned);
+    expect(insert).toMatch(new RegExp(`^${staged}/t0-[0-9a-f]{12}/insert_log/100/200/$`));
+    expect(planned.imports).toMatchObject([{ rows: "8000", minimumRows: "8000", files: [{ insert, delta: "" }] }]);
+    expect(merges(planned)).toEqual(Array.from({ length: 80 }, () => ({ into: "0/301", to: [`${insert}301/`] })));
+    expect(planned.segments.every(({ merge }) => merge?.segments === 80)).toBe(true);
+  });
+
+  test("go there with their deletes in a cut; otherwise those with deletes have directories of their own beside them", () => {
+    const [cut, uncut] = [plan(many(80, true), { instant }), plan(many(80, true))];
+
+    expect(new Set(merges(cut).map(({ into }) => into))).toEqual(new Set(["0/301"]));
+    expect(cut.imports[0]?.files[0]?.delta).toBe(directoryOf(cut).replace("insert_log", "delta_log"));
+    const insert = directoryOf(uncut);
+    expect(uncut.imports).toHaveLength(1);
+    expect(merges(uncut).slice(0, 3)).toEqual([
+      { into: "0/301", to: [`${insert}301/`] },
+      { into: undefined, to: [`${insert}302/`, `${insert.replace("insert_log", "delta_log")}302/`] },
+      { into: "0/301", to: [`${insert}301/`] },
+    ]);
+  });
+
+  test("an import is held to the rows of all of them, but for their deletes", () => {
+    const collection = many(80, true);
+    const rows = (planned: ReturnType<typeof plan>) => planned.imports.map((one) => [one.rows, one.minimumRows]);
+
+    expect(rows(plan(collection, { instant }))).toEqual(rows(plan(collection)));
+    expect(rows(plan(collection, { instant }))).toEqual([["8000", "4800"]]);
+  });
+
+  test("another plan of what is put together names the directory otherwise, so that nothing lies there twice", () => {
+    const [some, more, cut] = [plan(many(80, true)), plan(many(82, true)), plan(many(80, true), { instant })];
+
+    expect(new Set([some, more, cut].map(directoryOf)).size).toBe(3);
+    expect(directoryOf(plan(many(80, true)))).toBe(directoryOf(some));
+  });
+
+  test("a collection under a second name reads what the first one has staged", () => {
+    const [first, second] = [plan(many(80)), plan(many(80), { firstTask: 1, stagedAs: 0 })];
+
+    expect(second.imports[0]?.files).toEqual(first.imports[0]?.files);
+  });
+
+  test("are read one by one by Milvus 2.4", () => {
+    expect(plan(many(80), { version: "2.4.0", instant }).segments.some(({ merge }) => merge)).toBe(false);
   });
 });
 
