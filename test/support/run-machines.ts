@@ -4,11 +4,13 @@ import type {
   CopyItem,
   ExecutionRef,
   FinalizeBackupResult,
+  FinalizeVerifyResult,
   FinishRestoreResult,
   PreparedCopies,
   PrepareRestoreResult,
   ReleaseResult,
   RestoreInput,
+  VerifyInput,
 } from "../../src/core/execution/messages.ts";
 import type { MilvusContext } from "../../src/ports/step-context.ts";
 import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
@@ -20,6 +22,9 @@ import { importSegments } from "../../src/steps/restore/import-segments.ts";
 import { prepareRestore } from "../../src/steps/restore/prepare-restore.ts";
 import { recreateCollections } from "../../src/steps/restore/recreate-collections.ts";
 import { releaseRestore } from "../../src/steps/restore/release-restore.ts";
+import { finalizeVerify } from "../../src/steps/verify/finalize-verify.ts";
+import { prepareVerify } from "../../src/steps/verify/prepare-verify.ts";
+import { releaseVerify } from "../../src/steps/verify/release-verify.ts";
 
 export function executionOf(name: string): ExecutionRef {
   return {
@@ -93,6 +98,25 @@ export async function runRestore(
       }
     },
     (failure) => releaseRestore({ execution, input, attempt: 0, failure }, context),
+  );
+}
+
+/** The state machine `verify`, in process. */
+export async function runVerify(
+  context: MilvusContext,
+  input: VerifyInput,
+  execution = executionOf("verify-1"),
+  options: RunOptions = {},
+): Promise<FinalizeVerifyResult> {
+  const request = { execution, input, attempt: 0 };
+  return released(
+    async () => {
+      const prepared = await step("prepare", 0, options, () => prepareVerify(request, context));
+      await copyAll(context, prepared, execution, 0, options);
+      return step("finalize", 0, options, () => finalizeVerify(request, context));
+    },
+    (failure) => releaseVerify({ ...request, failure }, context),
+    options,
   );
 }
 

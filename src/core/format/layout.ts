@@ -157,8 +157,8 @@ export function commitRecordPatterns(rootPath: string): string[] {
  * what is also taken away.
  */
 export const besideBackups = {
-  kept: ["*/milvus-backup-manifest.json", "*/manifest/*.jsonl"],
-  removable: ["*/milvus-backup-verified.json", "*/milvus-backup-claim.json"],
+  kept: ["*/milvus-backup-manifest.json"],
+  removable: ["*/manifest/*.jsonl", "*/milvus-backup-verified.json", "*/milvus-backup-claim.json"],
 } as const;
 
 /** Where the backups of an environment lie: one directory each. */

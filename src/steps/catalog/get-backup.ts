@@ -1,6 +1,8 @@
 import type { ManifestIndex } from "../../core/format/manifest.ts";
+import type { VerificationProof } from "../../core/format/proof.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { readVerification } from "../shared/proofs.ts";
 import {
   type FoundBackup,
   findBackup,
@@ -20,12 +22,18 @@ export async function outlineBackup(
   store: ObjectStore,
   rootPath: string,
   name: string,
-): Promise<FoundOutline & { instants: Instants; incremental?: IncrementalBackup }> {
+): Promise<FoundOutline & { instants: Instants; incremental?: IncrementalBackup; verified?: VerificationProof }> {
   const stored = await findBackup(store, { rootPath }, checkBackupName(name));
   const found = await (await stored.streamMetas()).outline();
   const manifest = await stored.readManifest();
   const incremental = manifest?.incremental && (await describeIncremental(stored, manifest.incremental, rootPath));
-  return { ...found, instants: stored.instantsOf(manifest, found.backup.id), ...(incremental && { incremental }) };
+  const verified = await readVerification(stored);
+  return {
+    ...found,
+    instants: stored.instantsOf(manifest, found.backup.id),
+    ...(incremental && { incremental }),
+    ...(verified && { verified }),
+  };
 }
 
 /** What is stored of an incremental backup. */

@@ -1,9 +1,11 @@
 import { PipelineError } from "../../core/execution/errors.ts";
-import { settleEach } from "../../core/execution/settle.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { exactCount } from "../../core/format/exact-count.ts";
+import type { VerificationProof } from "../../core/format/proof.ts";
 import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { readVerification } from "../shared/proofs.ts";
 import { type BriefBackup, type Instants, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
 
@@ -30,6 +32,8 @@ export interface BackupSummary {
   readonly ownBytes?: number;
   /** As the server said it: `v2.3.5-lite`; "" where the metas do not tell. */
   readonly milvusVersion: string;
+  /** What the last verification of it said, and the last good one; absent where there was none. */
+  readonly verified?: VerificationProof;
   /** For people, where it is corrupt. */
   readonly problem?: string;
 }
@@ -68,8 +72,9 @@ async function summarize(stored: StoredBackup): Promise<BackupSummary | undefine
     return (await stored.looksLikeBackup()) ? { ...unknown, state: "incomplete" } : undefined;
   }
   try {
-    const brief = await stored.readBrief();
-    return { name, state: "complete", incremental, ...describe(brief, await stored.readInstants(brief.id)) };
+    const [brief, verified] = await settleAll([stored.readBrief(), readVerification(stored)]);
+    const described = describe(brief, await stored.readInstants(brief.id));
+    return { name, state: "complete", incremental, ...described, ...(verified && { verified }) };
   } catch (error) {
     if (error instanceof PipelineError && error.name === "CorruptBackup") {
       return { ...unknown, state: "corrupt", problem: error.message };

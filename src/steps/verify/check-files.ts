@@ -10,6 +10,7 @@ import {
 } from "../../core/format/manifest.ts";
 import { segmentsOf } from "../../core/format/meta.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
+import { claimOf } from "../shared/backup-claim.ts";
 import { checkInstants } from "../shared/check-instants.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
@@ -78,7 +79,7 @@ async function readIndex(
   const { store, layout } = stored;
   const text = await store.getTextIfPresent(layout.manifest);
   if (text === undefined) {
-    const isMissing = layout.source !== undefined || (await hasAny(stored, layout.manifestParts));
+    const isMissing = layout.source !== undefined || (await wasMadeWithOne(stored));
     const detail = "the backup was made with one";
     return { isMissing, ...(isMissing && { problem: { key: layout.manifest, kind: "missing", detail } }) };
   }
@@ -90,8 +91,11 @@ async function readIndex(
   }
 }
 
-async function hasAny({ store }: StoredBackup, prefix: string): Promise<boolean> {
-  for await (const _ of store.list(prefix)) return true;
+/** Parts without an index are those of a backup that lost it, or what a seal that was killed left under its claim. */
+async function wasMadeWithOne(stored: StoredBackup): Promise<boolean> {
+  for await (const _ of stored.store.list(stored.layout.manifestParts)) {
+    return (await claimOf(stored))?.purpose !== "seal";
+  }
   return false;
 }
 

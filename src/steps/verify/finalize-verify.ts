@@ -217,7 +217,7 @@ function damaged(stored: StoredBackup, problems: ProblemFile): PipelineError {
   const more = total > problems.named.length ? `, and ${total - problems.named.length} more` : "";
   return new PipelineError(
     "CorruptBackup",
-    `backup ${stored.name} in ${stored.place} is damaged: ${tellCounts(problems.counts)}: ` +
+    `backup ${stored.name} in ${stored.place} is damaged (${tellCounts(problems.counts)}): ` +
       `${shortList(problems.named.map(tellProblem), { limit: namedProblems, separator: "; " })}${more}. Restore another backup; nothing was changed`,
     { details: { backupName: stored.name, problems: total } },
   );

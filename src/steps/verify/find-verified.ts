@@ -4,7 +4,6 @@ import { settleEach } from "../../core/execution/settle.ts";
 import { siblingMachine, stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import { claimOf } from "../shared/backup-claim.ts";
 import { manifestMadeBy } from "../shared/made-by.ts";
 import { findBackup, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 
@@ -21,7 +20,7 @@ export async function findVerified(
 ): Promise<StoredBackup> {
   if (input.schedule === undefined) {
     const stored = await findBackup(store, place, checkBackupName(input.backupName ?? ""));
-    if ((await stored.committed()) === undefined && (await claimOf(stored)) !== undefined) {
+    if ((await stored.committed()) === undefined && (await store.head(stored.layout.claim)) !== undefined) {
       throw stored.notFound(
         "what lies there has no full_meta.json: it is being written or its writing failed; there is nothing to verify yet",
       );

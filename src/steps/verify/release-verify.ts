@@ -5,6 +5,7 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { verifyPlan } from "../../core/plan/verify.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { markClaimFailed } from "../shared/backup-claim.ts";
+import { hasClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
 import { environmentToRelease, sameBackupPlace } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
@@ -13,8 +14,8 @@ import { StoredBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
 /**
- * What every verification ends in that failed or found problems: stops copies still running, gives the backup free, and records why. Nothing
- * of it stays beside the backup but the outcome, where there was one; parts of a manifest without an index are none, and are written anew.
+ * What every verification ends in that failed or found problems: stops batches still running, gives the backup free, and records why. Nothing
+ * of it stays beside the backup but the outcome, where there was one.
  */
 export async function releaseVerify(
   request: VerifyStepRequest & { failure: CaughtFailure },
@@ -32,8 +33,16 @@ export async function releaseVerify(
     const backupName = plan?.backupName ?? input.backupName;
     if (environment !== undefined && backupName !== undefined) {
       const store = await context.openStore(pinnedStore(environment, "backup"), { earlier: true });
-      await markClaimFailed(new StoredBackup(store, environment.backupStorage, backupName), execution.id, context);
+      await giveUpSeal(new StoredBackup(store, environment.backupStorage, backupName), execution.id, context);
     }
   }
   return releasedFailure(failure, "");
+}
+
+/** Removes parts of a manifest that has no index, which are those of this seal while it holds the backup. */
+async function giveUpSeal(stored: StoredBackup, holder: string, context: StepContext): Promise<void> {
+  const { store, layout } = stored;
+  const isOurs = await hasClaim(store, { key: layout.claim, holder });
+  if (isOurs && (await store.head(layout.manifest)) === undefined) await store.deletePrefix(layout.manifestParts);
+  await markClaimFailed(stored, holder, context);
 }
