@@ -17,6 +17,7 @@ import { addRestore } from "./verbs/restore.ts";
 import { addRetention } from "./verbs/retention.ts";
 import { addSweep } from "./verbs/sweep.ts";
 import type { VerbHost } from "./verbs/verb.ts";
+import { addVerify } from "./verbs/verify.ts";
 
 /** In the order of the help. */
 const verbs = [
@@ -27,6 +28,7 @@ const verbs = [
   addGet,
   addPeek,
   addDiff,
+  addVerify,
   addDelete,
   addCheck,
   addExecutions,
@@ -66,6 +68,7 @@ Examples:
   milvus-backup --config milvus-a.yaml list
   milvus-backup --config milvus-a.yaml get -n my_backup
   milvus-backup --config milvus-a.yaml peek -n my_backup -c coll
+  milvus-backup --config milvus-a.yaml verify -n my_backup
   milvus-backup --config milvus-a.yaml check
 
 Options may be spelled as in milvus-backup (--drop_exist_collection, --meta_only).

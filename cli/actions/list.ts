@@ -6,6 +6,7 @@ import { chosenEnvironment } from "../environments.ts";
 import { selectedCollections } from "../options.ts";
 import { formatBytes, formatCount, formatTime } from "../output/format.ts";
 import { formatTable } from "../output/table.ts";
+import { tellVerified } from "../output/verified.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 
 interface ListOptions {
@@ -27,6 +28,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
     if (problem !== undefined) output.warn(`${name}: ${problem}`);
   }
   const place = [environment.backupStorage.bucket, environment.backupStorage.rootPath].filter(Boolean).join("/");
+  const withVerified = backups.some(({ verified }) => verified);
   const withOwn = backups.some(({ incremental }) => incremental);
   const table = formatTable(
     [
@@ -35,6 +37,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
       { title: "COLLECTIONS", align: "right" },
       { title: "SIZE", align: "right" },
       ...(withOwn ? [{ title: "OWN", align: "right" as const }] : []),
+      ...(withVerified ? [{ title: "VERIFIED" }] : []),
       { title: "MILVUS" },
       { title: "STATE" },
     ],
@@ -45,6 +48,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
         ? [formatCount(backup.collections.length), formatBytes(backup.size)]
         : ["-", "-"]),
       ...(withOwn ? [ownOf(backup)] : []),
+      ...(withVerified ? [tellVerified(backup.verified) ?? "-"] : []),
       backup.milvusVersion || "-",
       backup.state,
     ]),

@@ -23,22 +23,29 @@ interface ExecutionRequest {
   readonly backupName: string;
   readonly input: Readonly<Record<string, unknown>>;
   /** @throws ExecutionError where it failed */
-  readonly summarize: (finished: FinishedExecution) => Summary;
+  readonly summarize: (finished: FinishedExecution) => Summary | Promise<Summary>;
 }
 
-/** Starts an execution under a readable name, then leaves (`--detach`) or shows its progress and how it ended. */
+/**
+ * Starts an execution under a readable name, then leaves (`--detach`) or shows its progress and how it ended.
+ * @returns the exit code, where its summary has one
+ */
 export async function runExecution(
   { options, output, context }: VerbRun<{ readonly detach?: true }>,
   pipeline: Pipeline,
   { machine, verb, backupName, input, summarize }: ExecutionRequest,
-): Promise<void> {
+): Promise<number | undefined> {
   const executions = await context.connections.executions();
   const name = executionName(verb, backupName, context.clock.now(), randomBytes(3).toString("hex"));
   const executionArn = await executions.start({ stateMachineArn: machineArn(pipeline, machine), name, input });
   const running: StartedExecution = { machine, arn: executionArn, name, input };
   if (options.detach) {
     output.result({ kind: "execution", version: 1, state: "running", ...aboutExecution(running) }, executionArn);
-  } else showSummary(output, summarize(await watchExecution(context, output, pipeline, running)));
+    return undefined;
+  }
+  const summary = await summarize(await watchExecution(context, output, pipeline, running));
+  showSummary(output, summary);
+  return summary.exitCode;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { PipelineError } from "../../src/core/execution/errors.ts";
+import type { ObjectStore } from "../../src/ports/object-store.ts";
 import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
 import type { EnvironmentRegistry } from "../../src/ports/step-context.ts";
 import type { DocumentOf } from "../documents/index.ts";
@@ -12,8 +13,10 @@ import { restoreSummary } from "../output/restore-summary.ts";
 import type { Summary } from "../output/summary.ts";
 import { formatPairs } from "../output/table.ts";
 import { transferSummary } from "../output/transfer-summary.ts";
+import { verifySummary } from "../output/verify-summary.ts";
 import { inputOf } from "../pipeline/execution-input.ts";
 import { findExecution } from "../pipeline/find-execution.ts";
+import { readFindings } from "../pipeline/findings.ts";
 import { createProgressReader } from "../pipeline/progress.ts";
 import { durationOf, type FinishedExecution, failureOf } from "../pipeline/results.ts";
 import type { VerbRun } from "../verbs/verb.ts";
@@ -42,7 +45,8 @@ export async function status(run: VerbRun<{ readonly follow?: true }>): Promise<
   const { execution } = finished;
   const step = await executions.currentState(execution.arn);
   const progress = createProgressDocument()({ state: step, progress: finished.progress });
-  const summary = await summaryOf(finished, started, await context.connections.environments(pipeline));
+  const registry = await context.connections.environments(pipeline);
+  const summary = await summaryOf(finished, started, registry, () => context.connections.workStore(pipeline));
   const over = execution.status !== "running";
   const failure = over && execution.status !== "succeeded" ? failureOf(execution) : undefined;
   const document = executionDocument(execution, machine, {
@@ -76,15 +80,23 @@ function describe(execution: ExecutionDescription, document: DocumentOf<"executi
   );
 }
 
-/** What came of an execution that succeeded, as the verb shows it that starts such an execution; undefined for any other. */
+/**
+ * What came of an execution that succeeded, or found that a backup is damaged, as the verb shows it that starts such an execution; undefined
+ * for any other.
+ */
 async function summaryOf(
   finished: FinishedExecution,
   started: StartedExecution,
   registry: Pick<EnvironmentRegistry, "get">,
+  work: () => Promise<ObjectStore>,
 ): Promise<Summary | undefined> {
-  if (finished.execution.status !== "succeeded") return undefined;
   const about = aboutExecution(started);
   const known = (name = "") => knownEnvironment(registry, name);
+  const findings =
+    started.machine === "verify" && finished.execution.status === "failed"
+      ? await readFindings(await work(), finished.execution)
+      : undefined;
+  if (finished.execution.status !== "succeeded" && findings === undefined) return undefined;
   switch (started.machine) {
     case "backup":
       return backupSummary(finished, await known(about.environment));
@@ -95,6 +107,8 @@ async function summaryOf(
         from: await known(about.fromEnvironment),
         to: await known(about.toEnvironment),
       });
+    case "verify":
+      return verifySummary(finished, await known(about.environment), findings);
   }
 }
 

@@ -87,12 +87,51 @@ export const copy = documentOf("copy", {
   skippedObjects: count,
 });
 
+/** How far the contents of a backup were compared: `size` by keys, sizes and the store's own checksums, without reading any. */
+export const verifiedDepth = z.enum(["size", "sample", "content", "rows"]);
+
+/** `verify`; with exit code 1 where the outcome is `failed`. */
+export const verify = documentOf("verify", {
+  state: executionState.extract(["succeeded", "failed"]),
+  /** `sealed`: it got a manifest. `failed`: something is wrong with it. */
+  outcome: z.enum(["passed", "sealed", "failed"]),
+  backupName: z.string(),
+  environment: z.string(),
+  location,
+  depth: verifiedDepth,
+  /** Of the bytes that were read and compared, of 100. */
+  percent: z.number().min(0).max(100),
+  /** Logs of the backup. */
+  objects: count,
+  bytes: count,
+  /** Of these the ones that were read. */
+  readObjects: count,
+  readBytes: count,
+  /** Objects of which only key and size could be compared. */
+  bySize: count,
+  /** Everything that is wrong, object by object. */
+  problems: z.array(
+    z.strictObject({
+      key: z.string(),
+      problem: z.enum(["missing", "extra", "truncated", "altered"]),
+      /** For people; "" where the problem says it. */
+      detail: z.string(),
+    }),
+  ),
+  warnings,
+  executionArn,
+  milliseconds,
+});
+
 /** What an execution is about, in the words of people who wait. */
 export const phase = z.enum([
   "starting",
   "preparing",
   "copying",
   "staging",
+  "reading metas and manifest",
+  "verifying",
+  "looking for what is left",
   "writing the metas",
   "recreating collections",
   "importing",
@@ -144,8 +183,8 @@ export const execution = documentOf("execution", {
   /** What the machine was started with (state-machines/README.md). */
   input: z.record(z.string(), z.unknown()).optional(),
   progress: progress.optional(),
-  /** Once it succeeded: what the verb prints that starts such an execution. */
-  result: z.union([create, restore, copy]).optional(),
+  /** Once it succeeded, or a verification found problems: what the verb prints that starts such an execution. */
+  result: z.union([create, restore, copy, verify]).optional(),
   /** Once it failed. */
   error: problem.optional(),
 });

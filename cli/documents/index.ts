@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { backup, backups } from "./backups.ts";
-import { copy, create, execution, executions, restore } from "./executions.ts";
+import { copy, create, execution, executions, restore, verify } from "./executions.ts";
 import { diff, peek } from "./rows.ts";
 import { checks, deleted, environment, environments, failure, registration, retention, sweep } from "./upkeep.ts";
 
@@ -9,6 +9,7 @@ export const documents = {
   create,
   restore,
   copy,
+  verify,
   execution,
   executions,
   backups,

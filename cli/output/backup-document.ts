@@ -6,12 +6,14 @@ import {
   type SegmentBackup,
   segmentsOf,
 } from "../../src/core/format/meta.ts";
+import type { VerificationProof } from "../../src/core/format/proof.ts";
 import { qualifiedName } from "../../src/core/milvus/names.ts";
 import type { IncrementalBackup } from "../../src/steps/catalog/get-backup.ts";
 import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
 import type { Instants } from "../../src/steps/shared/stored-backup.ts";
 import { countOf, formatBytes, formatCount, formatInstant, formatTime } from "./format.ts";
 import { formatPairs, formatTable } from "./table.ts";
+import { tellVerified } from "./verified.ts";
 
 /** What is counted of a segment. */
 type CountedSegment = Pick<SegmentBackup, "is_l0" | "num_of_rows">;
@@ -29,11 +31,13 @@ export function backupDocument(
     complete,
     instants,
     incremental,
+    verified,
   }: {
     readonly backup: BackupWith<CountedSegment>;
     readonly complete: boolean;
     readonly instants: Instants;
     readonly incremental?: IncrementalBackup;
+    readonly verified?: VerificationProof;
   },
   location: string,
 ) {
@@ -50,6 +54,8 @@ export function backupDocument(
     bytes: exactCount(backup.size, `the bytes of backup ${backup.name}`),
     /** Absent for a plain one. */
     ...(incremental && { incremental }),
+    /** Absent where it was never verified. */
+    ...(verified && { verified }),
     databases: backup.database_backups.map(({ db_name }) => db_name),
     collections: backup.collection_backups.map((collection) => describeCollection(collection, instants)),
   } as const;
@@ -108,6 +114,7 @@ export function formatBackup(document: BackupDocument): string {
       ["milvus", document.milvusVersion || undefined],
       ["size", formatBytes(document.bytes)],
       ["incremental", document.incremental && describeIncremental(document.incremental)],
+      ["verified", tellVerified(document.verified)],
       ["lies in", document.location],
     ],
     "",

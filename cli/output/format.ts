@@ -16,6 +16,18 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
+/** `under a minute`, `21 min`, `2 h 04 min`: an estimate tells no seconds. */
+export function formatMinutes(minutes: number): string {
+  const whole = Math.round(minutes);
+  if (whole < 1) return "under a minute";
+  return whole < 60 ? `${whole} min` : formatDuration(whole * 60_000);
+}
+
+/** `$0.56`; less than a cent as such. */
+export function formatDollars(dollars: number): string {
+  return dollars < 0.01 ? "less than $0.01" : `$${dollars.toFixed(2)}`;
+}
+
 /** `10,000`; for counts, with 64-bit ones as bigint. */
 export function formatCount(count: number | bigint): string {
   return count.toLocaleString("en-US");

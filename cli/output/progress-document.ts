@@ -20,12 +20,17 @@ const phases: Readonly<Record<string, Phase>> = {
   "Wait For Load": "finishing",
   "Prepare Transfer": "preparing",
   "Finalize Transfer": "writing the metas",
+  "Prepare Verify": "reading metas and manifest",
+  "Verify Segments": "verifying",
+  "Finalize Verify": "looking for what is left",
   "Release Backup": "cleaning up after a failure",
   "Release Restore": "cleaning up after a failure",
   "Release Transfer": "cleaning up after a failure",
+  "Release Verify": "cleaning up after a failure",
   "Backup Failed": "cleaning up after a failure",
   "Restore Failed": "cleaning up after a failure",
   "Transfer Failed": "cleaning up after a failure",
+  "Verify Failed": "cleaning up after a failure",
 };
 
 /** Turns what is known of an execution into its progress, again and again; keeps the last phase it could name. */
@@ -59,7 +64,7 @@ export function createProgressDocument(): (following: Following) => ProgressDocu
 /** Of the phase, in whole percent; undefined where nobody knows. */
 function percentOf(phase: Phase, { totals, copied, restoring }: Progress): number | undefined {
   if (phase === "importing" && restoring?.phase === "importing") return Math.floor(restoring.progress);
-  if ((phase !== "copying" && phase !== "staging") || totals === undefined) return undefined;
+  if (!["copying", "staging", "verifying"].includes(phase) || totals === undefined) return undefined;
   const [done, all] = totals.bytes ? [copied.bytes, totals.bytes] : [copied.segments, totals.segments];
   return all === 0 ? undefined : Math.min(100, Math.floor((100 * done) / all));
 }

@@ -3,9 +3,11 @@ import type { Output } from "./output.ts";
 
 /** How an execution ended. */
 export interface Summary {
-  readonly document: DocumentOf<"create" | "restore" | "copy">;
+  readonly document: DocumentOf<"create" | "restore" | "copy" | "verify">;
   /** The document for people. */
   readonly text: string;
+  /** What the command ends with; 0 where absent. */
+  readonly exitCode?: number;
 }
 
 /** Shows how an execution ended. */

@@ -18,7 +18,7 @@ export function durationOf(execution: Pick<ExecutionDescription, "startedAt" | "
   return execution.stoppedAt === undefined ? 0 : execution.stoppedAt.getTime() - execution.startedAt.getTime();
 }
 
-const { backedUp, restored, discarded, skipped, transferred } = machineResults;
+const { backedUp, restored, discarded, skipped, transferred, verified } = machineResults;
 
 /** The deployed pipeline may be of another version: what is not needed here may be absent, what is not known is left out. */
 const warnings = backedUp.shape.warnings.default([]);
@@ -35,6 +35,9 @@ export const restoreResult = z.discriminatedUnion("outcome", [
 
 /** Output of the machine `transfer`: what Finalize Transfer answered. */
 export const transferResult = transferred.extend({ warnings });
+
+/** Output of the machine `verify`: what Finalize Verify answered. */
+export const verifyResult = verified.extend({ warnings });
 
 /** The output of an execution that succeeded; throws ExecutionError for one that did not. */
 export function resultOf<T extends z.ZodType>(execution: ExecutionDescription, schema: T): z.infer<T> {

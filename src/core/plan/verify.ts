@@ -35,6 +35,7 @@ export type ProblemCounts = z.infer<typeof problemCounts>;
 
 /** What a verification found: `findings.json` in the work bucket, whatever the execution answers. `problems.jsonl` names each problem. */
 export const verifyFindings = z.object({
+  backupName: z.string(),
   outcome: z.enum(["passed", "failed"]),
   depth: z.enum(["size", "sample", "content"]),
   percent: z.number(),

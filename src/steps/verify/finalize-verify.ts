@@ -69,6 +69,7 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
     await sealBackup(stored, plan, receipts, execution, context);
   }
   const findings: VerifyFindings = {
+    backupName: plan.backupName,
     outcome: isGood ? "passed" : "failed",
     ...looked,
     // what a seal reads is compared with nothing
@@ -84,7 +85,6 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
   const { outcome: _, problems: __, warnings, ...rest } = findings;
   return {
     outcome: plan.seal ? "sealed" : "verified",
-    backupName: plan.backupName,
     ...rest,
     warnings: [...warnings, ...unkept],
   };
