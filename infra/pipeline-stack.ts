@@ -117,11 +117,12 @@ export class Pipeline extends Construct {
     };
     const { stateMachine: backupMachine } = required(this.stateMachines.get("backup"));
     const { stateMachine: restoreMachine } = required(this.stateMachines.get("restore"));
+    const { stateMachine: verifyMachine } = required(this.stateMachines.get("verify"));
     if (schedules.length > 0) {
       const prune = schedules.some(({ keep }) => keep !== undefined)
         ? add(pruneBackups, { grants: [announceGrant(this.#eventBus)] })
         : undefined;
-      new Schedules(this, "Schedules", { stack, schedules, backupMachine, pruneBackups: prune });
+      new Schedules(this, "Schedules", { stack, schedules, backupMachine, verifyMachine, pruneBackups: prune });
     }
     if (restoreTriggers.length > 0) {
       const start = add(startTriggeredRestore, {

@@ -8,7 +8,8 @@ import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { ScheduleConfig } from "../src/core/deployment/config.ts";
 import { type DetailType, eventSource } from "../src/core/deployment/events.ts";
-import type { BackupInput } from "../src/core/execution/messages.ts";
+import { verifyScheduleName } from "../src/core/deployment/verify-rule.ts";
+import type { BackupInput, VerifyInput } from "../src/core/execution/messages.ts";
 import { grantedPolicy } from "./grants.ts";
 
 interface SchedulesProps {
@@ -16,45 +17,69 @@ interface SchedulesProps {
   readonly stack: string;
   readonly schedules: readonly ScheduleConfig[];
   readonly backupMachine: IStateMachine;
+  readonly verifyMachine: IStateMachine;
   /** Prune Backups; needed where a schedule has rules. */
   readonly pruneBackups?: IFunction | undefined;
 }
 
 /**
  * The schedules: each starts the backup machine, and its complete backups start its retention. That is a rule on the event, not a
- * state of the machine: whatever becomes of retention, the backup is complete and says so.
+ * state of the machine: whatever becomes of retention, the backup is complete and says so. Beside it one may have a schedule of its own on
+ * which its newest backup is verified.
  */
 export class Schedules extends Construct {
   constructor(scope: Construct, id: string, props: SchedulesProps) {
     super(scope, id);
-    const { stack, backupMachine } = props;
+    const { stack, backupMachine, verifyMachine } = props;
     const group = new CfnScheduleGroup(this, "Group", { name: stack });
     const role = new Role(this, "Role", {
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
       }),
     });
+    const verified = props.schedules.filter(({ verify }) => verify !== undefined);
+    const started = (machine: IStateMachine) => [machine.stateMachineArn];
     const policy = grantedPolicy(this, role, [
-      { sid: "StartBackups", actions: ["states:StartExecution"], resources: [backupMachine.stateMachineArn] },
+      { sid: "StartBackups", actions: ["states:StartExecution"], resources: started(backupMachine) },
+      ...(verified.length > 0
+        ? [{ sid: "StartVerifications", actions: ["states:StartExecution"], resources: started(verifyMachine) }]
+        : []),
     ]);
-    for (const schedule of props.schedules) {
-      const created = new CfnSchedule(this, schedule.name, {
-        name: schedule.name,
+    const start = (id: string, { machine, input, ...more }: Start, { timeZone, enabled }: ScheduleConfig) => {
+      const created = new CfnSchedule(this, id, {
+        ...more,
+        name: id,
         groupName: group.ref,
-        description: `milvus-backup: backs up ${schedule.environment}`,
-        scheduleExpression: schedule.expression,
-        scheduleExpressionTimezone: schedule.timeZone,
-        state: schedule.enabled ? "ENABLED" : "DISABLED",
+        scheduleExpressionTimezone: timeZone,
+        state: enabled ? "ENABLED" : "DISABLED",
         flexibleTimeWindow: { mode: "OFF" },
         target: {
-          arn: backupMachine.stateMachineArn,
+          arn: machine.stateMachineArn,
           roleArn: role.roleArn,
-          input: JSON.stringify(inputOf(schedule)),
-          // A backup that could not start within the hour is the next one's business.
+          input: JSON.stringify(input),
+          // What could not start within the hour is the next one's business.
           retryPolicy: { maximumEventAgeInSeconds: 3600, maximumRetryAttempts: 10 },
         },
       });
       created.node.addDependency(policy);
+    };
+    for (const schedule of props.schedules) {
+      const { name, environment, expression, verify } = schedule;
+      const description = `milvus-backup: backs up ${environment}`;
+      const backup = { machine: backupMachine, input: inputOf(schedule), description, scheduleExpression: expression };
+      start(name, backup, schedule);
+      if (verify !== undefined) {
+        start(
+          verifyScheduleName(name),
+          {
+            machine: verifyMachine,
+            input: verifyInputOf(schedule),
+            description: `milvus-backup: verifies the newest backup of ${name}`,
+            scheduleExpression: verify.expression,
+          },
+          schedule,
+        );
+      }
       if (schedule.keep !== undefined && props.pruneBackups !== undefined) {
         this.#retain(schedule, stack, props.pruneBackups);
       }
@@ -81,6 +106,18 @@ export class Schedules extends Construct {
       ],
     });
   }
+}
+
+/** What a schedule starts, and when. */
+interface Start {
+  readonly machine: IStateMachine;
+  readonly input: BackupInput | VerifyInput;
+  readonly description: string;
+  readonly scheduleExpression: string;
+}
+
+function verifyInputOf({ name, environment, verify }: ScheduleConfig): VerifyInput {
+  return { environment, schedule: name, ...(verify?.readData !== undefined && { readData: verify.readData }) };
 }
 
 /** What a schedule starts the backup machine with; EventBridge Scheduler fills in the time. */

@@ -45,7 +45,7 @@ describe("examples/pipeline.yaml", () => {
     expect(() => app.synth()).not.toThrow();
   });
 
-  it("starts the backup machine by schedule, with a role that may start nothing else", () => {
+  it("starts the machines by schedule, with a role that may start those and nothing else", () => {
     template.hasResourceProperties("AWS::Scheduler::Schedule", {
       Name: "nightly",
       ScheduleExpression: "cron(0 3 * * ? *)",
@@ -61,9 +61,23 @@ describe("examples/pipeline.yaml", () => {
         }),
       },
     });
-    expect(statementsOf(template, "Schedules").flatMap(actionsOf)).toEqual(["states:StartExecution"]);
+    template.hasResourceProperties("AWS::Scheduler::Schedule", {
+      Name: "nightly-verify",
+      ScheduleExpression: "cron(0 12 ? * SUN *)",
+      ScheduleExpressionTimezone: "Europe/Berlin",
+      Target: {
+        Arn: { Ref: Match.stringLikeRegexp("^VerifyStateMachine") },
+        Input: JSON.stringify({ environment: "prod", schedule: "nightly", readData: 10 }),
+      },
+    });
+    template.hasResourceProperties("AWS::Scheduler::Schedule", {
+      Name: "hourly-verify",
+      Target: { Input: JSON.stringify({ environment: "prod", schedule: "hourly" }) },
+    });
+    expect(statementsOf(template, "Schedules").map(actionsOf)).toEqual(Array(2).fill(["states:StartExecution"]));
     expect(statementsOf(template, "Schedules").flatMap(resourcesOf)).toEqual([
       expect.stringMatching(/^<BackupStateMachine/),
+      expect.stringMatching(/^<VerifyStateMachine/),
     ]);
   });
 
@@ -74,6 +88,14 @@ describe("examples/pipeline.yaml", () => {
       { name: "nightly", environment: "prod", expression: "cron(0 3 * * ? *)", timeZone: "Europe/Berlin" },
       { name: "hourly", alarmAfterSeconds: 10_800 },
     ]);
+  });
+
+  it("starts no verification where none is asked for, and its role may not either", () => {
+    const one = "{ name: nightly, environment: prod, expression: rate(1 day) }";
+    const without = pipelineTemplate({ pipeline: `environments: { prod: }\nschedules:\n  - ${one}\n` });
+
+    without.resourceCountIs("AWS::Scheduler::Schedule", 1);
+    expect(statementsOf(without, "Schedules")).toHaveLength(1);
   });
 
   it("applies a schedule's rules when one of its backups is complete", () => {

@@ -8,6 +8,7 @@ import { parseRenames, type Renames } from "../milvus/renames.ts";
 import { triggeredRestore } from "./restore-trigger.ts";
 import { keepRules } from "./retention.ts";
 import { problemOfScheduleExpression, problemOfTimeZone } from "./schedule-expression.ts";
+import { verifyRule, verifyScheduleName } from "./verify-rule.ts";
 
 /**
  * What is deployed, as `pipeline.yaml` says it; docs/pipeline-yaml.md describes every key. It holds names and ARNs, never a secret:
@@ -71,6 +72,8 @@ const scheduleConfig = z.strictObject({
   enabled: z.boolean().default(true),
   /** Which of its backups are kept; all where absent. */
   keep: keepRules.optional(),
+  /** When its newest complete backup is verified, and how much of it is read; never where absent. */
+  verify: verifyRule.optional(),
   /** An alarm where it made no backup for so long (needs `alarms`). */
   alarmAfter: duration.optional(),
 });
@@ -156,6 +159,12 @@ export const pipelineConfig = z
       for (const [index, { environment }] of config[list].entries()) {
         checkEnvironment(environment, [list, index, "environment"]);
       }
+    }
+    const names = config.schedules.map(({ name }) => name);
+    for (const [index, { name, verify }] of config.schedules.entries()) {
+      if (verify === undefined || !names.includes(verifyScheduleName(name))) continue;
+      const message = `${name} is verified by a schedule ${verifyScheduleName(name)}, and there is one of that name: rename one of the two`;
+      context.addIssue({ code: "custom", path: ["schedules", index, "name"], message });
     }
     for (const [index, trigger] of config.restoreTriggers.entries()) {
       checkEnvironment(trigger.from, ["restoreTriggers", index, "from"]);

@@ -39,12 +39,14 @@ export function failedMilliseconds({ failed = defaultFailedHours }: Pick<KeepRul
 export interface ScheduledBackup {
   readonly name: string;
   readonly created: Date;
-  /** It is complete, and its commit record is what its manifest says. */
+  /** It is complete, its commit record is what its manifest says, and no verification has found it damaged since. */
   readonly good: boolean;
+  /** The last verification of it found it good; absent where there was none. */
+  readonly verified?: boolean;
 }
 
 export interface RetentionPlan {
-  /** Newest first, with the rules that keep it: `last`, `daily` ..., or `last good`. */
+  /** Newest first, with the rules that keep it: `last`, `daily` ..., `last good` or `last verified`. */
   readonly keep: readonly { readonly name: string; readonly created: Date; readonly reasons: readonly string[] }[];
   /** Oldest first. */
   readonly remove: readonly ScheduledBackup[];
@@ -52,7 +54,8 @@ export interface RetentionPlan {
 
 /**
  * Which of a schedule's backups go. Only good ones count for a rule, so that a damaged one never stands for its day; a damaged one
- * goes once a good one that is kept is newer. Whatever the rules say, the newest good one stays.
+ * goes once a good one that is kept is newer. Whatever the rules say, the newest good one stays, and the newest
+ * one that was verified.
  * @param timeZone where days, weeks and months begin
  */
 export function planRetention(
@@ -71,6 +74,8 @@ export function planRetention(
   }
   const reasons = new Map<string, string[]>([[lastGood.name, ["last good"]]]);
   const keep = (name: string, reason: string) => reasons.set(name, [...(reasons.get(name) ?? []), reason]);
+  const lastVerified = good.find(({ verified }) => verified);
+  if (lastVerified) keep(lastVerified.name, "last verified");
   for (const { name } of good.slice(0, rules.last ?? 0)) keep(name, "last");
   const calendar = calendarOf(timeZone);
   for (const period of ["daily", "weekly", "monthly"] as const) {

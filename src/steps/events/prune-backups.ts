@@ -9,12 +9,14 @@ import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
+import type { Verification } from "../../core/format/proof.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 import { type DeleteContext, deleteBackup } from "../catalog/delete-backup.ts";
 import { claimOf } from "../shared/backup-claim.ts";
 import { isMadeBy, manifestMadeBy } from "../shared/made-by.ts";
 import { missingObjects } from "../shared/missing-objects.ts";
+import { readVerification } from "../shared/proofs.ts";
 import type { ReadPlace } from "../shared/readers.ts";
 import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 import { sumOfSweeps, sweepSegments } from "../shared/sweep-segments.ts";
@@ -49,6 +51,8 @@ interface FoundBackup extends ScheduledBackup {
   readonly stored: StoredBackup;
   readonly manifest: ManifestIndex;
   readonly committed: boolean;
+  /** What the last verification of it said, where it found it damaged: a sentence. */
+  readonly damage?: string;
 }
 
 /**
@@ -82,17 +86,26 @@ async function planWithWholeOnes(
   found: readonly FoundBackup[],
   planOf: (backups: readonly ScheduledBackup[]) => RetentionPlan,
 ): Promise<{ plan: RetentionPlan; warnings: string[] }> {
-  const problems = new Map<string, string | undefined>();
+  const problems = new Map<string, string | undefined>(
+    found.flatMap(({ name, damage }) => (damage === undefined ? [] : [[name, damage]])),
+  );
   for (;;) {
     const plan = planOf(found.map((it) => ({ ...it, good: it.good && problems.get(it.name) === undefined })));
     const kept = new Set(plan.keep.map(({ name }) => name));
     const unseen = found.filter(({ name, good }) => good && kept.has(name) && !problems.has(name));
     if (plan.remove.length === 0 || unseen.length === 0) {
-      return { plan, warnings: [...problems.values()].filter((problem) => problem !== undefined) };
+      const told = [...problems.values()].filter((problem) => problem !== undefined);
+      return { plan, warnings: [...told, ...keptAsVerified(plan)] };
     }
     // One after another: each is a listing of a whole backup.
     for (const { name, stored, manifest } of unseen) problems.set(name, await problemOf(stored, manifest));
   }
+}
+
+/** What no rule keeps, and stays all the same. */
+function keptAsVerified({ keep }: RetentionPlan): string[] {
+  const only = keep.filter(({ reasons }) => reasons.every((reason) => reason === "last verified"));
+  return only.map(({ name }) => `backup ${name} stays: it is the last one that was verified, and no newer one is yet`);
 }
 
 async function problemOf(stored: StoredBackup, manifest: ManifestIndex): Promise<string | undefined> {
@@ -199,6 +212,8 @@ async function scheduledBackup(stored: StoredBackup, madeBy: MadeBySchedule): Pr
   const manifest = await manifestMadeBy(stored, madeBy);
   if (manifest === undefined) return undefined;
   const committed = await stored.committed();
+  const proof = committed && (await readVerification(stored));
+  const damage = proof?.last.outcome === "failed" ? damageOf(name, proof.last) : undefined;
   const expected = manifest.metas.find(({ key }) => layout.absolute(key) === layout.meta.full_meta);
   return {
     stored,
@@ -206,8 +221,14 @@ async function scheduledBackup(stored: StoredBackup, madeBy: MadeBySchedule): Pr
     name,
     created: new Date(manifest.created),
     committed: committed !== undefined,
-    good: committed !== undefined && committed.size === expected?.size,
+    good: committed !== undefined && committed.size === expected?.size && damage === undefined,
+    verified: proof?.last.outcome === "passed",
+    ...(damage !== undefined && { damage }),
   };
+}
+
+function damageOf(name: string, { at, problems }: Verification): string {
+  return `backup ${name} is damaged, and nothing is deleted in its favour: its verification of ${at} found ${problems} problems`;
 }
 
 /**

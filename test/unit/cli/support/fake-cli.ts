@@ -21,6 +21,7 @@ export const stackOutputs = {
   BackupStateMachineArn: `${account}:backup`,
   RestoreStateMachineArn: `${account}:restore`,
   TransferStateMachineArn: `${account}:transfer`,
+  VerifyStateMachineArn: `${account}:verify`,
   WorkBucketName: "work",
   EnvironmentsPrefix: "milvus-backup/MilvusBackup/environments/",
 };

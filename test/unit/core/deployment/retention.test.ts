@@ -87,12 +87,26 @@ describe("planRetention", () => {
     expect(planRetention(backups, { last: 1 }).remove).toEqual([]);
   });
 
+  it("keeps the last one that was verified until a newer one is", () => {
+    const backups = series(5, day).map((backup, index) => ({ ...backup, verified: index >= 3 }));
+
+    const plan = planRetention(backups, { last: 1 });
+
+    expect(plan.keep.map(({ name, reasons }) => [name, reasons])).toEqual([
+      ["b0", ["last good", "last"]],
+      ["b3", ["last verified"]],
+    ]);
+    const newer = backups.map((backup, index) => ({ ...backup, verified: index >= 1 }));
+    expect(namesOf(planRetention(newer, { last: 1 }).keep)).toEqual(["b0", "b1"]);
+  });
+
   it("splits the backups in two, keeps the newest good one, and changes its mind about nothing when run again", () => {
     const backups = fc.uniqueArray(
       fc.record({
         name: fc.string({ minLength: 1, maxLength: 4 }),
         created: fc.date({ min: new Date("2024-01-01"), max: new Date("2027-01-01"), noInvalidDate: true }),
         good: fc.boolean(),
+        verified: fc.boolean(),
       }),
       { selector: ({ name }) => name, maxLength: 40 },
     );
@@ -109,6 +123,10 @@ describe("planRetention", () => {
         const newestGood = Math.max(...all.filter(({ good }) => good).map(({ created }) => created.getTime()));
         if (all.some(({ good }) => good)) {
           expect(plan.keep.some(({ created }) => created.getTime() === newestGood)).toBe(true);
+        }
+        const proven = all.filter(({ good, verified }) => good && verified).map(({ created }) => created.getTime());
+        if (proven.length > 0) {
+          expect(plan.keep.some(({ created }) => created.getTime() === Math.max(...proven))).toBe(true);
         }
         const left = all.filter(({ name }) => namesOf(plan.keep).includes(name));
         expect(planRetention(left, keep).remove).toEqual([]);

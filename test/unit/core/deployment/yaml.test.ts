@@ -27,13 +27,36 @@ describe("parsePipelineYaml", () => {
     const example = parse(readFileSync(new URL("../../../../examples/pipeline.yaml", import.meta.url), "utf8"));
 
     expect(example.schedules).toMatchObject([
-      { name: "nightly", timeZone: "Europe/Berlin", enabled: true, alarmAfter: 26 * 3600 },
-      { name: "hourly", timeZone: "UTC", keep: { last: 24 } },
+      {
+        name: "nightly",
+        timeZone: "Europe/Berlin",
+        enabled: true,
+        verify: { expression: "cron(0 12 ? * SUN *)", readData: 10 },
+        alarmAfter: 26 * 3600,
+      },
+      { name: "hourly", timeZone: "UTC", keep: { last: 24 }, verify: { expression: "cron(0 12 * * ? *)" } },
     ]);
     expect(example.restoreTriggers.map(({ name, account, backups }) => [name, account, backups])).toEqual([
       ["standby", undefined, "nightly_*"],
       ["partner", "444455556666", "*"],
     ]);
+  });
+
+  it("takes when a schedule is verified as a word, an expression, and with how much is read", () => {
+    const verifyOf = (text: string) => parse(schedule(`    verify: ${text}\n`)).schedules[0]?.verify;
+
+    expect(verifyOf("monthly")).toEqual({ expression: "cron(0 12 1 * ? *)" });
+    expect(verifyOf("rate(2 days)")).toEqual({ expression: "rate(2 days)" });
+    expect(verifyOf("{ schedule: daily, readData: true }")).toEqual({
+      expression: "cron(0 12 * * ? *)",
+      readData: 100,
+    });
+  });
+
+  it("names a schedule that has the name of the one that verifies another", () => {
+    const text = `${schedule("    verify: daily\n")}  - { name: nightly-verify, environment: prod, expression: rate(1 day) }\n`;
+
+    expect(problemsOf(text)).toEqual([expect.stringContaining("is verified by a schedule nightly-verify")]);
   });
 
   it.each(["", "# nothing yet\n", "environments:\n  prod:\n"])("takes %j: everything is optional", (text) => {
@@ -42,7 +65,7 @@ describe("parsePipelineYaml", () => {
 
   it("names an unknown key with file, line and the accepted keys, wherever it stands", () => {
     expect(problemsOf(schedule("    keep: { last: 1 }\n    colections: [a]\nalarm: {}\n"))).toEqual([
-      "pipeline.yaml:7: schedules[0].colections is not a known key; accepted: name, environment, expression, timeZone, collections, strategy, incremental, enabled, keep, alarmAfter",
+      "pipeline.yaml:7: schedules[0].colections is not a known key; accepted: name, environment, expression, timeZone, collections, strategy, incremental, enabled, keep, verify, alarmAfter",
       "pipeline.yaml:8: alarm is not a known key; accepted: stack, retentionDays, environments, schedules, restoreTriggers, network, workBucketKeyArn, alarms",
     ]);
     expect(problemsOf("environments:\n  prod:\n    bucket: b\n")).toEqual([
@@ -56,6 +79,8 @@ describe("parsePipelineYaml", () => {
     ["    keep: { weekly: 1.5 }", /^pipeline.yaml:6: schedules\[0\].keep.weekly: expected int/],
     ["    keep: {}", /^pipeline.yaml:6: schedules\[0\].keep: must name at least one of last, daily, weekly, monthly/],
     ["    timeZone: Mars/Base", /^pipeline.yaml:6: schedules\[0\].timeZone: "Mars\/Base" is no time zone/],
+    ["    verify: yearly", /^pipeline.yaml:6: schedules\[0\].verify: use daily, weekly, monthly, an expression, or \{/],
+    ["    verify: { schedule: weekly, readData: 120% }", /^pipeline.yaml:6: schedules\[0\].verify.*use/],
     ["    alarmAfter: soon", /^pipeline.yaml:6: schedules\[0\].alarmAfter: "soon" is no time from 1m to 7d/],
     ["    alarmAfter: 8d", /alarmAfter: "8d" is no time/],
     ["    alarmAfter: 1501m", /alarmAfter: "1501m" is more than a day: use whole hours/],

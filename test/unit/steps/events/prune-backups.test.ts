@@ -115,6 +115,48 @@ describe("pruneBackups", () => {
     expect(await prune()).toMatchObject({ keptNames: ["nightly_3", "nightly_2"], removedNames: ["nightly_1"] });
   });
 
+  /** What a verification of a backup said. */
+  function seedVerified(name: string, outcome: "passed" | "failed", at = "2026-11-20T12:00:00.000Z"): void {
+    const last = {
+      at,
+      outcome,
+      depth: "content",
+      percent: 100,
+      objects: 1,
+      bytes: 1,
+      problems: 3,
+      executionArn: "arn",
+    };
+    store.seed(backupLayout(rootPath, name).verified, JSON.stringify({ version: 1, last }));
+  }
+
+  test("keeps the last one that was verified, says so, and lets it go for a newer one", async () => {
+    for (const day of [1, 2, 3]) seed(`nightly_${day}`, day);
+    seedVerified("nightly_1", "passed");
+    seedVerified("nightly_2", "passed");
+
+    expect(await prune()).toMatchObject({
+      keptNames: ["nightly_3", "nightly_2"],
+      removedNames: ["nightly_1"],
+      warnings: ["backup nightly_2 stays: it is the last one that was verified, and no newer one is yet"],
+    });
+    seedVerified("nightly_3", "passed");
+    expect(await prune()).toMatchObject({ keptNames: ["nightly_3"], removedNames: ["nightly_2"], warnings: [] });
+  });
+
+  test("deletes nothing in favour of one that a verification found damaged, and says so", async () => {
+    for (const day of [1, 2, 3]) seed(`nightly_${day}`, day);
+    seedVerified("nightly_3", "failed");
+
+    expect(await prune()).toMatchObject({
+      keptNames: ["nightly_3", "nightly_2"],
+      removedNames: ["nightly_1"],
+      warnings: [
+        "backup nightly_3 is damaged, and nothing is deleted in its favour: its verification of 2026-11-20T12:00:00.000Z found 3 problems",
+      ],
+    });
+  });
+
   test("finishes a deletion that was broken off, and leaves what may still be written", async () => {
     seed("nightly_9", 9);
     seed("nightly_1", 1);
