@@ -27,6 +27,8 @@ const options = {
 export interface Bundles {
   directoryOf(name: string): string;
   readonly metafile: Metafile;
+  /** What went into the clients beside them. */
+  readonly storesMetafile: Metafile;
 }
 
 const bundled = new Map<string, Bundles>();
@@ -50,17 +52,18 @@ export function bundleFunctions(names: readonly string[]): Bundles {
     metafile: true,
   });
   const storesDir = join(outdir, "stores");
-  buildSync({
+  const { metafile: storesMetafile } = buildSync({
     ...options,
     entryPoints: Object.fromEntries(
       Object.values(stores).map((name) => [name, join(projectDir, "src/adapters", name, "index.ts")]),
     ),
     outdir: storesDir,
+    metafile: true,
   });
   for (const [file, { imports }] of Object.entries(metafile.outputs)) {
     if (imports.some(({ path }) => path in stores)) addStores(join(projectDir, dirname(file)), storesDir);
   }
-  const bundles: Bundles = { directoryOf: (name) => join(outdir, name), metafile };
+  const bundles: Bundles = { directoryOf: (name) => join(outdir, name), metafile, storesMetafile };
   bundled.set(key, bundles);
   return bundles;
 }

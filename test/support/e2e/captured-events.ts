@@ -10,8 +10,10 @@ import {
   DescribeExecutionCommand,
   ListExecutionsCommand,
 } from "@aws-sdk/client-sfn";
+import { expect } from "vitest";
 import { aws } from "../../../local/index.ts";
 import type { DetailType } from "../../../src/core/deployment/events.ts";
+import { eventProblems } from "../json-schemas.ts";
 import { eventBridge, stepFunctions } from "./aws-clients.ts";
 
 interface CapturedEvent {
@@ -51,6 +53,8 @@ export async function captureEvents(stack: string): Promise<CapturedEvents> {
           return JSON.parse(input) as CapturedEvent;
         }),
       );
+      // Whatever a test asks for, every event has to be what its published schema says.
+      for (const event of events) expect(eventProblems(event)).toEqual([]);
       return events.filter((event) => event["detail-type"] === detailType);
     },
     async close() {

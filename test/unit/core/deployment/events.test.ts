@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { type DetailType, detailTypes, eventDetails, eventSource } from "../../../../src/core/deployment/events.ts";
 import { machines } from "../../../../src/core/execution/machines.ts";
+import { eventProblems } from "../../../support/json-schemas.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), "utf8");
 
@@ -70,6 +71,23 @@ describe("docs/events.md", () => {
       const type = z.enum(detailTypes).parse(example["detail-type"]);
       expect(example.source).toBe(eventSource);
       expect(eventDetails[type].parse(example.detail)).toMatchObject({ stack: "MilvusBackup" });
+      expect(eventProblems(example)).toEqual([]);
     }
+  });
+
+  it("gives examples whose JSON Schemas refuse another type, another machine and a missing result", () => {
+    const [, text = ""] = /### Backup Completed[\s\S]*?```json\n([\s\S]*?)```/.exec(documented) ?? [];
+    const example = JSON.parse(text);
+
+    expect(eventProblems({ ...example, "detail-type": "Backup Failed" })).toContain(
+      "/detail must have required property 'failure'",
+    );
+    expect(eventProblems({ ...example, detail: { ...example.detail, machine: "restore" } })).toContain(
+      "/detail/machine must be equal to constant",
+    );
+    const { result: _, ...withoutResult } = example.detail;
+    expect(eventProblems({ ...example, detail: withoutResult })).toContain(
+      "/detail must have required property 'result'",
+    );
   });
 });

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+// The command of the installed package: compiled, for every Node.js that `engines` names. cli/bin.js is that of the working tree.
+import module from "node:module";
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+
+if (major < 20 || (major === 20 && minor < 15)) {
+  console.error(`milvus-backup needs Node.js 20.15 or newer, this is ${process.versions.node}`);
+  process.exitCode = 1;
+} else {
+  // Compiled once, loaded from a cache afterwards (Node.js 22.8 and later).
+  module.enableCompileCache?.();
+  const { main } = await import("./main.js");
+  process.exitCode = await main(process.argv.slice(2));
+  // Left with Ctrl-C: the wait before the next look at the execution must not hold the process.
+  if (process.exitCode === 130) process.exit();
+}

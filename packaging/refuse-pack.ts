@@ -1,0 +1,5 @@
+// The working tree runs TypeScript, which Node.js refuses below node_modules.
+console.error(
+  "npm pack would pack the working tree, which runs nowhere else: npm run pack builds the package in dist/ and packs that",
+);
+process.exitCode = 1;
