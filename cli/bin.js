@@ -2,10 +2,8 @@
 // Plain JavaScript that any Node understands: it only finds a Node that runs the TypeScript beside it.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import module from "node:module";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { rememberCompiled } from "./remember-compiled.js";
 
 const needed = 24;
 const current = Number.parseInt(process.versions.node, 10);
@@ -41,18 +39,5 @@ if (current >= needed) {
     child.on("exit", (code, signal) => {
       process.exitCode = signal === null ? (code ?? 1) : 1;
     });
-  }
-}
-
-/**
- * What was compiled, and stripped of its types, once is taken from a cache: half of the start. It lies in the user's own folder, as whoever
- * writes there runs code as that user. Where nothing can be written nothing is kept.
- */
-function rememberCompiled() {
-  try {
-    const caches = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-    module.enableCompileCache(process.env.NODE_COMPILE_CACHE || join(caches, "milvus-backup", "compiled"));
-  } catch {
-    // a user without a home
   }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command of the installed package: compiled, for every Node.js that `engines` names. cli/bin.js is that of the working tree.
-import module from "node:module";
+import { rememberCompiled } from "./remember-compiled.js";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
@@ -8,8 +8,7 @@ if (major < 20 || (major === 20 && minor < 15)) {
   console.error(`milvus-backup needs Node.js 20.15 or newer, this is ${process.versions.node}`);
   process.exitCode = 1;
 } else {
-  // Compiled once, loaded from a cache afterwards (Node.js 22.8 and later).
-  module.enableCompileCache?.();
+  rememberCompiled();
   const { main } = await import("./main.js");
   process.exitCode = await main(process.argv.slice(2));
   // Left with Ctrl-C: the wait before the next look at the execution must not hold the process.

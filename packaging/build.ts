@@ -61,6 +61,7 @@ async function buildCommand(outdir: string) {
     keepNames: true,
     plugins: [parquetWasmBeside(outdir)],
   });
+  cpSync(join(projectDir, "cli/remember-compiled.js"), join(outdir, "remember-compiled.js"));
   const bin = join(outdir, "bin.js");
   cpSync(join(import.meta.dirname, "bin.js"), bin);
   chmodSync(bin, 0o755);

@@ -2,7 +2,17 @@ import type * as z from "zod";
 import { backup, backups } from "./backups.ts";
 import { copy, create, execution, executions, restore, verify } from "./executions.ts";
 import { diff, peek } from "./rows.ts";
-import { checks, deleted, environment, environments, failure, registration, retention, sweep } from "./upkeep.ts";
+import {
+  checks,
+  deleted,
+  environment,
+  environments,
+  failure,
+  registration,
+  retention,
+  schedules,
+  sweep,
+} from "./upkeep.ts";
 
 /** Every document that `--json` prints, by its `kind`. `get --detail` prints the format's own record, which is none of these. */
 export const documents = {
@@ -19,6 +29,7 @@ export const documents = {
   delete: deleted,
   retention,
   sweep,
+  schedules,
   checks,
   environments,
   environment,

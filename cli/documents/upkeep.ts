@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { environmentRecord } from "../../src/core/environment/json.ts";
-import { count, documentOf, executionArn, problem, time } from "./vocabulary.ts";
+import { count, documentOf, executionArn, problem, time, warnings } from "./vocabulary.ts";
 
 const freed = { segments: count, objects: count, bytes: count };
 
@@ -48,6 +48,35 @@ export const sweep = documentOf("sweep", {
 export const checks = documentOf("checks", {
   ok: z.boolean(),
   checks: z.array(z.strictObject({ check: z.string(), ok: z.boolean(), detail: z.string() })),
+});
+
+/** `status --last`; exit code 1 where one is `late` or `unknown` */
+export const schedules = documentOf("schedules", {
+  stack: z.string(),
+  ok: z.boolean(),
+  schedules: z.array(
+    z.strictObject({
+      schedule: z.string(),
+      environment: z.string(),
+      /**
+       * - `ok`: its newest good backup is new enough
+       * - `late`: it is not, or there is none
+       * - `unknown`: nobody could look
+       * - `off`: it promises nothing, since it is disabled or has not been due yet
+       */
+      state: z.enum(["ok", "late", "unknown", "off"]),
+      /** The newest good backup; absent, with the next two, where there is none. */
+      backupName: z.string().optional(),
+      /** The earliest instant of its collections, or without any when it was made. */
+      asOf: time.optional(),
+      ageSeconds: z.number().int().optional(),
+      /** What the newest good backup must not be older than. */
+      expectedSince: time.optional(),
+      /** Why nobody could look. */
+      error: problem.optional(),
+      warnings,
+    }),
+  ),
 });
 
 /** `env list` */

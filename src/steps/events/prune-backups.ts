@@ -8,16 +8,14 @@ import {
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
-import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
-import type { Verification } from "../../core/format/proof.ts";
+import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 import { type DeleteContext, deleteBackup } from "../catalog/delete-backup.ts";
 import { claimOf } from "../shared/backup-claim.ts";
-import { isMadeBy, manifestMadeBy } from "../shared/made-by.ts";
-import { missingObjects } from "../shared/missing-objects.ts";
-import { readVerification } from "../shared/proofs.ts";
+import { isMadeBy } from "../shared/made-by.ts";
 import type { ReadPlace } from "../shared/readers.ts";
+import { type FoundScheduledBackup, problemOfObjects, scheduledBackup } from "../shared/scheduled-backups.ts";
 import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
 import { sumOfSweeps, sweepSegments } from "../shared/sweep-segments.ts";
 
@@ -47,14 +45,6 @@ interface PruningRequest {
 /** Where a schedule's backups lie: the backup storage of its environment. */
 type BackupsPlace = ReadPlace & { readonly rootPath: string };
 
-interface FoundBackup extends ScheduledBackup {
-  readonly stored: StoredBackup;
-  readonly manifest: ManifestIndex;
-  readonly committed: boolean;
-  /** What the last verification of it said, where it found it damaged: a sentence. */
-  readonly damage?: string;
-}
-
 /**
  * Decides what retention would delete, and deletes nothing. Only backups whose own manifest, or whose claim, says that this schedule
  * of this deployment made them are looked at: never by their names alone, and never a copy that somebody put under another name. One
@@ -83,11 +73,11 @@ export async function planPruning(
 
 /** Looks into those that would stay, until all of them are whole: nothing goes in favour of one that is not. */
 async function planWithWholeOnes(
-  found: readonly FoundBackup[],
+  found: readonly FoundScheduledBackup[],
   planOf: (backups: readonly ScheduledBackup[]) => RetentionPlan,
 ): Promise<{ plan: RetentionPlan; warnings: string[] }> {
   const problems = new Map<string, string | undefined>(
-    found.flatMap(({ name, damage }) => (damage === undefined ? [] : [[name, damage]])),
+    found.flatMap(({ name, damage }) => (damage === undefined ? [] : [[name, isDamaged(name, damage)]])),
   );
   for (;;) {
     const plan = planOf(found.map((it) => ({ ...it, good: it.good && problems.get(it.name) === undefined })));
@@ -98,7 +88,7 @@ async function planWithWholeOnes(
       return { plan, warnings: [...told, ...keptAsVerified(plan)] };
     }
     // One after another: each is a listing of a whole backup.
-    for (const { name, stored, manifest } of unseen) problems.set(name, await problemOf(stored, manifest));
+    for (const backup of unseen) problems.set(backup.name, await problemOf(backup));
   }
 }
 
@@ -108,15 +98,13 @@ function keptAsVerified({ keep }: RetentionPlan): string[] {
   return only.map(({ name }) => `backup ${name} stays: it is the last one that was verified, and no newer one is yet`);
 }
 
-async function problemOf(stored: StoredBackup, manifest: ManifestIndex): Promise<string | undefined> {
-  try {
-    const missing = await missingObjects(stored, manifest);
-    if (missing.length === 0) return undefined;
-    return `backup ${stored.name} is not whole, and nothing is deleted in its favour: ${missing.join(", ")} missing or of another size`;
-  } catch (error) {
-    if (!(error instanceof PipelineError) || !["CorruptBackup", "ObjectNotFound"].includes(error.name)) throw error;
-    return `backup ${stored.name} is not whole, and nothing is deleted in its favour: ${error.message}`;
-  }
+function isDamaged(name: string, damage: string): string {
+  return `backup ${name} is damaged, and nothing is deleted in its favour: ${damage}`;
+}
+
+async function problemOf({ stored, manifest, name }: FoundScheduledBackup): Promise<string | undefined> {
+  const problem = await problemOfObjects(stored, manifest);
+  return problem && `backup ${name} is not whole, and nothing is deleted in its favour: ${problem}`;
 }
 
 /**
@@ -206,31 +194,6 @@ const mostWarnings = 50;
 /** Why one backup stays while the others go. */
 const staysForNow: ReadonlySet<string> = new Set(["BackupInUse", "AlreadyRunning", "ForeignObjects", "BackupNotFound"]);
 
-/** undefined for what this schedule did not make, or did not begin to commit. */
-async function scheduledBackup(stored: StoredBackup, madeBy: MadeBySchedule): Promise<FoundBackup | undefined> {
-  const { layout, name } = stored;
-  const manifest = await manifestMadeBy(stored, madeBy);
-  if (manifest === undefined) return undefined;
-  const committed = await stored.committed();
-  const proof = committed && (await readVerification(stored));
-  const damage = proof?.last.outcome === "failed" ? damageOf(name, proof.last) : undefined;
-  const expected = manifest.metas.find(({ key }) => layout.absolute(key) === layout.meta.full_meta);
-  return {
-    stored,
-    manifest,
-    name,
-    created: new Date(manifest.created),
-    committed: committed !== undefined,
-    good: committed !== undefined && committed.size === expected?.size && damage === undefined,
-    verified: proof?.last.outcome === "passed",
-    ...(damage !== undefined && { damage }),
-  };
-}
-
-function damageOf(name: string, { at, problems }: Verification): string {
-  return `backup ${name} is damaged, and nothing is deleted in its favour: its verification of ${at} found ${problems} problems`;
-}
-
 /**
  * Whether a failed backup of the schedule, or a deletion that was broken off, left a folder long enough ago; whether it is still being
  * written is found out when it is deleted.
@@ -238,7 +201,7 @@ function damageOf(name: string, { at, problems }: Verification): string {
  */
 async function isLeftover(
   stored: StoredBackup,
-  begun: FoundBackup | undefined,
+  begun: FoundScheduledBackup | undefined,
   { madeBy, input }: PruningRequest,
   now: Date,
 ): Promise<boolean> {

@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { backupYaml } from "../../../local/index.ts";
 import { documentedKeys } from "../../../packaging/documented-keys.ts";
-import { generatedFiles } from "../../../packaging/schemas.ts";
 import { parsePipelineYaml } from "../../../src/core/deployment/yaml.ts";
 import { type KnownKey, knownKeys } from "../../../src/core/environment/keys.ts";
 import { parseEnvironment } from "../../../src/core/environment/yaml.ts";
@@ -21,12 +20,6 @@ function takes(parser: (text: string) => unknown, text: string): boolean {
     return false;
   }
 }
-
-describe("the files in schemas/", () => {
-  it("are what `npm run schemas` makes of the zod schemas and the documents today", async () => {
-    for (const [file, text] of await generatedFiles()) expect(read(file), `${file}: run npm run schemas`).toBe(text);
-  });
-});
 
 describe("backup.schema.json", () => {
   const problems = (text: string) => schemaProblems("backup.schema.json", parse(text));
