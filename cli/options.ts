@@ -69,6 +69,9 @@ export function detachOption(): Option {
   return new Option("--detach", "start it, print the ARN of the execution, and leave");
 }
 
+/** The shells that can be taught the command. */
+export const shells = ["bash", "zsh", "fish"] as const;
+
 /** milvus-backup's strategies; how a flush is done is this pipeline's own affair. */
 export const strategies: Readonly<Record<string, NonNullable<BackupInput["strategy"]>>> = {
   flush: "flush",

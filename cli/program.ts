@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addSharedOptions } from "./options.ts";
 import type { Terminal } from "./output/terminal.ts";
 import { addCheck } from "./verbs/check.ts";
+import { addCompletion } from "./verbs/completion.ts";
 import { addCopy } from "./verbs/copy.ts";
 import { addCreate } from "./verbs/create.ts";
 import { addDelete } from "./verbs/delete.ts";
@@ -35,6 +36,7 @@ const verbs = [
   addEnv,
   addRetention,
   addSweep,
+  addCompletion,
 ];
 
 /** The whole command line; throws CommanderError instead of ending the process. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command of the installed package: compiled, for every Node.js that `engines` names. cli/bin.js is that of the working tree.
-import { rememberCompiled } from "./remember-compiled.js";
+import { rememberCompiled } from "../cli/remember-compiled.js";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 

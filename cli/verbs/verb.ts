@@ -10,6 +10,8 @@ export interface VerbRun<Options> {
   readonly shared: SharedOptions;
   readonly output: Output;
   readonly context: CliContext;
+  /** The whole command line's tree. */
+  readonly program: Command;
 }
 
 /** Does a verb's work; may answer an exit code. */
@@ -39,11 +41,16 @@ export function createVerbHost(context: CliContext, exitWith: (code: number) => 
           shared,
           output: createOutput(context.terminal, shared),
           context,
+          program: rootOf(command),
         });
         if (code !== undefined) exitWith(code);
       };
     },
   };
+}
+
+function rootOf(command: Command): Command {
+  return command.parent ? rootOf(command.parent) : command;
 }
 
 /** The examples at the end of a verb's help. */

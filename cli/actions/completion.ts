@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { parsePipelineYaml } from "../../src/core/deployment/yaml.ts";
+import { storedBackups } from "../../src/steps/shared/stored-backup.ts";
+import { completionScript } from "../completion/scripts.ts";
+import { type Source, type Suggestions, suggest } from "../completion/suggest.ts";
+import type { CliContext } from "../context.ts";
+import { chosenEnvironment } from "../environments.ts";
+import type { SharedOptions, shells } from "../options.ts";
+import type { VerbRun } from "../verbs/verb.ts";
+
+/** Who presses Tab waits no longer than this for names from outside. */
+const patienceMilliseconds = 2_000;
+/** The process is not held by an answer that nobody waits for any more (cli/bin.js). */
+const leave = 130;
+
+/** Prints the script of a shell. */
+export async function script({ arguments: [shell], context }: VerbRun<unknown>): Promise<void> {
+  context.terminal.stdout.write(completionScript(shell as (typeof shells)[number]));
+}
+
+/** Answers a shell at a Tab, a line a candidate; whatever goes wrong, it answers less and says nothing. */
+export async function complete({ arguments: words, program, shared, context }: VerbRun<unknown>): Promise<number> {
+  const { stdout } = context.terminal;
+  const suggestions = suggest(program, words);
+  if (suggestions.source === "files") {
+    stdout.write(":files\n");
+    return 0;
+  }
+  const names =
+    suggestions.source && (await inTime(namesOf(suggestions.source, suggestions, shared, context), context));
+  const named = (names ?? []).map((value) => ({ value, description: "" }));
+  for (const { value, description } of [...suggestions.candidates, ...named]) {
+    if (value.startsWith(suggestions.current)) stdout.write(`${suggestions.prefix}${value}\t${description}\n`);
+  }
+  return suggestions.source && names === undefined ? leave : 0;
+}
+
+async function inTime(
+  names: Promise<readonly string[]>,
+  { clock }: CliContext,
+): Promise<readonly string[] | undefined> {
+  return Promise.race([names.catch(() => []), clock.sleep(patienceMilliseconds).then(() => undefined)]);
+}
+
+async function namesOf(
+  source: Exclude<Source, "files">,
+  { given }: Suggestions,
+  defaults: SharedOptions,
+  context: CliContext,
+): Promise<readonly string[]> {
+  const last = (name: string) => given.get(name)?.at(-1);
+  const stack = last("stack") ?? defaults.stack;
+  const { connections } = context;
+  switch (source) {
+    case "environments":
+      return (await connections.environments(await connections.pipeline(stack))).list();
+    case "schedules":
+      return (await connections.pipeline(stack)).schedules.map(({ name }) => name);
+    case "schedules-of-file": {
+      const file = last("pipeline") ?? "pipeline.yaml";
+      return parsePipelineYaml(readFileSync(file, "utf8"), file).schedules.map(({ name }) => name);
+    }
+    case "backups": {
+      // What is restored from elsewhere lies there.
+      const environment = await chosenEnvironment(context, {
+        ...defaults,
+        stack,
+        set: given.get("set") ?? [],
+        config: last("from") ?? last("config") ?? defaults.config,
+        environment: last("from-environment") ?? (last("from") === undefined ? last("environment") : undefined),
+      });
+      const store = await connections.openStore(environment, "backup");
+      return (await storedBackups(store, environment.backupStorage)).map(({ name }) => name);
+    }
+  }
+}
