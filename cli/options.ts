@@ -37,7 +37,7 @@ export function addSharedOptions(program: Command): Command {
     )
     .addOption(new Option("--json", "print the result as one JSON document; progress stays on stderr"))
     .addOption(new Option("--quiet", "no progress and no notes, only results, warnings and errors"))
-    .addOption(new Option("--no-color", "no colours (so does the variable NO_COLOR)"));
+    .addOption(new Option("--no-color", "no colours (as with NO_COLOR=1; FORCE_COLOR=1 keeps them in a pipe)"));
 }
 
 /** The shared options as given with a verb. */

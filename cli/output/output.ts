@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import { stringify } from "lossless-json";
 import type { Document } from "../documents/index.ts";
-import type { Terminal } from "./terminal.ts";
+import { isCi, type Terminal } from "./terminal.ts";
 
 /** Of `red`, `green`, `bold` ...: what node:util knows. */
 type Style = Parameters<typeof styleText>[0];
@@ -36,16 +36,13 @@ export interface Output {
 /** The output of one run of the command. */
 export function createOutput(terminal: Terminal, options: OutputOptions): Output {
   const { stdout, stderr, env } = terminal;
-  const colors =
-    options.color &&
-    (env.NO_COLOR ?? "") === "" &&
-    env.TERM !== "dumb" &&
-    (stderr.isTTY === true || isSet(env.FORCE_COLOR));
+  const colors = options.color && (env.NO_COLOR ?? "") === "" && (forced(env) ?? drawsOn(terminal));
   const style = (format: Style, text: string) => (colors ? styleText(format, text, { validateStream: false }) : text);
   return {
     json: options.json,
     quiet: options.quiet,
-    interactive: stderr.isTTY === true && env.TERM !== "dumb",
+    // A log of CI keeps every redrawn line.
+    interactive: drawsOn(terminal) && !isCi(env),
     result(document, text) {
       stdout.write(options.json ? `${toJson(document)}\n` : ensureNewline(text));
     },
@@ -67,8 +64,15 @@ export function toJson(document: unknown): string {
   return stringify(document, undefined, 2) ?? "null";
 }
 
-function isSet(value: string | undefined): boolean {
-  return value !== undefined && value !== "" && value !== "0";
+function drawsOn({ stderr, env }: Terminal): boolean {
+  return stderr.isTTY === true && env.TERM !== "dumb";
+}
+
+/** FORCE_COLOR: colours also in a pipe, or with 0 none at all; undefined where it says nothing. */
+function forced({ FORCE_COLOR }: Terminal["env"]): boolean | undefined {
+  return FORCE_COLOR === undefined || FORCE_COLOR === ""
+    ? undefined
+    : !["0", "false"].includes(FORCE_COLOR.toLowerCase());
 }
 
 function ensureNewline(text: string): string {

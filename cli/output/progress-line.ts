@@ -3,8 +3,8 @@ import type { Terminal } from "./terminal.ts";
 
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const frameMilliseconds = 100;
-/** How often the same phase is repeated where lines cannot be rewritten (CI logs). */
-const plainMilliseconds = 5_000;
+/** How often the same phase is told again where lines cannot be rewritten (CI logs): after a tenth of the time so far, within these bounds. */
+const plainMilliseconds = { least: 5_000, most: 60_000 };
 
 const clearLine = "\r\x1b[2K";
 
@@ -65,9 +65,10 @@ function plainLines({ stderr }: Terminal, now: () => number): ProgressLine {
   let lastText = "";
   let lastTime = Number.NEGATIVE_INFINITY;
   let stopped = false;
+  const pause = () => Math.min(plainMilliseconds.most, Math.max(plainMilliseconds.least, (now() - began) / 10));
   return {
     update(phase, text) {
-      if (stopped || (phase === lastPhase && (text === lastText || now() - lastTime < plainMilliseconds))) return;
+      if (stopped || (phase === lastPhase && (text === lastText || now() - lastTime < pause()))) return;
       stderr.write(`${text}  ${formatDuration(now() - began)}\n`);
       lastPhase = phase;
       lastText = text;

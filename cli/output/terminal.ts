@@ -10,25 +10,33 @@ export interface Terminal {
   readonly stdout: TextStream;
   readonly stderr: TextStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Asks for a line; undefined where nobody can answer (stdin is no terminal). */
+  /** Asks for a line; undefined where nobody can answer (stdin is no terminal, or it is CI's). */
   ask(question: string): Promise<string | undefined>;
   /** Calls `listener` at Ctrl-C; answers a function that stops listening. */
   onInterrupt(listener: () => void): () => void;
 }
 
+/** Whether it runs in CI, as every CI system says it: what looks like a terminal there is a log, and nobody is there to answer. */
+export function isCi({ CI }: Terminal["env"]): boolean {
+  return CI !== undefined && !["", "0", "false"].includes(CI.toLowerCase());
+}
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
-  // `milvus-backup get ... | head` closes the pipe early, which is no fault.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit();
+    // `milvus-backup get ... | head` closes the pipe early, which is no fault.
+    if (error.code === "EPIPE") process.exit();
+    process.stderr.write(`Error (OutputFailed): the result cannot be written: ${error.message}\n`);
+    process.exit(1);
   });
+  // Whoever reads no progress and no warning any more may still want the result.
+  process.stderr.on("error", () => {});
   return {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
     async ask(question) {
-      if (!process.stdin.isTTY) return undefined;
+      if (!process.stdin.isTTY || isCi(process.env)) return undefined;
       const { createInterface } = await import("node:readline/promises");
       const readline = createInterface({ input: process.stdin, output: process.stderr });
       try {

@@ -155,5 +155,26 @@ describe("colours", () => {
     expect(styled({ isTTY: false })).toBe("x");
     expect(styled({ isTTY: true, env: { NO_COLOR: "1" } })).toBe("x");
     expect(styled({ isTTY: true }, false)).toBe("x");
+    expect(styled({ isTTY: true, env: { TERM: "dumb" } })).toBe("x");
+  });
+
+  test("FORCE_COLOR keeps them in a pipe, or takes them from a terminal; who says no twice is heard", () => {
+    expect(styled({ isTTY: false, env: { FORCE_COLOR: "1" } })).toBe("\x1b[31mx\x1b[39m");
+    expect(styled({ isTTY: true, env: { FORCE_COLOR: "0" } })).toBe("x");
+    expect(styled({ isTTY: false, env: { FORCE_COLOR: "1", NO_COLOR: "1" } })).toBe("x");
+    expect(styled({ isTTY: false, env: { FORCE_COLOR: "1" } }, false)).toBe("x");
+    expect(styled({ isTTY: true, env: { FORCE_COLOR: "", NO_COLOR: "" } })).toBe("\x1b[31mx\x1b[39m");
+  });
+
+  test.each([
+    [{}, true],
+    [{ CI: "true" }, false],
+    [{ CI: "1" }, false],
+    [{ CI: "false" }, true],
+    [{ TERM: "dumb" }, false],
+  ])("a line is redrawn on a terminal with %j: %s", (env, interactive) => {
+    const stream = { isTTY: true, write: () => true };
+    const terminal = { stdout: stream, stderr: stream, env, ask: async () => undefined, onInterrupt: () => () => {} };
+    expect(createOutput(terminal, { json: false, quiet: false, color: true }).interactive).toBe(interactive);
   });
 });

@@ -32,6 +32,18 @@ test("without a terminal a phase is a line, repeated every few seconds while it 
   expect(written()).toBe("copying 1/9  0.0 s\ncopying 5/9  6.0 s\nfinishing  6.0 s\n");
 });
 
+test("without a terminal a long phase is told less and less often: a restore of a day is no log of ten thousand lines", () => {
+  const { terminal, written } = memoryTerminal();
+  let now = 0;
+  const line = createProgressLine(terminal, { interactive: false, now: () => now });
+
+  for (; now < 86_400_000; now += 1_000) line.update("importing", `importing ${now}`);
+
+  const lines = written().split("\n");
+  expect(lines.length).toBeGreaterThan(1_400);
+  expect(lines.length).toBeLessThan(1_500);
+});
+
 test("on a terminal one line is rewritten, never wider than the terminal, and removed at the end", () => {
   const { terminal, written } = memoryTerminal(20);
   const line = createProgressLine(terminal, { interactive: true, now: () => 0 });
