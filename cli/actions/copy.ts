@@ -10,6 +10,7 @@ import {
 import { CliError } from "../errors.ts";
 import { transferSummary } from "../output/transfer-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
+import { checkBeforeCopy } from "./detach-checks.ts";
 import { runExecution } from "./run-execution.ts";
 
 interface CopyOptions {
@@ -48,6 +49,7 @@ export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
     to: to.name,
     ...(options.plain && { plain: true }),
   });
+  if (options.detach) await checkBeforeCopy(run, { from, to }, backupName);
   await runExecution(run, pipeline, {
     machine: "transfer",
     verb: "copy",

@@ -5,6 +5,7 @@ import { chosenEnvironment, registerEnvironments } from "../environments.ts";
 import { type SelectionOptions, selectedCollections, strategies } from "../options.ts";
 import { backupSummary } from "../output/backup-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
+import { checkBeforeBackup } from "./detach-checks.ts";
 import { runExecution } from "./run-execution.ts";
 
 interface CreateOptions extends SelectionOptions {
@@ -39,6 +40,7 @@ export async function create(run: VerbRun<CreateOptions>): Promise<void> {
     const given = { environment, file: shared.config, option: "--environment" } as const;
     await registerEnvironments(registry, [given], output, { replace: options.replace === true });
   }
+  if (options.detach) await checkBeforeBackup(run, environment, input);
   await runExecution(run, pipeline, {
     machine: "backup",
     verb: "create",

@@ -34,9 +34,7 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
   await checkDeletable(stored, request, deletion);
   const location = backupLocation(environment, name);
   if (!options.yes) {
-    await confirm(context.terminal, `Delete backup ${name} in ${location} for good?`, {
-      unanswered: "delete asks first, and nobody can answer here: add --yes",
-    });
+    await confirm(context.terminal, `Delete backup ${name} in ${location} for good?`, { verb: "delete" });
   }
   const { objects } = await deleteBackup(stored, request, deletion);
   const deleted = `Deleted backup ${name}: ${countOf(objects, "object")} in ${location}`;

@@ -8,6 +8,7 @@ import { environmentDiffers, readEnvironmentFile } from "../environments.ts";
 import { toJson } from "../output/output.ts";
 import { formatTable } from "../output/table.ts";
 import type { VerbRun } from "../verbs/verb.ts";
+import { confirm } from "./confirm.ts";
 
 /** Lists the registered environments. */
 export async function list({ shared, output, context }: VerbRun<unknown>): Promise<void> {
@@ -77,9 +78,21 @@ export async function set(run: VerbRun<{ readonly replace?: true }>): Promise<vo
   );
 }
 
-/** Forgets a registered environment. */
-export async function remove({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
-  await (await openRegistry(context, shared.stack)).delete(name);
+/** Forgets a registered environment, after asking: schedules that name it fail from then on. */
+export async function remove(run: VerbRun<{ readonly yes?: true }>): Promise<void> {
+  const {
+    arguments: [name = ""],
+    options,
+    shared,
+    output,
+    context,
+  } = run;
+  const registry = await openRegistry(context, shared.stack);
+  if (!options.yes) {
+    const question = `Forget environment ${name}, which schedules and executions may name?`;
+    await confirm(context.terminal, question, { verb: "env rm" });
+  }
+  await registry.delete(name);
   output.result(
     { kind: "registration", version: 1, environment: name, outcome: "removed" },
     `Environment ${name} is not registered any more.`,

@@ -19,7 +19,10 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
   const selectors = (selectedCollections(options) ?? []).map(parseCollectionSelector);
   const environment = await chosenEnvironment(context, shared);
   const store = await context.connections.openStore(environment, "backup");
-  const found = await listBackups(store, environment.backupStorage.rootPath, { incomplete: options.all === true });
+  const found = await listBackups(store, environment.backupStorage.rootPath, {
+    ...(options.all && { incompleteAt: context.clock.now() }),
+    instants: output.json,
+  });
   const backups = found.filter(
     ({ collections }) =>
       selectors.length === 0 || collections.some((name) => isSelected(selectors, parseQualifiedName(name))),
@@ -30,32 +33,33 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
   const place = [environment.backupStorage.bucket, environment.backupStorage.rootPath].filter(Boolean).join("/");
   const withVerified = backups.some(({ verified }) => verified);
   const withOwn = backups.some(({ incremental }) => incremental);
-  const table = formatTable(
-    [
-      { title: "NAME" },
-      { title: "CREATED" },
-      { title: "COLLECTIONS", align: "right" },
-      { title: "SIZE", align: "right" },
-      ...(withOwn ? [{ title: "OWN", align: "right" as const }] : []),
-      ...(withVerified ? [{ title: "VERIFIED" }] : []),
-      { title: "MILVUS" },
-      { title: "STATE" },
-    ],
-    backups.map((backup) => [
-      backup.name,
-      backup.createdAt ? formatTime(backup.createdAt) : "-",
-      ...(backup.state === "complete"
-        ? [formatCount(backup.collections.length), formatBytes(backup.size)]
-        : ["-", "-"]),
-      ...(withOwn ? [ownOf(backup)] : []),
-      ...(withVerified ? [tellVerified(backup.verified) ?? "-"] : []),
-      backup.milvusVersion || "-",
-      backup.state,
-    ]),
-  );
+  const table = () =>
+    formatTable(
+      [
+        { title: "NAME" },
+        { title: "CREATED" },
+        { title: "COLLECTIONS", align: "right" },
+        { title: "SIZE", align: "right" },
+        ...(withOwn ? [{ title: "OWN", align: "right" as const }] : []),
+        ...(withVerified ? [{ title: "VERIFIED" }] : []),
+        { title: "MILVUS" },
+        { title: "STATE" },
+      ],
+      backups.map((backup) => [
+        backup.name,
+        backup.createdAt ? formatTime(backup.createdAt) : "-",
+        ...(backup.state === "complete"
+          ? [formatCount(backup.collections.length), formatBytes(backup.size)]
+          : ["-", "-"]),
+        ...(withOwn ? [ownOf(backup)] : []),
+        ...(withVerified ? [tellVerified(backup.verified) ?? "-"] : []),
+        backup.milvusVersion || "-",
+        backup.state,
+      ]),
+    );
   output.result(
     { kind: "backups", version: 1, environment: environment.name, location: place, backups: backups.map(toDocument) },
-    backups.length === 0 ? `There are no backups in ${place}.` : table,
+    output.json ? "" : backups.length === 0 ? `There are no backups in ${place}.` : table(),
   );
 }
 

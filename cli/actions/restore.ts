@@ -1,6 +1,6 @@
 import { type RestoreInput, restoreInput } from "../../src/core/execution/messages.ts";
 import { checkRestoreOptions } from "../../src/core/execution/restore-conflicts.ts";
-import { checkBackupName, checkMilvusName, parseCollectionSelector } from "../../src/core/milvus/names.ts";
+import { checkBackupName, checkSuffix, parseCollectionSelector } from "../../src/core/milvus/names.ts";
 import { parseRenames as checkRenames } from "../../src/core/milvus/renames.ts";
 import {
   checkDistinctNames,
@@ -13,6 +13,7 @@ import { CliError } from "../errors.ts";
 import { parseRenames, type SelectionOptions, selectedCollections, splitList } from "../options.ts";
 import { restoreSummary } from "../output/restore-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
+import { checkBeforeRestore } from "./detach-checks.ts";
 import { runExecution } from "./run-execution.ts";
 
 interface RestoreOptions extends SelectionOptions {
@@ -48,7 +49,7 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
   collections?.forEach(parseCollectionSelector);
   const renames = options.rename === undefined ? undefined : parseRenames(options.rename);
   if (renames) checkRenames(renames);
-  if (options.suffix !== undefined) checkMilvusName("collection", `coll${options.suffix}`);
+  if (options.suffix !== undefined) checkSuffix(options.suffix);
   const environment = await chosenEnvironment(context, shared);
   const source = options.from === undefined ? undefined : readEnvironmentFile(options.from);
   if (source) checkDistinctNames(environment, source, "--from");
@@ -78,7 +79,8 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
   if (shared.environment === undefined) files.push({ environment, file: shared.config, option: "--environment" });
   if (source) files.push({ environment: source, file: options.from ?? "", option: "--from-environment" });
   await registerEnvironments(registry, files, output, { replace: options.replace === true });
-  if (options.fromEnvironment !== undefined) await registry.get(options.fromEnvironment);
+  const named = options.fromEnvironment === undefined ? undefined : await registry.get(options.fromEnvironment);
+  if (options.detach) await checkBeforeRestore(run, { environment, from: source ?? named ?? environment }, input);
   await runExecution(run, pipeline, {
     machine: "restore",
     verb: "restore",

@@ -73,7 +73,8 @@ export async function retention({
   output.note(table);
   if (!options.yes) {
     await confirm(context.terminal, `Delete ${countOf(going.length, "backup")} for good?`, {
-      unanswered: "retention asks first, and nobody can answer here: add --yes, or --dry-run",
+      verb: "retention",
+      instead: "--dry-run",
     });
   }
   const holder = deletionHolder("retention", context.clock.now());

@@ -40,7 +40,8 @@ export async function sweep({ options, shared, output, context }: VerbRun<SweepO
   }
   if (!options.yes) {
     await confirm(context.terminal, `Remove ${what} in ${location} that no backup names?`, {
-      unanswered: "sweep asks first, and nobody can answer here: add --yes, or --dry-run",
+      verb: "sweep",
+      instead: "--dry-run",
     });
   }
   const swept = await sweepSegments(store, place, request, sweeping);

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { claimRecord } from "../../src/core/format/claim.ts";
 import { progress } from "./executions.ts";
 import { backupState, count, documentOf, executionArn, id, instant, time } from "./vocabulary.ts";
 
@@ -27,7 +28,7 @@ const listedBackup = z.strictObject({
   incremental: z.boolean(),
   /** Of an incremental one: what deleting it would free; absent where that is too much to count. */
   ownBytes: count.optional(),
-  /** For people, where it is corrupt. */
+  /** For people: why it is corrupt, or why nobody can tell its instants, as its manifest cannot be read. */
   problem: z.string().optional(),
 });
 
@@ -59,7 +60,7 @@ const collection = z.strictObject({
 
 /** Who works on a backup's folder. */
 const claim = z.strictObject({
-  purpose: z.enum(["backup", "transfer", "delete"]),
+  purpose: claimRecord.shape.purpose,
   /** ARN of the execution; of a deletion by hand a text of its own. */
   holder: z.string(),
   executionArn: executionArn.optional(),

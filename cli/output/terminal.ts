@@ -10,7 +10,7 @@ export interface Terminal {
   readonly stdout: TextStream;
   readonly stderr: TextStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Asks for a line; undefined where nobody can answer (stdin is no terminal, or it is CI's). */
+  /** Asks for a line; "" where it is ended instead, undefined where nobody can read the question or answer it (no terminal, or CI's). */
   ask(question: string): Promise<string | undefined>;
   /** Calls `listener` at Ctrl-C; answers a function that stops listening. */
   onInterrupt(listener: () => void): () => void;
@@ -36,11 +36,12 @@ export function processTerminal(): Terminal {
     stderr: process.stderr,
     env: process.env,
     async ask(question) {
-      if (!process.stdin.isTTY || isCi(process.env)) return undefined;
+      if (!process.stdin.isTTY || !process.stderr.isTTY || isCi(process.env)) return undefined;
       const { createInterface } = await import("node:readline/promises");
       const readline = createInterface({ input: process.stdin, output: process.stderr });
       try {
-        return await readline.question(question);
+        const ended = new Promise<string>((resolve) => readline.once("close", () => resolve("")));
+        return await Promise.race([readline.question(question), ended]);
       } finally {
         readline.close();
       }

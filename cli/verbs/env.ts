@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
@@ -35,5 +35,6 @@ export function addEnv(program: Command, host: VerbHost): void {
     .command("rm")
     .description("forget a registered environment")
     .argument("<name>")
+    .addOption(new Option("-y, --yes", "do not ask"))
     .action(host.action(async () => (await import("../actions/env.ts")).remove));
 }

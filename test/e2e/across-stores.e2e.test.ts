@@ -134,7 +134,7 @@ describe("across two object stores", () => {
       ...["--config", file, "create", "--replace", "-c", "coll", "-n", "cross_backup"],
     );
     await milvusBackupJson("--config", B.backupYaml, "restore", "-c", "coll", "-n", "cross_backup", "-s", "_cross");
-    await milvusBackup("env", "rm", "minio-cross");
+    await milvusBackup("env", "rm", "minio-cross", "--yes");
 
     expect(document.location).toBe("bucket-b/backup/cross_backup/");
     expect(Object.keys(await contentOf(A, "cross_backup"))).toEqual([]);
@@ -253,7 +253,7 @@ describe("across two object stores", () => {
       );
 
       const run = await milvusBackup("--config", A.backupYaml, "copy", "-n", "my_backup", "--to", file);
-      await milvusBackup("env", "rm", "minio-mixed-up");
+      await milvusBackup("env", "rm", "minio-mixed-up", "--yes");
 
       expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("Error (StoreAccessDenied)") });
       expect(run.stderr).toContain(B.store.address);

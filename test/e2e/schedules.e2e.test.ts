@@ -127,7 +127,7 @@ describe("a schedule of pipeline.yaml", async () => {
   });
 
   test("fails as a whole, and says so on the bus, where its environment is not registered", async () => {
-    expect(await cli("env", "rm", "scheduled")).toMatchObject({ exitCode: 0 });
+    expect(await cli("env", "rm", "scheduled", "--yes")).toMatchObject({ exitCode: 0 });
     const stateMachineArn = stack.outputs.BackupStateMachineArn ?? "";
 
     const arn = await executions.start({

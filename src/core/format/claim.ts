@@ -6,7 +6,7 @@ import { madeBySchedule } from "./manifest.ts";
  * Who works on a backup: a small object in its own folder (`claim` in layout.ts), since two deployments that write into one place
  * share nothing else. It is there from before the first object of a backup until after its commit record.
  */
-const claimRecord = z.object({
+export const claimRecord = z.object({
   version: z.literal(1),
   backupName: z.string(),
   /**

@@ -41,6 +41,16 @@ export function checkMilvusName(what: string, name: string, key?: string): strin
   return name;
 }
 
+/** @throws InvalidInput for what no name of a collection ends in */
+export function checkSuffix(suffix: string): string {
+  if (/^[A-Za-z0-9_]*$/.test(suffix)) return suffix;
+  throw new PipelineError(
+    "InvalidInput",
+    `suffix ${JSON.stringify(suffix)} is not valid in names of Milvus: use letters, digits and _`,
+    { details: { key: "suffix" } },
+  );
+}
+
 /** The name Milvus gives the database that is used where none is named. */
 export const defaultDatabase = "default";
 

@@ -1,7 +1,14 @@
 import { shortHash } from "../execution/deterministic-id.ts";
 import { shortList } from "../execution/short-list.ts";
 import type { CollectionName, Id } from "../milvus/descriptions.ts";
-import { checkMilvusName, isSelected, parseCollectionSelector, qualifiedName, wholeDatabase } from "../milvus/names.ts";
+import {
+  checkMilvusName,
+  checkSuffix,
+  isSelected,
+  parseCollectionSelector,
+  qualifiedName,
+  wholeDatabase,
+} from "../milvus/names.ts";
 import { invalidRename, parseRenames, type Rename, type Renames } from "../milvus/renames.ts";
 
 /** Which collection of the backup becomes which collection of the target. */
@@ -24,6 +31,7 @@ export function nameRestoredCollections(
     renames?: Renames | undefined;
   },
 ): RestoreName[] {
+  checkSuffix(input.suffix ?? "");
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
   const selected = inBackup.filter((name) => isSelected(selectors, name));
   const renames = parseRenames(input.renames ?? {});

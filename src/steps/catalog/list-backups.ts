@@ -1,28 +1,31 @@
 import { PipelineError } from "../../core/execution/errors.ts";
-import { settleAll, settleEach } from "../../core/execution/settle.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import { exactCount } from "../../core/format/exact-count.ts";
 import type { VerificationProof } from "../../core/format/proof.ts";
 import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { claimOf } from "../shared/backup-claim.ts";
 import { readVerification } from "../shared/proofs.ts";
-import { type BriefBackup, type Instants, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
+import type { BriefBackup, Instants, StoredBackup } from "../shared/stored-backup.ts";
 import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
+import { type BackupFiles, eachBackup, lookAtBackups } from "./backup-files.ts";
+import { type UnfinishedState, unfinishedState } from "./unfinished-backup.ts";
 
 /** One line of a list of backups. */
 export interface BackupSummary {
   readonly name: string;
   /**
    * - `complete`: it has its commit record, `full_meta.json`
-   * - `incomplete`: it has none: it is being written, its writing failed, or its deletion did
-   * - `corrupt`: its metas cannot be read
+   * - `corrupt`: it has one, and its metas cannot be read
+   * - the others: it has none
    */
-  readonly state: "complete" | "incomplete" | "corrupt";
+  readonly state: "complete" | "corrupt" | UnfinishedState;
   /** When the last of its collections was flushed; absent where the metas do not tell (an empty backup, skip_flush). */
   readonly createdAt?: Date;
   /** `db.coll`, in the backup's order. */
   readonly collections: readonly string[];
-  /** At which instants its collections were cut; empty where nobody knows (milvus-backup, skip_flush). */
+  /** At which instants its collections were cut; empty where nobody knows (milvus-backup, skip_flush), and where that was not asked for. */
   readonly instants: readonly (Instant & { readonly collection: string })[];
   /** Bytes of all logs, below 2^53. */
   readonly size: bigint;
@@ -34,51 +37,79 @@ export interface BackupSummary {
   readonly milvusVersion: string;
   /** What the last verification of it said, and the last good one; absent where there was none. */
   readonly verified?: VerificationProof;
-  /** For people, where it is corrupt. */
+  /** For people: why it is corrupt, or why nobody can tell its instants, as its manifest cannot be read. */
   readonly problem?: string;
 }
 
-const concurrency = 8;
+interface ListOptions {
+  /** The time: also those without `full_meta.json` are listed, by who works on them then. */
+  readonly incompleteAt?: Date;
+  /** false: nobody asks for the instants, and the manifests that have them are not read. */
+  readonly instants?: boolean;
+}
 
 /**
- * The backups below a backup root path, by name. Reads the two small level files of each, never its segments, so a list stays
- * quick however large the backups are. One that is corrupt is listed as such and hides no other.
- * @param options.incomplete also those without `full_meta.json`
+ * The backups below a backup root path, by name. Reads the two small level files of each and the manifest, never its segments, so a list
+ * stays quick however large the backups are. One that is corrupt is listed as such and hides no other.
  */
 export async function listBackups(
   store: ObjectStore,
   rootPath: string,
-  options: { incomplete?: boolean } = {},
+  options: ListOptions = {},
 ): Promise<BackupSummary[]> {
-  const stored = await storedBackups(store, { rootPath });
-  const summaries = await settleEach(stored, concurrency, summarize);
+  const looked = await lookAtBackups(store, { rootPath });
+  const summaries = await eachBackup(looked, (backup) => summarize(backup, options));
   const complete = new Set(summaries.flatMap((summary) => (summary?.state === "complete" ? [summary.name] : [])));
-  const own = await ownBytesIfKnown(stored.filter(({ name }) => complete.has(name)));
+  const own = await ownBytesIfKnown(looked.map(({ stored }) => stored).filter(({ name }) => complete.has(name)));
   return summaries
     .filter((summary) => summary !== undefined)
-    .filter((summary) => options.incomplete || summary.state !== "incomplete")
     .map((summary) => {
       const bytes = summary.state === "complete" ? own.get(summary.name) : undefined;
       return { ...summary, ...(bytes !== undefined && { ownBytes: bytes }) };
     });
 }
 
-/** undefined for a directory that is no backup. */
-async function summarize(stored: StoredBackup): Promise<BackupSummary | undefined> {
-  const { name } = stored;
-  const incremental = stored.layout.source !== undefined;
+/** undefined for a directory that is no backup, and for an incomplete one where those are not asked for. */
+async function summarize(
+  { stored, files }: BackupFiles,
+  { incompleteAt, instants = true }: ListOptions,
+): Promise<BackupSummary | undefined> {
+  const { name, layout } = stored;
+  const incremental = layout.source !== undefined;
   const unknown = { name, collections: [], instants: [], size: 0n, incremental, milvusVersion: "" };
-  if ((await stored.committed()) === undefined) {
-    return (await stored.looksLikeBackup()) ? { ...unknown, state: "incomplete" } : undefined;
+  if (!files.has(layout.meta.full_meta)) {
+    if (incompleteAt === undefined || !(await stored.looksLikeBackup())) return undefined;
+    const claim = files.has(layout.claim) ? await claimOf(stored) : undefined;
+    return { ...unknown, state: unfinishedState(claim, incompleteAt) };
   }
+  const [brief, manifest, verified] = await settleAll([
+    unlessCorrupt(() => readCounted(stored)),
+    unlessCorrupt(async () => (instants && files.has(layout.manifest) ? stored.readManifest() : undefined)),
+    files.has(layout.verified) ? readVerification(stored) : Promise.resolve(undefined),
+  ]);
+  if (brief.value === undefined) return { ...unknown, state: "corrupt", ...brief };
+  const { id } = brief.value;
+  const cuts = manifest.problem ? manifest : await unlessCorrupt(async () => stored.instantsOf(manifest.value, id));
+  const problem = cuts.problem !== undefined && { problem: cuts.problem };
+  const described = describe(brief.value, cuts.value ?? new Map());
+  return { name, state: "complete", incremental, ...described, ...(verified && { verified }), ...problem };
+}
+
+async function readCounted(stored: StoredBackup): Promise<BriefBackup> {
+  const brief = await stored.readBrief();
+  exactCount(brief.size, `the bytes of backup ${stored.name}`);
+  return brief;
+}
+
+async function unlessCorrupt<T>(
+  read: () => Promise<T>,
+): Promise<
+  { readonly value: T; readonly problem?: undefined } | { readonly value?: undefined; readonly problem: string }
+> {
   try {
-    const [brief, verified] = await settleAll([stored.readBrief(), readVerification(stored)]);
-    const described = describe(brief, await stored.readInstants(brief.id));
-    return { name, state: "complete", incremental, ...described, ...(verified && { verified }) };
+    return { value: await read() };
   } catch (error) {
-    if (error instanceof PipelineError && error.name === "CorruptBackup") {
-      return { ...unknown, state: "corrupt", problem: error.message };
-    }
+    if (error instanceof PipelineError && error.name === "CorruptBackup") return { problem: error.message };
     throw error;
   }
 }
@@ -99,7 +130,7 @@ function describe(
         ? [{ collection: qualifiedName({ database: db_name, collection: collection_name }), ...cut.instant }]
         : [];
     }),
-    size: BigInt(exactCount(brief.size, "its bytes")),
+    size: brief.size,
     milvusVersion: brief.milvus_version,
   };
 }

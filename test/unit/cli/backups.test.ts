@@ -92,6 +92,119 @@ describe("get", () => {
   });
 });
 
+describe("get of a backup that is none", () => {
+  const { claim, root } = backupLayout("backup", "half");
+  const record = {
+    version: 1,
+    backupName: "half",
+    purpose: "backup",
+    state: "writing",
+    holder: "arn:aws:states:us-east-1:000000000000:execution:backup:one",
+    startedAt: "2026-11-21T11:00:00Z",
+    heartbeatAt: "2026-11-21T11:02:00Z",
+  };
+  const claimed = (more: object = {}) => cli.backups.seed(claim, JSON.stringify({ ...record, ...more }));
+  const got = async () => {
+    const { code, stdout } = await run("--json", "get", "-n", "half");
+    return { code, document: JSON.parse(stdout) };
+  };
+  const running = () =>
+    cli.executions.start({ stateMachineArn: stackOutputs.BackupStateMachineArn, name: "one", input: {} });
+
+  test("yet: says who makes it, since when, and how far that is", async () => {
+    claimed();
+    await running();
+    const totals = { collections: 1, segments: 4, rows: "10" };
+    cli.work.seed("executions/backup/one/plan.json", JSON.stringify({ attempt: 0, totals }));
+
+    expect(await got()).toEqual({
+      code: 1,
+      document: {
+        kind: "backup",
+        version: 1,
+        state: "writing",
+        backupName: "half",
+        location: "bucket-b/backup/half/",
+        claim: {
+          purpose: "backup",
+          holder: record.holder,
+          executionArn: record.holder,
+          startedAt: record.startedAt,
+          heartbeatAt: record.heartbeatAt,
+        },
+        progress: {
+          phase: "copying",
+          percent: 0,
+          copied: { segments: 0, objects: 0, bytes: 0 },
+          planned: { collectionCount: 1, segments: 4, rows: 10 },
+        },
+      },
+    });
+    const { stdout, code } = await run("get", "-n", "half", "--detail");
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^state +writing: it is being made, and is none yet$/m);
+    expect(stdout).toMatch(/^progress +copying {2}0\/4 segments/m);
+    expect((await run("list", "--all")).stdout).toMatch(/^half .* writing$/m);
+  });
+
+  test("with its level metas there already: still none, as full_meta.json comes last", async () => {
+    seedBackup(cli.backups, "half", { without: ["full_meta"] });
+    claimed();
+    await running();
+
+    expect(await got()).toMatchObject({ code: 1, document: { state: "writing" } });
+  });
+
+  test.each([
+    ["its execution is over", {}, "failed"],
+    ["it is marked as failed", { state: "failed" }, "failed"],
+    ["another deployment's execution spoke lately", { holder: "arn:aws:states:eu-west-1:1:execution:x:y" }, "writing"],
+    [
+      "another deployment's execution was silent for hours",
+      { holder: "arn:aws:states:eu-west-1:1:execution:x:y", heartbeatAt: "2026-11-21T09:00:00Z" },
+      "failed",
+    ],
+    [
+      "it is deleted by hand",
+      { purpose: "delete", state: "deleting", holder: "milvus-backup delete of x" },
+      "deleting",
+    ],
+    [
+      "its deletion was broken off",
+      { purpose: "delete", state: "deleting", holder: "d", heartbeatAt: "2026-11-21T10:30:00Z" },
+      "failed",
+    ],
+  ])("where %s", async (_, more, state) => {
+    claimed(more);
+
+    expect(await got()).toMatchObject({ code: 1, document: { state } });
+  });
+
+  test("without a pipeline goes by the claim alone", async () => {
+    claimed();
+    const yaml = join(mkdtempSync(join(tmpdir(), "milvus-backup-get-")), "milvus-a.yaml");
+    writeFileSync(yaml, yamlText);
+    cli.outputs = undefined;
+
+    const { code, stdout, stderr } = await cli.run("--config", yaml, "--json", "get", "-n", "half");
+
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 1, state: "writing" });
+    expect(stderr).toContain("How far its execution is cannot be asked");
+  });
+
+  test("any more, with nobody's claim: incomplete", async () => {
+    cli.backups.seed(`${root}binlogs/insert_log/1/2/3/100/4`, "rows");
+
+    expect(await got()).toMatchObject({ code: 1, document: { state: "incomplete" } });
+  });
+
+  test("level metas of another tool alone are read, as they can be", async () => {
+    seedBackup(cli.backups, "half", { without: ["full_meta"] });
+
+    expect(await got()).toMatchObject({ code: 0, document: { state: "incomplete", bytes: 89_153 } });
+  });
+});
+
 describe("delete", () => {
   test("asks, and deletes on yes", async () => {
     seedBackup(cli.backups, "golden");
@@ -172,7 +285,6 @@ describe("delete", () => {
 
     const refused = await run("delete", "-n", "half", "--yes", "--incomplete");
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("by backup execution one: wait until") });
-    expect((await run("list", "--all")).stdout).toMatch(/^half .* incomplete$/m);
     cli.answer = "n";
     const asked = await run("delete", "-n", "half", "--incomplete");
     expect(asked.stderr, "before anybody is asked").toContain("AlreadyRunning");

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { seedBackup } from "../../support/seed-backup.ts";
 import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
 
 let directory: string;
@@ -88,6 +89,7 @@ describe("what is started", () => {
   });
 
   test("--detach answers the execution at once", async () => {
+    seedBackup(cli.backups, "b");
     const { code, stdout } = await cli.run("--config", from, "copy", "-n", "b", "--to", to, "--detach");
 
     expect(code).toBe(0);

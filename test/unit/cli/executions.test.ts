@@ -9,6 +9,10 @@ import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fak
 let cli: FakeCli;
 let arn: string;
 
+const backup = stackOutputs.BackupStateMachineArn;
+const start = (name: string, input: object, startedAt: string) =>
+  cli.executions.start({ stateMachineArn: backup, name, input, startedAt: new Date(startedAt) });
+
 beforeEach(async () => {
   cli = new FakeCli();
   cli.environments.set("prod", environmentNamed("prod"));
@@ -60,6 +64,90 @@ describe("status", () => {
 
     expect(code).toBe(0);
     expect(stdout).toContain("Backup nightly is complete.");
+  });
+
+  const backedUp = { outcome: "backed-up", backupName: "nightly", collections: 1, segments: 2, objects: 3, bytes: 4 };
+
+  test.each([
+    ["create", "backup", backedUp, { outcome: "backed-up", environment: "prod", bytes: 4 }],
+    [
+      "restore",
+      "restore",
+      { outcome: "restored", backupName: "nightly", collections: [], waitSeconds: 0 },
+      { outcome: "restored", environment: "prod", collections: [] },
+    ],
+    [
+      "copy",
+      "transfer",
+      { ...backedUp, outcome: "transferred", skippedObjects: 1 },
+      { outcome: "transferred", fromEnvironment: "prod", toEnvironment: "gone", skippedObjects: 1 },
+    ],
+  ] as const)("with what came of it, as %s prints it", async (kind, machine, output, expected) => {
+    const input = machine === "transfer" ? { from: "prod", to: "gone" } : { environment: "prod" };
+    await cli.executions.start({
+      stateMachineArn: backup.replace(/:backup$/, `:${machine}`),
+      name: "ended",
+      input: { ...input, backupName: "nightly" },
+    });
+    const stoppedAt = new Date("2026-11-21T11:04:07Z");
+    cli.executions.script = [() => ({ status: "succeeded", stoppedAt, output: JSON.stringify(output) })];
+
+    const asDocument = await cli.run("--json", "status", "ended");
+    const followed = await cli.run("--json", "status", "ended", "--follow");
+
+    const document = JSON.parse(asDocument.stdout);
+    expect(document).toMatchObject({
+      state: "succeeded",
+      milliseconds: 60_000,
+      result: { kind, state: "succeeded", backupName: "nightly", milliseconds: 60_000, warnings: [], ...expected },
+    });
+    expect(document).not.toHaveProperty("progress");
+    expect(followed.stdout).toBe(asDocument.stdout);
+    expect([asDocument.code, followed.code]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ["failed", "X"],
+    ["timed-out", "States.Timeout"],
+    ["aborted", "Stopped"],
+  ] as const)("exits with 1 for one that is %s, followed or not, and tells how far it came", async (state, name) => {
+    cli.work.seed(
+      "executions/backup/create-nightly-1/plan.json",
+      JSON.stringify({ attempt: 0, totals: { collections: 1, segments: 4, rows: "100" } }),
+    );
+    cli.executions.script = [() => ({ status: state, error: "X", cause: "broken" })];
+
+    for (const follow of [[], ["--follow"]]) {
+      const { code, stdout } = await cli.run("--json", "status", "nightly", ...follow);
+
+      expect(code).toBe(1);
+      expect(JSON.parse(stdout)).toMatchObject({
+        state,
+        error: { name },
+        progress: { planned: { collectionCount: 1, segments: 4, rows: 100 }, copied: { segments: 0 } },
+      });
+    }
+  });
+
+  describe("by the name of a backup", () => {
+    test("takes the newest execution that is about it, whoever started it", async () => {
+      await start("create-nightly-2", { environment: "prod", backupName: "nightly" }, "2026-11-22T00:00:00Z");
+      await start("from-a-console", { environment: "prod", backupName: "nightly" }, "2026-11-23T00:00:00Z");
+      await start("create-nightly-other", { environment: "prod", backupName: "nightly_other" }, "2026-11-24T00:00:00Z");
+
+      expect(JSON.parse((await cli.run("--json", "status", "nightly")).stdout).executionName).toBe("from-a-console");
+    });
+
+    test("finds one that a schedule named, and the name of an execution wins", async () => {
+      const input = { environment: "prod", schedule: "weekly", scheduledTime: "2026-11-22T03:00:00Z" };
+      await start("0b1c", input, "2026-11-22T03:00:02Z");
+      await start("later", { environment: "prod", backupName: "create-nightly-1" }, "2026-11-23T00:00:00Z");
+
+      const scheduled = JSON.parse((await cli.run("--json", "status", "weekly_2026_11_22_03_00_00")).stdout);
+      expect(scheduled).toMatchObject({ executionName: "0b1c", backupName: "weekly_2026_11_22_03_00_00" });
+      const named = JSON.parse((await cli.run("--json", "status", "create-nightly-1")).stdout);
+      expect(named.backupName).toBe("nightly");
+    });
   });
 
   test("an execution nobody knows", async () => {
@@ -129,7 +217,10 @@ test("env show hides secrets, list names places, rm forgets", async () => {
 
   expect((await cli.run("env", "list")).stdout).toMatch(/^prod +127\.0\.0\.1:19530 +bucket-a\/files at/m);
 
-  await cli.run("env", "rm", "prod");
+  const asked = await cli.run("env", "rm", "prod");
+  expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining("env rm asks first") });
+  expect(cli.environments.size).toBe(1);
+  expect(await cli.run("env", "rm", "prod", "--yes")).toMatchObject({ code: 0 });
   expect(cli.environments.size).toBe(0);
 });
 

@@ -3,6 +3,7 @@ import { environmentNameOf } from "../../../cli/environments.ts";
 import { CliError } from "../../../cli/errors.ts";
 import { countOf, formatDuration } from "../../../cli/output/format.ts";
 import { createOutput } from "../../../cli/output/output.ts";
+import { createProgressDocument } from "../../../cli/output/progress-document.ts";
 import { explainAwsError } from "../../../cli/pipeline/aws-errors.ts";
 import { executionName } from "../../../cli/pipeline/execution-name.ts";
 import { createProgressReader } from "../../../cli/pipeline/progress.ts";
@@ -135,6 +136,36 @@ describe("progress of an execution", () => {
       copied: { segments: 0, objects: 0, bytes: 0 },
     });
   });
+});
+
+describe("the phase of a restore", () => {
+  const phaseOf = async (load: unknown) => {
+    const work = new MemoryObjectStore("work");
+    const collections = [{ load: "none" }, { load }];
+    const totals = { collections: 2, segments: 0, bytes: 0, rows: "0", imports: 0 };
+    work.seed("executions/restore/e/plan.json", JSON.stringify({ totals, collections }));
+    work.seed("executions/restore/e/progress.json", JSON.stringify({ phase: "loading" }));
+    const progress = await createProgressReader(work, "restore", "e").read();
+    return createProgressDocument()({ state: "Wait For Load", progress }).phase;
+  };
+
+  test.each([
+    ["all", "loading"],
+    [{ partitions: ["p1"] }, "loading"],
+    ["none", "finishing"],
+  ])("where the last collection loads %j, is %s", async (load, phase) => {
+    expect(await phaseOf(load)).toBe(phase);
+  });
+});
+
+test.each([
+  ["of the bytes where they are known", { collections: 1, segments: 4, bytes: 1_000 }, 25],
+  ["of the segments where not", { collections: 1, segments: 4 }, 50],
+  ["nobody knows where nothing is planned", { collections: 1, segments: 0 }, undefined],
+])("percent of a copy: %s", (_, totals, percent) => {
+  const progress = { totals, copied: { segments: 2, objects: 9, bytes: 250 } };
+
+  expect(createProgressDocument()({ state: "Copy Segments", progress }).percent).toBe(percent);
 });
 
 describe("colours", () => {

@@ -224,7 +224,7 @@ test.each([
   ],
   ["an empty property", ["-n", "b", "--skip-properties", "a,,b"], "Usage", "--skip-properties"],
   ["a target name Milvus does not take", ["-n", "b", "-r", "a:b-c"], "InvalidInput", '"b-c"'],
-  ["a suffix Milvus does not take", ["-n", "b", "-s", "-bak!"], "InvalidInput", "-bak!"],
+  ["a suffix Milvus does not take", ["-n", "b", "-s", "-bak!"], "InvalidInput", 'suffix "-bak!"'],
   ["a verify that is none of its values", ["-n", "b", "--verify", "all"], "Usage", "none, size, content"],
   ["drop and skip together", ["-n", "b", "--drop-existing", "--skip-create"], "Usage", "--skip-create"],
 ])("%s starts nothing", async (_name, options, error, part) => {

@@ -52,7 +52,15 @@ export class ScriptedExecutions implements PipelineExecutions {
   state = "Copy Segments";
   readonly #known = new Map<string, ExecutionDescription>();
 
-  async start(request: { stateMachineArn: string; name: string; input: object }): Promise<string> {
+  async start({
+    startedAt = new Date("2026-11-21T11:03:07Z"),
+    ...request
+  }: {
+    stateMachineArn: string;
+    name: string;
+    input: object;
+    startedAt?: Date;
+  }): Promise<string> {
     const arn = `${request.stateMachineArn.replace(":stateMachine:", ":execution:")}:${request.name}`;
     this.started.push({ ...request, input: { ...request.input } });
     this.#known.set(arn, {
@@ -60,7 +68,7 @@ export class ScriptedExecutions implements PipelineExecutions {
       name: request.name,
       stateMachineArn: request.stateMachineArn,
       status: "running",
-      startedAt: new Date("2026-11-21T11:03:07Z"),
+      startedAt,
       input: JSON.stringify(request.input),
     });
     return arn;

@@ -77,7 +77,7 @@ describe("nameRestoredCollections", () => {
     ],
     ["a database as a collection", { renames: { "shop.*": "carts2" } }, 'renames: shop.* to "carts2": a collection'],
     ["a star without a database", { renames: { "*": "a.*" } }, 'renames: collection name "*"'],
-    ["a suffix that Milvus does not take", { suffix: "-bak" }, 'suffix: collection name "coll-bak"'],
+    ["a suffix that Milvus does not take", { suffix: "-bak" }, 'suffix "-bak" is not valid'],
     ["a rename that Milvus does not take", { renames: { coll: "shop.2nd" } }, 'renames: collection name "2nd"'],
     [
       "a rename into a database without a valid name",

@@ -48,7 +48,9 @@ describe("listBackups", () => {
     store.seed("backup/notes/readme.txt", "no backup");
 
     expect((await listBackups(store, "backup")).map(({ name }) => name)).toEqual(["done"]);
-    expect((await listBackups(store, "backup", { incomplete: true })).map(({ name, state }) => [name, state])).toEqual([
+    expect(
+      (await listBackups(store, "backup", { incompleteAt: new Date() })).map(({ name, state }) => [name, state]),
+    ).toEqual([
       ["done", "complete"],
       ["half", "incomplete"],
     ]);
@@ -73,4 +75,60 @@ describe("listBackups", () => {
 
     expect((await listBackups(store, "")).map(({ name }) => name)).toEqual(["golden"]);
   });
+
+  test("asks little of the store, and of many backups at once: 200 take as long as a few answers", async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `night_${String(index).padStart(3, "0")}`);
+    for (const name of names) seedBackup(store, name);
+    const busy = { now: 0, most: 0 };
+
+    const backups = await listBackups(slowly(store, busy), "backup");
+
+    expect(backups.map(({ name }) => name)).toEqual(names);
+    // the directories; of each backup its small files, and of these two level files
+    expect(store.calls).toHaveLength(1 + 3 * names.length);
+    expect(busy.most).toBeGreaterThanOrEqual(32);
+  });
+
+  test("reads a manifest only where it lies there and its instants are asked for", async () => {
+    seedBackup(store, "golden");
+    const { manifest } = backupLayout("backup", "golden");
+    store.seed(manifest, "no manifest");
+    const reads = () => store.calls.filter((call) => call === `getText ${manifest}`).length;
+
+    expect(await listBackups(store, "backup", { instants: false })).toMatchObject([{ state: "complete" }]);
+    expect(reads()).toBe(0);
+    expect(await listBackups(store, "backup")).toMatchObject([
+      { state: "complete", instants: [], problem: expect.stringContaining(manifest) },
+    ]);
+    expect(reads()).toBe(1);
+  });
+
+  test("sizes beyond 2^53 are those of a corrupt backup", async () => {
+    seedBackup(store, "golden");
+    const { meta } = backupLayout("backup", "golden");
+    store.seed(meta.backup_meta, goldenFiles.backup_meta.replace(/"size":\d+/, `"size":${2n ** 53n}`));
+
+    expect(await listBackups(store, "backup")).toMatchObject([
+      {
+        state: "corrupt",
+        problem: "the bytes of backup golden are said to be 9007199254740992: no backup has that many",
+      },
+    ]);
+  });
 });
+
+/** A store that takes a while for each answer, and counts how many calls wait at once. */
+function slowly(store: MemoryObjectStore, busy: { now: number; most: number }): MemoryObjectStore {
+  const wait = async () => {
+    busy.now += 1;
+    busy.most = Math.max(busy.most, busy.now);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    busy.now -= 1;
+  };
+  const getTextIfPresent = store.getTextIfPresent.bind(store);
+  store.getTextIfPresent = async (key) => {
+    await wait();
+    return getTextIfPresent(key);
+  };
+  return store;
+}
