@@ -67,8 +67,8 @@ async function askHolder(
     const executions = await context.connections.executions();
     const execution = await executions.describe(holder);
     if (execution?.status !== "running") return { state: "over" };
-    const work = await context.connections.workStore(pipeline);
-    const progress = await createProgressReader(work, machine, execution.name).read();
+    const reader = createProgressReader(() => context.connections.workStore(pipeline), machine, execution.name);
+    const progress = await reader.read();
     const state = await executions.currentState(holder);
     return { state: "running", progress: createProgressDocument()({ state, progress }) };
   } catch (error) {

@@ -87,8 +87,9 @@ export async function watchExecution(
         { kind: "execution", version: 1, state: "running", ...aboutExecution(running) },
       );
     }
-    // only a restore's summary tells something that nothing else does: what was staged
-    const progress = machine === "restore" ? await reader.read() : reader.last;
+    // only a restore's summary tells something that nothing else does, what was staged; and of one that failed how far it came
+    const wanted = machine === "restore" || execution.status !== "succeeded";
+    const progress = wanted ? await reader.read() : reader.last;
     return { execution, progress, milliseconds: durationOf(execution) };
   } finally {
     line.stop();

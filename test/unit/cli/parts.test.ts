@@ -145,7 +145,7 @@ describe("the phase of a restore", () => {
     const totals = { collections: 2, segments: 0, bytes: 0, rows: "0", imports: 0 };
     work.seed("executions/restore/e/plan.json", JSON.stringify({ totals, collections }));
     work.seed("executions/restore/e/progress.json", JSON.stringify({ phase: "loading" }));
-    const progress = await createProgressReader(work, "restore", "e").read();
+    const progress = await createProgressReader(async () => work, "restore", "e").read();
     return createProgressDocument()({ state: "Wait For Load", progress }).phase;
   };
 
