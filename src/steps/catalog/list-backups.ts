@@ -4,7 +4,7 @@ import { exactCount } from "../../core/format/exact-count.ts";
 import type { VerificationProof } from "../../core/format/proof.ts";
 import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import type { ObjectStore } from "../../ports/object-store.ts";
+import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import { claimOf } from "../shared/backup-claim.ts";
 import { readVerification } from "../shared/proofs.ts";
 import type { BriefBackup, Instants, StoredBackup } from "../shared/stored-backup.ts";
@@ -49,8 +49,8 @@ interface ListOptions {
 }
 
 /**
- * The backups below a backup root path, by name. Reads the two small level files of each and the manifest, never its segments, so a list
- * stays quick however large the backups are. One that is corrupt is listed as such and hides no other.
+ * The backups below a backup root path, by name. Reads the commit record of each where that is small, otherwise its two small level files, and
+ * the manifest: a list stays quick however large the backups are. One that is corrupt is listed as such and hides no other.
  */
 export async function listBackups(
   store: ObjectStore,
@@ -58,7 +58,7 @@ export async function listBackups(
   options: ListOptions = {},
 ): Promise<BackupSummary[]> {
   const looked = await lookAtBackups(store, { rootPath });
-  const summaries = await eachBackup(looked, (backup) => summarize(backup, options));
+  const summaries = await eachBackup(looked, (backup) => summarizeIfThere(backup, options));
   const complete = new Set(summaries.flatMap((summary) => (summary?.state === "complete" ? [summary.name] : [])));
   const own = await ownBytesIfKnown(looked.map(({ stored }) => stored).filter(({ name }) => complete.has(name)));
   return summaries
@@ -67,6 +67,16 @@ export async function listBackups(
       const bytes = summary.state === "complete" ? own.get(summary.name) : undefined;
       return { ...summary, ...(bytes !== undefined && { ownBytes: bytes }) };
     });
+}
+
+/** undefined, as for a directory that is no backup, also for one that is deleted just now. */
+async function summarizeIfThere(backup: BackupFiles, options: ListOptions): Promise<BackupSummary | undefined> {
+  try {
+    return await summarize(backup, options);
+  } catch (error) {
+    if (error instanceof PipelineError && error.name === "BackupNotFound") return undefined;
+    throw error;
+  }
 }
 
 /** undefined for a directory that is no backup, and for an incomplete one where those are not asked for. */
@@ -83,7 +93,7 @@ async function summarize(
     return { ...unknown, state: unfinishedState(claim, incompleteAt) };
   }
   const [brief, manifest, verified] = await settleAll([
-    unlessCorrupt(() => readCounted(stored)),
+    unlessCorrupt(() => readCounted(stored, files.get(layout.meta.full_meta))),
     unlessCorrupt(async () => (instants && files.has(layout.manifest) ? stored.readManifest() : undefined)),
     files.has(layout.verified) ? readVerification(stored) : Promise.resolve(undefined),
   ]);
@@ -95,8 +105,8 @@ async function summarize(
   return { name, state: "complete", incremental, ...described, ...(verified && { verified }), ...problem };
 }
 
-async function readCounted(stored: StoredBackup): Promise<BriefBackup> {
-  const brief = await stored.readBrief();
+async function readCounted(stored: StoredBackup, committed: ObjectSummary | undefined): Promise<BriefBackup> {
+  const brief = await stored.readBrief(committed);
   exactCount(brief.size, `the bytes of backup ${stored.name}`);
   return brief;
 }

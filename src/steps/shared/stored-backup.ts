@@ -48,6 +48,9 @@ const keysPerRemoval = 1_000;
 /** Backups that are looked at at once. */
 const lookConcurrency = 8;
 
+/** Read and parsed sooner than a second file is asked for. */
+const smallRecordBytes = 64 * 1024;
+
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
 
 /** Where the backups of an environment lie: its `backupStorage`. */
@@ -177,11 +180,18 @@ export class StoredBackup {
   }
 
   /**
-   * From the small level files where they are there; otherwise from the commit record, without its segments' logs.
+   * From the commit record where that is small, so that one request tells it; else from the level files without segments where they are
+   * there, else from the commit record as it comes.
+   * @param committed what a listing showed of the commit record
    * @throws CorruptBackup, and BackupNotFound for a backup that is not complete
    */
-  async readBrief(): Promise<BriefBackup> {
+  async readBrief(committed?: ObjectSummary): Promise<BriefBackup> {
     const { meta } = this.layout;
+    if (committed !== undefined && committed.size <= smallRecordBytes) {
+      const record = await this.commitRecord();
+      if (record === undefined) throw this.notFound("it was deleted meanwhile");
+      return parseFile(backupInfo, record, "full_meta.json").value;
+    }
     const [backup, collections] = await settleAll([
       this.store.getTextIfPresent(meta.backup_meta),
       this.store.getTextIfPresent(meta.collection_meta),

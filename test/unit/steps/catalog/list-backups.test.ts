@@ -12,11 +12,15 @@ beforeEach(() => {
 });
 
 describe("listBackups", () => {
-  test("sums up what the golden backup holds, from its small files", async () => {
+  test("sums up what the golden backup holds, from its small files where the large one is large", async () => {
     seedBackup(store, "golden");
+    const small = await listBackups(store, "backup");
+    seedLarge("golden");
+    store.calls.length = 0;
 
     const backups = await listBackups(store, "backup");
 
+    expect(small).toEqual(backups);
     expect(backups).toEqual([
       {
         name: "golden",
@@ -35,6 +39,8 @@ describe("listBackups", () => {
   test("gives the same where the level files are missing", async () => {
     seedBackup(store, "golden");
     const expected = await listBackups(store, "backup");
+    seedLarge("golden");
+    store.calls.length = 0;
     store.remove(backupLayout("backup", "golden").meta.collection_meta);
 
     expect(await listBackups(store, "backup")).toEqual(expected);
@@ -59,15 +65,20 @@ describe("listBackups", () => {
   test("a corrupt backup is listed as such and hides no other", async () => {
     seedBackup(store, "broken");
     seedBackup(store, "fine");
-    store.seed(backupLayout("backup", "broken").meta.collection_meta, goldenFiles.collection_meta.slice(0, 500));
+    seedBackup(store, "broken_large");
+    seedLarge("broken_large");
+    store.seed(backupLayout("backup", "broken").meta.full_meta, goldenFiles.full_meta.slice(0, 500));
+    store.seed(backupLayout("backup", "broken_large").meta.collection_meta, goldenFiles.collection_meta.slice(0, 500));
 
     const backups = await listBackups(store, "backup");
 
     expect(backups.map(({ name, state }) => [name, state])).toEqual([
       ["broken", "corrupt"],
+      ["broken_large", "corrupt"],
       ["fine", "complete"],
     ]);
-    expect(backups[0]?.problem).toContain("collection_meta.json");
+    expect(backups[0]?.problem).toContain("full_meta.json");
+    expect(backups[1]?.problem).toContain("collection_meta.json");
   });
 
   test("works at the root of a bucket", async () => {
@@ -84,8 +95,8 @@ describe("listBackups", () => {
     const backups = await listBackups(slowly(store, busy), "backup");
 
     expect(backups.map(({ name }) => name)).toEqual(names);
-    // the directories; of each backup its small files, and of these two level files
-    expect(store.calls).toHaveLength(1 + 3 * names.length);
+    // the directories; of each backup its small files, and the one of these that tells all
+    expect(store.calls).toHaveLength(1 + 2 * names.length);
     expect(busy.most).toBeGreaterThanOrEqual(32);
   });
 
@@ -103,8 +114,22 @@ describe("listBackups", () => {
     expect(reads()).toBe(1);
   });
 
+  test("one that is deleted while it is listed is not there, and hides no other", async () => {
+    seedBackup(store, "fine");
+    seedBackup(store, "going");
+    const { meta } = backupLayout("backup", "going");
+    const getTextIfPresent = store.getTextIfPresent.bind(store);
+    store.getTextIfPresent = async (key) => {
+      if (key === meta.full_meta) store.remove(key);
+      return getTextIfPresent(key);
+    };
+
+    expect((await listBackups(store, "backup")).map(({ name }) => name)).toEqual(["fine"]);
+  });
+
   test("sizes beyond 2^53 are those of a corrupt backup", async () => {
     seedBackup(store, "golden");
+    seedLarge("golden");
     const { meta } = backupLayout("backup", "golden");
     store.seed(meta.backup_meta, goldenFiles.backup_meta.replace(/"size":\d+/, `"size":${2n ** 53n}`));
 
@@ -116,6 +141,11 @@ describe("listBackups", () => {
     ]);
   });
 });
+
+/** A commit record that says what it said, of a size that is not read in one go. */
+function seedLarge(name: string): void {
+  store.seed(backupLayout("backup", name).meta.full_meta, `${" ".repeat(64 * 1024)}${goldenFiles.full_meta}`);
+}
 
 /** A store that takes a while for each answer, and counts how many calls wait at once. */
 function slowly(store: MemoryObjectStore, busy: { now: number; most: number }): MemoryObjectStore {
