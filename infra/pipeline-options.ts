@@ -84,6 +84,12 @@ export interface PipelineOptions {
        */
       failed?: number | string;
     };
+    verify?:
+      | string
+      | {
+          schedule: string;
+          readData?: true | string;
+        };
     /**
      * `26h`, `90m`, `2d`: an alarm where there was no complete backup for so long (1 minute to 7 days)
      */

@@ -6,7 +6,7 @@ import { chosenEnvironment } from "../environments.ts";
 import { selectedCollections } from "../options.ts";
 import { formatBytes, formatCount, formatTime } from "../output/format.ts";
 import { formatTable } from "../output/table.ts";
-import { tellVerified } from "../output/verified.ts";
+import { tellVerified, verifiedDocument } from "../output/verified.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 
 interface ListOptions {
@@ -52,7 +52,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
           ? [formatCount(backup.collections.length), formatBytes(backup.size)]
           : ["-", "-"]),
         ...(withOwn ? [ownOf(backup)] : []),
-        ...(withVerified ? [tellVerified(backup.verified) ?? "-"] : []),
+        ...(withVerified ? [(backup.verified && tellVerified(verifiedDocument(backup.verified))) ?? "-"] : []),
         backup.milvusVersion || "-",
         backup.state,
       ]),
@@ -71,7 +71,7 @@ function ownOf({ state, incremental, size, ownBytes }: BackupSummary): string {
 }
 
 function toDocument(backup: BackupSummary): DocumentOf<"backups">["backups"][number] {
-  const { name, state, createdAt, incremental, ownBytes, problem } = backup;
+  const { name, state, createdAt, incremental, ownBytes, verified, problem } = backup;
   return {
     backupName: name,
     state,
@@ -79,6 +79,7 @@ function toDocument(backup: BackupSummary): DocumentOf<"backups">["backups"][num
     ...(state === "complete" && describe(backup)),
     incremental,
     ...(ownBytes !== undefined && { ownBytes }),
+    ...(verified && { verified: verifiedDocument(verified) }),
     ...(problem !== undefined && { problem }),
   };
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { claimRecord } from "../../src/core/format/claim.ts";
 import { progress } from "./executions.ts";
-import { backupState, count, documentOf, executionArn, id, instant, time } from "./vocabulary.ts";
+import { backupState, count, documentOf, executionArn, id, instant, time, verified } from "./vocabulary.ts";
 
 /** What `list` tells of one backup. */
 const listedBackup = z.strictObject({
@@ -28,6 +28,8 @@ const listedBackup = z.strictObject({
   incremental: z.boolean(),
   /** Of an incremental one: what deleting it would free; absent where that is too much to count. */
   ownBytes: count.optional(),
+  /** Absent where it was never verified. */
+  verified: verified.optional(),
   /** For people: why it is corrupt, or why nobody can tell its instants, as its manifest cannot be read. */
   problem: z.string().optional(),
 });
@@ -90,6 +92,8 @@ const toldBackup = documentOf("backup", {
       ownBytes: count.optional(),
     })
     .optional(),
+  /** Absent where it was never verified. */
+  verified: verified.optional(),
   databases: z.array(z.string()),
   collections: z.array(collection),
 });

@@ -10,6 +10,7 @@ import {
   milliseconds,
   problem,
   time,
+  verifiedDepth,
   warnings,
 } from "./vocabulary.ts";
 
@@ -86,9 +87,6 @@ export const copy = documentOf("copy", {
   bytes: count,
   skippedObjects: count,
 });
-
-/** How far the contents of a backup were compared: `size` by keys, sizes and the store's own checksums, without reading any. */
-export const verifiedDepth = z.enum(["size", "sample", "content", "rows"]);
 
 /** `verify`; with exit code 1 where the outcome is `failed`. */
 export const verify = documentOf("verify", {

@@ -53,6 +53,24 @@ export const copied = z.strictObject({ segments: count, objects: count, bytes: c
 /** What went wrong: `name` is one of the pipeline's or the command's error names, `message` says what to do. */
 export const problem = z.strictObject({ name: z.string(), message: z.string() });
 
+/** How far the contents of a backup were compared: `size` by keys, sizes and the store's own checksums, without reading any. */
+export const verifiedDepth = z.enum(["size", "sample", "content", "rows"]);
+
+const verification = z.strictObject({
+  at: time,
+  outcome: z.enum(["passed", "failed"]),
+  depth: verifiedDepth,
+  /** Of the bytes that were read and compared, of 100. */
+  percent: z.number().min(0).max(100),
+  objects: count,
+  bytes: count,
+  problemCount: count,
+  executionArn,
+});
+
+/** What the last verification of a backup said, and the last good one. */
+export const verified = z.strictObject({ last: verification, lastPassed: verification.optional() });
+
 /** A document of a kind: `version` is raised when a field goes or changes its meaning, not when one is added. */
 export function documentOf<Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {
   return z.strictObject({ kind: z.literal(kind), version: z.literal(1), ...shape });

@@ -13,7 +13,7 @@ import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
 import type { Instants } from "../../src/steps/shared/stored-backup.ts";
 import { countOf, formatBytes, formatCount, formatInstant, formatTime } from "./format.ts";
 import { formatPairs, formatTable } from "./table.ts";
-import { tellVerified } from "./verified.ts";
+import { tellVerified, verifiedDocument } from "./verified.ts";
 
 /** What is counted of a segment. */
 type CountedSegment = Pick<SegmentBackup, "is_l0" | "num_of_rows">;
@@ -55,7 +55,7 @@ export function backupDocument(
     /** Absent for a plain one. */
     ...(incremental && { incremental }),
     /** Absent where it was never verified. */
-    ...(verified && { verified }),
+    ...(verified && { verified: verifiedDocument(verified) }),
     databases: backup.database_backups.map(({ db_name }) => db_name),
     collections: backup.collection_backups.map((collection) => describeCollection(collection, instants)),
   } as const;

@@ -26,7 +26,7 @@ interface VerifyDocument {
   readonly percent: number;
   readonly objects: number;
   readonly readObjects: number;
-  readonly problems: readonly { readonly key: string; readonly kind: string }[];
+  readonly problems: readonly { readonly key: string; readonly problem: string }[];
   readonly executionArn: string;
 }
 
@@ -35,13 +35,13 @@ const verify = (name: string, ...options: string[]) =>
 const passes = (name: string, ...options: string[]) =>
   milvusBackupJson<VerifyDocument>("--config", configs.b, "verify", "-n", name, ...options);
 
-/** The problems of one that is damaged, as `kind key`. */
+/** The problems of one that is damaged, as `missing key`. */
 async function problemsOf(name: string, ...options: string[]): Promise<string[]> {
   const { exitCode, stdout } = await verify(name, ...options);
   expect(exitCode).toBe(1);
   const { outcome, problems } = JSON.parse(stdout) as VerifyDocument;
   expect(outcome).toBe("failed");
-  return problems.map(({ kind, key }) => `${kind} ${key}`).sort();
+  return problems.map(({ problem, key }) => `${problem} ${key}`).sort();
 }
 
 /** Turns a bit of an object; its size stays. */
@@ -127,7 +127,7 @@ describe("verify", async () => {
     const refused = await verify("verify_golden", "--read-data", "--yes");
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("verify -n verify_golden --seal") });
 
-    expect(await passes("verify_golden", "--seal", "--yes")).toMatchObject({ sealed: true });
+    expect(await passes("verify_golden", "--seal", "--yes")).toMatchObject({ outcome: "sealed" });
     const [flipped = ""] = await listKeys(bucket, backupLayout("backup", "verify_golden").binlogs);
     await flip(flipped);
     expect(await problemsOf("verify_golden")).toEqual([`altered ${flipped}`]);

@@ -33,7 +33,10 @@ function damaged(count: number) {
   return ({ name }: ExecutionDescription) => {
     const root = `executions/verify/${name}`;
     const problems = { missing: count, extra: 0, truncated: 0, altered: 0 };
-    cli.work.seed(`${root}/findings.json`, JSON.stringify({ outcome: "failed", ...looked, problems, warnings: [] }));
+    cli.work.seed(
+      `${root}/findings.json`,
+      JSON.stringify({ backupName: "old", outcome: "failed", ...looked, problems, warnings: [] }),
+    );
     const line = (index: number) => JSON.stringify({ key: `k${index}`, kind: "missing", detail: "" });
     cli.work.seed(`${root}/problems.jsonl`, `${Array.from({ length: count }, (_, index) => line(index)).join("\n")}\n`);
     const cause = JSON.stringify({ errorType: "CorruptBackup", errorMessage: "CorruptBackup: backup old is damaged" });
@@ -150,7 +153,7 @@ describe("what is shown", () => {
       milliseconds: 2500,
     });
     expect(document.problems).toHaveLength(300);
-    expect(document.problems[0]).toEqual({ key: "k0", kind: "missing", detail: "" });
+    expect(document.problems[0]).toEqual({ key: "k0", problem: "missing", detail: "" });
   });
 
   test("for people up to some hundred of them, and how many more there are", async () => {
@@ -171,24 +174,12 @@ describe("what is shown", () => {
       input: { environment: "prod", schedule: "nightly" },
     });
     cli.environments.set("prod", (await import("./support/fake-cli.ts")).environmentNamed("prod"));
-    const totals = { collections: 1, segments: 1, objects: 1, bytes: 1 };
-    const record = { key: "k", etag: "e" };
-    const plan = {
-      backupName: "nightly_1",
-      record,
-      against: "metas",
-      percent: 0,
-      seal: false,
-      problems: [],
-      warnings: [],
-    };
-    cli.work.seed("executions/verify/scheduled/plan.json", JSON.stringify({ ...plan, totals }));
     cli.executions.script = [damaged(1)];
 
     const { code, stdout } = await cli.run("status", arn, "--follow");
 
     expect(code).toBe(1);
-    expect(stdout).toContain("Backup nightly_1 is damaged: 1 missing.");
+    expect(stdout).toContain("Backup old is damaged: 1 missing.");
   });
 
   test("why it could not look is an error as everywhere", async () => {
@@ -203,7 +194,7 @@ describe("what is shown", () => {
 
   test("list and get say what was found and when", async () => {
     const { verified } = backupLayout("backup", "old");
-    const one = { percent: 100, objects: 1, bytes: 1, executionArn: "arn" };
+    const one = { percent: 100, objects: 1, bytes: 1, executionArn: "arn:aws:states:execution" };
     const good = { ...one, at: "2026-11-20T12:00:00.000Z", outcome: "passed", depth: "content", problems: 0 };
     cli.backups.seed(verified, JSON.stringify({ version: 1, last: good, lastPassed: good }));
 
@@ -215,6 +206,6 @@ describe("what is shown", () => {
     const get = await cli.run("--config", config, "get", "-n", "old");
     expect(get.stdout).toMatch(/verified +DAMAGED 2026-11-21 \(3 problems\), good 2026-11-20 \(content\)/);
     const json = await cli.run("--config", config, "--json", "list");
-    expect(JSON.parse(json.stdout).backups[0].verified.last).toMatchObject({ outcome: "failed", problems: 3 });
+    expect(JSON.parse(json.stdout).backups[0].verified.last).toMatchObject({ outcome: "failed", problemCount: 3 });
   });
 });

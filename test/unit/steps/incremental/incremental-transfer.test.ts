@@ -8,7 +8,7 @@ import { prepareTransfer } from "../../../../src/steps/transfer/prepare-transfer
 import { releaseTransfer } from "../../../../src/steps/transfer/release-transfer.ts";
 import { FaultInjector } from "../../../support/fault-injector.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
-import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
+import { executionOf, runBackup, runRestore, runVerify } from "../../../support/run-machines.ts";
 import { addBookSegment, seedShop } from "../../../support/seed-shop.ts";
 
 let world: PipelineWorld;
@@ -153,3 +153,19 @@ test.each(["kept", "plain"])(
     }
   },
 );
+
+test("takes no record of verifications along: the copy is another thing", async () => {
+  await backUp("plain_1", false);
+  for (const backupName of ["night_1", "plain_1"]) {
+    await runVerify(world.context(), { environment: "prod", backupName }, executionOf(`verify-${backupName}`));
+    await transfer(backupName);
+  }
+
+  const records = (bucket: string) =>
+    world
+      .bucket(bucket)
+      .keys()
+      .filter((key) => key.endsWith("-verified.json"));
+  expect(records("bucket-b")).toHaveLength(2);
+  expect(records("bucket-c")).toEqual([]);
+});
