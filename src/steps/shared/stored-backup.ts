@@ -49,7 +49,7 @@ const keysPerRemoval = 1_000;
 const lookConcurrency = 8;
 
 /** Read and parsed sooner than a second file is asked for. */
-const smallRecordBytes = 64 * 1024;
+const smallRecordBytes = 24 * 1024;
 
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
 
