@@ -79,6 +79,17 @@ describe("a schedule of pipeline.yaml", async () => {
     });
   });
 
+  test("is told to a monitor: how old its newest good backup is, by what the stack promises", async () => {
+    const { exitCode, stdout } = await cli("status", "--last");
+
+    expect(stdout).toMatch(/^OK - minutely \(scheduled\): minutely_\d{4}(_\d\d){5} is [\d.]+ (s|min \d\d s) old$/);
+    expect(exitCode).toBe(0);
+    expect(await cli("status", "--last", "--schedule", "hourly")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('has no schedule "hourly"; it has: minutely'),
+    });
+  });
+
   test("keeps what its rules keep and deletes the rest, but nothing that it did not make", async () => {
     const layout = backupLayout(rootPath, first);
     // A copy that somebody put aside, and a backup that only has a name like the schedule's.
@@ -128,6 +139,10 @@ describe("a schedule of pipeline.yaml", async () => {
 
   test("fails as a whole, and says so on the bus, where its environment is not registered", async () => {
     expect(await cli("env", "rm", "scheduled", "--yes")).toMatchObject({ exitCode: 0 });
+    expect(await cli("status", "--last")).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/^UNKNOWN - minutely \(scheduled\): UnknownEnvironment: /),
+    });
     const stateMachineArn = stack.outputs.BackupStateMachineArn ?? "";
 
     const arn = await executions.start({
