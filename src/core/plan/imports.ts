@@ -82,6 +82,8 @@ interface PlanContext {
   readonly features: Features;
   /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
   readonly readsInPlace: boolean;
+  /** Whether bytes may pass through here: logs are put together only then. */
+  readonly mayStream: boolean;
   /** What the collection was cut at; absent where nobody knows it. */
   readonly instant?: Instant | undefined;
   /** Segments that may hold rows from after it. */
@@ -172,10 +174,12 @@ class CollectionImports implements ImportPlan {
   #addTasks(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
     const tasks = this.#jointTasks(groups).map((chunk) => ({
       chunk,
-      merges: planMerges(
-        chunk.flatMap(({ segments }) => segments),
-        this.#mergeRules,
-      ),
+      merges: this.#context.mayStream
+        ? planMerges(
+            chunk.flatMap(({ segments }) => segments),
+            this.#mergeRules,
+          )
+        : [],
     }));
     const merges = tasks.flatMap((task) => task.merges);
     const saved = merges.reduce((sum, merge) => sum + savedObjects(merge, this.#mergeRules.fields), 0);

@@ -107,6 +107,8 @@ export function planRestore(
     readonly backup: BackupLayout;
     /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
     readonly readsInPlace: boolean;
+    /** Whether bytes of the backup may pass through here. */
+    readonly mayStream: boolean;
     /** Collections that it cannot read where they lie all the same, by ID. */
     readonly crowded: ReadonlySet<string>;
     readonly input: RestoreInput;
@@ -140,6 +142,7 @@ export function planRestore(
       backup: context.backup,
       staging,
       readsInPlace: context.readsInPlace && !context.crowded.has(collectionId),
+      mayStream: context.mayStream,
       cut: context.instants.get(collectionId),
       kept: context.kept.get(collectionId),
       known: context.known,
@@ -252,6 +255,8 @@ export function planCollection(
     readonly backup: BackupLayout;
     readonly staging: StagingLayout;
     readonly readsInPlace: boolean;
+    /** Whether bytes of the backup may pass through here. */
+    readonly mayStream: boolean;
     /** Absent where nobody knows it. */
     readonly cut?: CutAt | undefined;
     readonly kept?: KeptAttributes | undefined;
@@ -270,6 +275,7 @@ export function planCollection(
     staging: context.staging,
     features: target,
     readsInPlace: context.readsInPlace,
+    mayStream: context.mayStream,
     instant: context.cut?.instant,
     laterRows: context.cut?.laterRows,
     known: context.known,

@@ -129,6 +129,7 @@ export async function prepareRestore(
     version,
     backup: stored.layout,
     readsInPlace,
+    mayStream: environment.copyMode !== "server-side",
     crowded: readsInPlace ? await crowdedCollections(stored, restored) : new Set(),
     input,
     instants,

@@ -22,15 +22,18 @@ function plan(
     stagedAs?: number;
     laterRows?: ReadonlySet<string>;
     instant?: Instant;
+    mayStream?: boolean;
   } = {},
 ) {
   const { version = "2.3.5", readsInPlace = false, firstTask = 0, stagedAs = firstTask, laterRows, instant } = options;
+  const { mayStream = true } = options;
   const planned = planImports({
     collection: outlineOf(collection),
     backup,
     staging,
     features: features(version),
     readsInPlace,
+    mayStream,
     firstTask,
     stagedAs,
     laterRows,
@@ -200,6 +203,13 @@ describe("Milvus 2.3, many small segments whose logs are put together", () => {
     const [first, second] = [plan(many(80)), plan(many(80), { firstTask: 1, stagedAs: 0 })];
 
     expect(second.imports[0]?.files).toEqual(first.imports[0]?.files);
+  });
+
+  test("are copied side by side where no bytes may pass through here (copyMode server-side)", () => {
+    const planned = plan(many(80), { mayStream: false });
+
+    expect(directoryOf(planned)).toBe(`${staged}/t0/insert_log/100/200/`);
+    expect(planned.segments.some(({ merge }) => merge)).toBe(false);
   });
 
   test("are read one by one by Milvus 2.4", () => {
