@@ -29,8 +29,8 @@ export function isAtLeast(version: string, minimum: string): boolean {
 /** The release that brought each thing, by Milvus's docs and release notes; data types are in data-types.ts. */
 export const releases = {
   /**
-   * Imports of binlogs hold a delete's time against the row's; before, a delete took every row of its key (milvus#29162, of December 2023;
-   * measured on 2.3.5).
+   * Imports of binlogs hold a delete's time against the row's: the latest delete of a key takes the rows that are older than it, in
+   * whatever order the deletes come (measured on 2.3.5). Before, one took every row of its key (milvus#29162, of December 2023).
    */
   deletesByTime: "2.3.5",
   databases: "2.2.9",

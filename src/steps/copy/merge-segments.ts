@@ -12,7 +12,6 @@ import type {
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
-import { parseLogHead } from "../../core/format/log-head.ts";
 import { compareLogNames } from "../../core/plan/segment-copies.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import { checkFound } from "../shared/check-merged.ts";
@@ -166,7 +165,7 @@ class BatchMerger {
     const logs = read.filter((log) => log !== undefined);
     if (logs.length < members.length) return undefined;
     const join = new BinlogJoin();
-    for (const { member, bytes } of kind === "delta" ? logs.toSorted(byTime) : logs) {
+    for (const { member, bytes } of logs) {
       try {
         join.add(bytes, member.object.key);
       } catch (error) {
@@ -276,12 +275,6 @@ function checksumOf(bytes: Uint8Array, expected: ExpectedLog | undefined): strin
   const hash = known ?? contentHash("md5");
   hash.update(bytes);
   return `${known ? kind : "md5"}:${hash.digest()}`;
-}
-
-/** The last delete of a key counts, in whatever order a server takes them. */
-function byTime(one: ReadLog, other: ReadLog): number {
-  const [a, b] = [one, other].map(({ bytes }) => parseLogHead(bytes)?.to ?? 0n);
-  return a === b ? 0 : (a ?? 0n) < (b ?? 0n) ? -1 : 1;
 }
 
 /** `<field>/<log>` */
