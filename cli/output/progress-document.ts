@@ -9,9 +9,13 @@ type Phase = ProgressDocument["phase"];
 const phases: Readonly<Record<string, Phase>> = {
   "Prepare Backup": "preparing",
   "Copy Segments": "copying",
+  "Copy Segments Directly": "copying",
+  "Copy Batch Directly": "copying",
   "Finalize Backup": "writing the metas",
   "Prepare Restore": "preparing",
   "Stage Segments": "staging",
+  "Stage Segments Directly": "staging",
+  "Stage Batch Directly": "staging",
   "Recreate Collections": "recreating collections",
   "Import Segments": "importing",
   "Go On Importing": "importing",

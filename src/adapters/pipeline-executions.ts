@@ -10,8 +10,11 @@ import {
 } from "@aws-sdk/client-sfn";
 import type { ExecutionDescription, ExecutionStatus, PipelineExecutions } from "../ports/pipeline-executions.ts";
 
-/** Events of one state's start are among its machine's newest; a distributed map adds two or three after its own. */
-const newestEvents = 25;
+/**
+ * Events of one state's start are among its machine's newest: a distributed map adds two or three after its own, and one within the
+ * execution about ten a batch.
+ */
+const newestEvents = 100;
 
 const statuses: Readonly<Record<AwsStatus, ExecutionStatus>> = {
   RUNNING: "running",

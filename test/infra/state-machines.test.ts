@@ -5,6 +5,7 @@ import { functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { definitionOf } from "../../infra/pipeline-state-machine.ts";
 import { outageErrorNames, transientErrorNames } from "../../src/core/execution/errors.ts";
 import { type Machine, machines } from "../../src/core/execution/machines.ts";
+import { fewBatches } from "../../src/core/execution/messages.ts";
 
 interface Retrier {
   readonly ErrorEquals: readonly string[];
@@ -163,7 +164,12 @@ describe.each(machines)("state machine %s", (machine) => {
     for (const [name, { Resource = "" }] of stepsOf(machine)) {
       const functionName = Resource.slice(Resource.lastIndexOf(":") + 1);
       // A task inside a map cannot have the name of one outside.
-      const withinMaps: Record<string, string> = { "Copy Batch": "CopySegments", "Import Further": "ImportSegments" };
+      const withinMaps: Record<string, string> = {
+        "Copy Batch": "CopySegments",
+        "Copy Batch Directly": "CopySegments",
+        "Stage Batch Directly": "CopySegments",
+        "Import Further": "ImportSegments",
+      };
       expect(functionName).toBe(withinMaps[name] ?? name.replaceAll(" ", ""));
     }
   });
@@ -250,8 +256,35 @@ describe.each(machines)("state machine %s", (machine) => {
     }
   });
 
+  it("copies a small plan within the execution, just as it would in map runs", () => {
+    const states = definition(machine).States;
+    const maps = Object.entries(states).filter(([, { Type, Next }]) => Type === "Map" && Next !== "Count Import Round");
+    const [[direct = "", inline], [, distributed]] = maps as [[string, State], [string, State]];
+    const itemStates = ({ ItemProcessor }: State) =>
+      Object.values(ItemProcessor?.States ?? {}).map(({ Comment, ...it }) => it);
+
+    expect(maps).toHaveLength(2);
+    expect(inline).toMatchObject({
+      ItemsPath: "$.prepared.few",
+      ItemProcessor: { ProcessorConfig: { Mode: "INLINE" } },
+    });
+    expect(itemStates(inline)).toEqual(itemStates(distributed));
+    for (const field of ["Next", "ItemSelector", "MaxConcurrency", "ResultPath", "Catch"]) {
+      expect(inline[field], field).toEqual(distributed[field]);
+    }
+    expect(inline.MaxConcurrency).toBeGreaterThanOrEqual(fewBatches);
+    // of executions that an earlier version planned nothing says how few there are
+    const choices = Object.values(states).flatMap(({ Choices = [] }) => Choices) as {
+      Variable?: string;
+      Next?: string;
+    }[];
+    const [first, second] = choices.filter(({ Variable }) => /^\$\.prepared\.(few|batches)$/.test(Variable ?? ""));
+    expect(first).toEqual({ Variable: "$.prepared.few", IsPresent: true, Next: direct });
+    expect(second?.Next).toBe(direct.replace(" Directly", ""));
+  });
+
   it("reads the map's items from the work bucket and keeps nothing of its results", () => {
-    const [, map] = statesOf(machine).find(([, { Type }]) => Type === "Map") ?? [];
+    const [, map] = statesOf(machine).find(([, { ItemReader }]) => ItemReader !== undefined) ?? [];
 
     expect(map).toMatchObject({
       ItemReader: {

@@ -28,11 +28,13 @@ interface Rule {
   readonly StringEquals?: string;
   readonly NumericLessThan?: number;
   readonly NumericGreaterThan?: number;
+  readonly IsPresent?: boolean;
   readonly And?: readonly Rule[];
   readonly Next?: string;
 }
 
 export interface Definition {
+  readonly ProcessorConfig?: { readonly Mode: "INLINE" | "DISTRIBUTED" };
   readonly StartAt: string;
   readonly States: Readonly<Record<string, State>>;
 }
@@ -84,6 +86,9 @@ async function runStates(
   let data = input;
   // started, and how it ended
   let events = 2;
+  const inline = (of: number) => {
+    events += of;
+  };
   for (let name = StartAt; ; ) {
     const state = States[name];
     if (!state) throw new Error(`no state ${name}`);
@@ -108,7 +113,7 @@ async function runStates(
     if (state.Type === "Wait") await world.wait(Number(valueAt(state.SecondsPath ?? "", scope)));
     else {
       try {
-        data = outputOf(state, withResult(state, data, await resultOf(state, scope, world, children)));
+        data = outputOf(state, withResult(state, data, await resultOf(state, scope, world, children, inline)));
       } catch (error) {
         const [caught] = state.Catch ?? [];
         if (!caught || !(error instanceof Error)) throw error;
@@ -128,7 +133,14 @@ interface Scope {
   readonly context: Record<string, unknown>;
 }
 
-async function resultOf(state: State, scope: Scope, world: AslWorld, children: number[]): Promise<unknown> {
+/** @param inline hears of the events of items that have no history of their own */
+async function resultOf(
+  state: State,
+  scope: Scope,
+  world: AslWorld,
+  children: number[],
+  inline: (events: number) => void,
+): Promise<unknown> {
   const given = state.InputPath ? valueAt(state.InputPath, scope) : scope.data;
   const asked = state.Parameters === undefined ? given : filled(state.Parameters, scope);
   if (state.Type === "Pass") return state.Result ?? asked;
@@ -147,12 +159,15 @@ async function resultOf(state: State, scope: Scope, world: AslWorld, children: n
     const itemInput = filled(state.ItemSelector, { ...scope, context: itemContext });
     const child = await runStates(processor, itemInput, world, itemContext, children).catch((error: unknown) => error);
     if (child instanceof Error) {
+      // an item of the execution itself fails it with its own error
+      if (processor.ProcessorConfig?.Mode === "INLINE") throw child;
       if (!state.ToleratedFailurePercentage)
         throw new TaskFailed("States.ExceedToleratedFailureThreshold", { cause: child });
       continue;
     }
     const { events, output } = child as Ended;
-    children.push(events);
+    if (processor.ProcessorConfig?.Mode === "INLINE") inline(events);
+    else children.push(events);
     results.push(output);
   }
   return results;
@@ -172,6 +187,7 @@ function outputOf({ OutputPath }: State, data: unknown): unknown {
 function holds(rule: Rule, scope: Scope): boolean {
   if (rule.And) return rule.And.every((each) => holds(each, scope));
   const value = valueAt(rule.Variable ?? "", scope);
+  if (rule.IsPresent !== undefined) return (value !== undefined) === rule.IsPresent;
   if (rule.StringEquals !== undefined) return value === rule.StringEquals;
   if (rule.NumericLessThan !== undefined) return Number(value) < rule.NumericLessThan;
   if (rule.NumericGreaterThan !== undefined) return Number(value) > rule.NumericGreaterThan;

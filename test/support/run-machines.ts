@@ -133,15 +133,14 @@ export class ExecutionFailed extends Error {
 
 async function copyAll(
   context: MilvusContext,
-  { itemsKey, batches }: PreparedCopies,
+  { itemsKey, batches, few }: PreparedCopies,
   execution: ExecutionRef,
   attempt: number,
   options: RunOptions,
 ): Promise<void> {
   if (batches === 0) return;
-  const items = await step("read items", attempt, options, async () => {
-    return JSON.parse(await context.work.getText(itemsKey)) as CopyItem[];
-  });
+  const readItems = async () => JSON.parse(await context.work.getText(itemsKey)) as CopyItem[];
+  const items = few ?? (await step("read items", attempt, options, readItems));
   for (const { batchKey } of items) {
     await step("copy", attempt, options, () => copySegments({ execution: execution.name, batchKey }, context));
   }

@@ -219,6 +219,9 @@ export interface CopyUnit {
   readonly merged: boolean;
 }
 
+/** Fewer are not worth an invocation more: they are copied in a fraction of a second, and its process has to start, and to warm up. */
+const worthwhileSegments = 40;
+
 /** Segments to copy, held or passing by: how many they are is known before. */
 export interface CountedSegments<T> {
   readonly count: number;
@@ -236,7 +239,7 @@ export async function* planBatches<T>(
   sizeOf: (segment: T) => number,
   options: { parallel: number; minimumSegments?: number; isAlone?: (segment: T) => boolean },
 ): AsyncGenerator<T[]> {
-  const minimum = options.minimumSegments ?? 20;
+  const minimum = options.minimumSegments ?? worthwhileSegments;
   const spread = Math.max(1, Math.min(options.parallel, Math.ceil(count / minimum)));
   const perBatch = Math.min(batchLimits.segments, Math.ceil(count / spread));
   let current: T[] = [];

@@ -171,11 +171,16 @@ export type CopyItem = Readonly<z.infer<typeof copyItem>>;
 const count = z.number().int().min(0);
 const warnings = z.array(z.string()).readonly();
 
+/** So many batches are copied by the execution itself; more take a map run of their own, which starts in seconds. */
+export const fewBatches = 8;
+
 /** What the preparing steps answer. `itemsKey` names the JSON array of CopyItem in the work bucket. */
 const preparedCopies = z.object({
   itemsKey: z.string(),
   batches: count,
   segments: count,
+  /** The items themselves, where there are some, and `fewBatches` at most. */
+  few: z.array(copyItem).min(1).max(fewBatches).readonly().optional(),
 });
 export type PreparedCopies = Readonly<z.infer<typeof preparedCopies>>;
 
@@ -329,8 +334,8 @@ export type FinalizeVerifyResult = Readonly<z.infer<typeof finalizeVerifyResult>
 export const machineResults = {
   backedUp: finalizeBackupResult.extend({ outcome: z.literal("backed-up") }),
   restored: finishRestoreResult.extend({ outcome: z.literal("restored") }),
-  discarded: prepareRestoreResult.omit({ warnings: true }).extend({ outcome: z.literal("discarded") }),
-  skipped: prepareRestoreResult.extend({ outcome: z.literal("skipped"), warnings }),
+  discarded: prepareRestoreResult.omit({ warnings: true, few: true }).extend({ outcome: z.literal("discarded") }),
+  skipped: prepareRestoreResult.omit({ few: true }).extend({ outcome: z.literal("skipped"), warnings }),
   transferred: finalizeTransferResult,
   verified: finalizeVerifyResult,
 } as const;

@@ -8,7 +8,7 @@ import {
   planBatches,
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import { type CopyItem, copyItem, type PreparedCopies } from "../../core/execution/messages.ts";
+import { type CopyItem, copyItem, fewBatches, type PreparedCopies } from "../../core/execution/messages.ts";
 import { settleAll, settleStream } from "../../core/execution/settle.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
 import { batchName, type workLayout } from "../../core/execution/work-layout.ts";
@@ -96,7 +96,8 @@ export async function writeCopyBatches(
     writeWorkJson(context, layout.batchCount(attempt), { batches: all }),
     writeWorkJson(context, layout.items(attempt), items),
   ]);
-  return { itemsKey: layout.items(attempt), batches: items.length, segments: count };
+  const few = items.length > 0 && items.length <= fewBatches ? { few: items } : {};
+  return { itemsKey: layout.items(attempt), batches: items.length, segments: count, ...few };
 }
 
 /** Of a batch of which nothing is to be copied. */
