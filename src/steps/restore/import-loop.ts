@@ -36,6 +36,8 @@ interface Turn {
   readonly progress: number;
   /** Whether time ran out before everything was looked at and submitted. */
   readonly cutShort: boolean;
+  /** Whether an import was submitted: it may be over in a moment. */
+  readonly submitted: boolean;
 }
 
 /** Milvus remembers an import that ended for three hours (2.4+, dataCoord.import.taskRetention) or a day (2.3), unless it is told otherwise. */
@@ -52,6 +54,7 @@ interface Sight {
   /** Whether the records are to be written. */
   changed: boolean;
   failure: PipelineError | undefined;
+  submitted: boolean;
   /** Collections whose rows are to tell what became of an import: nothing more is submitted into them until they do. */
   readonly counting: Set<PlannedRestore>;
 }
@@ -83,7 +86,14 @@ export class ImportLoop {
     const open = this.#records.unfinished();
     const unanswered = this.#records.unanswered();
     await lists.look(new Set([...open, ...unanswered].map(({ collection }) => collection)), () => this.#hasTime());
-    const sight: Sight = { running: 0, progress: 0, changed: false, failure: undefined, counting: new Set() };
+    const sight: Sight = {
+      running: 0,
+      progress: 0,
+      changed: false,
+      failure: undefined,
+      submitted: false,
+      counting: new Set(),
+    };
     const missed: Import[] = [];
     // First, as their rows count.
     for (const item of unanswered) {
@@ -103,6 +113,7 @@ export class ImportLoop {
       completed,
       progress: imports.length === 0 ? 100 : Math.floor((completed * 100 + sight.progress) / imports.length),
       cutShort: completed < imports.length && !this.#hasTime(),
+      submitted: sight.submitted,
     };
   }
 
@@ -299,6 +310,7 @@ export class ImportLoop {
       } else if (!tasks.hasUnknown(this.#records.ids) && !(await this.#isThere(item, tasks, sight))) {
         await this.#submit(item);
         sight.running += 1;
+        sight.submitted = true;
       }
     }
   }

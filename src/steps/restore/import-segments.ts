@@ -17,12 +17,18 @@ import { ImportLoop } from "./import-loop.ts";
 import { ImportRecords } from "./import-records.ts";
 import { isMilvusAway } from "./milvus-away.ts";
 
-/** Small restores are over in seconds: the first calls watch closely before they leave the waiting to the machine. */
-const pollMilliseconds = 200;
-const closeWatches = 3;
+/**
+ * Small restores are over in seconds: the first calls watch closely before they leave the waiting to the machine. A second in here costs a
+ * seventh of a round of the machine (four transitions), so for two minutes this is the cheaper way to wait, too; each call is short, as
+ * one that dies is only missed at its end.
+ */
+const closeWatches = 6;
 const closeWatchMilliseconds = 20_000;
+/** In the first minute, and then. */
+const pollMilliseconds = [200, 1_000] as const;
+const watchesPerMinute = 3;
 
-/** No import is submitted after that and no collection looked at: the function has 15 minutes, and one call may be waited for for five of them. */
+/** No import is submitted after that, no collection looked at, and nothing watched: the function has 15 minutes, and one call may be waited for for five of them. */
 const turnMilliseconds = 6 * 60_000;
 
 /** A Milvus that does not answer for so long is not coming back by itself. */
@@ -56,8 +62,11 @@ export async function importSegments(
   await watch();
   const shown = new ShownProgress(earlier, (record) => writeWorkJson(context, layout.progress, record));
   const began = context.clock.now().getTime();
-  const watchUntil = began + (attempt < closeWatches ? closeWatchMilliseconds : 0);
-  const waitSeconds = roundWait(Math.max(0, attempt - closeWatches + 1));
+  const mostUntil = began + turnMilliseconds;
+  let watchUntil = began + (attempt < closeWatches ? closeWatchMilliseconds : 0);
+  // a second from one watch to the next
+  const watchedSeconds = closeWatches * (closeWatchMilliseconds / 1_000 + 1);
+  const waitSeconds = attempt < closeWatches ? 1 : roundWait(attempt - closeWatches, watchedSeconds);
   try {
     const loop = new ImportLoop(records, await context.connectMilvus(environment), context, {
       inFlight: environment.parallelism.importJob,
@@ -67,12 +76,15 @@ export async function importSegments(
     });
     for (;;) {
       await watch();
-      const { cutShort, ...result } = await loop.turn();
+      const { cutShort, submitted, ...result } = await loop.turn();
       await shown.show({ phase: "importing", ...result });
       if (result.completed === result.imports) return { outcome: "imported", ...result, waitSeconds: 0 };
       if (cutShort) return { outcome: "imports-pending", ...result, waitSeconds: 1 };
-      if (context.clock.now().getTime() >= watchUntil) return { outcome: "imports-pending", ...result, waitSeconds };
-      await context.clock.sleep(pollMilliseconds);
+      const now = context.clock.now().getTime();
+      // what began just now, as deletes do behind the last of the rows, is not to wait for a look that is minutes away
+      if (submitted) watchUntil = Math.min(now + closeWatchMilliseconds, mostUntil);
+      if (now >= watchUntil) return { outcome: "imports-pending", ...result, waitSeconds };
+      await context.clock.sleep(pollMilliseconds[attempt < watchesPerMinute ? 0 : 1]);
     }
   } catch (error) {
     if (!(error instanceof PipelineError)) throw error;

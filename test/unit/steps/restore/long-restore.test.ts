@@ -84,10 +84,9 @@ describe("a restore whose imports take long", { timeout: 60_000 }, () => {
     const { status, events } = await restore();
 
     expect(status).toBe("succeeded");
-    // one of them is the child that staged the segments
-    expect(events).toHaveLength(2);
+    expect(events).toHaveLength(1);
     expect(elapsed()).toBeGreaterThan(10 * hours);
-    expect(elapsed()).toBeLessThan(10 * hours + 300_000);
+    expect(elapsed()).toBeLessThan(10 * hours + 400_000);
   });
 
   test("of a week goes on in legs, with every execution far below the events it may have", async () => {
@@ -97,11 +96,11 @@ describe("a restore whose imports take long", { timeout: 60_000 }, () => {
 
     expect(status).toBe("succeeded");
     expect(output).toMatchObject({ outcome: "restored", collections: [{ to: "default.books_bak" }] });
-    const [own = 0, , ...legs] = events;
+    const [own = 0, ...legs] = events;
     expect(own).toBeLessThan(15_000);
     expect(legs.length).toBe(2);
     for (const leg of legs) expect(leg).toBeLessThan(23_000);
-    expect(elapsed()).toBeLessThan(7 * 24 * hours + 300_000);
+    expect(elapsed()).toBeLessThan(7 * 24 * hours + 400_000);
     expect(world.milvus("dr").calls.filter((call) => call.startsWith("submitImport"))).toHaveLength(2);
   });
 
@@ -114,7 +113,7 @@ describe("a restore whose imports take long", { timeout: 60_000 }, () => {
     expect({ status, error }).toEqual({ status: "failed", error: "ImportFailed" });
     expect(cause).toContain("disk quota exceeded");
     expect(cause).toContain("What is left");
-    expect(events).toHaveLength(3);
+    expect(events).toHaveLength(2);
     expect(world.work.keys("leases/")).toEqual([]);
   });
 
@@ -127,7 +126,7 @@ describe("a restore whose imports take long", { timeout: 60_000 }, () => {
     expect(cause).toContain("four weeks");
     expect(elapsed()).toBeGreaterThan(28 * 24 * hours);
     expect(elapsed()).toBeLessThan(30 * 24 * hours);
-    expect(events).toHaveLength(12);
+    expect(events).toHaveLength(11);
     expect(world.work.keys("leases/")).toEqual([]);
   });
 
