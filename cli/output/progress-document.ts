@@ -26,6 +26,8 @@ const phases: Readonly<Record<string, Phase>> = {
   "Finalize Transfer": "writing the metas",
   "Prepare Verify": "reading metas and manifest",
   "Verify Segments": "verifying",
+  "Verify Segments Directly": "verifying",
+  "Verify Batch Directly": "verifying",
   "Finalize Verify": "looking for what is left",
   "Release Backup": "cleaning up after a failure",
   "Release Restore": "cleaning up after a failure",

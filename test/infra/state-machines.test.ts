@@ -168,6 +168,7 @@ describe.each(machines)("state machine %s", (machine) => {
         "Copy Batch": "CopySegments",
         "Copy Batch Directly": "CopySegments",
         "Stage Batch Directly": "CopySegments",
+        "Verify Batch Directly": "CopySegments",
         "Import Further": "ImportSegments",
       };
       expect(functionName).toBe(withinMaps[name] ?? name.replaceAll(" ", ""));
