@@ -1,6 +1,7 @@
 import type { Environment } from "../../src/core/environment/environment.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { BackupInput, RestoreInput } from "../../src/core/execution/messages.ts";
+import { backupLayout } from "../../src/core/format/layout.ts";
 import { defaultDatabase, parseCollectionSelector } from "../../src/core/milvus/names.ts";
 import { nameRestoredCollections } from "../../src/core/plan/restore-names.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
@@ -31,13 +32,7 @@ export async function checkBeforeBackup(
   const store = await reachable({ context, output }, environment, "backup");
   if (store) {
     const stored = await findBackup(store, environment.backupStorage, backupName);
-    if (await stored.committed()) {
-      throw new PipelineError(
-        "BackupExists",
-        `backup ${backupName} exists already in ${stored.place}; choose another name or delete it first`,
-        { details: { key: "backupName" } },
-      );
-    }
+    if (await stored.committed()) throw stored.existsAlready();
   }
   await reachable({ context, output }, environment, "milvus");
   await unlessOutOfReach(output, `Milvus of ${environment.name}`, () =>
@@ -80,29 +75,34 @@ export async function checkBeforeCopy(
 ): Promise<void> {
   const stored = await existing(checks, from, backupName);
   if (stored && !(await stored.committed())) throw stored.notFound("milvus-backup list shows what is there");
-  await reachable(checks, to, "backup");
+  await reachable(checks, to, "backup", backupName);
 }
 
 /** undefined where the store cannot be looked at from here. */
 async function existing(checks: DetachChecks, from: Environment, name: string): Promise<StoredBackup | undefined> {
-  const store = await reachable(checks, from, "backup");
+  const store = await reachable(checks, from, "backup", name);
   return store && findBackup(store, from.backupStorage, name);
 }
 
-/** Looks whether a store answers; undefined, with a note, where only the pipeline may get to it. */
+/**
+ * Looks whether a store answers.
+ * @param backupName only what lies below this backup: a grant in another account may reach no further
+ * @returns undefined, with a warning, where only the pipeline may get to it
+ */
 async function reachable(
   { context, output }: DetachChecks,
   environment: Environment,
   side: "milvus" | "backup",
+  backupName?: string,
 ): Promise<ObjectStore | undefined> {
-  const { credentials } = side === "milvus" ? environment.storage : environment.backupStorage;
+  const { credentials, rootPath } = side === "milvus" ? environment.storage : environment.backupStorage;
   const what = `the ${side} bucket of ${environment.name}`;
   return unlessOutOfReach(
     output,
     what,
     async () => {
       const store = await context.connections.openStore(environment, side);
-      await store.checkAccess();
+      await store.checkAccess(backupName === undefined ? undefined : backupLayout(rootPath, backupName).root);
       return store;
     },
     // a role is the pipeline's own: this machine may have none

@@ -356,11 +356,7 @@ async function checkNewBackup(stored: StoredBackup): Promise<void> {
   const [committed, incrementals] = await settleAll([plain.committed(), plain.incrementals()]);
   for (const one of committed ? [plain] : incrementals) {
     if (one !== plain && (await one.committed()) === undefined) continue;
-    throw new PipelineError(
-      "BackupExists",
-      `backup ${stored.name} exists already in ${stored.place}; choose another name or delete it first`,
-      { details: { key: "backupName" } },
-    );
+    throw stored.existsAlready();
   }
 }
 

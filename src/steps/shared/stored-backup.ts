@@ -394,6 +394,14 @@ export class StoredBackup {
     });
   }
 
+  existsAlready(): PipelineError {
+    return new PipelineError(
+      "BackupExists",
+      `backup ${this.name} exists already in ${this.place}; choose another name or delete it first`,
+      { details: { key: "backupName" } },
+    );
+  }
+
   writtenByOthers(): PipelineError {
     return new PipelineError(
       "BackupExists",

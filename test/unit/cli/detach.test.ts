@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { PipelineError } from "../../../src/core/execution/errors.ts";
 import { collectionDescription } from "../../support/collection-description.ts";
 import { MemoryMilvus } from "../../support/memory-milvus.ts";
@@ -89,6 +89,16 @@ describe("--detach leaves to the pipeline what this machine does not see", () =>
     );
 
     expect(await detached("create", "-n", "b", "-c", "coll")).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ["restore", ["restore", "-n", "golden"], 1],
+    ["copy", ["copy", "-n", "golden", "--to-environment", "dr"], 2],
+  ])("%s asks for no more of a backup bucket than the backup: a grant may reach no further", async (_, argv, times) => {
+    const asked = vi.spyOn(cli.backups, "checkAccess");
+
+    expect(await detached(...argv)).toMatchObject({ code: 0 });
+    expect(asked.mock.calls).toEqual(Array.from({ length: times }, () => ["backup/golden/"]));
   });
 
   test("without --detach nothing is looked at twice: the first step says it at once", async () => {
