@@ -25,6 +25,8 @@ export const mergedBytesPerSecond = 50e6;
 const mostBytes = 64 * 2 ** 20;
 const mostLogsOfField = 256;
 const mostRows = 2n ** 18n;
+/** Read by one invocation of the copy step, deltas among them: under a minute at 25 ms a request. */
+const mostObjects = 16_384;
 
 /** Segments are merged where that saves at least so much of the server's time in a task. */
 const leastSavedSeconds = 1;
@@ -57,39 +59,48 @@ function mergedObjects(merge: Merge, fields: number): number {
 /** Whether the server takes longer to read its logs one by one than a Lambda takes to pass them on. */
 function isSmall(segment: SegmentBrief, fields: number): boolean {
   const { insertLogs, storage_version, is_l0 } = segment;
-  const bytes = Number(segment.size);
+  const { bytes } = sizeOf(segment, fields);
   // every field has as many logs, or it is nothing that can be put together
   const isRegular = insertLogs > 0 && insertLogs % fields === 0;
-  if (
-    !isRegular ||
-    is_l0 ||
-    storage_version > 0n ||
-    !fits({ bytes, logs: insertLogs / fields, rows: segment.num_of_rows })
-  ) {
-    return false;
-  }
+  if (!isRegular || is_l0 || storage_version > 0n || !fits(sizeOf(segment, fields))) return false;
   return bytes / mergedBytesPerSecond < objectsOf([segment]) * readSeconds;
 }
 
 interface MergeSize {
   readonly bytes: number;
+  readonly objects: number;
   /** Of each field. */
   readonly logs: number;
   readonly rows: bigint;
 }
 
-function fits({ bytes, logs, rows }: MergeSize): boolean {
-  return bytes <= mostBytes && logs <= mostLogsOfField && rows <= mostRows;
+function sizeOf(segment: SegmentBrief, fields: number): MergeSize {
+  return {
+    // whoever wrote the backup may have counted the insert logs only
+    bytes: Number(segment.size) + segment.deltaBytes,
+    objects: objectsOf([segment]),
+    logs: segment.insertLogs / fields,
+    rows: segment.num_of_rows,
+  };
+}
+
+function fits({ bytes, objects, logs, rows }: MergeSize): boolean {
+  return bytes <= mostBytes && objects <= mostObjects && logs <= mostLogsOfField && rows <= mostRows;
 }
 
 /** In their order. */
 function chunksOf(segments: readonly SegmentBrief[], fields: number): SegmentBrief[][] {
   const chunks: SegmentBrief[][] = [];
   let current: SegmentBrief[] = [];
-  let size: MergeSize = { bytes: 0, logs: 0, rows: 0n };
+  let size: MergeSize = { bytes: 0, objects: 0, logs: 0, rows: 0n };
   for (const segment of segments) {
-    const own = { bytes: Number(segment.size), logs: segment.insertLogs / fields, rows: segment.num_of_rows };
-    const both = { bytes: size.bytes + own.bytes, logs: size.logs + own.logs, rows: size.rows + own.rows };
+    const own = sizeOf(segment, fields);
+    const both = {
+      bytes: size.bytes + own.bytes,
+      objects: size.objects + own.objects,
+      logs: size.logs + own.logs,
+      rows: size.rows + own.rows,
+    };
     if (current.length > 0 && !fits(both)) {
       chunks.push(current);
       current = [];

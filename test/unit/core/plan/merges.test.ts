@@ -50,11 +50,12 @@ describe("small segments", () => {
     expect(sizes(many(4))).toEqual([]);
   });
 
-  test("a merged directory has at most 64 MiB, 256 logs of a field and 262,144 rows", () => {
+  test("a merged directory has at most 64 MiB, 256 logs of a field, 262,144 rows and 16,384 objects", () => {
     expect(sizes(many(40, () => ({ bytes: 4 * mebibyte })))).toEqual([16, 16, 8]);
     expect(sizes(many(600))).toEqual([256, 256, 88]);
     expect(sizes(many(10, () => ({ logs: 100 })))).toEqual([2, 2, 2, 2, 2]);
     expect(sizes(many(40, () => ({ rows: 20_000 })))).toEqual([13, 13, 13]);
+    expect(sizes(many(40, () => ({ deltaLogs: 1_000 })))).toEqual([16, 16, 8]);
   });
 
   test("large ones stay as they are: a Lambda takes longer to pass them on than the server to read them one by one", () => {
