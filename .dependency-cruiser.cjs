@@ -30,6 +30,7 @@ const coreRooms = {
   filter: ["execution", "format", "binlog"],
   plan: ["execution", "format", "milvus", "environment"],
   deployment: ["execution", "format", "milvus", "environment"],
+  report: ["execution", "format", "milvus", "deployment"],
 };
 
 const stepRooms = {
@@ -42,6 +43,7 @@ const stepRooms = {
   verify: ["shared"],
   events: ["shared", "catalog"],
   rows: ["shared"],
+  report: ["shared", "catalog"],
 };
 
 module.exports = {
@@ -108,13 +110,18 @@ module.exports = {
       "An adapter fulfils a port; one that knew steps could not be exchanged for another.",
     ),
     only(
+      "page",
+      ["core"],
+      "A page shows a report that somebody made: it asks nobody, so that the same report is the same page in a Lambda and at the terminal.",
+    ),
+    only(
       "functions",
-      ["core", "ports", "steps", "adapters"],
+      ["core", "ports", "steps", "adapters", "page"],
       "Functions wire steps and adapters; the terminal and the CDK app are not theirs.",
     ),
     only(
       "cli",
-      ["core", "ports", "steps", "adapters"],
+      ["core", "ports", "steps", "adapters", "page"],
       "The command starts executions and reads backups; it shares steps with the functions, not their handlers.",
     ),
     {

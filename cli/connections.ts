@@ -66,6 +66,8 @@ async function openExecutions(env: Environment): Promise<PipelineExecutions> {
     describe: (arn) => explaining(env, "asking for the execution", () => real.describe(arn)),
     currentState: (arn) => explaining(env, "asking for the execution's history", () => real.currentState(arn)),
     list: (arn, limit) => explaining(env, "listing executions", () => real.list(arn, limit)),
+    history: (arn) => explaining(env, "asking for the execution's history", () => real.history(arn)),
+    mapItems: (arn, label) => explaining(env, "asking for the execution's batches", () => real.mapItems(arn, label)),
     stop: (arn, reason) => explaining(env, "stopping the execution", () => real.stop(arn, reason)),
   };
 }

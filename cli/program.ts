@@ -14,6 +14,7 @@ import { addGet } from "./verbs/get.ts";
 import { addList } from "./verbs/list.ts";
 import { addPeek } from "./verbs/peek.ts";
 import { addRefused } from "./verbs/refused.ts";
+import { addReport } from "./verbs/report.ts";
 import { addRestore } from "./verbs/restore.ts";
 import { addRetention } from "./verbs/retention.ts";
 import { addSweep } from "./verbs/sweep.ts";
@@ -30,6 +31,7 @@ const verbs = [
   addPeek,
   addDiff,
   addVerify,
+  addReport,
   addDelete,
   addCheck,
   addExecutions,

@@ -1,20 +1,7 @@
-import prettyBytes from "pretty-bytes";
+import { formatDuration } from "../../src/page/format.ts";
 
-/** `1.2 MB`; with 64-bit sizes as bigint. */
-export function formatBytes(bytes: number | bigint): string {
-  return prettyBytes(bytes);
-}
-
-/** `0.8 s`, `12 s`, `3 min 05 s`, `2 h 04 min`. */
-export function formatDuration(milliseconds: number): string {
-  const seconds = milliseconds / 1000;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes} min ${two(whole % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
-}
+/** Values as the pages and the terminal have them. */
+export { countOf, formatBytes, formatCount, formatDuration, formatInstant, formatTime } from "../../src/page/format.ts";
 
 /** `under a minute`, `21 min`, `2 h 04 min`: an estimate tells no seconds. */
 export function formatMinutes(minutes: number): string {
@@ -26,28 +13,4 @@ export function formatMinutes(minutes: number): string {
 /** `$0.56`; less than a cent as such. */
 export function formatDollars(dollars: number): string {
   return dollars < 0.01 ? "less than $0.01" : `$${dollars.toFixed(2)}`;
-}
-
-/** `10,000`; for counts, with 64-bit ones as bigint. */
-export function formatCount(count: number | bigint): string {
-  return count.toLocaleString("en-US");
-}
-
-/** `1 segment`, `80 segments`. */
-export function countOf(count: number | bigint, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 || count === 1n ? "" : "s"}`;
-}
-
-/** `2026-11-21 11:03:07 UTC`. */
-export function formatTime(time: Date): string {
-  return `${time.toISOString().slice(0, 19).replace("T", " ")} UTC`;
-}
-
-/** `2026-11-21 11:03:07.412 UTC`: an instant is told to the millisecond. */
-export function formatInstant(time: Date): string {
-  return `${time.toISOString().slice(0, 23).replace("T", " ")} UTC`;
-}
-
-function two(value: number): string {
-  return String(value).padStart(2, "0");
 }

@@ -2,13 +2,25 @@ import {
   type ExecutionStatus as AwsStatus,
   DescribeExecutionCommand,
   ExecutionDoesNotExist,
+  type ExecutionListItem,
   GetExecutionHistoryCommand,
+  type HistoryEvent,
   ListExecutionsCommand,
+  paginateGetExecutionHistory,
+  paginateListExecutions,
+  paginateListMapRuns,
   type SFNClient,
   StartExecutionCommand,
   StopExecutionCommand,
 } from "@aws-sdk/client-sfn";
-import type { ExecutionDescription, ExecutionStatus, PipelineExecutions } from "../ports/pipeline-executions.ts";
+import { readFailure } from "../core/execution/failure.ts";
+import type { ExecutionEvent } from "../core/report/execution.ts";
+import type {
+  ExecutionDescription,
+  ExecutionStatus,
+  MapItem,
+  PipelineExecutions,
+} from "../ports/pipeline-executions.ts";
 
 /**
  * Events of one state's start are among its machine's newest: a distributed map adds two or three after its own, and one within the
@@ -83,7 +95,65 @@ export function createPipelineExecutions(client: SFNClient): PipelineExecutions 
     async stop(executionArn, reason) {
       await client.send(new StopExecutionCommand({ executionArn, error: "Stopped", cause: reason }));
     },
+
+    async history(executionArn) {
+      const events: ExecutionEvent[] = [];
+      const pages = paginateGetExecutionHistory({ client }, { executionArn, includeExecutionData: false });
+      for await (const page of pages) events.push(...(page.events ?? []).flatMap(eventOf));
+      return events;
+    },
+
+    async mapItems(executionArn, label) {
+      const items: MapItem[] = [];
+      for await (const { mapRuns = [] } of paginateListMapRuns({ client }, { executionArn })) {
+        for (const { mapRunArn } of mapRuns) {
+          // arn:aws:states:...:mapRun:<machine>/<label>:<id>
+          if (mapRunArn === undefined || !mapRunArn.includes(`/${label}:`)) continue;
+          for await (const { executions = [] } of paginateListExecutions({ client }, { mapRunArn })) {
+            items.push(...executions.map(itemOf));
+          }
+        }
+      }
+      return items;
+    },
   };
+}
+
+function itemOf({ executionArn, status, startDate, stopDate }: ExecutionListItem): MapItem {
+  return {
+    arn: required(executionArn, "executionArn"),
+    state: statuses[required(status, "status")],
+    startedAt: required(startDate, "startDate"),
+    ...(stopDate && { stoppedAt: stopDate }),
+  };
+}
+
+/** What a machine decides or passes on takes no time worth a line. */
+const visited = /^(?:Task|Map|Wait|Parallel)State(Entered|Exited)$/;
+const started = /^(?:TaskScheduled|LambdaFunctionScheduled)$/;
+const failed = /^(?:Task|LambdaFunction|Activity)(?:\w*Failed|TimedOut)$/;
+
+function eventOf(event: HistoryEvent): ExecutionEvent[] {
+  const { type = "", timestamp } = event;
+  const at = required(timestamp, "timestamp");
+  const state = event.stateEnteredEventDetails?.name ?? event.stateExitedEventDetails?.name;
+  const [, visit] = visited.exec(type) ?? [];
+  if (visit !== undefined && state !== undefined)
+    return [{ at, kind: visit === "Entered" ? "entered" : "exited", state }];
+  if (started.test(type)) return [{ at, kind: "scheduled" }];
+  if (!failed.test(type)) return [];
+  const details = [
+    event.taskFailedEventDetails,
+    event.taskTimedOutEventDetails,
+    event.lambdaFunctionFailedEventDetails,
+    event.lambdaFunctionTimedOutEventDetails,
+    event.taskSubmitFailedEventDetails,
+    event.taskStartFailedEventDetails,
+    event.lambdaFunctionScheduleFailedEventDetails,
+    event.lambdaFunctionStartFailedEventDetails,
+  ].find((it) => it !== undefined);
+  const { error } = readFailure({ Error: details?.error ?? "States.Timeout", Cause: details?.cause ?? "" });
+  return [{ at, kind: "failed", error }];
 }
 
 /** The last part of an execution's ARN. */

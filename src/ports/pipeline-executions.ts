@@ -1,3 +1,5 @@
+import type { BatchRun, ExecutionEvent } from "../core/report/execution.ts";
+
 export type ExecutionStatus = "running" | "succeeded" | "failed" | "timed-out" | "aborted";
 
 interface ExecutionSummary {
@@ -31,4 +33,13 @@ export interface PipelineExecutions {
   /** The newest executions of a machine, newest first. */
   list(stateMachineArn: string, limit: number): Promise<ExecutionSummary[]>;
   stop(executionArn: string, reason: string): Promise<void>;
+  /** Where an execution was and what failed, oldest first; without what its maps ran. */
+  history(executionArn: string): Promise<ExecutionEvent[]>;
+  /** The items of its distributed maps with this label, each an execution of its own. */
+  mapItems(executionArn: string, label: string): Promise<MapItem[]>;
+}
+
+/** An item of a distributed map. */
+export interface MapItem extends Pick<BatchRun, "state" | "startedAt" | "stoppedAt"> {
+  readonly arn: string;
 }

@@ -1,5 +1,9 @@
+<<<<<<< HEAD
 import type { ManifestIndex } from "../../core/format/manifest.ts";
 import type { VerificationProof } from "../../core/format/proof.ts";
+=======
+import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
+>>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { readVerification } from "../shared/proofs.ts";
@@ -22,17 +26,38 @@ export async function outlineBackup(
   store: ObjectStore,
   rootPath: string,
   name: string,
+<<<<<<< HEAD
 ): Promise<FoundOutline & { instants: Instants; incremental?: IncrementalBackup; verified?: VerificationProof }> {
+=======
+): Promise<
+  FoundOutline & {
+    stored: StoredBackup;
+    instants: Instants;
+    schedule?: MadeBySchedule;
+    incremental?: IncrementalBackup;
+  }
+> {
+>>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
   const stored = await findBackup(store, { rootPath }, checkBackupName(name));
   const found = await (await stored.streamMetas()).outline();
   const manifest = await stored.readManifest();
   const incremental = manifest?.incremental && (await describeIncremental(stored, manifest.incremental, rootPath));
+<<<<<<< HEAD
   const verified = await readVerification(stored);
   return {
     ...found,
     instants: stored.instantsOf(manifest, found.backup.id),
     ...(incremental && { incremental }),
     ...(verified && { verified }),
+=======
+  const schedule = manifest?.backupId === found.backup.id ? manifest.schedule : undefined;
+  return {
+    ...found,
+    stored,
+    instants: stored.instantsOf(manifest, found.backup.id),
+    ...(schedule && { schedule }),
+    ...(incremental && { incremental }),
+>>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
   };
 }
 

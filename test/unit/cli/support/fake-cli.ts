@@ -10,8 +10,9 @@ import type { Environment } from "../../../../src/core/environment/environment.t
 import { serializeEnvironment } from "../../../../src/core/environment/json.ts";
 import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import type { ExecutionEvent } from "../../../../src/core/report/execution.ts";
 import type { Milvus } from "../../../../src/ports/milvus.ts";
-import type { ExecutionDescription, PipelineExecutions } from "../../../../src/ports/pipeline-executions.ts";
+import type { ExecutionDescription, MapItem, PipelineExecutions } from "../../../../src/ports/pipeline-executions.ts";
 import { parseDocument } from "../../../support/documents.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 
@@ -89,6 +90,19 @@ export class ScriptedExecutions implements PipelineExecutions {
 
   async list(stateMachineArn: string): Promise<ExecutionDescription[]> {
     return [...this.#known.values()].filter((execution) => execution.stateMachineArn === stateMachineArn);
+  }
+
+  events: ExecutionEvent[] = [];
+  /** Items of distributed maps, by label. */
+  items = new Map<string, MapItem[]>();
+
+  async history(arn: string): Promise<ExecutionEvent[]> {
+    // Of a batch only that it ran.
+    return this.#known.has(arn) ? this.events : [{ at: new Date("2026-11-21T11:03:08Z"), kind: "scheduled" }];
+  }
+
+  async mapItems(_arn: string, label: string): Promise<MapItem[]> {
+    return this.items.get(label) ?? [];
   }
 
   async stop(arn: string): Promise<void> {

@@ -1,0 +1,280 @@
+/** What of an execution's history tells where it was and what went wrong. */
+export interface ExecutionEvent {
+  readonly at: Date;
+  /**
+   * - `entered`, `exited`: a state that works or waits (no choices, no passes)
+   * - `scheduled`: its task was started; once more for each retry
+   * - `failed`: an attempt of it failed or ran out of time
+   */
+  readonly kind: "entered" | "exited" | "scheduled" | "failed";
+  /** Of `entered` and `exited`. */
+  readonly state?: string;
+  /** Of `failed`: `StoreBusy`, `States.Timeout` ... */
+  readonly error?: string;
+}
+
+/** One batch of a distributed map, as its own execution tells. */
+export interface BatchRun {
+  /** `0-000003`; absent where nobody asked. */
+  readonly batch?: string;
+  readonly state: "running" | "succeeded" | "failed" | "timed-out" | "aborted";
+  readonly startedAt: Date;
+  readonly stoppedAt?: Date;
+  /** Attempts after the first; absent where nobody asked. */
+  readonly retries?: number;
+}
+
+/** What a batch left: its receipt, without the logs. */
+export interface BatchReceipt {
+  readonly batch: string;
+  readonly segments: number;
+  readonly objects: number;
+  readonly bytes: number;
+  readonly skippedObjects: number;
+}
+
+export interface Span {
+  /** ISO 8601. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A state with all visits to it. */
+export interface ReportedState {
+  readonly state: string;
+  readonly visits: number;
+  readonly milliseconds: number;
+  readonly retries: number;
+  /** Attempts that failed, by the error's name. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** When it was there; visits that lie close together are one. */
+  readonly spans: readonly Span[];
+}
+
+export interface ReportedBatch extends Span {
+  readonly batch?: string;
+  readonly state: BatchRun["state"];
+  readonly milliseconds: number;
+  readonly retries?: number;
+  readonly segments?: number;
+  readonly objects?: number;
+  readonly bytes?: number;
+}
+
+export interface ReportedBatches {
+  readonly total: number;
+  readonly running: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** Of those that are over. */
+  readonly medianMilliseconds: number;
+  readonly longestMilliseconds: number;
+  /** Of the batches that were asked. */
+  readonly retries: number;
+  /** Those that failed and the longest, in the order of their start, at most `mostBatches`. */
+  readonly shown: readonly ReportedBatch[];
+  /** How many ran at once: from each time on so many, at most some two hundred points. */
+  readonly concurrency: readonly { readonly at: string; readonly running: number }[];
+}
+
+/** What the receipts of an execution's copies come to. */
+export interface ReportedCopies extends Omit<BatchReceipt, "batch"> {
+  /** Of the state that copied. */
+  readonly seconds: number;
+  readonly bytesPerSecond: number;
+  readonly objectsPerSecond: number;
+}
+
+export interface ExecutionReport {
+  readonly kind: "execution";
+  /** ISO 8601. */
+  readonly generatedAt: string;
+  readonly name: string;
+  readonly executionArn: string;
+  readonly machine: string;
+  readonly state: BatchRun["state"];
+  readonly startedAt: string;
+  readonly stoppedAt?: string;
+  /** So far, where it is running. */
+  readonly milliseconds: number;
+  readonly input: unknown;
+  readonly error?: { readonly name: string; readonly message: string };
+  readonly warnings: readonly string[];
+  readonly states: readonly ReportedState[];
+  readonly batches?: ReportedBatches;
+  readonly copies?: ReportedCopies;
+  readonly retries: number;
+}
+
+export const mostBatches = 40;
+const mostPoints = 200;
+/** Visits closer than that part of the whole are one on the page. */
+const smallestGap = 1 / 300;
+
+/** What the report of an execution is made of. */
+export interface ExecutionFacts
+  extends Pick<ExecutionReport, "name" | "executionArn" | "machine" | "state" | "input" | "error" | "warnings"> {
+  readonly startedAt: Date;
+  readonly stoppedAt?: Date | undefined;
+  readonly events: readonly ExecutionEvent[];
+  readonly batches: readonly BatchRun[];
+  readonly receipts: readonly BatchReceipt[];
+  readonly now: Date;
+}
+
+/** One execution: where it was when, its batches, what they brought, what was tried again. */
+export function reportExecution(facts: ExecutionFacts): ExecutionReport {
+  const { name, executionArn, machine, state, input, error, warnings, startedAt, stoppedAt, now } = facts;
+  const end = stoppedAt ?? now;
+  const states = statesOf(facts.events, startedAt, end);
+  const batches = facts.batches.length > 0 ? reportBatches(facts.batches, facts.receipts, end) : undefined;
+  const copies = facts.receipts.length > 0 ? copiesOf(facts.receipts, states) : undefined;
+  return {
+    kind: "execution",
+    generatedAt: now.toISOString(),
+    ...{ name, executionArn, machine, state },
+    startedAt: startedAt.toISOString(),
+    ...(stoppedAt && { stoppedAt: stoppedAt.toISOString() }),
+    milliseconds: end.getTime() - startedAt.getTime(),
+    input,
+    ...(error && { error }),
+    warnings,
+    states,
+    ...(batches && { batches }),
+    ...(copies && { copies }),
+    retries: states.reduce((sum, { retries }) => sum + retries, 0) + (batches?.retries ?? 0),
+  };
+}
+
+/** The batches worth asking more of: what failed, then the longest. */
+export function batchesToAsk<T extends BatchRun>(batches: readonly T[]): T[] {
+  const length = ({ startedAt, stoppedAt }: BatchRun) =>
+    stoppedAt === undefined ? Number.POSITIVE_INFINITY : stoppedAt.getTime() - startedAt.getTime();
+  const isBad = ({ state }: BatchRun) => (state === "succeeded" || state === "running" ? 0 : 1);
+  return batches.toSorted((a, b) => isBad(b) - isBad(a) || order(length(b), length(a))).slice(0, mostBatches);
+}
+
+/** How often each attempt but the first was made in a history: of a batch, whose machine is one task. */
+export function retriesIn(events: readonly ExecutionEvent[]): number {
+  return Math.max(0, events.filter(({ kind }) => kind === "scheduled").length - 1);
+}
+
+function statesOf(events: readonly ExecutionEvent[], startedAt: Date, end: Date): ReportedState[] {
+  const visits: { state: string; from: Date; to: Date; scheduled: number; errors: string[] }[] = [];
+  let open: (typeof visits)[number] | undefined;
+  for (const { at, kind, state, error } of events) {
+    if (kind === "entered" && state !== undefined) {
+      open = { state, from: at, to: end, scheduled: 0, errors: [] };
+      visits.push(open);
+    } else if (kind === "exited" && open !== undefined) {
+      open.to = at;
+      open = undefined;
+    } else if (kind === "scheduled" && open !== undefined) open.scheduled += 1;
+    else if (kind === "failed") visits.at(-1)?.errors.push(error ?? "Unknown");
+  }
+  // A state that fails into another one is left without a word.
+  for (const [index, visit] of visits.entries()) {
+    const next = visits[index + 1];
+    if (next !== undefined && visit.to.getTime() > next.from.getTime()) visit.to = next.from;
+  }
+  const gap = (end.getTime() - startedAt.getTime()) * smallestGap;
+  return [...Map.groupBy(visits, ({ state }) => state)].map(([state, all]) => ({
+    state,
+    visits: all.length,
+    milliseconds: all.reduce((sum, { from, to }) => sum + to.getTime() - from.getTime(), 0),
+    retries: all.reduce((sum, { scheduled }) => sum + Math.max(0, scheduled - 1), 0),
+    errors: countsOf(all.flatMap(({ errors }) => errors)),
+    spans: mergeSpans(all, gap),
+  }));
+}
+
+function mergeSpans(visits: readonly { from: Date; to: Date }[], gap: number): Span[] {
+  const merged: { from: Date; to: Date }[] = [];
+  for (const { from, to } of visits) {
+    const last = merged.at(-1);
+    if (last !== undefined && from.getTime() - last.to.getTime() <= gap) last.to = to;
+    else merged.push({ from, to });
+  }
+  return merged.map(({ from, to }) => ({ from: from.toISOString(), to: to.toISOString() }));
+}
+
+function reportBatches(batches: readonly BatchRun[], receipts: readonly BatchReceipt[], end: Date): ReportedBatches {
+  const byName = new Map(receipts.map((receipt) => [receipt.batch, receipt]));
+  const lengths = batches
+    .flatMap(({ startedAt, stoppedAt }) => (stoppedAt ? [stoppedAt.getTime() - startedAt.getTime()] : []))
+    .sort((a, b) => a - b);
+  const shown = batchesToAsk(batches).toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime());
+  const count = (...states: BatchRun["state"][]) => batches.filter(({ state }) => states.includes(state)).length;
+  return {
+    total: batches.length,
+    running: count("running"),
+    succeeded: count("succeeded"),
+    failed: count("failed", "timed-out", "aborted"),
+    medianMilliseconds: lengths[Math.floor(lengths.length / 2)] ?? 0,
+    longestMilliseconds: lengths.at(-1) ?? 0,
+    retries: batches.reduce((sum, { retries = 0 }) => sum + retries, 0),
+    shown: shown.map(({ batch, state, startedAt, stoppedAt = end, retries }) => {
+      const receipt = batch === undefined ? undefined : byName.get(batch);
+      return {
+        ...(batch !== undefined && { batch }),
+        state,
+        from: startedAt.toISOString(),
+        to: stoppedAt.toISOString(),
+        milliseconds: stoppedAt.getTime() - startedAt.getTime(),
+        ...(retries !== undefined && { retries }),
+        ...(receipt && { segments: receipt.segments, objects: receipt.objects, bytes: receipt.bytes }),
+      };
+    }),
+    concurrency: concurrencyOf(batches, end),
+  };
+}
+
+function concurrencyOf(batches: readonly BatchRun[], end: Date): ReportedBatches["concurrency"] {
+  const changes = batches
+    .flatMap(({ startedAt, stoppedAt = end }) => [
+      { at: startedAt.getTime(), by: 1 },
+      { at: stoppedAt.getTime(), by: -1 },
+    ])
+    .sort((a, b) => a.at - b.at);
+  let running = 0;
+  const points: { at: number; running: number }[] = [];
+  for (const { at, by } of changes) {
+    running += by;
+    const last = points.at(-1);
+    if (last?.at === at) last.running = running;
+    else points.push({ at, running });
+  }
+  const every = Math.ceil(points.length / mostPoints);
+  return points
+    .filter((_, index) => index % every === 0 || index === points.length - 1)
+    .map((point) => ({ at: new Date(point.at).toISOString(), running: point.running }));
+}
+
+/** Copies between stores and within one are made by the one distributed map that each machine has. */
+const copyingStates: ReadonlySet<string> = new Set(["Copy Segments", "Stage Segments"]);
+
+function copiesOf(receipts: readonly BatchReceipt[], states: readonly ReportedState[]): ReportedCopies {
+  const sum = (of: (receipt: BatchReceipt) => number) => receipts.reduce((total, receipt) => total + of(receipt), 0);
+  const milliseconds = states
+    .filter(({ state }) => copyingStates.has(state))
+    .reduce((total, state) => total + state.milliseconds, 0);
+  const seconds = milliseconds / 1000;
+  const [objects, bytes] = [sum((receipt) => receipt.objects), sum((receipt) => receipt.bytes)];
+  return {
+    segments: sum((receipt) => receipt.segments),
+    objects,
+    bytes,
+    skippedObjects: sum((receipt) => receipt.skippedObjects),
+    seconds,
+    bytesPerSecond: seconds > 0 ? bytes / seconds : 0,
+    objectsPerSecond: seconds > 0 ? objects / seconds : 0,
+  };
+}
+
+function countsOf(names: readonly string[]): Record<string, number> {
+  return Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]));
+}
+
+function order(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
