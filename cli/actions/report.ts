@@ -39,7 +39,7 @@ export async function report(run: VerbRun<ReportOptions>): Promise<void> {
     return;
   }
   replaceFile(options.out, page);
-  output.result(undefined, `${options.out}: ${aboutOf(made)} (${formatBytes(Buffer.byteLength(page))})`);
+  output.result(made, `${options.out}: ${aboutOf(made)} (${formatBytes(Buffer.byteLength(page))})`);
 }
 
 async function makeReport(run: VerbRun<ReportOptions>): Promise<Report> {
@@ -84,13 +84,13 @@ async function deploymentOf({ shared, output }: VerbRun<ReportOptions>, context:
 }
 
 function aboutOf(made: Report): string {
-  if (made.kind === "root") {
-    const { backups } = made.totals;
-    return backups === 0
+  if (made.kind === "root-report") {
+    const { backupCount } = made.totals;
+    return backupCount === 0
       ? `there are no backups in ${made.location}`
-      : `${countOf(backups, "backup")} in ${made.location}`;
+      : `${countOf(backupCount, "backup")} in ${made.location}`;
   }
-  return made.kind === "backup" ? `backup ${made.name}` : `execution ${made.name}`;
+  return made.kind === "backup-report" ? `backup ${made.backupName}` : `execution ${made.executionName}`;
 }
 
 /** @throws Usage where a file is there that is no report of ours */

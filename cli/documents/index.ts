@@ -1,4 +1,7 @@
 import type * as z from "zod";
+import { backupReport } from "../../src/core/report/backup.ts";
+import { executionReport } from "../../src/core/report/execution.ts";
+import { rootReport } from "../../src/core/report/root.ts";
 import { backup, backups } from "./backups.ts";
 import { copy, create, execution, executions, restore, verify } from "./executions.ts";
 import { diff, peek } from "./rows.ts";
@@ -34,6 +37,9 @@ export const documents = {
   environments,
   environment,
   registration,
+  "root-report": rootReport,
+  "backup-report": backupReport,
+  "execution-report": executionReport,
   error: failure,
 } as const;
 

@@ -12,7 +12,7 @@ const mostBars = 15;
 
 /** One backup as a page. */
 export function backupPage(report: BackupReport): Promise<string> {
-  const { name, location, generatedAt, collections } = report;
+  const { backupName, location, generatedAt, collections } = report;
   const sections: Section[] = [
     { id: "overview", title: "At a glance", body: glance(report) },
     ...(collections.length === 0
@@ -23,12 +23,12 @@ export function backupPage(report: BackupReport): Promise<string> {
         ]),
     ...(report.segments > 0 ? [{ id: "segments", title: "Segments", body: segmentSection(report) }] : []),
   ];
-  return pageOf({ title: `Backup ${name}`, subtitle: html`${location}`, generatedAt, sections });
+  return pageOf({ title: `Backup ${backupName}`, subtitle: html`${location}`, generatedAt, sections });
 }
 
 function glance(report: BackupReport): Html {
-  const { complete, warnings, incremental, schedule, verification, drill, collections } = report;
-  const count = collections.length + (report.otherCollections?.collections ?? 0);
+  const { state, warnings, incremental, schedule, verification, drill, collections } = report;
+  const count = collections.length + (report.otherCollections?.collectionCount ?? 0);
   const instants = collections.flatMap(({ instant }) => instant ?? []).sort();
   const [earliest, latest] = [instants[0], instants.at(-1)];
   return html`${tiles([
@@ -51,7 +51,7 @@ function glance(report: BackupReport): Html {
   ])}
 <h3 class="hidden">Facts</h3>
 ${facts([
-  ["State", complete ? badge("good", "complete") : badge("warn", "incomplete: no full_meta.json")],
+  ["State", state === "complete" ? badge("good", "complete") : badge("warn", "incomplete: no full_meta.json")],
   ["T", earliest === undefined ? "none: not cut at an instant" : timeOf(earliest, { instant: true })],
   ["Last T", latest === undefined || latest === earliest ? undefined : timeOf(latest, { instant: true })],
   ["Flushed", report.createdAt === undefined ? undefined : timeOf(report.createdAt)],
@@ -80,18 +80,18 @@ interface SizedBar {
 }
 
 function sizeSection({ collections, otherCollections, bytes }: BackupReport): Html {
-  const bars = collections.map(({ name, bytes: size }): SizedBar => ({ name, bytes: size }));
+  const bars = collections.map(({ collection, bytes: size }): SizedBar => ({ name: collection, bytes: size }));
   const partitions = collections
     .flatMap((collection) =>
-      collection.partitions.length + (collection.otherPartitions?.partitions ?? 0) < 2
+      collection.partitions.length + (collection.otherPartitions?.partitionCount ?? 0) < 2
         ? []
         : collection.partitions.map((partition) => ({
-            name: `${collection.name} / ${partition.name}`,
+            name: `${collection.collection} / ${partition.partition}`,
             bytes: partition.bytes,
           })),
     )
     .sort((a, b) => b.bytes - a.bytes);
-  return html`${sizeFigure("collection", bars, bytes, (otherCollections?.collections ?? 0) + bars.length)}${
+  return html`${sizeFigure("collection", bars, bytes, (otherCollections?.collectionCount ?? 0) + bars.length)}${
     partitions.length > 0 ? sizeFigure("partition", partitions, bytes, partitions.length) : ""
   }`;
 }
@@ -154,7 +154,7 @@ function collectionSection({ collections, otherCollections }: BackupReport): Htm
   const rest =
     otherCollections === undefined
       ? ""
-      : html`<p class="note">${countOf(otherCollections.collections, "smaller collection")} not shown one by one:
+      : html`<p class="note">${countOf(otherCollections.collectionCount, "smaller collection")} not shown one by one:
 ${formatBytes(otherCollections.bytes)}, ${countOf(otherCollections.rows, "row")}, ${countOf(otherCollections.segments, "segment")}.</p>`;
   return html`${table({
     caption: "Collections, largest first",
@@ -170,7 +170,7 @@ ${formatBytes(otherCollections.bytes)}, ${countOf(otherCollections.rows, "row")}
       { title: "Aliases" },
     ],
     rows: collections.map((collection): Cell[] => [
-      collection.name,
+      collection.collection,
       collection.instant === undefined ? "none" : timeOf(collection.instant, { instant: true }),
       formatCount(collection.rows),
       formatCount(collection.segments),
@@ -189,7 +189,7 @@ function loadText(state: string): string {
 }
 
 function collectionDetails(collection: ReportedCollection): Html {
-  const { name, fields, indexes, partitions, otherPartitions } = collection;
+  const { collection: name, fields, indexes, partitions, otherPartitions } = collection;
   const body = html`${facts([
     ["Description", collection.description],
     ["ID", html`<code>${collection.id}</code>`],
@@ -201,7 +201,7 @@ ${table({
   caption: `Fields of ${name}`,
   columns: [{ title: "Field" }, { title: "Type" }, { title: "Attributes" }, { title: "Description" }],
   rows: fields.map((field): Cell[] => [
-    field.name,
+    field.field,
     field.type,
     field.attributes.join(", ") || "–",
     field.description || "–",
@@ -214,7 +214,12 @@ ${
     : table({
         caption: `Indexes of ${name}`,
         columns: [{ title: "Field" }, { title: "Index" }, { title: "Type" }, { title: "Parameters" }],
-        rows: indexes.map((index): Cell[] => [index.field, index.name, index.type, index.parameters.join(", ") || "–"]),
+        rows: indexes.map((index): Cell[] => [
+          index.field,
+          index.index,
+          index.type,
+          index.parameters.join(", ") || "–",
+        ]),
       })
 }
 <h3>Partitions of ${name}</h3>
@@ -229,7 +234,7 @@ ${table({
   ],
   rows: [
     ...partitions.map((partition): Cell[] => [
-      partition.name,
+      partition.partition,
       formatCount(partition.rows),
       formatCount(partition.segments),
       formatBytes(partition.bytes),
@@ -238,7 +243,7 @@ ${table({
     ...(otherPartitions
       ? [
           [
-            `${formatCount(otherPartitions.partitions)} smaller`,
+            `${formatCount(otherPartitions.partitionCount)} smaller`,
             formatCount(otherPartitions.rows),
             formatCount(otherPartitions.segments),
             formatBytes(otherPartitions.bytes),

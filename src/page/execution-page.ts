@@ -1,6 +1,6 @@
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemReturn } from "echarts";
 import { html } from "hono/html";
-import type { ExecutionReport, ReportedBatches, ReportedState, Span } from "../core/report/execution.ts";
+import type { ExecutionReport, ReportedBatches, ReportedStep, Span } from "../core/report/execution.ts";
 import { roundStep } from "./axes.ts";
 import { axisLook, figure, type LegendEntry } from "./chart.ts";
 import { type Html, pageOf, type Section, timeOf } from "./document.ts";
@@ -9,10 +9,10 @@ import { badge, type Cell, facts, type Tone, table, tiles, warningList } from ".
 
 /** One execution as a page. */
 export function executionPage(report: ExecutionReport): Promise<string> {
-  const { name, machine, generatedAt, states, batches, input } = report;
+  const { executionName, machine, generatedAt, steps, batches, input } = report;
   const sections: Section[] = [
     { id: "overview", title: "At a glance", body: glance(report) },
-    ...(states.length > 0 ? [{ id: "states", title: "States", body: stateSection(report) }] : []),
+    ...(steps.length > 0 ? [{ id: "states", title: "States", body: stateSection(report) }] : []),
     ...(batches ? [{ id: "batches", title: "Batches", body: batchSection(batches, report) }] : []),
     {
       id: "input",
@@ -20,7 +20,12 @@ export function executionPage(report: ExecutionReport): Promise<string> {
       body: html`<pre tabindex="0" role="region" aria-label="Input of the execution">${JSON.stringify(input, undefined, 2) ?? "none"}</pre>`,
     },
   ];
-  return pageOf({ title: `Execution ${name}`, subtitle: html`State machine ${machine}`, generatedAt, sections });
+  return pageOf({
+    title: `Execution ${executionName}`,
+    subtitle: html`State machine ${machine}`,
+    generatedAt,
+    sections,
+  });
 }
 
 const tones: Readonly<Record<ExecutionReport["state"], Tone>> = {
@@ -77,16 +82,16 @@ function outcomeOf({ failed, running }: ReportedBatches): string {
   return parts.join(", ") || "all succeeded";
 }
 
-function stateSection({ states, startedAt, milliseconds }: ExecutionReport): Html {
-  const lanes = states.map((state) => ({
-    label: state.state,
-    spans: state.spans,
-    failed: Object.keys(state.errors).length > 0,
-    note: formatDuration(state.milliseconds),
+function stateSection({ steps, startedAt, milliseconds }: ExecutionReport): Html {
+  const lanes = steps.map(({ step, spans, errors, milliseconds: time }) => ({
+    label: step,
+    spans,
+    failed: Object.keys(errors).length > 0,
+    note: formatDuration(time),
   }));
-  const longest = states.reduce((a, b) => (b.milliseconds > a.milliseconds ? b : a));
+  const longest = steps.reduce((a, b) => (b.milliseconds > a.milliseconds ? b : a));
   return ganttFigure({
-    label: `${countOf(states.length, "state")} over ${formatDuration(milliseconds)}; the longest is ${longest.state} with ${formatDuration(longest.milliseconds)}.`,
+    label: `${countOf(steps.length, "state")} over ${formatDuration(milliseconds)}; the longest is ${longest.step} with ${formatDuration(longest.milliseconds)}.`,
     lanes,
     from: Date.parse(startedAt),
     milliseconds,
@@ -97,11 +102,11 @@ function stateSection({ states, startedAt, milliseconds }: ExecutionReport): Htm
         : []),
     ],
     caption: "When the execution was in which state, from its start.",
-    table: stateTable(states),
+    table: stateTable(steps),
   });
 }
 
-function stateTable(states: readonly ReportedState[]): Html {
+function stateTable(steps: readonly ReportedStep[]): Html {
   return table({
     caption: "States of the execution",
     columns: [
@@ -111,8 +116,8 @@ function stateTable(states: readonly ReportedState[]): Html {
       { title: "Retries", right: true },
       { title: "Failed attempts" },
     ],
-    rows: states.map(({ state, milliseconds, visits, retries, errors }): Cell[] => [
-      state,
+    rows: steps.map(({ step, milliseconds, visits, retries, errors }): Cell[] => [
+      step,
       formatDuration(milliseconds),
       formatCount(visits),
       formatCount(retries),

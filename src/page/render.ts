@@ -9,6 +9,6 @@ export type Report = RootReport | BackupReport | ExecutionReport;
 
 /** A report as one HTML file that needs nothing else: no network, no script. */
 export function renderReport(report: Report): Promise<string> {
-  if (report.kind === "root") return rootPage(report);
-  return report.kind === "backup" ? backupPage(report) : executionPage(report);
+  if (report.kind === "root-report") return rootPage(report);
+  return report.kind === "backup-report" ? backupPage(report) : executionPage(report);
 }

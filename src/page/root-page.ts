@@ -16,7 +16,7 @@ import { badge, type Cell, details, facts, type Tile, table, tiles } from "./par
 /** All backups of a root as a page. */
 export function rootPage(report: RootReport): Promise<string> {
   const { location, environment, generatedAt, backups, schedules } = report;
-  const isEmpty = report.totals.backups === 0;
+  const isEmpty = report.totals.backupCount === 0;
   const sections: Section[] = [
     { id: "overview", title: "At a glance", body: isEmpty ? emptyRoot(report) : tiles(glance(report)) },
     ...(schedules.length > 0 ? [{ id: "schedules", title: "Schedules", body: scheduleSection(schedules) }] : []),
@@ -42,7 +42,7 @@ function glance({ totals, backups, generatedAt, schedules }: RootReport): Tile[]
   const newest = backups.find(({ state, at }) => state === "complete" && at !== undefined);
   const late = schedules.filter((schedule) => schedule.late).length;
   const broken = totals.corrupt + totals.failed;
-  const whole = totals.backups - totals.incomplete - totals.corrupt;
+  const whole = totals.backupCount - totals.incomplete - totals.corrupt;
   const unproven = whole - totals.verified;
   return [
     {
@@ -59,7 +59,7 @@ function glance({ totals, backups, generatedAt, schedules }: RootReport): Tile[]
       : {
           label: "Newest",
           value: formatAge((Date.parse(generatedAt) - Date.parse(newest.at)) / 1000),
-          detail: html`ago: ${newest.name}`,
+          detail: html`ago: ${newest.backupName}`,
         },
     { label: "Restorable together", value: formatBytes(totals.bytes), detail: "each backup whole" },
     ...(schedules.length > 0
@@ -111,7 +111,10 @@ function scheduleSection(schedules: readonly ReportedSchedule[]): Html {
       ? ""
       : figure({
           label: `Age of the newest backup of ${countOf(measured.length, "schedule")}, as a part of what is promised: ${measured
-            .map(({ schedule, percent }) => `${schedule.name} ${Math.round(percent)} %${schedule.late ? ", late" : ""}`)
+            .map(
+              ({ schedule, percent }) =>
+                `${schedule.schedule} ${Math.round(percent)} %${schedule.late ? ", late" : ""}`,
+            )
             .join("; ")}`,
           height: () => 56 + 34 * measured.length,
           option: ({ narrow }) => ({
@@ -130,7 +133,7 @@ function scheduleSection(schedules: readonly ReportedSchedule[]): Html {
             yAxis: {
               type: "category",
               inverse: true,
-              data: measured.map(({ schedule }) => schedule.name),
+              data: measured.map(({ schedule }) => schedule.schedule),
               ...axisLook,
               axisLabel: { color: "var(--text)", width: narrow ? 86 : 140, overflow: "truncate" },
             },
@@ -164,12 +167,12 @@ function scheduleSection(schedules: readonly ReportedSchedule[]): Html {
             "How old the newest good backup of each schedule is: right of the dashed line it is older than promised.",
         });
   const rows = schedules.map((schedule): Cell[] => [
-    schedule.name,
+    schedule.schedule,
     stateOf(schedule),
     schedule.ageSeconds === undefined ? "none" : formatAge(schedule.ageSeconds),
-    schedule.newest === undefined ? "–" : html`${schedule.newest.name}, ${timeOf(schedule.newest.at)}`,
+    schedule.newest === undefined ? "–" : html`${schedule.newest.backupName}, ${timeOf(schedule.newest.at)}`,
     schedule.expectedSince === undefined ? "nothing" : timeOf(schedule.expectedSince),
-    formatCount(schedule.backups),
+    formatCount(schedule.backupCount),
     html`<code>${schedule.expression}</code> ${schedule.timeZone}`,
   ]);
   return html`${figures}${table({
@@ -268,8 +271,8 @@ function timelineFigure({ per, bars }: RootReport["timeline"]): Html {
       ],
       rows: bars
         .toReversed()
-        .map(({ label, at, backups, bytes, ownBytes, proof }): Cell[] => [
-          backups > 1 ? `${label} (${formatCount(backups)})` : label,
+        .map(({ label, at, backupCount, bytes, ownBytes, proof }): Cell[] => [
+          backupCount > 1 ? `${label} (${formatCount(backupCount)})` : label,
           timeOf(at),
           formatBytes(bytes),
           ownBytes === undefined ? "–" : formatBytes(ownBytes),
@@ -279,11 +282,11 @@ function timelineFigure({ per, bars }: RootReport["timeline"]): Html {
   });
 }
 
-const noBar: TimelineBar = { label: "", at: new Date(0).toISOString(), backups: 0, bytes: 0, proof: "none" };
+const noBar: TimelineBar = { label: "", at: new Date(0).toISOString(), backupCount: 0, bytes: 0, proof: "none" };
 
 function backupTables({ backups, older, totals }: RootReport): Html {
   const rows = backups.map((backup): Cell[] => [
-    backup.name,
+    backup.backupName,
     backup.at === undefined ? "unknown" : timeOf(backup.at),
     backupState(backup),
     ...(backup.state === "complete"
@@ -313,11 +316,13 @@ function backupTables({ backups, older, totals }: RootReport): Html {
     ],
     rows,
   });
-  const problems = backups.flatMap(({ name, problem }) => (problem === undefined ? [] : ([[name, problem]] as const)));
+  const problems = backups.flatMap(({ backupName, problem }) =>
+    problem === undefined ? [] : ([[backupName, problem]] as const),
+  );
   const unknownTime = backups.some(
     ({ at, isInstant, state }) => state === "complete" && at !== undefined && !isInstant,
   );
-  const rest = totals.backups - backups.length;
+  const rest = totals.backupCount - backups.length;
   return html`${
     unknownTime
       ? html`<p class="note">Where a backup has no T (another tool's, or skip_flush), the time it was made stands in its place.</p>`
@@ -339,7 +344,7 @@ function backupTables({ backups, older, totals }: RootReport): Html {
             ],
             rows: older.map((month): Cell[] => [
               month.month ?? "unknown",
-              formatCount(month.backups),
+              formatCount(month.backupCount),
               formatBytes(month.bytes),
               formatCount(month.verified),
               formatCount(month.drilled),

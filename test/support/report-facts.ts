@@ -35,7 +35,7 @@ export function night(daysAgo: number, more: Partial<ReportedBackup> = {}): Repo
   const at = new Date(Date.UTC(2026, 10, 28, 3, 0, 4) - daysAgo * day).toISOString();
   const bytes = Math.round(41e9 - daysAgo * 0.35e9);
   return {
-    name: `nightly_${at.slice(0, 19).replace(/[-T:]/g, "_")}`,
+    backupName: `nightly_${at.slice(0, 19).replace(/[-T:]/g, "_")}`,
     ...{ state: "complete", at, isInstant: true, bytes, incremental: true },
     ownBytes: daysAgo % 7 === 5 ? Math.round(bytes * 0.8) : Math.round(0.4e9 + (daysAgo % 5) * 0.3e9),
     collections: ["shop.orders", "shop.products", "articles"],
@@ -62,9 +62,9 @@ export function rootFacts(more: Partial<RootFacts> = {}): RootFacts {
     location: "bucket-b/backup",
     backups: [
       ...nights,
-      night(4.4, { name: "before_migration", incremental: false, bytes: 38.6e9, ownBytes: 38.6e9 }),
-      { name: "half", state: "incomplete", ...nothing },
-      { name: "edited", state: "corrupt", ...nothing, problem: "meta/backup_meta.json: is no JSON" },
+      night(4.4, { backupName: "before_migration", incremental: false, bytes: 38.6e9, ownBytes: 38.6e9 }),
+      { backupName: "half", state: "incomplete", ...nothing },
+      { backupName: "edited", state: "corrupt", ...nothing, problem: "meta/backup_meta.json: is no JSON" },
     ],
     deployment: { stateMachine, promises: [nightly, hourly, { ...nightly, name: "paused", enabled: false }] },
     now,
@@ -79,9 +79,9 @@ export function executionFacts(batches: number, more: Partial<ExecutionFacts> = 
   const batchName = (index: number) => `0-${String(index).padStart(6, "0")}`;
   const seconds = (index: number) => 20 + ((index * 37) % 23);
   const begin = (index: number) => 14 + Math.floor(index / 16) * 34 + (index % 4);
-  const copied = Math.max(...Array.from({ length: batches }, (_, index) => begin(index) + seconds(index)));
+  const copied = Math.max(14, ...Array.from({ length: batches }, (_, index) => begin(index) + seconds(index)));
   return {
-    name: "nightly-20261128T030000",
+    executionName: "nightly-20261128T030000",
     executionArn: `${stateMachine.replace("stateMachine", "execution")}:nightly-20261128T030000`,
     machine: "backup",
     state: "succeeded",

@@ -42,10 +42,10 @@ export type Drill = z.infer<typeof drill>;
 const proofOf = <T extends z.ZodType>(outcome: T) =>
   z.object({ version: z.literal(1), last: outcome, lastPassed: outcome.optional() });
 
-const verificationProof = proofOf(verification);
+export const verificationProof = proofOf(verification);
 export type VerificationProof = z.infer<typeof verificationProof>;
 
-const drillProof = proofOf(drill);
+export const drillProof = proofOf(drill);
 export type DrillProof = z.infer<typeof drillProof>;
 
 /** undefined where the text is no record of a version that this pipeline knows. */

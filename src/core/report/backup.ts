@@ -1,4 +1,5 @@
-import type { MadeBySchedule } from "../format/manifest.ts";
+import * as z from "zod";
+import { type MadeBySchedule, madeBySchedule } from "../format/manifest.ts";
 import {
   type CollectionWith,
   type FieldSchema,
@@ -7,105 +8,101 @@ import {
   segmentsOf,
 } from "../format/meta.ts";
 import type { BackupOutline, SegmentBrief } from "../format/outline.ts";
-import type { DrillProof, VerificationProof } from "../format/proof.ts";
+import { type DrillProof, drillProof, type VerificationProof, verificationProof } from "../format/proof.ts";
 import { dataTypeName } from "../milvus/data-types.ts";
 import type { CutAt } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
 
+const time = z.iso.datetime({ offset: true });
+const count = z.number().int().nonnegative();
+
 /** What is counted of a part of a backup. Rows are those in its segments: deletes are not subtracted. */
-export interface Counted {
-  readonly rows: number;
-  readonly segments: number;
-  readonly bytes: number;
-}
+const counted = z.strictObject({ rows: count, segments: count, bytes: count });
+type Counted = z.infer<typeof counted>;
 
-export interface ReportedPartition extends Counted {
-  readonly name: string;
-  readonly loaded: boolean;
-}
+const reportedPartition = counted.extend({ partition: z.string(), loaded: z.boolean() });
 
-export interface ReportedField {
-  readonly name: string;
+const reportedField = z.strictObject({
+  field: z.string(),
   /** `VarChar`, `Array of Int64`. */
-  readonly type: string;
+  type: z.string(),
   /** `primary key`, `auto ID`, `max_length 256` ... */
-  readonly attributes: readonly string[];
-  readonly description: string;
-}
+  attributes: z.array(z.string()),
+  description: z.string(),
+});
+type ReportedField = z.infer<typeof reportedField>;
 
-export interface ReportedIndex {
-  readonly field: string;
-  readonly name: string;
-  readonly type: string;
-  /** Parameters as `key value`. */
-  readonly parameters: readonly string[];
-}
+const reportedIndex = z.strictObject({
+  field: z.string(),
+  index: z.string(),
+  type: z.string(),
+  /** As `key value`. */
+  parameters: z.array(z.string()),
+});
 
-export interface ReportedCollection extends Counted {
+const reportedCollection = counted.extend({
   /** `db.coll` */
-  readonly name: string;
-  readonly id: string;
-  readonly description: string;
-  /** ISO 8601: the collection as it was then; absent where nobody knows. */
-  readonly instant?: string;
-  readonly loadState: string;
-  readonly shards: number;
-  readonly aliases: readonly string[];
-  /** Bytes of logs of deletes. */
-  readonly deleteBytes: number;
-  readonly dynamicFields: boolean;
-  readonly fields: readonly ReportedField[];
-  readonly indexes: readonly ReportedIndex[];
+  collection: z.string(),
+  id: z.string(),
+  description: z.string(),
+  /** T: the collection as it was then; absent where nobody knows. */
+  instant: time.optional(),
+  loadState: z.string(),
+  shards: z.number().int(),
+  aliases: z.array(z.string()),
+  /** Of the logs of deletes. */
+  deleteBytes: count,
+  dynamicFields: z.boolean(),
+  fields: z.array(reportedField).readonly(),
+  indexes: z.array(reportedIndex).readonly(),
   /** Largest first, at most `mostPartitions`. */
-  readonly partitions: readonly ReportedPartition[];
+  partitions: z.array(reportedPartition).readonly(),
   /** Those that are not among them. */
-  readonly otherPartitions?: Counted & { readonly partitions: number };
-}
+  otherPartitions: counted.extend({ partitionCount: count }).optional(),
+});
+export type ReportedCollection = Readonly<z.infer<typeof reportedCollection>>;
 
-export interface ReportedSegment {
-  readonly id: string;
-  readonly collection: string;
+const reportedSegment = z.strictObject({
+  id: z.string(),
+  collection: z.string(),
   /** "" for deletes of all partitions. */
-  readonly partition: string;
+  partition: z.string(),
   /** Of deletes (`isL0`) the deletes. */
-  readonly rows: number;
-  readonly bytes: number;
-  readonly deleteBytes: number;
-  readonly isL0: boolean;
-}
+  rows: count,
+  bytes: count,
+  deleteBytes: count,
+  isL0: z.boolean(),
+});
 
 /** How many segments are of which size: `from` (in) to `to` (out). */
-export interface SizeClass {
-  readonly from: number;
-  readonly to: number;
-  readonly segments: number;
-  readonly bytes: number;
-}
+const sizeClass = z.strictObject({ from: count, to: count, segments: count, bytes: count });
+type SizeClass = z.infer<typeof sizeClass>;
 
-export interface BackupReport extends Counted {
-  readonly kind: "backup";
-  /** ISO 8601. */
-  readonly generatedAt: string;
-  readonly name: string;
-  readonly location: string;
-  readonly complete: boolean;
-  readonly warnings: readonly string[];
-  readonly milvusVersion: string;
-  /** ISO 8601: when the last collection was flushed; absent where nobody knows. */
-  readonly createdAt?: string;
+export const backupReport = counted.extend({
+  kind: z.literal("backup-report"),
+  version: z.literal(1),
+  generatedAt: time,
+  backupName: z.string(),
+  location: z.string(),
+  state: z.enum(["complete", "incomplete"]),
+  warnings: z.array(z.string()).readonly(),
+  milvusVersion: z.string(),
+  /** When the last collection was flushed; absent where nobody knows. */
+  createdAt: time.optional(),
   /** Absent for a plain one. */
-  readonly incremental?: { readonly newObjects: number; readonly newBytes: number; readonly ownBytes?: number };
-  readonly schedule?: MadeBySchedule;
-  readonly verification?: VerificationProof;
-  readonly drill?: DrillProof;
+  incremental: z.strictObject({ newObjects: count, newBytes: count, ownBytes: count.optional() }).optional(),
+  schedule: madeBySchedule.optional(),
+  verification: verificationProof.optional(),
+  drill: drillProof.optional(),
   /** Largest first, at most `mostCollections`. */
-  readonly collections: readonly ReportedCollection[];
+  collections: z.array(reportedCollection).readonly(),
   /** Those that are not among them. */
-  readonly otherCollections?: Counted & { readonly collections: number };
-  readonly sizes: readonly SizeClass[];
+  otherCollections: counted.extend({ collectionCount: count }).optional(),
+  sizes: z.array(sizeClass).readonly(),
   /** At most `mostSegments`. */
-  readonly largestSegments: readonly ReportedSegment[];
-}
+  largestSegments: z.array(reportedSegment).readonly(),
+});
+export type BackupReport = Readonly<z.infer<typeof backupReport>>;
 
 export const mostCollections = 50;
 export const mostPartitions = 50;
@@ -137,11 +134,12 @@ export function reportBackup(facts: BackupFacts): BackupReport {
   const others = largestFirst.slice(mostCollections);
   const segments = largestFirst.flatMap(segmentsOf<SegmentBrief>);
   return {
-    kind: "backup",
+    kind: "backup-report",
+    version: 1,
     generatedAt: now.toISOString(),
-    name: backup.name,
+    backupName: backup.name,
     location,
-    complete,
+    state: complete ? "complete" : "incomplete",
     warnings,
     milvusVersion: backup.milvus_version,
     ...(createdAt && { createdAt: createdAt.toISOString() }),
@@ -153,7 +151,7 @@ export function reportBackup(facts: BackupFacts): BackupReport {
     bytes: Number(backup.size),
     collections: largestFirst.slice(0, mostCollections).map((collection) => reportCollection(collection, instants)),
     ...(others.length > 0 && {
-      otherCollections: { collections: others.length, ...countedOf(others.flatMap(segmentsOf<SegmentBrief>)) },
+      otherCollections: { collectionCount: others.length, ...countedOf(others.flatMap(segmentsOf<SegmentBrief>)) },
     }),
     sizes: sizeClasses(segments),
     largestSegments: largestSegments(largestFirst),
@@ -170,7 +168,7 @@ function reportCollection(
   const partitions = collection.partition_backups.toSorted((a, b) => compare(b.size, a.size));
   const others = partitions.slice(mostPartitions);
   return {
-    name: nameOf(collection),
+    collection: nameOf(collection),
     id: String(collection.collection_id),
     description: schema.description,
     ...(instant !== undefined && { instant }),
@@ -184,7 +182,7 @@ function reportCollection(
     fields: [
       ...schema.fields.map((field) => reportField(field)),
       ...schema.struct_array_fields.flatMap(({ name, description, fields }) => [
-        { name, type: "Array of Struct", attributes: [], description },
+        { field: name, type: "Array of Struct", attributes: [], description },
         ...fields.map((field) => reportField(field, `${name}.`)),
       ]),
     ],
@@ -192,16 +190,16 @@ function reportCollection(
     partitions: partitions.slice(0, mostPartitions).map(reportPartition),
     ...(others.length > 0 && {
       otherPartitions: {
-        partitions: others.length,
+        partitionCount: others.length,
         ...countedOf(others.flatMap(({ segment_backups }) => segment_backups)),
       },
     }),
   };
 }
 
-function reportPartition(partition: PartitionWith<SegmentBrief>): ReportedPartition {
+function reportPartition(partition: PartitionWith<SegmentBrief>): ReportedCollection["partitions"][number] {
   return {
-    name: partition.partition_name,
+    partition: partition.partition_name,
     ...countedOf(partition.segment_backups),
     bytes: Number(partition.size),
     loaded: partition.load_state === "Loaded",
@@ -220,7 +218,7 @@ function reportField(field: FieldSchema, prefix = ""): ReportedField {
   };
   const element = field.element_type === 0 ? "" : ` of ${dataTypeName(field.element_type)}`;
   return {
-    name: prefix + field.name,
+    field: prefix + field.name,
     type: dataTypeName(field.data_type) + element,
     attributes: [
       ...Object.entries(flags).flatMap(([name, is]) => (is ? [name] : [])),
@@ -237,13 +235,13 @@ function reportIndex({
   params,
   user_index_params,
   index_params,
-}: IndexInfo): ReportedIndex {
+}: IndexInfo): ReportedCollection["indexes"][number] {
   const listed = user_index_params.length > 0 ? user_index_params : index_params;
   const all = new Map([...Object.entries(params), ...listed.map(({ key, value }): [string, string] => [key, value])]);
   all.delete("index_type");
   return {
     field: field_name,
-    name: index_name,
+    index: index_name,
     type: index_type || "AUTOINDEX",
     parameters: [...all].map(([key, value]) => `${key} ${value}`),
   };
@@ -281,7 +279,7 @@ function sizeClasses(segments: readonly SegmentBrief[]): SizeClass[] {
   });
 }
 
-function largestSegments(collections: readonly CollectionWith<SegmentBrief>[]): ReportedSegment[] {
+function largestSegments(collections: readonly CollectionWith<SegmentBrief>[]): BackupReport["largestSegments"] {
   const all = collections.flatMap((collection) => [
     ...collection.partition_backups.flatMap(({ partition_name, segment_backups }) =>
       segment_backups.map((segment) => ({ segment, collection, partition: partition_name })),

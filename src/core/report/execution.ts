@@ -1,3 +1,5 @@
+import * as z from "zod";
+
 /** What of an execution's history tells where it was and what went wrong. */
 export interface ExecutionEvent {
   readonly at: Date;
@@ -33,78 +35,88 @@ export interface BatchReceipt {
   readonly skippedObjects: number;
 }
 
-export interface Span {
-  /** ISO 8601. */
-  readonly from: string;
-  readonly to: string;
-}
+const time = z.iso.datetime({ offset: true });
+const count = z.number().int().nonnegative();
+const state = z.enum(["running", "succeeded", "failed", "timed-out", "aborted"]);
 
-/** A state with all visits to it. */
-export interface ReportedState {
-  readonly state: string;
-  readonly visits: number;
-  readonly milliseconds: number;
-  readonly retries: number;
+const span = z.strictObject({ from: time, to: time });
+export type Span = Readonly<z.infer<typeof span>>;
+
+/** A state of the machine with all visits to it. */
+const reportedStep = z.strictObject({
+  step: z.string(),
+  visits: count,
+  milliseconds: z.number(),
+  retries: count,
   /** Attempts that failed, by the error's name. */
-  readonly errors: Readonly<Record<string, number>>;
+  errors: z.record(z.string(), count),
   /** When it was there; visits that lie close together are one. */
-  readonly spans: readonly Span[];
-}
+  spans: z.array(span).readonly(),
+});
+export type ReportedStep = Readonly<z.infer<typeof reportedStep>>;
 
-export interface ReportedBatch extends Span {
-  readonly batch?: string;
-  readonly state: BatchRun["state"];
-  readonly milliseconds: number;
-  readonly retries?: number;
-  readonly segments?: number;
-  readonly objects?: number;
-  readonly bytes?: number;
-}
+const reportedBatch = span.extend({
+  batch: z.string().optional(),
+  state,
+  milliseconds: z.number(),
+  retries: count.optional(),
+  segments: count.optional(),
+  objects: count.optional(),
+  bytes: count.optional(),
+});
 
-export interface ReportedBatches {
-  readonly total: number;
-  readonly running: number;
-  readonly succeeded: number;
-  readonly failed: number;
+const reportedBatches = z.strictObject({
+  total: count,
+  running: count,
+  succeeded: count,
+  failed: count,
   /** Of those that are over. */
-  readonly medianMilliseconds: number;
-  readonly longestMilliseconds: number;
+  medianMilliseconds: z.number(),
+  longestMilliseconds: z.number(),
   /** Of the batches that were asked. */
-  readonly retries: number;
+  retries: count,
   /** Those that failed and the longest, in the order of their start, at most `mostBatches`. */
-  readonly shown: readonly ReportedBatch[];
+  shown: z.array(reportedBatch).readonly(),
   /** How many ran at once: from each time on so many, at most some two hundred points. */
-  readonly concurrency: readonly { readonly at: string; readonly running: number }[];
-}
+  concurrency: z.array(z.strictObject({ at: time, running: count })).readonly(),
+});
+export type ReportedBatches = Readonly<z.infer<typeof reportedBatches>>;
 
 /** What the receipts of an execution's copies come to. */
-export interface ReportedCopies extends Omit<BatchReceipt, "batch"> {
+const reportedCopies = z.strictObject({
+  segments: count,
+  objects: count,
+  /** Of them the ones that lay there before. */
+  skippedObjects: count,
+  bytes: count,
   /** Of the state that copied. */
-  readonly seconds: number;
-  readonly bytesPerSecond: number;
-  readonly objectsPerSecond: number;
-}
+  seconds: z.number(),
+  bytesPerSecond: z.number(),
+  objectsPerSecond: z.number(),
+});
 
-export interface ExecutionReport {
-  readonly kind: "execution";
-  /** ISO 8601. */
-  readonly generatedAt: string;
-  readonly name: string;
-  readonly executionArn: string;
-  readonly machine: string;
-  readonly state: BatchRun["state"];
-  readonly startedAt: string;
-  readonly stoppedAt?: string;
+export const executionReport = z.strictObject({
+  kind: z.literal("execution-report"),
+  version: z.literal(1),
+  generatedAt: time,
+  executionName: z.string(),
+  executionArn: z.string(),
+  machine: z.string(),
+  state,
+  startedAt: time,
+  stoppedAt: time.optional(),
   /** So far, where it is running. */
-  readonly milliseconds: number;
-  readonly input: unknown;
-  readonly error?: { readonly name: string; readonly message: string };
-  readonly warnings: readonly string[];
-  readonly states: readonly ReportedState[];
-  readonly batches?: ReportedBatches;
-  readonly copies?: ReportedCopies;
-  readonly retries: number;
-}
+  milliseconds: z.number(),
+  input: z.unknown(),
+  error: z.strictObject({ name: z.string(), message: z.string() }).optional(),
+  warnings: z.array(z.string()).readonly(),
+  steps: z.array(reportedStep).readonly(),
+  batches: reportedBatches.optional(),
+  copies: reportedCopies.optional(),
+  /** Of its steps, and of the batches that are shown. */
+  retries: count,
+});
+export type ExecutionReport = Readonly<z.infer<typeof executionReport>>;
 
 export const mostBatches = 40;
 const mostPoints = 200;
@@ -113,7 +125,10 @@ const smallestGap = 1 / 300;
 
 /** What the report of an execution is made of. */
 export interface ExecutionFacts
-  extends Pick<ExecutionReport, "name" | "executionArn" | "machine" | "state" | "input" | "error" | "warnings"> {
+  extends Pick<
+    ExecutionReport,
+    "executionName" | "executionArn" | "machine" | "state" | "input" | "error" | "warnings"
+  > {
   readonly startedAt: Date;
   readonly stoppedAt?: Date | undefined;
   readonly events: readonly ExecutionEvent[];
@@ -124,25 +139,26 @@ export interface ExecutionFacts
 
 /** One execution: where it was when, its batches, what they brought, what was tried again. */
 export function reportExecution(facts: ExecutionFacts): ExecutionReport {
-  const { name, executionArn, machine, state, input, error, warnings, startedAt, stoppedAt, now } = facts;
+  const { executionName, executionArn, machine, state, input, error, warnings, startedAt, stoppedAt, now } = facts;
   const end = stoppedAt ?? now;
-  const states = statesOf(facts.events, startedAt, end);
+  const steps = stepsOf(facts.events, startedAt, end);
   const batches = facts.batches.length > 0 ? reportBatches(facts.batches, facts.receipts, end) : undefined;
-  const copies = facts.receipts.length > 0 ? copiesOf(facts.receipts, states) : undefined;
+  const copies = facts.receipts.length > 0 ? copiesOf(facts.receipts, steps) : undefined;
   return {
-    kind: "execution",
+    kind: "execution-report",
+    version: 1,
     generatedAt: now.toISOString(),
-    ...{ name, executionArn, machine, state },
+    ...{ executionName, executionArn, machine, state },
     startedAt: startedAt.toISOString(),
     ...(stoppedAt && { stoppedAt: stoppedAt.toISOString() }),
     milliseconds: end.getTime() - startedAt.getTime(),
     input,
     ...(error && { error }),
     warnings,
-    states,
+    steps,
     ...(batches && { batches }),
     ...(copies && { copies }),
-    retries: states.reduce((sum, { retries }) => sum + retries, 0) + (batches?.retries ?? 0),
+    retries: steps.reduce((sum, { retries }) => sum + retries, 0) + (batches?.retries ?? 0),
   };
 }
 
@@ -159,7 +175,7 @@ export function retriesIn(events: readonly ExecutionEvent[]): number {
   return Math.max(0, events.filter(({ kind }) => kind === "scheduled").length - 1);
 }
 
-function statesOf(events: readonly ExecutionEvent[], startedAt: Date, end: Date): ReportedState[] {
+function stepsOf(events: readonly ExecutionEvent[], startedAt: Date, end: Date): ReportedStep[] {
   const visits: { state: string; from: Date; to: Date; scheduled: number; errors: string[] }[] = [];
   let open: (typeof visits)[number] | undefined;
   for (const { at, kind, state, error } of events) {
@@ -178,8 +194,8 @@ function statesOf(events: readonly ExecutionEvent[], startedAt: Date, end: Date)
     if (next !== undefined && visit.to.getTime() > next.from.getTime()) visit.to = next.from;
   }
   const gap = (end.getTime() - startedAt.getTime()) * smallestGap;
-  return [...Map.groupBy(visits, ({ state }) => state)].map(([state, all]) => ({
-    state,
+  return [...Map.groupBy(visits, ({ state }) => state)].map(([step, all]) => ({
+    step,
     visits: all.length,
     milliseconds: all.reduce((sum, { from, to }) => sum + to.getTime() - from.getTime(), 0),
     retries: all.reduce((sum, { scheduled }) => sum + Math.max(0, scheduled - 1), 0),
@@ -251,13 +267,13 @@ function concurrencyOf(batches: readonly BatchRun[], end: Date): ReportedBatches
 }
 
 /** Copies between stores and within one are made by the one distributed map that each machine has. */
-const copyingStates: ReadonlySet<string> = new Set(["Copy Segments", "Stage Segments"]);
+const copyingSteps: ReadonlySet<string> = new Set(["Copy Segments", "Stage Segments"]);
 
-function copiesOf(receipts: readonly BatchReceipt[], states: readonly ReportedState[]): ReportedCopies {
+function copiesOf(receipts: readonly BatchReceipt[], steps: readonly ReportedStep[]): ExecutionReport["copies"] {
   const sum = (of: (receipt: BatchReceipt) => number) => receipts.reduce((total, receipt) => total + of(receipt), 0);
-  const milliseconds = states
-    .filter(({ state }) => copyingStates.has(state))
-    .reduce((total, state) => total + state.milliseconds, 0);
+  const milliseconds = steps
+    .filter(({ step }) => copyingSteps.has(step))
+    .reduce((total, step) => total + step.milliseconds, 0);
   const seconds = milliseconds / 1000;
   const [objects, bytes] = [sum((receipt) => receipt.objects), sum((receipt) => receipt.bytes)];
   return {

@@ -1,95 +1,109 @@
+import * as z from "zod";
 import { promiseState, type SchedulePromise } from "../deployment/schedule-promise.ts";
-import type { MadeBySchedule } from "../format/manifest.ts";
-import type { DrillProof, VerificationProof } from "../format/proof.ts";
+import { madeBySchedule } from "../format/manifest.ts";
+import { drillProof, verificationProof } from "../format/proof.ts";
+
+const time = z.iso.datetime({ offset: true });
+const count = z.number().int().nonnegative();
 
 /** A backup as the report of its root shows it. */
-export interface ReportedBackup {
-  readonly name: string;
-  readonly state: "complete" | "incomplete" | "corrupt";
-  /** ISO 8601: its earliest T, or without T when it was made; absent where neither is known. */
-  readonly at?: string;
+const reportedBackup = z.strictObject({
+  backupName: z.string(),
+  state: z.enum(["complete", "incomplete", "corrupt"]),
+  /** Its earliest T, or without T when it was made; absent where neither is known. */
+  at: time.optional(),
   /** true: `at` is an instant that its collections were cut at. */
-  readonly isInstant: boolean;
+  isInstant: z.boolean(),
   /** Of all logs. */
-  readonly bytes: number;
+  bytes: count,
   /** What deleting it would free; absent where nobody counted. */
-  readonly ownBytes?: number;
-  readonly incremental: boolean;
+  ownBytes: count.optional(),
+  incremental: z.boolean(),
   /** `db.coll` */
-  readonly collections: readonly string[];
-  readonly milvusVersion: string;
-  readonly schedule?: MadeBySchedule;
-  readonly verification?: VerificationProof;
-  readonly drill?: DrillProof;
+  collections: z.array(z.string()).readonly(),
+  milvusVersion: z.string(),
+  schedule: madeBySchedule.optional(),
+  verification: verificationProof.optional(),
+  drill: drillProof.optional(),
   /** For people, where it is corrupt. */
-  readonly problem?: string;
-}
+  problem: z.string().optional(),
+});
+export type ReportedBackup = Readonly<z.infer<typeof reportedBackup>>;
 
 /** How a schedule stands to what it promises. */
-export interface ReportedSchedule extends SchedulePromise {
+const reportedSchedule = z.strictObject({
+  schedule: z.string(),
+  environment: z.string(),
+  expression: z.string(),
+  timeZone: z.string(),
+  enabled: z.boolean(),
   /** Backups of this root that it made and that are complete. */
-  readonly backups: number;
-  readonly newest?: { readonly name: string; readonly at: string };
+  backupCount: count,
+  /** Good ones only: not one that a verification or a drill found broken. */
+  newest: z.strictObject({ backupName: z.string(), at: time }).optional(),
   /** Of the newest, at the time of the report. */
-  readonly ageSeconds?: number;
-  /** ISO 8601: the newest must not be older than that; absent where nothing is promised. */
-  readonly expectedSince?: string;
-  readonly late: boolean;
-}
-
-/** A bar of the time line: one backup, or all of a day, week or month where there are too many. */
-export interface TimelineBar {
-  /** The backup, or the span: `2026-11`. */
-  readonly label: string;
-  /** ISO 8601. */
-  readonly at: string;
-  readonly backups: number;
-  /** Of the largest. */
-  readonly bytes: number;
-  readonly ownBytes?: number;
-  readonly proof: Proof;
-}
+  ageSeconds: z.number().optional(),
+  /** The newest must not be older than that; absent where nothing is promised. */
+  expectedSince: time.optional(),
+  late: z.boolean(),
+});
+export type ReportedSchedule = Readonly<z.infer<typeof reportedSchedule>>;
 
 /** What is known of backups by trying: the best for a whole span, but a failure is never hidden. */
-export type Proof = "failed" | "drilled" | "verified" | "none";
-
-/** A month of backups that are too old to be listed one by one. */
-export interface ReportedMonth extends Omit<BackupTotals, "corrupt" | "incomplete"> {
-  /** `2026-11`; absent for those of which nobody knows when they were made. */
-  readonly month?: string;
-}
-
-interface BackupTotals {
-  readonly backups: number;
-  readonly incomplete: number;
-  readonly corrupt: number;
-  /** What all of them hold, each whole. */
-  readonly bytes: number;
-  /** The last verification passed. */
-  readonly verified: number;
-  readonly drilled: number;
-  /** The last verification or drill failed. */
-  readonly failed: number;
-}
-
-export interface RootReport {
-  readonly kind: "root";
-  /** ISO 8601. */
-  readonly generatedAt: string;
-  readonly environment: string;
-  /** Bucket and root path. */
-  readonly location: string;
-  readonly totals: BackupTotals;
-  readonly schedules: readonly ReportedSchedule[];
-  readonly timeline: { readonly per: Span; readonly bars: readonly TimelineBar[] };
-  /** Newest first, at most `mostBackups`. */
-  readonly backups: readonly ReportedBackup[];
-  /** Those that are not among them, newest first. */
-  readonly older: readonly ReportedMonth[];
-}
+const proof = z.enum(["failed", "drilled", "verified", "none"]);
+export type Proof = z.infer<typeof proof>;
 
 const spans = ["backup", "day", "week", "month"] as const;
 type Span = (typeof spans)[number];
+
+/** A bar of the time line: one backup, or all of a day, week or month where there are too many. */
+const timelineBar = z.strictObject({
+  /** The backup, or the span: `2026-11`. */
+  label: z.string(),
+  at: time,
+  backupCount: count,
+  /** Of the largest. */
+  bytes: count,
+  ownBytes: count.optional(),
+  proof,
+});
+export type TimelineBar = Readonly<z.infer<typeof timelineBar>>;
+
+const totals = z.strictObject({
+  backupCount: count,
+  incomplete: count,
+  corrupt: count,
+  /** What all of them hold, each whole. */
+  bytes: count,
+  /** The last verification passed. */
+  verified: count,
+  drilled: count,
+  /** The last verification or drill failed. */
+  failed: count,
+});
+
+/** A month of backups that are too old to be listed one by one. */
+const reportedMonth = totals.omit({ corrupt: true, incomplete: true }).extend({
+  /** `2026-11`; absent for those of which nobody knows when they were made. */
+  month: z.string().optional(),
+});
+
+export const rootReport = z.strictObject({
+  kind: z.literal("root-report"),
+  version: z.literal(1),
+  generatedAt: time,
+  environment: z.string(),
+  /** Bucket and root path. */
+  location: z.string(),
+  totals,
+  schedules: z.array(reportedSchedule).readonly(),
+  timeline: z.strictObject({ per: z.enum(spans), bars: z.array(timelineBar).readonly() }),
+  /** Newest first, at most `mostBackups`. */
+  backups: z.array(reportedBackup).readonly(),
+  /** Those that are not among them, newest first. */
+  older: z.array(reportedMonth).readonly(),
+});
+export type RootReport = Readonly<z.infer<typeof rootReport>>;
 
 export const mostBackups = 200;
 const mostBars = 120;
@@ -106,10 +120,11 @@ export interface RootFacts {
 
 /** All backups of a root: on a time line, against their schedules' promises, and one by one. However many there are, it stays a page. */
 export function reportRoot({ environment, location, backups, deployment, now }: RootFacts): RootReport {
-  const newestFirst = backups.toSorted((a, b) => timeOf(b) - timeOf(a) || (a.name < b.name ? -1 : 1));
+  const newestFirst = backups.toSorted((a, b) => timeOf(b) - timeOf(a) || (a.backupName < b.backupName ? -1 : 1));
   const promises = (deployment?.promises ?? []).filter((promise) => promise.environment === environment);
   return {
-    kind: "root",
+    kind: "root-report",
+    version: 1,
     generatedAt: now.toISOString(),
     environment,
     location,
@@ -144,12 +159,14 @@ function reportSchedule(
   );
   // What a verification or a drill found broken is no good backup, however new it is.
   const good = made.find((backup) => backup.at !== undefined && proofOf(backup) !== "failed");
+  const { name, environment, expression, timeZone, enabled } = promise;
   const { expectedSince, late } = promiseState(promise, good?.at === undefined ? undefined : new Date(good.at), now);
   return {
-    ...promise,
-    backups: made.length,
+    schedule: name,
+    ...{ environment, expression, timeZone, enabled },
+    backupCount: made.length,
     ...(good?.at !== undefined && {
-      newest: { name: good.name, at: good.at },
+      newest: { backupName: good.backupName, at: good.at },
       ageSeconds: Math.round((now.getTime() - Date.parse(good.at)) / 1000),
     }),
     ...(expectedSince && { expectedSince: expectedSince.toISOString() }),
@@ -174,7 +191,7 @@ function barOf(label: string, members: readonly ReportedBackup[]): TimelineBar {
   return {
     label,
     at: members.at(-1)?.at ?? "",
-    backups: members.length,
+    backupCount: members.length,
     bytes: largest.bytes,
     ...(largest.ownBytes !== undefined && { ownBytes: largest.ownBytes }),
     proof: order.find((proof) => proofs.has(proof)) ?? "none",
@@ -182,25 +199,25 @@ function barOf(label: string, members: readonly ReportedBackup[]): TimelineBar {
 }
 
 /** Days, weeks (by their Monday) and months of UTC. */
-function spanOf({ name, at = "" }: ReportedBackup, per: Span): string {
-  if (per === "backup") return name;
+function spanOf({ backupName, at = "" }: ReportedBackup, per: Span): string {
+  if (per === "backup") return backupName;
   if (per === "month") return at.slice(0, 7);
   const day = new Date(`${at.slice(0, 10)}T00:00:00Z`);
   if (per === "week") day.setUTCDate(day.getUTCDate() - ((day.getUTCDay() + 6) % 7));
   return day.toISOString().slice(0, 10);
 }
 
-function monthsOf(newestFirst: readonly ReportedBackup[]): ReportedMonth[] {
+function monthsOf(newestFirst: readonly ReportedBackup[]): RootReport["older"] {
   return [...Map.groupBy(newestFirst, ({ at }) => at?.slice(0, 7))].map(([month, members]) => {
     const { corrupt: _, incomplete: __, ...totals } = totalsOf(members);
     return { ...(month !== undefined && { month }), ...totals };
   });
 }
 
-function totalsOf(backups: readonly ReportedBackup[]): BackupTotals {
+function totalsOf(backups: readonly ReportedBackup[]): RootReport["totals"] {
   const count = (is: (backup: ReportedBackup) => boolean) => backups.filter(is).length;
   return {
-    backups: backups.length,
+    backupCount: backups.length,
     incomplete: count(({ state }) => state === "incomplete"),
     corrupt: count(({ state }) => state === "corrupt"),
     bytes: backups.reduce((sum, { bytes }) => sum + bytes, 0),

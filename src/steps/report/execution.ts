@@ -47,7 +47,7 @@ export async function readExecutionReport(
     return [];
   });
   return reportExecution({
-    ...{ name, executionArn: arn, machine, state: status, startedAt, stoppedAt },
+    ...{ executionName: name, executionArn: arn, machine, state: status, startedAt, stoppedAt },
     input: jsonOrUndefined(input),
     ...(failure && { error: { name: failure.error, message: failure.message } }),
     warnings: [...warningsIn(output), ...warnings],

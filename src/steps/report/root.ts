@@ -39,7 +39,7 @@ function reportedBackup(summary: BackupSummary): ReportedBackup {
   const at = earliest ?? createdAt?.toISOString() ?? begunAt;
   const own = incremental ? ownBytes : Number(size);
   return {
-    ...{ name, state, incremental, collections, milvusVersion },
+    ...{ backupName: name, state, incremental, collections, milvusVersion },
     ...(at !== undefined && { at }),
     isInstant: earliest !== undefined,
     bytes: Number(size),

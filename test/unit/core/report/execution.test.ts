@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { executionReport, mostBatches, reportExecution, retriesIn } from "../../../../src/core/report/execution.ts";
+import { executionFacts, now } from "../../../support/report-facts.ts";
+
+describe("the report of an execution", () => {
+  it("tells when it was where, what it copied how fast, and what was tried again", () => {
+    const report = reportExecution(executionFacts(24));
+
+    expect(executionReport.parse(report)).toEqual(report);
+    expect(report.steps.map(({ step }) => step)).toEqual([
+      "Prepare Backup",
+      "Copy Segments",
+      "Finalize Backup",
+      "Announce Backup Completed",
+    ]);
+    expect(report.steps[0]).toMatchObject({ milliseconds: 13_000, retries: 1, errors: { MilvusBusy: 1 } });
+    expect(report.batches).toMatchObject({ total: 24, succeeded: 24, failed: 0, retries: 1 });
+    expect(report.retries).toBe(2);
+    const bytes = 24 * 1.2e9 + 3e7 * ((24 * 23) / 2);
+    const seconds = (report.steps[1]?.milliseconds ?? 0) / 1000;
+    expect(report.copies).toMatchObject({ bytes, objects: 36_000, bytesPerSecond: bytes / seconds });
+    expect(Math.max(...(report.batches?.concurrency ?? []).map(({ running }) => running))).toBe(16);
+    expect(report.batches?.concurrency.at(-1)?.running).toBe(0);
+  });
+
+  it("of 10,000 batches shows those that failed and the longest, and a bounded number of points", () => {
+    const facts = executionFacts(10_000);
+    const batches = facts.batches.map((batch, index) =>
+      index === 5_000 ? { ...batch, state: "failed" as const } : batch,
+    );
+
+    const { batches: reported } = reportExecution({ ...facts, batches });
+
+    expect(reported?.shown).toHaveLength(mostBatches);
+    expect(reported?.shown.filter(({ state }) => state === "failed")).toHaveLength(1);
+    expect(reported?.concurrency.length).toBeLessThanOrEqual(202);
+    expect(reported).toMatchObject({ total: 10_000, failed: 1 });
+  });
+
+  it("that is running goes to now, and so does what it is in", () => {
+    const facts = executionFacts(0);
+
+    const report = reportExecution({
+      ...facts,
+      state: "running",
+      stoppedAt: undefined,
+      events: facts.events.slice(0, 2),
+    });
+
+    expect(report.milliseconds).toBe(now.getTime() - facts.startedAt.getTime());
+    expect(report.steps).toMatchObject([{ step: "Prepare Backup", spans: [{ to: now.toISOString() }] }]);
+    expect(report).not.toHaveProperty("batches");
+    expect(report).not.toHaveProperty("copies");
+  });
+
+  it("ends a step that failed where the next one begins, and takes a loop's visits together", () => {
+    const at = (seconds: number) => new Date(Date.UTC(2026, 10, 28, 3, 0, seconds));
+    const loop = Array.from({ length: 20 }, (_, index) => [
+      { at: at(10 + 2 * index), kind: "entered" as const, state: "Import Segments" },
+      { at: at(11 + 2 * index), kind: "exited" as const, state: "Import Segments" },
+      { at: at(11 + 2 * index), kind: "entered" as const, state: "Wait For Imports" },
+      { at: at(12 + 2 * index), kind: "exited" as const, state: "Wait For Imports" },
+    ]).flat();
+    const events = [
+      { at: at(0), kind: "entered" as const, state: "Stage Segments" },
+      { at: at(10), kind: "failed" as const, error: "States.ExceedToleratedFailureThreshold" },
+      ...loop,
+    ];
+
+    const { steps } = reportExecution({ ...executionFacts(0), events });
+
+    expect(steps.map(({ step, visits, milliseconds }) => [step, visits, milliseconds])).toEqual([
+      ["Stage Segments", 1, 10_000],
+      ["Import Segments", 20, 20_000],
+      ["Wait For Imports", 20, 20_000],
+    ]);
+    expect(steps[0]?.errors).toEqual({ "States.ExceedToleratedFailureThreshold": 1 });
+  });
+
+  it("counts the attempts of a batch after the first", () => {
+    const at = new Date();
+    expect(retriesIn([])).toBe(0);
+    expect(
+      retriesIn([
+        { at, kind: "scheduled" },
+        { at, kind: "failed" },
+        { at, kind: "scheduled" },
+      ]),
+    ).toBe(1);
+  });
+});
