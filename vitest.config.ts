@@ -25,6 +25,10 @@ export default defineConfig({
           maxWorkers: "100%",
         },
       },
+      // Pages in a real Chromium: one at a time, it takes a core.
+      {
+        test: { name: "browser", include: ["test/browser/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
+      },
       {
         test: {
           name: "e2e",

@@ -259,26 +259,30 @@ function timelineFigure({ per, bars }: RootReport["timeline"]): Html {
       };
     },
     legend,
-    caption: `One bar a ${each}, at its T.`,
-    table: table({
-      caption: `Size of each ${per}`,
-      columns: [
-        { title: per === "backup" ? "Backup" : per.charAt(0).toUpperCase() + per.slice(1) },
-        { title: "T" },
-        { title: "Whole", right: true },
-        { title: "Own", right: true },
-        { title: "Tried" },
-      ],
-      rows: bars
-        .toReversed()
-        .map(({ label, at, backupCount, bytes, ownBytes, proof }): Cell[] => [
-          backupCount > 1 ? `${label} (${formatCount(backupCount)})` : label,
-          timeOf(at),
-          formatBytes(bytes),
-          ownBytes === undefined ? "–" : formatBytes(ownBytes),
-          proof === "none" ? "no" : proofMarks[proof].text,
-        ]),
-    }),
+    caption: `One bar a ${each}, at its T.${per === "backup" ? " The table of backups has every figure." : ""}`,
+    ...(per !== "backup" && { table: timelineTable(per, bars) }),
+  });
+}
+
+function timelineTable(per: string, bars: readonly TimelineBar[]): Html {
+  return table({
+    caption: `Backups by ${per}`,
+    columns: [
+      { title: per.charAt(0).toUpperCase() + per.slice(1) },
+      { title: "Backups", right: true },
+      { title: "Largest, whole", right: true },
+      { title: "Own", right: true },
+      { title: "Tried" },
+    ],
+    rows: bars
+      .toReversed()
+      .map(({ label, backupCount, bytes, ownBytes, proof }): Cell[] => [
+        label,
+        formatCount(backupCount),
+        formatBytes(bytes),
+        ownBytes === undefined ? "–" : formatBytes(ownBytes),
+        proof === "none" ? "no" : proofMarks[proof].text,
+      ]),
   });
 }
 

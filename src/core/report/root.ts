@@ -105,7 +105,7 @@ export const rootReport = z.strictObject({
 });
 export type RootReport = Readonly<z.infer<typeof rootReport>>;
 
-export const mostBackups = 200;
+export const mostBackups = 100;
 const mostBars = 120;
 
 /** What the report of a root is made of. */

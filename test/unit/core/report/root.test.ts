@@ -65,8 +65,8 @@ describe("the report of a root", () => {
     const report = reportRoot(rootFacts({ backups }));
 
     expect(report.backups).toHaveLength(mostBackups);
-    expect(report.older.reduce((sum, { backupCount }) => sum + backupCount, 0)).toBe(800);
-    expect(report.older[0]?.month).toBe("2026-05");
+    expect(report.older.reduce((sum, { backupCount }) => sum + backupCount, 0)).toBe(900);
+    expect(report.older[0]?.month).toBe("2026-08");
     expect(report.timeline.per).toBe("month");
     expect(report.timeline.bars.reduce((sum, { backupCount }) => sum + backupCount, 0)).toBe(1_000);
     expect(report.timeline.bars.length).toBeLessThanOrEqual(120);
