@@ -361,7 +361,7 @@ function backupTables({ backups, older, totals }: RootReport): Html {
 
 function backupState(backup: ReportedBackup): Html {
   if (backup.state === "corrupt") return badge("bad", "corrupt");
-  if (backup.state === "incomplete") return badge("warn", "incomplete");
+  if (backup.state !== "complete") return badge(backup.state === "writing" ? "plain" : "warn", backup.state);
   return proofOf(backup) === "failed" ? badge("bad", "found broken") : badge("good", "complete");
 }
 

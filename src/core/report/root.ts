@@ -9,7 +9,8 @@ const count = z.number().int().nonnegative();
 /** A backup as the report of its root shows it. */
 const reportedBackup = z.strictObject({
   backupName: z.string(),
-  state: z.enum(["complete", "incomplete", "corrupt"]),
+  /** Those without a commit record are `writing`, `deleting`, `failed` or `incomplete`. */
+  state: z.enum(["complete", "corrupt", "writing", "deleting", "failed", "incomplete"]),
   /** Its earliest T, or without T when it was made; absent where neither is known. */
   at: time.optional(),
   /** true: `at` is an instant that its collections were cut at. */
@@ -71,6 +72,7 @@ export type TimelineBar = Readonly<z.infer<typeof timelineBar>>;
 
 const totals = z.strictObject({
   backupCount: count,
+  /** Being written or deleted, or what a failure left. */
   incomplete: count,
   corrupt: count,
   /** What all of them hold, each whole. */
@@ -218,7 +220,7 @@ function totalsOf(backups: readonly ReportedBackup[]): RootReport["totals"] {
   const count = (is: (backup: ReportedBackup) => boolean) => backups.filter(is).length;
   return {
     backupCount: backups.length,
-    incomplete: count(({ state }) => state === "incomplete"),
+    incomplete: count(({ state }) => state !== "complete" && state !== "corrupt"),
     corrupt: count(({ state }) => state === "corrupt"),
     bytes: backups.reduce((sum, { bytes }) => sum + bytes, 0),
     verified: count(({ verification }) => verification?.last.outcome === "passed"),

@@ -1,12 +1,8 @@
-<<<<<<< HEAD
-import type { ManifestIndex } from "../../core/format/manifest.ts";
-import type { VerificationProof } from "../../core/format/proof.ts";
-=======
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
->>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
+import type { DrillProof, VerificationProof } from "../../core/format/proof.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import { readVerification } from "../shared/proofs.ts";
+import { readDrill, readVerification } from "../shared/proofs.ts";
 import {
   type FoundBackup,
   findBackup,
@@ -17,47 +13,36 @@ import {
 import type { FoundOutline } from "../shared/streamed-metas.ts";
 import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
 
+/** One backup without its logs, with what lies beside its metas. */
+interface OutlinedBackup extends FoundOutline {
+  readonly instants: Instants;
+  readonly incremental?: IncrementalBackup;
+  readonly verified?: VerificationProof;
+  readonly drilled?: DrillProof;
+  /** Which schedule made it; absent where none did, or nobody knows. */
+  readonly schedule?: MadeBySchedule;
+}
+
 /**
  * Reads what is in one backup, without the logs of its segments: `full_meta.json`, or without it the four level files with a warning; and
  * at which instants it was cut.
  * @throws InvalidInput, BackupNotFound, CorruptBackup, and what the store throws
  */
-export async function outlineBackup(
-  store: ObjectStore,
-  rootPath: string,
-  name: string,
-<<<<<<< HEAD
-): Promise<FoundOutline & { instants: Instants; incremental?: IncrementalBackup; verified?: VerificationProof }> {
-=======
-): Promise<
-  FoundOutline & {
-    stored: StoredBackup;
-    instants: Instants;
-    schedule?: MadeBySchedule;
-    incremental?: IncrementalBackup;
-  }
-> {
->>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
+export async function outlineBackup(store: ObjectStore, rootPath: string, name: string): Promise<OutlinedBackup> {
   const stored = await findBackup(store, { rootPath }, checkBackupName(name));
   const found = await (await stored.streamMetas()).outline();
   const manifest = await stored.readManifest();
   const incremental = manifest?.incremental && (await describeIncremental(stored, manifest.incremental, rootPath));
-<<<<<<< HEAD
   const verified = await readVerification(stored);
+  const drilled = await readDrill(stored);
+  const schedule = manifest?.backupId === found.backup.id ? manifest.schedule : undefined;
   return {
     ...found,
     instants: stored.instantsOf(manifest, found.backup.id),
     ...(incremental && { incremental }),
     ...(verified && { verified }),
-=======
-  const schedule = manifest?.backupId === found.backup.id ? manifest.schedule : undefined;
-  return {
-    ...found,
-    stored,
-    instants: stored.instantsOf(manifest, found.backup.id),
+    ...(drilled && { drilled }),
     ...(schedule && { schedule }),
-    ...(incremental && { incremental }),
->>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
   };
 }
 

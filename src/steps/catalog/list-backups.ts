@@ -1,28 +1,20 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { exactCount } from "../../core/format/exact-count.ts";
-<<<<<<< HEAD
-import type { VerificationProof } from "../../core/format/proof.ts";
+import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
+import type { DrillProof, VerificationProof } from "../../core/format/proof.ts";
 import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import { claimOf } from "../shared/backup-claim.ts";
-import { readVerification } from "../shared/proofs.ts";
+import { readDrill, readVerification } from "../shared/proofs.ts";
 import type { BriefBackup, Instants, StoredBackup } from "../shared/stored-backup.ts";
-=======
-import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
-import type { Instant } from "../../core/milvus/instant.ts";
-import { qualifiedName } from "../../core/milvus/names.ts";
-import type { ObjectStore } from "../../ports/object-store.ts";
-import { type Proofs, readProofs } from "../shared/proofs.ts";
-import { type BriefBackup, type Instants, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
->>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
 import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
 import { type BackupFiles, eachBackup, lookAtBackups } from "./backup-files.ts";
 import { type UnfinishedState, unfinishedState } from "./unfinished-backup.ts";
 
 /** One line of a list of backups. */
-export interface BackupSummary extends Proofs {
+export interface BackupSummary {
   readonly name: string;
   /**
    * - `complete`: it has its commit record, `full_meta.json`
@@ -44,17 +36,15 @@ export interface BackupSummary extends Proofs {
   readonly ownBytes?: number;
   /** As the server said it: `v2.3.5-lite`; "" where the metas do not tell. */
   readonly milvusVersion: string;
-<<<<<<< HEAD
   /** What the last verification of it said, and the last good one; absent where there was none. */
   readonly verified?: VerificationProof;
-  /** For people: why it is corrupt, or why nobody can tell its instants, as its manifest cannot be read. */
-=======
-  /** Which schedule made it; absent where none did, or nobody knows. */
+  /** The same of drills. */
+  readonly drilled?: DrillProof;
+  /** Which schedule made it; absent where none did, nobody knows, or instants were not asked for. */
   readonly schedule?: MadeBySchedule;
-  /** ISO 8601: when it was begun, as our manifest has it. */
+  /** ISO 8601: when it was begun, as our manifest has it; absent as the schedule is. */
   readonly begunAt?: string;
-  /** For people, where it is corrupt. */
->>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
+  /** For people: why it is corrupt, or why nobody can tell its instants, as its manifest cannot be read. */
   readonly problem?: string;
 }
 
@@ -66,30 +56,16 @@ interface ListOptions {
 }
 
 /**
-<<<<<<< HEAD
  * The backups below a backup root path, by name. Reads the commit record of each where that is small, otherwise its two small level files, and
  * the manifest: a list stays quick however large the backups are. One that is corrupt is listed as such and hides no other.
-=======
- * The backups below a backup root path, by name. Reads the two small level files of each, never its segments, so a list stays
- * quick however large the backups are. One that is corrupt is listed as such and hides no other.
- * @param options.incomplete also those without `full_meta.json`
- * @param options.proofs also what the last verification and the last drill of each said: two requests more a backup
->>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
  */
 export async function listBackups(
   store: ObjectStore,
   rootPath: string,
-<<<<<<< HEAD
   options: ListOptions = {},
 ): Promise<BackupSummary[]> {
   const looked = await lookAtBackups(store, { rootPath });
   const summaries = await eachBackup(looked, (backup) => summarizeIfThere(backup, options));
-=======
-  options: { incomplete?: boolean; proofs?: boolean } = {},
-): Promise<BackupSummary[]> {
-  const stored = await storedBackups(store, { rootPath });
-  const summaries = await settleEach(stored, concurrency, (one) => summarize(one, options.proofs === true));
->>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
   const complete = new Set(summaries.flatMap((summary) => (summary?.state === "complete" ? [summary.name] : [])));
   const own = await ownBytesIfKnown(looked.map(({ stored }) => stored).filter(({ name }) => complete.has(name)));
   return summaries
@@ -100,30 +76,10 @@ export async function listBackups(
     });
 }
 
-<<<<<<< HEAD
 /** undefined, as for a directory that is no backup, also for one that is deleted just now. */
 async function summarizeIfThere(backup: BackupFiles, options: ListOptions): Promise<BackupSummary | undefined> {
   try {
     return await summarize(backup, options);
-=======
-/** undefined for a directory that is no backup. */
-async function summarize(stored: StoredBackup, proofs: boolean): Promise<BackupSummary | undefined> {
-  const { name } = stored;
-  const incremental = stored.layout.source !== undefined;
-  const unknown = { name, collections: [], instants: [], size: 0n, incremental, milvusVersion: "" };
-  if ((await stored.committed()) === undefined) {
-    return (await stored.looksLikeBackup()) ? { ...unknown, state: "incomplete" } : undefined;
-  }
-  try {
-    const brief = await stored.readBrief();
-    const manifest = await stored.readManifest();
-    return {
-      ...{ name, state: "complete", incremental },
-      ...describe(brief, stored.instantsOf(manifest, brief.id)),
-      ...madeBy(manifest, brief.id),
-      ...(proofs && (await readProofs(stored))),
-    };
->>>>>>> 839dd22 (A report of a root, a backup or an execution as one HTML page: models, pages, the verb)
   } catch (error) {
     if (error instanceof PipelineError && error.name === "BackupNotFound") return undefined;
     throw error;
@@ -143,17 +99,31 @@ async function summarize(
     const claim = files.has(layout.claim) ? await claimOf(stored) : undefined;
     return { ...unknown, state: unfinishedState(claim, incompleteAt) };
   }
-  const [brief, manifest, verified] = await settleAll([
+  const [brief, manifest, verified, drilled] = await settleAll([
     unlessCorrupt(() => readCounted(stored, files.get(layout.meta.full_meta))),
     unlessCorrupt(async () => (instants && files.has(layout.manifest) ? stored.readManifest() : undefined)),
     files.has(layout.verified) ? readVerification(stored) : Promise.resolve(undefined),
+    files.has(layout.drilled) ? readDrill(stored) : Promise.resolve(undefined),
   ]);
   if (brief.value === undefined) return { ...unknown, state: "corrupt", ...brief };
   const { id } = brief.value;
   const cuts = manifest.problem ? manifest : await unlessCorrupt(async () => stored.instantsOf(manifest.value, id));
   const problem = cuts.problem !== undefined && { problem: cuts.problem };
   const described = describe(brief.value, cuts.value ?? new Map());
-  return { name, state: "complete", incremental, ...described, ...(verified && { verified }), ...problem };
+  return {
+    ...{ name, state: "complete", incremental },
+    ...described,
+    ...madeBy(manifest.value, id),
+    ...(verified && { verified }),
+    ...(drilled && { drilled }),
+    ...problem,
+  };
+}
+
+/** Of a manifest that is this backup's: one that somebody left beside another backup says nothing of it. */
+function madeBy(manifest: ManifestIndex | undefined, backupId: string): Pick<BackupSummary, "schedule" | "begunAt"> {
+  if (manifest?.backupId !== backupId) return {};
+  return { begunAt: manifest.created, ...(manifest.schedule && { schedule: manifest.schedule }) };
 }
 
 async function readCounted(stored: StoredBackup, committed: ObjectSummary | undefined): Promise<BriefBackup> {
@@ -194,12 +164,6 @@ function describe(
     size: brief.size,
     milvusVersion: brief.milvus_version,
   };
-}
-
-/** Of a manifest that is this backup's: one that somebody left beside another backup says nothing of it. */
-function madeBy(manifest: ManifestIndex | undefined, backupId: string): Pick<BackupSummary, "schedule" | "begunAt"> {
-  if (manifest?.backupId !== backupId) return {};
-  return { begunAt: manifest.created, ...(manifest.schedule && { schedule: manifest.schedule }) };
 }
 
 /** When the last collection was flushed; undefined where no collection tells. */

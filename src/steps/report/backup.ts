@@ -2,7 +2,6 @@ import { type BackupReport, reportBackup } from "../../core/report/backup.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { outlineBackup } from "../catalog/get-backup.ts";
 import { createdAtOf } from "../catalog/list-backups.ts";
-import { readProofs } from "../shared/proofs.ts";
 
 /**
  * Reads one backup for its report.
@@ -14,10 +13,11 @@ export async function readBackupReport(
   { rootPath, name, location }: { readonly rootPath: string; readonly name: string; readonly location: string },
   now: Date,
 ): Promise<BackupReport> {
-  const { stored, ...found } = await outlineBackup(store, rootPath, name);
+  const found = await outlineBackup(store, rootPath, name);
   return reportBackup({
     ...found,
-    ...(await readProofs(stored)),
+    verification: found.verified,
+    drill: found.drilled,
     createdAt: createdAtOf(found.backup),
     location,
     now,

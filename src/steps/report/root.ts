@@ -21,7 +21,7 @@ export async function readRootReport(
   now: Date,
 ): Promise<RootReport> {
   const { bucket, rootPath } = backupStorage;
-  const found = await listBackups(store, rootPath, { incomplete: true, proofs: true });
+  const found = await listBackups(store, rootPath, { incompleteAt: now });
   return reportRoot({
     environment,
     location: [bucket, rootPath].filter(Boolean).join("/"),
@@ -34,7 +34,7 @@ export async function readRootReport(
 function reportedBackup(summary: BackupSummary): ReportedBackup {
   const { name, state, size, ownBytes, incremental, collections, milvusVersion, instants, createdAt, begunAt } =
     summary;
-  const { schedule, verification, drill, problem } = summary;
+  const { schedule, verified, drilled, problem } = summary;
   const [earliest] = instants.map(({ time }) => time).sort((a, b) => Date.parse(a) - Date.parse(b));
   const at = earliest ?? createdAt?.toISOString() ?? begunAt;
   const own = incremental ? ownBytes : Number(size);
@@ -45,8 +45,8 @@ function reportedBackup(summary: BackupSummary): ReportedBackup {
     bytes: Number(size),
     ...(state === "complete" && own !== undefined && { ownBytes: own }),
     ...(schedule && { schedule }),
-    ...(verification && { verification }),
-    ...(drill && { drill }),
+    ...(verified && { verification: verified }),
+    ...(drilled && { drill: drilled }),
     ...(problem !== undefined && { problem }),
   };
 }

@@ -1,5 +1,4 @@
 import { PipelineError } from "../../core/execution/errors.ts";
-import { settleAll } from "../../core/execution/settle.ts";
 import {
   type DrillProof,
   parseDrillProof,
@@ -34,20 +33,6 @@ export async function readVerification({ store, layout }: StoredBackup): Promise
 export async function readDrill({ store, layout }: StoredBackup): Promise<DrillProof | undefined> {
   const text = await store.getTextIfPresent(layout.drilled);
   return text === undefined ? undefined : parseDrillProof(text);
-}
-
-/** What is known of a backup by trying. */
-export interface Proofs {
-  /** Absent where it was never verified, or a later version of the pipeline wrote what came out. */
-  readonly verification?: VerificationProof;
-  /** Absent where it was never restored for a drill. */
-  readonly drill?: DrillProof;
-}
-
-/** What the last verification and the last drill of a backup said. */
-export async function readProofs(stored: StoredBackup): Promise<Proofs> {
-  const [verification, drill] = await settleAll([readVerification(stored), readDrill(stored)]);
-  return { ...(verification && { verification }), ...(drill && { drill }) };
 }
 
 /**

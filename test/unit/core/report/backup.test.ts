@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { backupLayout } from "../../../../src/core/format/layout.ts";
 import { backupReport, mostCollections, mostSegments, reportBackup } from "../../../../src/core/report/backup.ts";
 import { outlineBackup } from "../../../../src/steps/catalog/get-backup.ts";
 import { readBackupReport } from "../../../../src/steps/report/backup.ts";
@@ -43,10 +44,13 @@ describe("the report of a backup", () => {
   });
 
   it("says what the last verification found, and that a later version's record is none", async () => {
-    const { store, outline } = await golden();
+    const { store } = await golden();
     const place = { rootPath: "backup", name: "golden", location: "there" };
-    store.seed(outline.stored.layout.verified, JSON.stringify(verification("2026-11-27T09:00:00Z", "failed")));
-    store.seed(outline.stored.layout.drilled, '{"version":9}');
+    store.seed(
+      backupLayout("backup", "golden").verified,
+      JSON.stringify(verification("2026-11-27T09:00:00Z", "failed")),
+    );
+    store.seed(backupLayout("backup", "golden").drilled, '{"version":9}');
 
     const report = await readBackupReport(store, place, now);
 

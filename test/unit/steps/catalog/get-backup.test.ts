@@ -56,5 +56,7 @@ test("outlineBackup never holds the whole meta", async () => {
 
   expect(store.calls.filter((call) => call.startsWith("getText"))).toEqual([
     expect.stringContaining("milvus-backup-manifest.json"),
+    expect.stringContaining("milvus-backup-verified.json"),
+    expect.stringContaining("milvus-backup-drilled.json"),
   ]);
 });
