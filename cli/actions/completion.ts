@@ -10,8 +10,10 @@ import type { VerbRun } from "../verbs/verb.ts";
 
 /** Who presses Tab waits no longer than this for names from outside. */
 const patienceMilliseconds = 2_000;
-/** The process is not held by an answer that nobody waits for any more (cli/bin.js). */
+/** The process ends with this code whatever it still waits for (cli/bin.js): no Tab waits for a connection or a clock. */
 const leave = 130;
+/** What no shell takes for anything but a word, whoever named a directory in a bucket. */
+const plainWord = /^[\w.-]+$/;
 
 /** Prints the script of a shell. */
 export async function script({ arguments: [shell], context }: VerbRun<unknown>): Promise<void> {
@@ -26,20 +28,17 @@ export async function complete({ arguments: words, program, shared, context }: V
     stdout.write(":files\n");
     return 0;
   }
-  const names =
-    suggestions.source && (await inTime(namesOf(suggestions.source, suggestions, shared, context), context));
-  const named = (names ?? []).map((value) => ({ value, description: "" }));
-  for (const { value, description } of [...suggestions.candidates, ...named]) {
-    if (value.startsWith(suggestions.current)) stdout.write(`${suggestions.prefix}${value}\t${description}\n`);
+  const { source, candidates, current, prefix } = suggestions;
+  const names = source === undefined ? [] : await inTime(namesOf(source, suggestions, shared, context), context);
+  const named = names.filter((name) => plainWord.test(name)).map((value) => ({ value, description: "" }));
+  for (const { value, description } of [...candidates, ...named]) {
+    if (value.startsWith(current)) stdout.write(`${prefix}${value}\t${description}\n`);
   }
-  return suggestions.source && names === undefined ? leave : 0;
+  return source === undefined ? 0 : leave;
 }
 
-async function inTime(
-  names: Promise<readonly string[]>,
-  { clock }: CliContext,
-): Promise<readonly string[] | undefined> {
-  return Promise.race([names.catch(() => []), clock.sleep(patienceMilliseconds).then(() => undefined)]);
+async function inTime(names: Promise<readonly string[]>, { clock }: CliContext): Promise<readonly string[]> {
+  return Promise.race([names.catch(() => []), clock.sleep(patienceMilliseconds).then(() => [])]);
 }
 
 async function namesOf(

@@ -96,6 +96,16 @@ describe("completion", () => {
     ]);
   });
 
+  test("offers no name that a shell would take for more than a word, and does not stay for the rest of its patience", async () => {
+    for (const name of ["plain-1.b", "$(touch injected)", "a;b", "a b"]) {
+      cli.backups.seed(`backup/${name}/meta/full_meta.json`, "{}");
+    }
+
+    expect(await values("--config", config, "get", "-n", "")).toEqual(["plain-1.b"]);
+    // cli/bin.js ends the process at once with this code
+    expect(await cli.run("__complete", "--", "--config", config, "get", "-n", "")).toMatchObject({ code: 130 });
+  });
+
   test("knows the names of environments and schedules", async () => {
     cli.outputs = {
       ...stackOutputs,

@@ -70,6 +70,15 @@ describe("defaults", () => {
 });
 
 describe("keys", () => {
+  test("that mean something are read in a section of which the rest means nothing here", () => {
+    const yaml = "backup:\n  parallelism:\n    copydata: 128\n    importJob: 4\n";
+
+    expect(parse(yaml).parallelism).toEqual({ importJob: 4 });
+    expect(() => parse(yaml.replace("4", "many"))).toThrow(
+      /backup\.yaml:4: backup\.parallelism\.importJob must be a whole number/,
+    );
+  });
+
   test("are read whatever their case, and values in quotes or not", () => {
     const { milvus, storage } = parse(
       'MILVUS:\n  Address: milvus.internal\n  port: "19540"\nMinio:\n  usessl: "true"\n',
