@@ -23,7 +23,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
       documentSchemaFile(kind),
       text(openSchema(jsonSchemaOf(schema, "output"))),
     ]),
-    ...detailTypes.map((type): [string, string] => [eventSchemaFile(type), text(eventSchema(type))]),
+    ...detailTypes.map((type): [string, string] => [eventSchemaFile(type), text(openSchema(eventSchema(type)))]),
     ["infra/pipeline-options.ts", await optionsType(pipeline)],
   ]);
 }
@@ -38,7 +38,7 @@ export function documentSchemaFile(kind: string): string {
   return `schemas/documents/${kind}.schema.json`;
 }
 
-/** A version of a document may get more fields: what is not known is no error of whoever reads it. */
+/** Documents and events may get more fields: what is not known is no error of whoever reads it. */
 function openSchema(schema: JsonSchema): JsonSchema {
   return JSON.parse(
     JSON.stringify(schema, (key, value) => (key === "additionalProperties" && value === false ? undefined : value)),
