@@ -73,7 +73,7 @@ describe("the two commands of the seed, as they stand there", async () => {
     expect(before.snapshot).toMatchObject({
       enableDynamicField: true,
       partitions: ["_default", "p1"],
-      indexes: [{ field: "vec", index: "vec_hnsw" }],
+      indexes: [{ field: "vec", name: "vec_hnsw" }],
       loadState: "LoadStateLoaded",
     });
   });
