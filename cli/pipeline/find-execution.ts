@@ -10,6 +10,9 @@ export interface FoundExecution {
   readonly execution: ExecutionDescription;
 }
 
+/** What Step Functions takes as one; a backup's name may be longer, and asking for it would be an error. */
+const executionNames = /^[A-Za-z0-9._-]{1,80}$/;
+
 /** Of each machine, newest first: what one request lists. */
 const listed = 1_000;
 /** Only their input says which backup they are about. */
@@ -27,7 +30,9 @@ export async function findExecution(
 ): Promise<FoundExecution> {
   const arns = name.startsWith("arn:")
     ? [name]
-    : deployedMachines(pipeline).map((machine) => executionArn(machineArn(pipeline, machine), name));
+    : executionNames.test(name)
+      ? deployedMachines(pipeline).map((machine) => executionArn(machineArn(pipeline, machine), name))
+      : [];
   for (const arn of arns) {
     const execution = await executions.describe(arn);
     const machine = execution && machineOf(pipeline, execution.stateMachineArn);

@@ -138,6 +138,13 @@ describe("status", () => {
       expect(JSON.parse((await cli.run("--json", "status", "nightly")).stdout).executionName).toBe("from-a-console");
     });
 
+    test("also one that is longer than a name of an execution", async () => {
+      const backupName = "n".repeat(100);
+      await start("cut", { environment: "prod", backupName }, "2026-11-22T00:00:00Z");
+
+      expect(JSON.parse((await cli.run("--json", "status", backupName)).stdout).executionName).toBe("cut");
+    });
+
     test("finds one that a schedule named, and the name of an execution wins", async () => {
       const input = { environment: "prod", schedule: "weekly", scheduledTime: "2026-11-22T03:00:00Z" };
       await start("0b1c", input, "2026-11-22T03:00:02Z");

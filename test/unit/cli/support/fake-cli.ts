@@ -76,6 +76,7 @@ export class ScriptedExecutions implements PipelineExecutions {
   }
 
   async describe(arn: string): Promise<ExecutionDescription | undefined> {
+    if ((arn.split(":").at(-1) ?? "").length > 80) throw new Error("InvalidArn: Invalid Arn");
     const execution = this.#known.get(arn);
     if (execution === undefined) return undefined;
     const step = this.script.length > 1 ? this.script.shift() : this.script[0];
