@@ -14,7 +14,7 @@ export interface StateTime {
   readonly state: string;
   readonly visits: number;
   readonly milliseconds: number;
-  /** Items of a distributed map, each an execution of its own. */
+  /** Items of a map. */
   readonly items?: number;
 }
 
@@ -31,23 +31,41 @@ const timed = /^(Task|Map|Wait|Parallel)State(Entered|Exited)$/;
 
 /**
  * The times between the entries and the exits of a machine's states. The machines here go from state to state, so that an exit
- * belongs to the last entry; what runs inside a distributed map is not in this history.
+ * belongs to the last entry. What runs inside a map counts as its items: here those of a map within the execution, as what runs in a
+ * distributed map is not in this history.
  */
 export function stateTimesOf(events: readonly HistoryEvent[]): StateTime[] {
-  const times = new Map<string, { visits: number; milliseconds: number }>();
+  const times = new Map<string, StateTime>();
   let entered = 0;
+  let items = 0;
+  let map: string | undefined;
   for (const event of events) {
     if (!timed.test(event.type ?? "")) continue;
     const at = event.timestamp?.getTime() ?? 0;
-    const name = event.stateExitedEventDetails?.name;
-    if (name === undefined) {
-      entered = at;
+    const exited = event.stateExitedEventDetails?.name;
+    const name = exited ?? event.stateEnteredEventDetails?.name ?? "";
+    if (map !== undefined && name !== map) {
+      if (exited === undefined) items += 1;
       continue;
     }
-    const known = times.get(name) ?? { visits: 0, milliseconds: 0 };
-    times.set(name, { visits: known.visits + 1, milliseconds: known.milliseconds + at - entered });
+    if (exited === undefined) {
+      entered = at;
+      items = 0;
+      map = event.type === "MapStateEntered" ? name : undefined;
+      continue;
+    }
+    map = undefined;
+    const { visits, milliseconds, items: before = 0 } = times.get(name) ?? { visits: 0, milliseconds: 0 };
+    const all = before + items;
+    items = 0;
+    times.set(name, {
+      state: name,
+      visits: visits + 1,
+      milliseconds: milliseconds + at - entered,
+      ...(all > 0 && { items: all }),
+    });
   }
-  return [...times].map(([state, time]) => ({ state, ...time }));
+  return [...times.values()];
 }
 
 /** The times of an execution that is over; throws LocalStackError for one that is not. */

@@ -56,6 +56,24 @@ describe("the times of states", () => {
     ]);
   });
 
+  it("count what runs inside a map of the execution as its items", () => {
+    const events = history(
+      ["MapStateEntered", "Copy", 0],
+      ["TaskStateEntered", "Batch", 10],
+      ["TaskStateEntered", "Batch", 12],
+      ["TaskStateExited", "Batch", 500],
+      ["TaskStateExited", "Batch", 800],
+      ["MapStateExited", "Copy", 810],
+      ["TaskStateEntered", "Finalize", 810],
+      ["TaskStateExited", "Finalize", 900],
+    );
+
+    expect(stateTimesOf(events)).toEqual([
+      { state: "Copy", visits: 1, milliseconds: 810, items: 2 },
+      { state: "Finalize", visits: 1, milliseconds: 90 },
+    ]);
+  });
+
   it("leave out a state that was not left: the execution failed in it", () => {
     const times = stateTimesOf(history(["TaskStateEntered", "Prepare", 0], ["ExecutionFailed", "", 50]));
 

@@ -1,0 +1,104 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
+import { backupStepRequest, copySegmentsRequest, fewBatches } from "../../../../src/core/execution/messages.ts";
+import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
+import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
+import { releaseBackup } from "../../../../src/steps/backup/release-backup.ts";
+import { copySegments } from "../../../../src/steps/copy/copy-segments.ts";
+import { writeCopyBatches } from "../../../../src/steps/shared/work-files.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { type Definition, runAsl } from "../../../support/run-asl.ts";
+import { executionOf } from "../../../support/run-machines.ts";
+import { seedShop } from "../../../support/seed-shop.ts";
+
+const segment = { collectionId: "1", partitionId: "2", rows: "1", isL0: false, prefixes: [] };
+const stores = {
+  source: { environment: "prod", side: "milvus", version: "1" },
+  destination: { environment: "prod", side: "backup", version: "1" },
+  checkLogCounts: true,
+} as const;
+
+test.each([
+  [0, undefined],
+  [1, 1],
+  [40 * fewBatches, fewBatches],
+  [40 * fewBatches + 1, undefined],
+])("of %d small segments the state carries %s batches", async (count, few) => {
+  const context = new PipelineWorld().context();
+  const segments = Array.from({ length: count }, (_, index) => ({
+    segment: { ...segment, segmentId: String(index) },
+    bytes: 1,
+  }));
+
+  const prepared = await writeCopyBatches(context, workLayout("backup", "e"), 0, segments, stores);
+
+  expect(prepared.few?.length).toBe(few);
+  const items = JSON.parse(await context.work.getText(prepared.itemsKey));
+  expect(items).toHaveLength(prepared.batches);
+  if (few !== undefined) expect(prepared.few).toEqual(items);
+});
+
+const definition: Definition = JSON.parse(
+  readFileSync(new URL("../../../../state-machines/backup.asl.json", import.meta.url), "utf8"),
+);
+
+/** The state machine `backup` as its text says it, with the real steps; tells the resources it asked for. */
+async function backup(world: PipelineWorld) {
+  const context = world.context();
+  const execution = executionOf("backup-1");
+  const input = { environment: "prod", backupName: "nightly" };
+  const steps: Record<string, (event: unknown) => Promise<unknown>> = {
+    PrepareBackup: (event) => prepareBackup(backupStepRequest.parse(event), context),
+    CopySegments: (event) => copySegments(copySegmentsRequest.parse(event), context),
+    FinalizeBackup: (event) => finalizeBackup(backupStepRequest.parse(event), context),
+    ReleaseBackup: (event) => {
+      const { failure } = event as { failure: { Error: string; Cause: string } };
+      return releaseBackup({ ...backupStepRequest.parse(event), failure }, context);
+    },
+  };
+  const asked: string[] = [];
+  const ended = await runAsl(
+    definition,
+    input,
+    {
+      task: async (resource, event) => {
+        const name = /(\w+)FunctionArn/.exec(resource)?.[1] ?? "";
+        if (steps[name]) asked.push(name);
+        return steps[name]?.(event) ?? {};
+      },
+      items: () => Promise.reject(new Error("no map run is to be started")),
+      wait: async () => {},
+    },
+    { Execution: { Id: execution.id, Name: execution.name, StartTime: execution.startTime, Input: input } },
+  );
+  return { ...ended, asked };
+}
+
+test("a small backup starts no map run, and its history has the copies", async () => {
+  const world = new PipelineWorld();
+  seedShop(world);
+
+  const { status, output, events, asked } = await backup(world);
+
+  expect(status).toBe("succeeded");
+  expect(output).toMatchObject({ outcome: "backed-up", backupName: "nightly" });
+  expect(asked).toEqual(["PrepareBackup", "CopySegments", "FinalizeBackup"]);
+  expect(events).toHaveLength(1);
+});
+
+test("a batch that fails for good fails the execution with its own reason, through Release", async () => {
+  const world = new PipelineWorld();
+  seedShop(world);
+  world.bucket("bucket-b").failOn(
+    (call) => call.startsWith("copyFrom"),
+    () => new PipelineError("StoreAccessDenied", "PutObject is not allowed"),
+  );
+
+  const { status, error, cause, asked } = await backup(world);
+
+  expect({ status, error }).toEqual({ status: "failed", error: "StoreAccessDenied" });
+  expect(cause).toContain("PutObject is not allowed");
+  expect(asked).toEqual(["PrepareBackup", "CopySegments", "ReleaseBackup"]);
+});
