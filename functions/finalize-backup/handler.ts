@@ -1,6 +1,6 @@
 import { backupStepRequest } from "../../src/core/execution/messages.ts";
 import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
-import { milvusContext } from "../shared/milvus-context.ts";
+import { lateMilvusContext } from "../shared/late-milvus-context.ts";
 import { countScheduledBackup } from "../shared/observability.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 
@@ -11,5 +11,5 @@ export const handler = stepHandler(
     if (result.outcome === "backed-up") countScheduledBackup(request.input.schedule);
     return result;
   },
-  milvusContext(),
+  lateMilvusContext(),
 );
