@@ -3,8 +3,9 @@ import { copyFailureKey, receiptKeyOfFailure, type workLayout } from "../../src/
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 import { failureOf, type StepFailure } from "./report-error.ts";
 
-/** What a distributed map fails with, whatever its items failed with. */
-const mapErrors: readonly string[] = ["States.ExceedToleratedFailureThreshold", "States.ItemReaderFailed"];
+/** What a distributed map fails with where items failed, whatever they failed with, and what a map within the execution does. */
+const batchErrors: readonly string[] = ["States.ExceedToleratedFailureThreshold", "CopyFailed"];
+const mapErrors: readonly string[] = [...batchErrors, "States.ItemReaderFailed"];
 
 /** Failures looked at: batches fail for one reason more often than not. */
 const mostFailures = 20;
@@ -16,7 +17,7 @@ export async function recordCopyFailure(work: ObjectStore, batchKey: string, err
 }
 
 /**
- * What a map run failed with, in the shape of a Lambda's failure: the first batch that failed for good speaks for all. Other
+ * What a map of copies failed with, in the shape of a Lambda's failure: the first batch that failed for good speaks for all. Other
  * failures, and map runs that failed before any batch did, stay as they are.
  */
 export async function explainMapFailure(
@@ -35,14 +36,14 @@ export async function explainMapFailure(
     const { errorType } = JSON.parse(cause) as { errorType: string };
     return { Error: errorType, Cause: cause };
   }
-  return caught.Error === "States.ExceedToleratedFailureThreshold" ? withoutReason(caught.Error) : caught;
+  return batchErrors.includes(caught.Error) ? withoutReason(caught.Error) : caught;
 }
 
-/** Step Functions would only say that a threshold was exceeded. */
+/** Step Functions would only say that a threshold was exceeded, or that a batch failed. */
 function withoutReason(error: string): CaughtFailure {
   const message =
     "a copy failed without saying why: its function could not be started, was ended from outside, or ran out of memory or time. " +
-    "Its log (function copy-segments) and the map run in Step Functions tell more";
+    "Its log (function copy-segments) and the execution in Step Functions tell more";
   return { Error: error, Cause: causeOf({ name: error, message }) };
 }
 

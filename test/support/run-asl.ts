@@ -19,6 +19,8 @@ interface State {
   readonly ItemSelector?: unknown;
   readonly ToleratedFailurePercentage?: number;
   readonly ItemProcessor?: Definition;
+  readonly Error?: string;
+  readonly Cause?: string;
   readonly ErrorPath?: string;
   readonly CausePath?: string;
 }
@@ -97,12 +99,12 @@ async function runStates(
     if (events > mostEvents) throw new Error(`${name}: more events than an execution may have`);
     if (state.Type === "Succeed") return { status: "succeeded", output: outputOf(state, data), events };
     if (state.Type === "Fail") {
-      const error = String(valueAt(state.ErrorPath ?? "", scope));
+      const error = state.Error ?? String(valueAt(state.ErrorPath ?? "", scope));
       return {
         status: "failed",
         output: undefined,
         error,
-        cause: String(valueAt(state.CausePath ?? "", scope)),
+        cause: state.Cause ?? String(valueAt(state.CausePath ?? "", scope)),
         events,
       };
     }
@@ -159,14 +161,15 @@ async function resultOf(
     const itemInput = filled(state.ItemSelector, { ...scope, context: itemContext });
     const child = await runStates(processor, itemInput, world, itemContext, children).catch((error: unknown) => error);
     if (child instanceof Error) {
-      // an item of the execution itself fails it with its own error
-      if (processor.ProcessorConfig?.Mode === "INLINE") throw child;
       if (!state.ToleratedFailurePercentage)
         throw new TaskFailed("States.ExceedToleratedFailureThreshold", { cause: child });
       continue;
     }
-    const { events, output } = child as Ended;
-    if (processor.ProcessorConfig?.Mode === "INLINE") inline(events);
+    const { events, output, status, error = "", cause } = child as Ended;
+    const isInline = processor.ProcessorConfig?.Mode === "INLINE";
+    // an item of the execution itself fails it with its own error
+    if (status === "failed" && isInline) throw Object.assign(new TaskFailed(cause), { name: error });
+    if (isInline) inline(events);
     else children.push(events);
     results.push(output);
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { explainMapFailure, recordCopyFailure } from "../../../../functions/shared/copy-failures.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { backupStepRequest, copySegmentsRequest, fewBatches } from "../../../../src/core/execution/messages.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
@@ -45,16 +46,25 @@ const definition: Definition = JSON.parse(
 );
 
 /** The state machine `backup` as its text says it, with the real steps; tells the resources it asked for. */
-async function backup(world: PipelineWorld) {
+async function backup(world: PipelineWorld, options: { readonly leavesReason?: boolean } = {}) {
   const context = world.context();
   const execution = executionOf("backup-1");
   const input = { environment: "prod", backupName: "nightly" };
   const steps: Record<string, (event: unknown) => Promise<unknown>> = {
     PrepareBackup: (event) => prepareBackup(backupStepRequest.parse(event), context),
-    CopySegments: (event) => copySegments(copySegmentsRequest.parse(event), context),
+    CopySegments: async (event) => {
+      const request = copySegmentsRequest.parse(event);
+      try {
+        return await copySegments(request, context);
+      } catch (error) {
+        if (options.leavesReason !== false) await recordCopyFailure(context.work, request.batchKey, error);
+        throw error;
+      }
+    },
     FinalizeBackup: (event) => finalizeBackup(backupStepRequest.parse(event), context),
-    ReleaseBackup: (event) => {
-      const { failure } = event as { failure: { Error: string; Cause: string } };
+    ReleaseBackup: async (event) => {
+      const { failure: caught } = event as { failure: { Error: string; Cause: string } };
+      const failure = await explainMapFailure(context.work, workLayout("backup", execution.name), caught);
       return releaseBackup({ ...backupStepRequest.parse(event), failure }, context);
     },
   };
@@ -88,13 +98,27 @@ test("a small backup starts no map run, and its history has the copies", async (
   expect(events).toHaveLength(1);
 });
 
-test("a batch that fails for good fails the execution with its own reason, through Release", async () => {
-  const world = new PipelineWorld();
+function deny(world: PipelineWorld): void {
   seedShop(world);
   world.bucket("bucket-b").failOn(
     (call) => call.startsWith("copyFrom"),
     () => new PipelineError("StoreAccessDenied", "PutObject is not allowed"),
   );
+}
+
+test("a copy whose function dies is told as such", async () => {
+  const world = new PipelineWorld();
+  deny(world);
+
+  const { status, cause } = await backup(world, { leavesReason: false });
+
+  expect(status).toBe("failed");
+  expect(cause).toContain("a copy failed without saying why");
+});
+
+test("a batch that fails for good fails the execution with its own reason, through Release", async () => {
+  const world = new PipelineWorld();
+  deny(world);
 
   const { status, error, cause, asked } = await backup(world);
 
