@@ -293,8 +293,7 @@ describe("the commit", () => {
     function backUp(alter: (logs: string[]) => void) {
       return runBackup(world.context(), input, execution, {
         after: (step) => {
-          // delta logs are binary here: as text they have another size
-          if (step === "copy") alter(bucket().keys(`${layout.binlogs}insert_log/`));
+          if (step === "copy") alter(bucket().keys(layout.binlogs));
         },
       });
     }
@@ -304,7 +303,7 @@ describe("the commit", () => {
       ["was cut off", ([log = ""]) => bucket().seed(log, "x"), /has 1 bytes instead of \d+/],
       [
         "was replaced by another one of its size",
-        ([log = ""]) => bucket().seed(log, (bucket().read(log) ?? "").replace(/./, "#")),
+        ([log = ""]) => bucket().seed(log, Buffer.alloc(bucket().bytes(log)?.length ?? 0, "#")),
         /was replaced \(its ETag is \w+ instead of \w+\)/,
       ],
     ])("and commits nothing where one %s", async (_, alter, problem) => {
