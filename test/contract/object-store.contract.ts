@@ -184,6 +184,22 @@ export function objectStoreContract(
     });
 
     test.each([
+      ["small", 1_000],
+      ["of several parts", 20 * 2 ** 20],
+    ])("writes bytes that are no text as they are: %s", async (name, size) => {
+      const key = `uploads/bytes/${name}`;
+      const bytes = Uint8Array.from({ length: size }, (_, index) => (index * 7 + (index >> 8)) % 256);
+      const upload = source.store.openText(key);
+      for (let start = 0; start < size; start += 3_000_001)
+        await upload.write(bytes.subarray(start, start + 3_000_001));
+
+      expect(await upload.finish()).toBe(true);
+
+      expect(upload.written).toEqual({ size, sha256: sha256(Buffer.from(bytes)) });
+      expect(sha256(Buffer.from(await source.store.getBytes(key)))).toBe(upload.written.sha256);
+    });
+
+    test.each([
       ["small", 1],
       ["of several parts", 10 * 2 ** 20],
     ])("leaves what is there alone when asked to, and nothing of the text: %s", async (name, length) => {
