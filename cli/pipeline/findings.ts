@@ -25,10 +25,12 @@ export async function readFindings(work: ObjectStore, execution: ExecutionDescri
     const text = await work.getTextIfPresent(layout.findings);
     if (text === undefined) return undefined;
     const { problems: counts, ...findings } = parseWorkJson(text, layout.findings, verifyFindings);
-    const problems = (await work.getText(layout.problems))
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => parseWorkJson(line, layout.problems, objectProblem));
+    const problems: ObjectProblem[] = [];
+    for (let file = 0; file < findings.problemFiles; file += 1) {
+      const key = layout.problems(file);
+      const lines = (await work.getText(key)).split("\n").filter((line) => line !== "");
+      for (const line of lines) problems.push(parseWorkJson(line, key, objectProblem));
+    }
     return { ...findings, counts, problems };
   } catch (fault) {
     if (fault instanceof PipelineError) return undefined;

@@ -45,7 +45,7 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   /** Puts an object that was uploaded in parts: its ETag is no MD5, and the store keeps no checksum of the whole. */
-  seedInParts(key: string, body: string): void {
+  seedInParts(key: string, body: string | Buffer): void {
     const bytes = Buffer.from(body);
     inParts.add(bytes);
     this.#objects.set(key, bytes);

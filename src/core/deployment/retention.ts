@@ -41,20 +41,22 @@ export interface ScheduledBackup {
   readonly created: Date;
   /** It is complete, its commit record is what its manifest says, and no verification has found it damaged since. */
   readonly good: boolean;
+  /** It would be good, but for what the last verification of it found. */
+  readonly damaged?: boolean;
   /** The last verification of it found it good; absent where there was none. */
   readonly verified?: boolean;
 }
 
 export interface RetentionPlan {
-  /** Newest first, with the rules that keep it: `last`, `daily` ..., `last good` or `last verified`. */
+  /** Newest first, with the rules that keep it: `last`, `daily` ..., `last good`, `last verified` or `damaged`. */
   readonly keep: readonly { readonly name: string; readonly created: Date; readonly reasons: readonly string[] }[];
   /** Oldest first. */
   readonly remove: readonly ScheduledBackup[];
 }
 
 /**
- * Which of a schedule's backups go. Only good ones count for a rule, so that a damaged one never stands for its day; a damaged one
- * goes once a good one that is kept is newer. Whatever the rules say, the newest good one stays, and the newest
+ * Which of a schedule's backups go. Only good ones count for a rule, so that a damaged one never stands for its day; one that is not whole
+ * goes once a good one that is kept is newer, one that a verification found damaged when a rule would let it go if it were good. Whatever the rules say, the newest good one stays, and the newest
  * one that was verified.
  * @param timeZone where days, weeks and months begin
  */
@@ -63,14 +65,30 @@ export function planRetention(
   rules: KeepRules,
   timeZone: string = "UTC",
 ): RetentionPlan {
-  const newestFirst = backups.toSorted(
-    (a, b) => b.created.getTime() - a.created.getTime() || (a.name < b.name ? 1 : -1),
-  );
-  const good = newestFirst.filter((backup) => backup.good);
+  const plan = planByRules(backups, rules, timeZone);
+  // what is left in a damaged one may be all there is of its day: it stays as long as if nobody had looked
+  const unlooked = backups.map((backup) => ({ ...backup, good: backup.good || backup.damaged === true }));
+  const known = new Set(planByRules(unlooked, rules, timeZone).keep.map(({ name }) => name));
+  const stays = plan.remove.filter(({ name, damaged }) => damaged && known.has(name));
+  if (stays.length === 0) return plan;
+  const kept = [...plan.keep, ...stays.map(({ name, created }) => ({ name, created, reasons: ["damaged"] }))];
+  return { keep: kept.sort(newestFirst), remove: plan.remove.filter((backup) => !stays.includes(backup)) };
+}
+
+function newestFirst(
+  a: Pick<ScheduledBackup, "name" | "created">,
+  b: Pick<ScheduledBackup, "name" | "created">,
+): number {
+  return b.created.getTime() - a.created.getTime() || (a.name < b.name ? 1 : -1);
+}
+
+function planByRules(backups: readonly ScheduledBackup[], rules: KeepRules, timeZone: string): RetentionPlan {
+  const sorted = backups.toSorted(newestFirst);
+  const good = sorted.filter((backup) => backup.good);
   const [lastGood] = good;
   // Nothing that is good: nothing that could take the place of what would go.
   if (lastGood === undefined) {
-    return { keep: newestFirst.map(({ name, created }) => ({ name, created, reasons: ["nothing good"] })), remove: [] };
+    return { keep: sorted.map(({ name, created }) => ({ name, created, reasons: ["nothing good"] })), remove: [] };
   }
   const reasons = new Map<string, string[]>([[lastGood.name, ["last good"]]]);
   const keep = (name: string, reason: string) => reasons.set(name, [...(reasons.get(name) ?? []), reason]);
@@ -88,15 +106,15 @@ export function planRetention(
       keep(name, period);
     }
   }
-  for (const { name, created } of newestFirst.filter((backup) => !backup.good)) {
+  for (const { name, created } of sorted.filter((backup) => !backup.good)) {
     if (created.getTime() > lastGood.created.getTime()) keep(name, "newer than the last good");
   }
   return {
-    keep: newestFirst.flatMap(({ name, created }) => {
+    keep: sorted.flatMap(({ name, created }) => {
       const why = reasons.get(name);
       return why === undefined ? [] : [{ name, created, reasons: why }];
     }),
-    remove: newestFirst.filter(({ name }) => !reasons.has(name)).reverse(),
+    remove: sorted.filter(({ name }) => !reasons.has(name)).reverse(),
   };
 }
 

@@ -59,8 +59,8 @@ export function workLayout(machine: Machine, execution: string) {
     /** Its mere presence asks running copies to stop before their next segment. */
     cancel: `${root}/cancelled`,
     failure: `${root}/failure.json`,
-    /** What a verification found (core/plan/verify.ts): one line a problem, and their sum. */
-    problems: `${root}/problems.jsonl`,
+    /** What a verification found (core/plan/verify.ts): problems, one a line, in files from 0 on, and their sum. */
+    problems: (file: number) => `${root}/problems/${file}.jsonl`,
     findings: `${root}/findings.json`,
     /** What the last step answers, whole: an execution's output is bounded. */
     result: `${root}/result.json`,

@@ -33,7 +33,7 @@ const problemCounts = z.object({
 });
 export type ProblemCounts = z.infer<typeof problemCounts>;
 
-/** What a verification found: `findings.json` in the work bucket, whatever the execution answers. `problems.jsonl` names each problem. */
+/** What a verification found: `findings.json` in the work bucket, whatever the execution answers. `problems/` names each problem. */
 export const verifyFindings = z.object({
   backupName: z.string(),
   outcome: z.enum(["passed", "failed"]),
@@ -45,11 +45,16 @@ export const verifyFindings = z.object({
   readBytes: z.number(),
   bySize: z.number(),
   problems: problemCounts,
+  /** How many files name them. */
+  problemFiles: z.number(),
   warnings: z.array(z.string()).readonly(),
 });
 export type VerifyFindings = Readonly<z.infer<typeof verifyFindings>>;
 
-/** A line of `problems.jsonl`. */
+/** As many problems are in one file: a few megabytes, written with one request. */
+export const problemsPerFile = 20_000;
+
+/** A line of a file of problems. */
 export function printProblem(problem: ObjectProblem): string {
   return `${JSON.stringify(problem)}\n`;
 }

@@ -27,14 +27,16 @@ export async function scheduledBackup(
   const committed = await stored.committed();
   const proof = committed && (await readVerification(stored));
   const damage = proof?.last.outcome === "failed" ? damageOf(proof.last) : undefined;
-  const expected = manifest.metas.find(({ key }) => layout.absolute(key) === layout.meta.full_meta);
+  const listed = manifest.metas.find(({ key }) => layout.absolute(key) === layout.meta.full_meta);
+  const isListed = committed !== undefined && committed.size === listed?.size;
   return {
     stored,
     manifest,
     name,
     created: new Date(manifest.created),
     committed: committed !== undefined,
-    good: committed !== undefined && committed.size === expected?.size && damage === undefined,
+    good: isListed && damage === undefined,
+    damaged: isListed && damage !== undefined,
     verified: proof?.last.outcome === "passed",
     ...(damage !== undefined && { damage }),
   };

@@ -10,6 +10,7 @@ import {
   depthOf,
   type ProblemCounts,
   printProblem,
+  problemsPerFile,
   tellCounts,
   tellProblem,
   totalOf,
@@ -17,7 +18,7 @@ import {
   type VerifyPlan,
   verifyPlan,
 } from "../../core/plan/verify.ts";
-import type { TextUpload } from "../../ports/object-store.ts";
+import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { checkNotBeingDeleted, releaseClaim } from "../shared/backup-claim.ts";
 import { readHeld } from "../shared/held.ts";
@@ -48,18 +49,11 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
   const store = await context.openStore(pinnedStore(environment, "backup"));
   const stored = new StoredBackup(store, environment.backupStorage, plan.backupName, plan.source);
   await checkStillThere(stored, plan);
-  const problems = new ProblemFile(context.work.openText(layout.problems, { contentType: "application/jsonl" }));
-  let looked: Omit<Looked, "present">;
-  try {
-    for (const problem of plan.problems) await problems.add(problem);
-    const { present, ...sums } = await readReceipts(request, problems, plan, context);
-    looked = sums;
-    if (plan.against !== "nothing") await nameExtras(stored, plan, present, problems);
-    await problems.end();
-  } catch (error) {
-    await problems.abort();
-    throw error;
-  }
+  const problems = new ProblemFiles(context.work, layout.problems);
+  for (const problem of plan.problems) await problems.add(problem);
+  const { present, ...looked } = await readReceipts(request, problems, plan, context);
+  if (plan.against !== "nothing") await nameExtras(stored, plan, present, problems);
+  await problems.end();
   // what is missing may be on its way out with the whole backup: of that nothing is said
   await checkStillThere(stored, plan);
 
@@ -75,6 +69,7 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
     // what a seal reads is compared with nothing
     ...depthOf(plan.percent, looked),
     problems: problems.counts,
+    problemFiles: problems.files,
     warnings: [...plan.warnings, ...bySizeOnly(plan, looked)],
   };
   const unkept = await keepOutcome(stored, plan, findings, request, context);
@@ -82,7 +77,7 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
   if (!isGood) throw damaged(stored, problems);
   if (plan.seal) await releaseClaim(stored, execution.id);
   await unmarkReader(context, (await readHeld(context, layout))?.readerKey);
-  const { outcome: _, problems: __, warnings, ...rest } = findings;
+  const { outcome: _, problems: __, problemFiles: ___, warnings, ...rest } = findings;
   return {
     outcome: plan.seal ? "sealed" : "verified",
     ...rest,
@@ -121,7 +116,7 @@ interface Looked {
 
 async function readReceipts(
   { execution }: VerifyStepRequest,
-  problems: ProblemFile,
+  problems: ProblemFiles,
   { totals }: VerifyPlan,
   context: StepContext,
 ): Promise<Looked> {
@@ -150,7 +145,7 @@ async function nameExtras(
   stored: StoredBackup,
   { against }: VerifyPlan,
   present: KeyTable,
-  problems: ProblemFile,
+  problems: ProblemFiles,
 ): Promise<void> {
   const { root, meta, manifest, manifestParts, claim, verified, drilled } = stored.layout;
   const files = new Set([...Object.values(meta), manifest, claim, verified, drilled]);
@@ -212,7 +207,7 @@ async function keepOutcome(
   return [];
 }
 
-function damaged(stored: StoredBackup, problems: ProblemFile): PipelineError {
+function damaged(stored: StoredBackup, problems: ProblemFiles): PipelineError {
   const total = totalOf(problems.counts);
   const more = total > problems.named.length ? `, and ${total - problems.named.length} more` : "";
   return new PipelineError(
@@ -224,27 +219,33 @@ function damaged(stored: StoredBackup, problems: ProblemFile): PipelineError {
 }
 
 /** Everything that is wrong, on its way into the work bucket. */
-class ProblemFile {
+class ProblemFiles {
   readonly counts: ProblemCounts = { missing: 0, extra: 0, truncated: 0, altered: 0 };
   /** The first of them. */
   readonly named: ObjectProblem[] = [];
-  readonly #upload: TextUpload;
+  /** How many are written. */
+  files = 0;
+  readonly #work: ObjectStore;
+  readonly #keyOf: (file: number) => string;
+  #lines: string[] = [];
 
-  constructor(upload: TextUpload) {
-    this.#upload = upload;
+  constructor(work: ObjectStore, keyOf: (file: number) => string) {
+    this.#work = work;
+    this.#keyOf = keyOf;
   }
 
   async add(problem: ObjectProblem): Promise<void> {
     this.counts[problem.kind] += 1;
     if (this.named.length < namedProblems) this.named.push(problem);
-    await this.#upload.write(printProblem(problem));
+    this.#lines.push(printProblem(problem));
+    if (this.#lines.length === problemsPerFile) await this.end();
   }
 
   async end(): Promise<void> {
-    await this.#upload.finish();
-  }
-
-  async abort(): Promise<void> {
-    await this.#upload.abort();
+    if (this.#lines.length === 0) return;
+    const body = this.#lines.join("");
+    await this.#work.putText(this.#keyOf(this.files), body, { contentType: "application/jsonl" });
+    this.files += 1;
+    this.#lines = [];
   }
 }

@@ -35,10 +35,13 @@ function damaged(count: number) {
     const problems = { missing: count, extra: 0, truncated: 0, altered: 0 };
     cli.work.seed(
       `${root}/findings.json`,
-      JSON.stringify({ backupName: "old", outcome: "failed", ...looked, problems, warnings: [] }),
+      JSON.stringify({ backupName: "old", outcome: "failed", ...looked, problems, problemFiles: 1, warnings: [] }),
     );
     const line = (index: number) => JSON.stringify({ key: `k${index}`, kind: "missing", detail: "" });
-    cli.work.seed(`${root}/problems.jsonl`, `${Array.from({ length: count }, (_, index) => line(index)).join("\n")}\n`);
+    cli.work.seed(
+      `${root}/problems/0.jsonl`,
+      `${Array.from({ length: count }, (_, index) => line(index)).join("\n")}\n`,
+    );
     const cause = JSON.stringify({ errorType: "CorruptBackup", errorMessage: "CorruptBackup: backup old is damaged" });
     return { status: "failed", stoppedAt, error: "CorruptBackup", cause } as const;
   };

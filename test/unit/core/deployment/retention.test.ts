@@ -100,12 +100,26 @@ describe("planRetention", () => {
     expect(namesOf(planRetention(newer, { last: 1 }).keep)).toEqual(["b0", "b1"]);
   });
 
+  it("lets one that a verification found damaged count for nothing, and go no earlier than if it were good", () => {
+    const backups = series(4, day).map((it, index) => ({ ...it, good: index !== 1, damaged: index === 1 }));
+
+    const plan = planRetention(backups, { last: 2 });
+
+    expect(plan.keep.map(({ name, reasons }) => [name, reasons])).toEqual([
+      ["b0", ["last good", "last"]],
+      ["b1", ["damaged"]],
+      ["b2", ["last"]],
+    ]);
+    expect(namesOf(planRetention(backups, { last: 1 }).keep)).toEqual(["b0"]);
+  });
+
   it("splits the backups in two, keeps the newest good one, and changes its mind about nothing when run again", () => {
     const backups = fc.uniqueArray(
       fc.record({
         name: fc.string({ minLength: 1, maxLength: 4 }),
         created: fc.date({ min: new Date("2024-01-01"), max: new Date("2027-01-01"), noInvalidDate: true }),
         good: fc.boolean(),
+        damaged: fc.boolean(),
         verified: fc.boolean(),
       }),
       { selector: ({ name }) => name, maxLength: 40 },
@@ -114,7 +128,8 @@ describe("planRetention", () => {
     const rules = fc.record({ last: count, daily: count, weekly: count, monthly: count });
 
     fc.assert(
-      fc.property(backups, rules, (all, keep) => {
+      fc.property(backups, rules, (drawn, keep) => {
+        const all = drawn.map((backup) => ({ ...backup, damaged: backup.damaged && !backup.good }));
         const plan = planRetention(all, keep);
 
         expect([...namesOf(plan.keep), ...namesOf(plan.remove)].sort()).toEqual(namesOf(all).sort());

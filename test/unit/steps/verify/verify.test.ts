@@ -33,15 +33,17 @@ const failed = (input: Partial<VerifyInput> = {}, run = "verify-1") =>
   );
 const proofOf = (key = layout.verified) => parseVerificationProof(bucket().read(key) ?? "");
 const problemsOf = (run = "verify-1") =>
-  (world.work.read(`executions/verify/${run}/problems.jsonl`) ?? "")
+  (world.work.read(`executions/verify/${run}/problems/0.jsonl`) ?? "")
     .split("\n")
     .filter(Boolean)
     .map((line) => JSON.parse(line) as { key: string; kind: string; detail: string });
 const logs = () => bucket().keys(layout.binlogs);
 
+const bytesOf = async (key: string) => Buffer.from(await bucket().getBytes(key));
+
 /** Turns one bit of an object. */
-function flip(key: string): void {
-  const body = Buffer.from(bucket().read(key) ?? "");
+async function flip(key: string): Promise<void> {
+  const body = await bytesOf(key);
   body.writeUInt8(body.readUInt8(0) ^ 1, 0);
   bucket().seed(key, body);
 }
@@ -107,7 +109,7 @@ describe("a backup that is what it was", () => {
 
   test("what was uploaded in parts is compared by size, which is said, until it is read", async () => {
     const [key = ""] = logs();
-    bucket().seedInParts(key, bucket().read(key) ?? "");
+    bucket().seedInParts(key, await bytesOf(key));
 
     const bySize = await verify();
     expect(bySize).toMatchObject({ depth: "size", bySize: 1 });
@@ -157,8 +159,8 @@ describe("what is found and named, each of several", () => {
   async function damage(): Promise<Record<string, string>> {
     const [gone = "", cut = "", turned = ""] = logs();
     bucket().remove(gone);
-    bucket().seed(cut, (bucket().read(cut) ?? "").slice(1));
-    flip(turned);
+    bucket().seed(cut, (await bytesOf(cut)).subarray(1));
+    await flip(turned);
     const stray = turned.replace(/\d+$/, "999");
     bucket().seed(stray, "stray");
     return { [gone]: missing, [stray]: extra, [cut]: truncated, [turned]: flipped } as Record<string, string>;
@@ -197,8 +199,6 @@ describe("what is found and named, each of several", () => {
 
   test("a content that changed below an ETag that did not is found by reading alone", async () => {
     const [key = ""] = logs();
-    const before = bucket().read(key) ?? "";
-    bucket().seed(key, before);
     bucket().corruptBelowEtag(key);
 
     expect(await verify()).toMatchObject({ outcome: "verified", depth: "size" });
@@ -272,7 +272,7 @@ describe("metas and manifest name themselves", () => {
 
   test("metas that were altered, while the objects are compared with the manifest", async () => {
     const [turned = ""] = logs();
-    flip(turned);
+    await flip(turned);
     expect(await altered(layout.meta.full_meta, (text) => text.replace("shop", "shoq"))).toEqual([
       `altered ${layout.meta.full_meta}`,
       `altered ${turned}`,
@@ -351,11 +351,11 @@ describe("others at work", () => {
     await verify({}, "good");
     world.memory.clock.sleep(60_000);
     const [key = ""] = logs();
-    const body = bucket().read(key) ?? "";
+    const body = await bytesOf(key);
     const other = runVerify(world.context(), { environment: "prod", backupName: "shop" }, executionOf("late"), {
       after: async (step) => {
         if (step !== "copy") return;
-        flip(key);
+        await flip(key);
         await failed({}, "bad");
         bucket().seed(key, body);
       },
@@ -365,7 +365,7 @@ describe("others at work", () => {
       last: { executionArn: executionOf("late").id },
       lastPassed: { executionArn: executionOf("late").id },
     });
-    flip(key);
+    await flip(key);
     await failed({}, "worse");
     expect(proofOf()).toMatchObject({
       last: { outcome: "failed", executionArn: executionOf("worse").id },
@@ -407,7 +407,7 @@ describe("sealing", () => {
     expect(bucket().read(golden.claim)).toBeUndefined();
     expect(await verify({ backupName: "golden", readData: 100 }, "after")).toMatchObject({ depth: "content" });
     const [key = ""] = bucket().keys(golden.binlogs);
-    flip(key);
+    await flip(key);
     await expect(verify({ backupName: "golden" }, "then")).rejects.toMatchObject({
       message: expect.stringContaining(`altered: ${key}`),
     });
