@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { VerifyInput } from "../../../../src/core/execution/messages.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
 import { parseManifestIndex } from "../../../../src/core/format/manifest.ts";
@@ -379,6 +380,20 @@ describe("others at work", () => {
 
     await expect(verify()).rejects.toMatchObject({ name: "BackupNotFound" });
   });
+});
+
+test("where nothing may be written beside the backup, that is said, and what was found is told all the same", async () => {
+  const denied = () => new PipelineError("StoreAccessDenied", "not allowed s3:PutObject");
+  bucket().failOn((call) => call === `putText ${layout.verified}`, denied, 2);
+
+  expect(await verify()).toMatchObject({
+    outcome: "verified",
+    warnings: [expect.stringContaining("the outcome could not be kept beside the backup")],
+  });
+  const [key = ""] = logs();
+  bucket().remove(key);
+  expect(await failed({}, "verify-2")).toMatchObject({ name: "CorruptBackup" });
+  expect(proofOf()).toBeUndefined();
 });
 
 test("lists show what was found, and the record goes with the backup", async () => {
