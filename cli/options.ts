@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { BackupInput } from "../src/core/execution/messages.ts";
+import { type LockMode, type LockSettings, lockModes, lockSettings } from "../src/core/execution/object-lock.ts";
 import { CliError } from "./errors.ts";
 
 /** The options every verb takes. */
@@ -71,6 +72,43 @@ export function detachOption(): Option {
 
 /** The shells that can be taught the command. */
 export const shells = ["bash", "zsh", "fish"] as const;
+
+/** Locks what is written; for `create` and `copy`. */
+export function addLockOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "--lock <time>",
+        "keep it from deletion for so long by Object Lock: 30d, 12h (the bucket has to have it; docs/locked-backups.md)",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--lock-mode <mode>",
+        "governance: who has s3:BypassGovernanceRetention may take it off; compliance: nobody (governance, where absent)",
+      ).choices(lockModes),
+    );
+}
+
+export interface LockOptions {
+  readonly lock?: string;
+  readonly lockMode?: LockMode;
+}
+
+/**
+ * The lock as the pipeline takes it; undefined where none is asked for.
+ * @throws Usage
+ */
+export function givenLock({ lock, lockMode }: LockOptions): LockSettings | undefined {
+  if (lock === undefined && lockMode === undefined) return undefined;
+  if (lock === undefined) throw new CliError("Usage", "--lock-mode needs --lock: how long, such as --lock 30d");
+  const parsed = lockSettings.safeParse({ for: lock, mode: lockMode });
+  if (parsed.success) return parsed.data;
+  throw new CliError(
+    "Usage",
+    `--lock: ${JSON.stringify(lock)} is no time from 1h to 36500d; use a number and h or d, such as --lock 30d`,
+  );
+}
 
 /** milvus-backup's strategies; how a flush is done is this pipeline's own affair. */
 export const strategies: Readonly<Record<string, NonNullable<BackupInput["strategy"]>>> = {

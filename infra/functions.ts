@@ -2,10 +2,12 @@ import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 
 /**
+/**
  * What a function may do with the objects of a data bucket, where environments use the functions' own role. `prove`: write what lies
- * beside the logs and metas of a backup, and take claims and records away.
+ * beside the logs and metas of a backup, and take claims and records away. `ask-locks`: whether the bucket locks objects, `see-locks`: how
+ * objects are locked, `lock`: lock them. None may take a lock off.
  */
-export type DataAccess = "read" | "write" | "delete" | "prove";
+export type DataAccess = "read" | "write" | "delete" | "prove" | "ask-locks" | "see-locks" | "lock";
 
 /**
  * Which machine's files in the work bucket a function works on. `any`: steps of every machine; the others are invoked by a rule of
@@ -53,17 +55,22 @@ const usual = 1024;
 
 /** Counts what the schedules made (metrics.ts). Deletes copies of segments that vanished between two attempts. */
 /** Asks who else may use shared segments, where some of them are in its way. */
-export const finalizeBackup: FunctionSpec = step("finalize-backup", "backup", ["read", "write", "delete"], {
-  asks: true,
-});
+export const finalizeBackup: FunctionSpec = step(
+  "finalize-backup",
+  "backup",
+  ["read", "write", "delete", "ask-locks", "see-locks", "lock"],
+  {
+    asks: true,
+  },
+);
 
 /** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [
   // Takes its claim on the backup's folder, and away again where something else lies there.
-  step("prepare-backup", "backup", ["read", "write", "delete"], { first: true }),
+  step("prepare-backup", "backup", ["read", "write", "delete", "ask-locks"], { first: true }),
   // One whole CPU for streamed copies, whose bytes are hashed and encrypted on the way.
   // Deletes what an earlier attempt copied of a segment that is another one now.
-  step("copy-segments", "any", ["read", "write", "delete"], { memoryMiB: 1769 }),
+  step("copy-segments", "any", ["read", "write", "delete", "see-locks", "lock"], { memoryMiB: 1769 }),
   finalizeBackup,
   // Marks its claim as failed, or takes it away.
   step("release-backup", "backup", ["read", "write", "delete"], { timeoutMinutes: 5 }),
@@ -76,9 +83,9 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // Deletes the staging files. Gives the targets back, and says what was restored there.
   step("finish-restore", "restore", ["read", "write", "delete"]),
   step("release-restore", "restore", ["read", "write", "delete"], { timeoutMinutes: 5 }),
-  step("prepare-transfer", "transfer", ["read", "write", "delete"], { first: true }),
+  step("prepare-transfer", "transfer", ["read", "write", "delete", "ask-locks"], { first: true }),
   // Deletes what an earlier transfer of another backup of that name left.
-  step("finalize-transfer", "transfer", ["read", "write", "delete"]),
+  step("finalize-transfer", "transfer", ["read", "write", "delete", "see-locks", "lock"]),
   step("release-transfer", "transfer", ["read", "write", "delete"], { timeoutMinutes: 5 }),
   // Change nothing of a backup: they write what was found out about it, and the manifest it never had, under a claim.
   step("prepare-verify", "verify", ["read", "prove"], { first: true }),
@@ -87,9 +94,14 @@ export const functionSpecs: readonly FunctionSpec[] = [
 ];
 
 /** Deletes what the rules of a schedule do not keep, under a claim; deployed with the first schedule that has rules. */
-export const pruneBackups: FunctionSpec = step("prune-backups", "retention", ["read", "write", "delete"], {
-  first: true,
-});
+export const pruneBackups: FunctionSpec = step(
+  "prune-backups",
+  "retention",
+  ["read", "write", "delete", "ask-locks", "see-locks"],
+  {
+    first: true,
+  },
+);
 
 /** Starts the restore of a backup that appeared; deployed with the first restore trigger. */
 export const startTriggeredRestore: FunctionSpec = step("start-triggered-restore", "none", [], { timeoutMinutes: 1 });

@@ -10,6 +10,9 @@ const objectActions: Readonly<Record<Exclude<DataAccess, "prove">, readonly stri
   read: ["s3:GetObject"],
   write: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
   delete: ["s3:DeleteObject"],
+  "ask-locks": [],
+  "see-locks": ["s3:GetObjectRetention"],
+  lock: ["s3:PutObjectRetention"],
 };
 
 /** Work files of one machine's executions (`any`: of all, `none`: of none), and readers' marks. */
@@ -100,7 +103,12 @@ export function dataBucketGrants(buckets: readonly string[], access: readonly Da
     {
       sid: "ListDataBuckets",
       // A copy that starts again first ends uploads that a killed function left.
-      actions: ["s3:ListBucket", "s3:GetBucketLocation", ...(uploads ? ["s3:ListBucketMultipartUploads"] : [])],
+      actions: [
+        "s3:ListBucket",
+        "s3:GetBucketLocation",
+        ...(uploads ? ["s3:ListBucketMultipartUploads"] : []),
+        ...(access.includes("ask-locks") ? ["s3:GetBucketObjectLockConfiguration"] : []),
+      ],
       resources: arns,
     },
     {

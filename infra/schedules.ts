@@ -122,12 +122,13 @@ function verifyInputOf({ name, environment, verify }: ScheduleConfig): VerifyInp
 
 /** What a schedule starts the backup machine with; EventBridge Scheduler fills in the time. */
 function inputOf(schedule: ScheduleConfig): BackupInput {
-  const { name, environment, collections, strategy, incremental } = schedule;
+  const { name, environment, collections, strategy, incremental, lock } = schedule;
   return {
     environment,
     ...(collections && { collections }),
     ...(strategy && { strategy }),
     ...(incremental && { incremental }),
+    ...(lock && { lock }),
     schedule: name,
     scheduledTime: "<aws.scheduler.scheduled-time>",
   };

@@ -1,6 +1,7 @@
 import { describeChanges } from "../../src/core/environment/changes.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
+import type { ObjectStore } from "../../src/ports/object-store.ts";
 import type { Connections } from "../context.ts";
 import { chosenEnvironment } from "../environments.ts";
 import type { Pipeline } from "../pipeline/stack.ts";
@@ -51,7 +52,8 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
         const store = await connections.openStore(environment, side);
         await store.checkAccess();
         const { rootPath } = side === "milvus" ? environment.storage : environment.backupStorage;
-        return { value: undefined, detail: `${store.label}, root path ${rootPath || "(none)"}` };
+        const locks = side === "backup" ? `, ${await locksOf(store, environment)}` : "";
+        return { value: undefined, detail: `${store.label}, root path ${rootPath || "(none)"}${locks}` };
       });
     }
   }
@@ -78,6 +80,33 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
   const lines = results.map((result) => `${result.ok ? "✓" : "✗"} ${result.check.padEnd(width)}  ${result.detail}`);
   output.result({ kind: "checks", version: 1, ok, checks: results }, lines.join("\n"));
   return ok ? 0 : 1;
+}
+
+/**
+ * Whether the bucket with the backups can lock them.
+ * @throws InvalidEnvironment where the environment asks for locks, and it cannot
+ */
+async function locksOf(store: ObjectStore, { backupStorage }: Environment): Promise<string> {
+  const { objectLock } = backupStorage;
+  const { state, byDefault } = await store.bucketLock().catch((error: unknown) => {
+    if (objectLock !== undefined || !(error instanceof PipelineError)) throw error;
+    return { state: "unknown", byDefault: undefined } as const;
+  });
+  if (objectLock !== undefined && state !== "on") {
+    throw new PipelineError(
+      "InvalidEnvironment",
+      `minio.backupObjectLock is ${objectLock.for}, and ${store.label} has no Object Lock: leave the key out, or keep the backups in a bucket that has it`,
+    );
+  }
+  const asked = objectLock === undefined ? "" : `, backups are locked for ${objectLock.for} (${objectLock.mode})`;
+  switch (state) {
+    case "on":
+      return `Object Lock on${byDefault ? ` (by default ${byDefault})` : ""}${asked}`;
+    case "unknown":
+      return "whether it has Object Lock may not be asked (s3:GetBucketObjectLockConfiguration)";
+    default:
+      return "no Object Lock";
+  }
 }
 
 /**

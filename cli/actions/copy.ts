@@ -8,12 +8,13 @@ import {
   registerEnvironments,
 } from "../environments.ts";
 import { CliError } from "../errors.ts";
+import { givenLock, type LockOptions } from "../options.ts";
 import { transferSummary } from "../output/transfer-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { checkBeforeCopy } from "./detach-checks.ts";
 import { runExecution } from "./run-execution.ts";
 
-interface CopyOptions {
+interface CopyOptions extends LockOptions {
   readonly name: string;
   readonly to?: string;
   readonly toEnvironment?: string;
@@ -30,6 +31,7 @@ export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
   if (options.to === undefined && options.toEnvironment === undefined) {
     throw new CliError("Usage", "copy needs to know where to: --to FILE or --to-environment NAME");
   }
+  const lock = givenLock(options);
   const from = await chosenEnvironment(context, shared);
   const file = options.to === undefined ? undefined : readEnvironmentFile(options.to);
   if (file) checkDistinctNames(from, file, "--to");
@@ -48,6 +50,7 @@ export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
     from: from.name,
     to: to.name,
     ...(options.plain && { plain: true }),
+    ...(lock && { lock }),
   });
   if (options.detach) await checkBeforeCopy(run, { from, to }, backupName);
   await runExecution(run, pipeline, {

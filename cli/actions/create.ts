@@ -2,13 +2,13 @@ import { type BackupInput, backupInput } from "../../src/core/execution/messages
 import { checkBackupName, parseCollectionSelector } from "../../src/core/milvus/names.ts";
 import { defaultBackupName } from "../../src/core/plan/backup-name.ts";
 import { chosenEnvironment, registerEnvironments } from "../environments.ts";
-import { type SelectionOptions, selectedCollections, strategies } from "../options.ts";
+import { givenLock, type LockOptions, type SelectionOptions, selectedCollections, strategies } from "../options.ts";
 import { backupSummary } from "../output/backup-summary.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { checkBeforeBackup } from "./detach-checks.ts";
 import { runExecution } from "./run-execution.ts";
 
-interface CreateOptions extends SelectionOptions {
+interface CreateOptions extends SelectionOptions, LockOptions {
   readonly name?: string;
   readonly strategy?: string;
   readonly force?: true;
@@ -25,6 +25,7 @@ export async function create(run: VerbRun<CreateOptions>): Promise<void> {
   const backupName = checkBackupName(options.name ?? defaultBackupName(context.clock.now().toISOString()));
   const collections = selectedCollections(options);
   collections?.forEach(parseCollectionSelector);
+  const lock = givenLock(options);
   const environment = await chosenEnvironment(context, shared);
   const input: BackupInput = backupInput.parse({
     environment: environment.name,
@@ -32,6 +33,7 @@ export async function create(run: VerbRun<CreateOptions>): Promise<void> {
     ...(collections && { collections }),
     ...(strategyOf(options) && { strategy: strategyOf(options) }),
     ...(options.incremental && { incremental: true }),
+    ...(lock && { lock }),
   });
 
   const pipeline = await context.connections.pipeline(shared.stack);

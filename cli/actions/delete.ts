@@ -59,7 +59,8 @@ async function sweepAfter(
 ) {
   try {
     const sources = await sweepSegments(store, place, request, context);
-    const { skipped, ...swept } = sumOfSweeps(sources);
+    const { skipped, locked, ...swept } = sumOfSweeps(sources);
+    if (locked !== undefined) output.note(locked);
     if (skipped !== undefined) output.warn(skipped);
     return sources.length === 0 ? undefined : swept;
   } catch (error) {

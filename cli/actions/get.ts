@@ -45,7 +45,7 @@ export async function get({ options, shared, output, context }: VerbRun<GetOptio
     output.record(parseJson(backupInfo.print(shown), "full_meta.json"));
     return 0;
   }
-  const found = await outlineBackup(store, rootPath, options.name);
+  const found = await outlineBackup(store, rootPath, options.name, { now: context.clock.now() });
   for (const warning of found.warnings) output.warn(warning);
   const document = backupDocument(found, location);
   output.result(document, formatBackup(document));

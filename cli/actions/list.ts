@@ -1,3 +1,4 @@
+import { describeLock } from "../../src/core/execution/object-lock.ts";
 import { exactCount } from "../../src/core/format/exact-count.ts";
 import { isSelected, parseCollectionSelector, parseQualifiedName } from "../../src/core/milvus/names.ts";
 import { type BackupSummary, listBackups } from "../../src/steps/catalog/list-backups.ts";
@@ -22,6 +23,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
   const found = await listBackups(store, environment.backupStorage.rootPath, {
     ...(options.all && { incompleteAt: context.clock.now() }),
     instants: output.json,
+    now: context.clock.now(),
   });
   const backups = found.filter(
     ({ collections }) =>
@@ -54,7 +56,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
         ...(withOwn ? [ownOf(backup)] : []),
         ...(withVerified ? [(backup.verified && tellVerified(verifiedDocument(backup.verified))) ?? "-"] : []),
         backup.milvusVersion || "-",
-        backup.state,
+        backup.lock ? `${backup.state}, ${describeLock(backup.lock)}` : backup.state,
       ]),
     );
   output.result(
@@ -71,7 +73,7 @@ function ownOf({ state, incremental, size, ownBytes }: BackupSummary): string {
 }
 
 function toDocument(backup: BackupSummary): DocumentOf<"backups">["backups"][number] {
-  const { name, state, createdAt, incremental, ownBytes, verified, problem } = backup;
+  const { name, state, createdAt, incremental, ownBytes, verified, lock, problem } = backup;
   return {
     backupName: name,
     state,
@@ -80,6 +82,7 @@ function toDocument(backup: BackupSummary): DocumentOf<"backups">["backups"][num
     incremental,
     ...(ownBytes !== undefined && { ownBytes }),
     ...(verified && { verified: verifiedDocument(verified) }),
+    ...(lock && { lock }),
     ...(problem !== undefined && { problem }),
   };
 }

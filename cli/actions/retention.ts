@@ -80,10 +80,11 @@ export async function retention({
   const holder = deletionHolder("retention", context.clock.now());
   const where = { store, place, madeBy, holder };
   const deletion = await deletionContext(context, pipeline);
-  const { removed, objects, warnings } = await applyPruning({ ...plan, warnings: [] }, where, deletion);
+  const { removed, objects, warnings, lockedNames } = await applyPruning({ ...plan, warnings: [] }, where, deletion);
   for (const warning of warnings) output.warn(warning);
+  for (const stays of lockedNames ?? []) output.note(`${stays}: it stays until then`);
   output.result(
-    { ...document, deleted: true, objects },
+    { ...document, deleted: true, objects, ...(lockedNames && { lockedBackups: lockedNames }) },
     `Deleted ${countOf(removed, "backup")} of schedule ${name}: ${countOf(objects, "object")}`,
   );
 }

@@ -22,10 +22,11 @@ export async function sweep({ options, shared, output, context }: VerbRun<SweepO
   const location = [place.bucket, place.rootPath].filter(Boolean).join("/");
 
   const found = await sweepSegments(store, place, { ...request, dryRun: true }, sweeping);
-  const { skipped, ...free } = sumOfSweeps(found);
+  const { skipped, locked, ...free } = sumOfSweeps(found);
   const what = `${countOf(free.segments, "segment")} (${countOf(free.objects, "object")}, ${formatBytes(free.bytes)})`;
   if (options.dryRun || free.objects === 0) {
     if (skipped !== undefined) output.warn(skipped);
+    if (locked !== undefined) output.note(locked);
     const text =
       found.length === 0
         ? `There are no segments of incremental backups in ${location}.`
@@ -45,14 +46,15 @@ export async function sweep({ options, shared, output, context }: VerbRun<SweepO
     });
   }
   const swept = await sweepSegments(store, place, request, sweeping);
-  const { skipped: left, ...freed } = sumOfSweeps(swept);
+  const { skipped: left, locked: stays, ...freed } = sumOfSweeps(swept);
   if (left !== undefined) output.warn(left);
+  if (stays !== undefined) output.note(stays);
   output.result(
     { kind: "sweep", version: 1, location, deleted: true, ...freed, sources: swept.map(toDocument) },
     `Freed ${countOf(freed.segments, "segment")} (${countOf(freed.objects, "object")}, ${formatBytes(freed.bytes)}) in ${location}`,
   );
 }
 
-function toDocument({ source, segments, objects, bytes, skipped }: SweptSource) {
-  return { source, segments, objects, bytes, ...(skipped !== undefined && { skipped }) };
+function toDocument({ source, segments, objects, bytes, locked, skipped }: SweptSource) {
+  return { source, segments, objects, bytes, ...(locked && { locked }), ...(skipped !== undefined && { skipped }) };
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { claimRecord } from "../../src/core/format/claim.ts";
 import { progress } from "./executions.ts";
-import { backupState, count, documentOf, executionArn, id, instant, time, verified } from "./vocabulary.ts";
+import { backupState, count, documentOf, executionArn, id, instant, lock, time, verified } from "./vocabulary.ts";
 
 /** What `list` tells of one backup. */
 const listedBackup = z.strictObject({
@@ -30,6 +30,8 @@ const listedBackup = z.strictObject({
   ownBytes: count.optional(),
   /** Absent where it was never verified. */
   verified: verified.optional(),
+  /** Absent where it is not locked. */
+  lock: lock.optional(),
   /** For people: why it is corrupt, or why nobody can tell its instants, as its manifest cannot be read. */
   problem: z.string().optional(),
 });
@@ -94,6 +96,8 @@ const toldBackup = documentOf("backup", {
     .optional(),
   /** Absent where it was never verified. */
   verified: verified.optional(),
+  /** Absent where it is not locked. */
+  lock: lock.optional(),
   databases: z.array(z.string()),
   collections: z.array(collection),
 });

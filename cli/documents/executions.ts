@@ -6,6 +6,7 @@ import {
   executionArn,
   executionState,
   id,
+  lock,
   machine,
   milliseconds,
   problem,
@@ -33,6 +34,8 @@ export const create = documentOf("create", {
   /** Of an incremental backup: what was not stored before. */
   newObjects: count.optional(),
   newBytes: count.optional(),
+  /** Every object of it is locked so, at the least; absent where it is not. */
+  lock: lock.optional(),
 });
 
 /** A collection that a restore made or filled. */
@@ -86,6 +89,8 @@ export const copy = documentOf("copy", {
   objects: count,
   bytes: count,
   skippedObjects: count,
+  /** Every object of the copy is locked so, at the least; absent where it is not. */
+  lock: lock.optional(),
 });
 
 /** `verify`; with exit code 1 where the outcome is `failed`. */

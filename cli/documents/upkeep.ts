@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { environmentRecord } from "../../src/core/environment/json.ts";
-import { count, documentOf, executionArn, problem, time, warnings } from "./vocabulary.ts";
+import { count, documentOf, executionArn, lock, problem, time, warnings } from "./vocabulary.ts";
 
 const freed = { segments: count, objects: count, bytes: count };
 
@@ -25,6 +25,8 @@ export const retention = documentOf("retention", {
   deleted: z.boolean(),
   /** Absent where nothing was deleted. */
   objects: count.optional(),
+  /** Those of them that stay because they are locked, each a sentence with its time; absent where none does. */
+  lockedBackups: z.array(z.string()).optional(),
 });
 
 /** `sweep` */
@@ -40,6 +42,8 @@ export const sweep = documentOf("sweep", {
       ...freed,
       /** Why nothing was looked at, or why it was broken off. */
       skipped: z.string().optional(),
+      /** What no backup names either, and stays until then at the latest, because it is locked. */
+      locked: z.strictObject({ objects: count, bytes: count, until: lock.shape.until }).optional(),
     }),
   ),
 });

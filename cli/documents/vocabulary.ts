@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { machines } from "../../src/core/execution/machines.ts";
+import { lockModes } from "../../src/core/execution/object-lock.ts";
 
 /**
  * The words of the documents that `--json` prints: one name for one thing, whichever verb prints it, and one thing under one name.
@@ -70,6 +71,9 @@ const verification = z.strictObject({
 
 /** What the last verification of a backup said, and the last good one. */
 export const verified = z.strictObject({ last: verification, lastPassed: verification.optional() });
+
+/** A lock: until then nobody deletes what has it. */
+export const lock = z.strictObject({ mode: z.enum(lockModes), until: time });
 
 /** A document of a kind: `version` is raised when a field goes or changes its meaning, not when one is added. */
 export function documentOf<Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {

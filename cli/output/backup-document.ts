@@ -1,3 +1,4 @@
+import { lockEnd, type ObjectLock } from "../../src/core/execution/object-lock.ts";
 import { exactCount } from "../../src/core/format/exact-count.ts";
 import {
   type BackupWith,
@@ -32,12 +33,14 @@ export function backupDocument(
     instants,
     incremental,
     verified,
+    lock,
   }: {
     readonly backup: BackupWith<CountedSegment>;
     readonly complete: boolean;
     readonly instants: Instants;
     readonly incremental?: IncrementalBackup;
     readonly verified?: VerificationProof;
+    readonly lock?: ObjectLock;
   },
   location: string,
 ) {
@@ -56,6 +59,8 @@ export function backupDocument(
     ...(incremental && { incremental }),
     /** Absent where it was never verified. */
     ...(verified && { verified: verifiedDocument(verified) }),
+    /** Until when it is not deleted; absent where it is not locked. */
+    ...(lock && { lock }),
     databases: backup.database_backups.map(({ db_name }) => db_name),
     collections: backup.collection_backups.map((collection) => describeCollection(collection, instants)),
   } as const;
@@ -115,6 +120,7 @@ export function formatBackup(document: BackupDocument): string {
       ["size", formatBytes(document.bytes)],
       ["incremental", document.incremental && describeIncremental(document.incremental)],
       ["verified", tellVerified(document.verified)],
+      ["locked", document.lock && `until ${lockEnd(document.lock.until)} (${document.lock.mode})`],
       ["lies in", document.location],
     ],
     "",

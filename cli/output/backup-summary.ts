@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { lockEnd } from "../../src/core/execution/object-lock.ts";
 import type { DocumentOf } from "../documents/index.ts";
 import { backupResult, type FinishedExecution, resultOf } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
@@ -23,6 +24,7 @@ export function backupSummary(finished: FinishedExecution, environment: KnownEnv
     objects: result.objects,
     bytes: result.bytes,
     ...(result.newObjects !== undefined && { newObjects: result.newObjects, newBytes: result.newBytes }),
+    ...(result.lock && { lock: result.lock }),
     milliseconds: finished.milliseconds,
     warnings: result.warnings,
     executionArn: finished.execution.arn,
@@ -34,6 +36,7 @@ export function backupSummary(finished: FinishedExecution, environment: KnownEnv
       ["segments", formatCount(result.segments)],
       ["objects", `${formatCount(result.objects)}, ${formatBytes(result.bytes)}`],
       ["of these new", newOf(result)],
+      ["locked", result.lock && `until ${lockEnd(result.lock.until)} (${result.lock.mode})`],
       ["lies in", location],
       ["took", formatDuration(finished.milliseconds)],
     ]),

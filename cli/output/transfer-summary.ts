@@ -1,3 +1,4 @@
+import { lockEnd } from "../../src/core/execution/object-lock.ts";
 import type { DocumentOf } from "../documents/index.ts";
 import { type FinishedExecution, resultOf, transferResult } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
@@ -27,6 +28,7 @@ export function transferSummary(
     objects: result.objects,
     bytes: result.bytes,
     skippedObjects: result.skippedObjects,
+    ...(result.lock && { lock: result.lock }),
     milliseconds: finished.milliseconds,
     warnings: result.warnings,
     executionArn: finished.execution.arn,
@@ -41,6 +43,7 @@ export function transferSummary(
       ["segments", formatCount(result.segments)],
       ["objects", `${formatCount(result.objects)}, ${formatBytes(result.bytes)}`],
       ["were there", there > 0 ? countOf(there, "object") : undefined],
+      ["locked", result.lock && `until ${lockEnd(result.lock.until)} (${result.lock.mode})`],
       ["lies in", location && `${location} at ${to.backupStorage?.address}:${to.backupStorage?.port}`],
       ["took", formatDuration(finished.milliseconds)],
     ]),

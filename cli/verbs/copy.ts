@@ -1,10 +1,10 @@
 import { type Command, Option } from "commander";
-import { detachOption, nameOption, replaceOption } from "../options.ts";
+import { addLockOptions, detachOption, nameOption, replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `copy`: copies a whole backup to where another environment keeps its backups. */
 export function addCopy(program: Command, host: VerbHost): void {
-  program
+  const command = program
     .command("copy")
     .description(
       "copy a whole backup to where another environment keeps its backups; started again, it goes on from what is there",
@@ -17,7 +17,8 @@ export function addCopy(program: Command, host: VerbHost): void {
         "--plain",
         "make an incremental backup a plain one there, with every object of its own, as milvus-backup reads it",
       ),
-    )
+    );
+  addLockOptions(command)
     .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(

@@ -1,5 +1,12 @@
 import { type Command, Option } from "commander";
-import { addSelectionOptions, detachOption, nameOption, replaceOption, strategies } from "../options.ts";
+import {
+  addLockOptions,
+  addSelectionOptions,
+  detachOption,
+  nameOption,
+  replaceOption,
+  strategies,
+} from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `create`: backs up collections through the pipeline. */
@@ -8,7 +15,7 @@ export function addCreate(program: Command, host: VerbHost): void {
     .command("create")
     .description("back up collections: flush, copy their segments, write the metas")
     .addOption(nameOption("name of the backup; made from the time where absent"));
-  addSelectionOptions(command)
+  addLockOptions(addSelectionOptions(command))
     .addOption(
       new Option("--strategy <name>", "flush first, or take what is flushed, or no data at all")
         .choices(Object.keys(strategies))
@@ -30,6 +37,7 @@ export function addCreate(program: Command, host: VerbHost): void {
         ["one collection", "--config milvus-a.yaml create -c coll -n my_backup"],
         ["a whole database and one collection more", "--config milvus-a.yaml create --filter 'shop.*,coll' -n nightly"],
         ["every night, at the price of what is new", "--config milvus-a.yaml create --incremental -n nightly_2"],
+        ["that nobody deletes for 30 days", "--config milvus-a.yaml create -n month_end --lock 30d"],
         ["from a script, with a registered environment", "--environment prod --json create -n nightly --detach"],
       ),
     )

@@ -1,3 +1,6 @@
+import type { BucketLock, ObjectLock } from "../core/execution/object-lock.ts";
+import type { StorageClass } from "../core/execution/storage-class.ts";
+
 /** One bucket of one object store, as a step sees it. Keys never start with a slash. */
 export interface ObjectStore {
   /** What identifies the store and bucket in messages: `bucket-a at 127.0.0.1:9000`. Holds no secret. */
@@ -55,7 +58,7 @@ export interface ObjectStore {
    * Begins a text that may be too large for memory: what is written goes out in parts as it comes. The object appears whole when it
    * is finished, or not at all. What a killed process left of an upload to the same key is removed. It may be no text at all (bytes).
    */
-  openText(key: string, options?: Pick<PutTextOptions, "contentType">): TextUpload;
+  openText(key: string, options?: Pick<PutTextOptions, "contentType" | "lock">): TextUpload;
 
   /**
    * Copies one object from `source` to `key` here and checks what arrived (size, and content where the store can tell). Server-side where
@@ -82,7 +85,34 @@ export interface ObjectStore {
    */
   readChecksum(object: ObjectSummary, kind: string): Promise<string | undefined>;
 
-  /** Deletes what lies below a prefix; answers how many objects that were. */
+  /**
+   * Whether the bucket can lock objects.
+   * @throws StoreAccessDenied where that cannot be asked
+   */
+  bucketLock(): Promise<BucketLock>;
+
+  /**
+   * How an object is locked; undefined where it is not, also in a bucket that cannot lock any. Also what is over is told.
+   * @throws ObjectNotFound, StoreAccessDenied where that cannot be asked
+   */
+  lockOf(key: string): Promise<ObjectLock | undefined>;
+
+  /**
+   * Locks an object that is there, at the least so. What it has is never made shorter or weaker, and left alone where it does.
+   * @throws ObjectNotFound, BackupLocked where it is locked in governance mode and may not be made stronger
+   */
+  extendLock(key: string, lock: ObjectLock): Promise<void>;
+
+  /**
+   * Whether an object has to be restored out of an archive before it can be read; one request.
+   * @throws ObjectArchived where it has, with what to do
+   */
+  checkReadable(object: ObjectSummary): Promise<void>;
+
+  /**
+   * Deletes what lies below a prefix; answers how many objects that were. In a bucket with versions, as with `deleteKeys`, a locked object
+   * stays as an earlier version, and is hidden all the same: the store refuses nothing.
+   */
   deletePrefix(prefix: string): Promise<number>;
 
   /**
@@ -108,6 +138,8 @@ export interface PutTextOptions {
   /** ETag without quotes. */
   readonly ifMatch?: string;
   readonly contentType?: string;
+  /** Locks what is written. */
+  readonly lock?: ObjectLock | undefined;
 }
 
 /** A text on its way into a store. Every one is finished or aborted, or parts stay behind that are hidden and paid for. */
@@ -145,6 +177,10 @@ export interface CopyOptions {
   readonly overwrite?: boolean;
   /** What a listing showed at the destination key, null for nothing: saves the request that would look there. */
   readonly existing?: ObjectSummary | null;
+  /** What lies at the destination in the end is locked at the least so, also where it was there already (`extendLock`). */
+  readonly lock?: ObjectLock | undefined;
+  /** Of what is copied; what is there already keeps its own. */
+  readonly storageClass?: StorageClass | undefined;
 }
 
 export interface ObjectSummary {
@@ -153,6 +189,8 @@ export interface ObjectSummary {
   readonly size: number;
   /** Without quotes; the MD5 of the content for objects written in one part without KMS. */
   readonly etag: string;
+  /** Of a listing: it is in a class of archives, and to be read may have to be restored first (`checkReadable`). */
+  readonly archived?: true;
 }
 
 export interface CopiedObject {

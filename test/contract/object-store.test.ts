@@ -4,6 +4,7 @@ import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../../src/adapters/s3/object-store.ts";
 import { MemoryObjectStore } from "../support/memory-object-store.ts";
 import { newBucket, removeBuckets, settingsOf } from "../support/s3-stores.ts";
+import { objectLockContract } from "./object-lock.contract.ts";
 import { collect, md5, objectStoreContract, type StoreFixture, summary } from "./object-store.contract.ts";
 
 /**
@@ -19,6 +20,19 @@ objectStoreContract("memory", async () => ({
   source: memoryFixture("source"),
   destination: memoryFixture("destination"),
 }));
+
+objectLockContract("memory", async () => {
+  const store = new MemoryObjectStore("locking", { objectLock: true });
+  return {
+    source: memoryFixture("source"),
+    plain: memoryFixture("plain"),
+    locking: {
+      store,
+      put: async (key, body) => store.seed(key, body),
+      removeVersions: async (key) => store.removeVersions(key),
+    },
+  };
+});
 
 for (const url of s3Stores) {
   const { host } = new URL(url);

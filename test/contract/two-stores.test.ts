@@ -4,7 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { openEnvironmentStore } from "../../src/adapters/store-opener.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
+import { lockingBucket } from "../support/locking-bucket.ts";
 import { environmentOn, minioPair, startPair, stopPair } from "../support/minio-pair.ts";
+import { newBucket } from "../support/s3-stores.ts";
+import { objectLockContract } from "./object-lock.contract.ts";
 import { collect, md5 } from "./object-store.contract.ts";
 
 /** The first one with MinIO has to build it. */
@@ -20,6 +23,17 @@ afterAll(() => stopPair(stores));
 async function put(environment: Environment, key: string, body: Buffer): Promise<void> {
   const { client } = connectS3(environment.storage);
   await client.send(new PutObjectCommand({ Bucket: environment.storage.bucket, Key: key, Body: body }));
+}
+
+const urlOf = ({ accessKeyId, secretAccessKey, address }: typeof stores.a) =>
+  `http://${accessKeyId}:${secretAccessKey}@${address}`;
+
+for (const copyMode of ["server-side", "streamed"] as const) {
+  objectLockContract(`MinIO, ${copyMode}`, async () => ({
+    source: await newBucket(urlOf(stores.a)),
+    locking: await lockingBucket(urlOf(stores.a), { copyMode, multipartCopyThresholdBytes: 16 * 2 ** 20 }),
+    plain: await newBucket(urlOf(stores.a), { copyMode }),
+  }));
 }
 
 test("either store refuses the other's keys", async () => {

@@ -10,6 +10,7 @@ import { connectTo, dropCollections } from "../support/e2e/milvus.ts";
 import { createNight, listNights, live, nightly, restored } from "../support/e2e/nights.ts";
 import { deleteRows, seedSmall } from "../support/e2e/seeds.ts";
 import { type Row, readRows, snapshot } from "../support/e2e/snapshot.ts";
+import { lockingStore } from "../support/locking-bucket.ts";
 
 /** Seed layout 3: milvus_A and its backups in minio_A, milvus_B and its backups in minio_B; neither store knows the other. Nobody else uses these servers: they are started and ended here. */
 const [A, B] = environments();
@@ -259,6 +260,73 @@ describe("across two object stores", () => {
       expect(run.stderr).toContain(B.store.address);
       expect(run.stderr + run.stdout).not.toContain(A.store.secretAccessKey);
     });
+  });
+
+  test("a locked backup stays: the store refuses to remove it, delete says until when, and what was hidden comes back", async () => {
+    const lockable = await lockingStore(A, `locked-${Date.now()}`);
+    const file = join(directory, "minio-locked.yaml");
+    const written = backupYaml({ ...A.milvus, backupBucket: lockable.bucket, backupRootPath: "backup" });
+    await writeFile(file, written.replace(/^minio:$/m, "minio:\n  backupStorageClass: REDUCED_REDUNDANCY"));
+    const run = (...arguments_: string[]) => milvusBackup("--config", file, ...arguments_);
+    const create = (name: string, time: string) =>
+      milvusBackupJson<BackupDocument & { lock: { mode: string; until: string } }>(
+        ...["--config", file, "create", "--incremental", "-c", "coll", "-n", name, "--lock", time],
+      );
+    try {
+      expect((await run("check")).stdout).toContain("Object Lock on");
+      const first = await create("locked_1", "30d");
+      const second = await create("locked_2", "40d");
+      await milvusBackupJson("--config", A.backupYaml, "copy", "-n", "my_backup", "--to", file, "--lock", "30d");
+
+      const [until] = first.lock.until.split("T");
+      const list = await run("list");
+      expect(list.stdout).toMatch(new RegExp(`locked_1 .*complete, locked until ${until} .* UTC \\(governance\\)`));
+      expect(list.stdout).toMatch(/my_backup .*complete, locked until/);
+      expect((await run("get", "-n", "locked_1")).stdout).toMatch(new RegExp(`locked +until ${until}`));
+      const deleted = await run("delete", "-n", "locked_1", "--yes");
+      expect(deleted).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`locked until ${until}`) });
+
+      const objects = await lockable.objects();
+      const shared = objects.filter(
+        ({ key }) => key.includes("/insert_log/") && key.includes("milvus-backup-segments"),
+      );
+      expect(shared.length).toBeGreaterThan(0);
+      // the second backup names them again, and stays longer
+      for (const { until } of shared) expect(until).toBe(second.lock.until);
+      for (const { key, storageClass, refused } of objects) {
+        if (/claim|source\.json/.test(key)) continue;
+        expect(refused, key).toContain("WORM protected");
+        expect(storageClass, key).toBe(/_log\//.test(key) ? "REDUCED_REDUNDANCY" : "STANDARD");
+      }
+
+      // somebody deletes by hand: the versions are there, and so is the backup once the markers are gone
+      await lockable.hide("backup/locked_1/");
+      expect((await run("list")).stdout).not.toContain("locked_1");
+      const swept = await run("sweep", "--yes");
+      expect(swept).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Nothing to free") });
+      await lockable.bringBack("backup/locked_1/");
+      const b = await connectTo(A.milvus.address);
+      await milvusBackupJson<RestoreDocument>(
+        "--config",
+        file,
+        "restore",
+        "-c",
+        "coll",
+        "-n",
+        "locked_1",
+        "-s",
+        "_lock",
+      );
+      expect(await readRows(b, { collection: "coll_lock" })).toEqual(expected.rows);
+      await dropCollections(b, "coll_lock");
+
+      const refused = await milvusBackup("--config", A.backupYaml, "create", "-c", "coll", "-n", "no", "--lock", "1d");
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("has no Object Lock") });
+      expect(Object.keys(await contentOf(A, "no"))).toEqual([]);
+    } finally {
+      await milvusBackup("env", "rm", "minio-locked");
+      lockable.close();
+    }
   });
 
   test(

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { machines } from "../../src/core/execution/machines.ts";
@@ -8,6 +9,9 @@ const withData = pipelineTemplate({
   dataBuckets: "bucket-a,bucket-b",
   assumableRoles: ["arn:aws:iam::444455556666:role/reader"],
 });
+
+const example = readFileSync(new URL("../../examples/pipeline.yaml", import.meta.url), "utf8");
+const withRetention = pipelineTemplate({ pipeline: example });
 
 /** `Sid: actions on resources`, one line a statement. */
 function granted(from: typeof template, id: string): string[] {
@@ -56,7 +60,7 @@ describe("roles of functions", () => {
 
     expect(granted(withData, "CopySegments").slice(-3)).toEqual([
       `ListDataBuckets: s3:GetBucketLocation s3:ListBucket s3:ListBucketMultipartUploads on ${buckets}`,
-      `UseDataBuckets: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:ListMultipartUploadParts s3:PutObject on ${objects}`,
+      `UseDataBuckets: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:GetObjectRetention s3:ListMultipartUploadParts s3:PutObject s3:PutObjectRetention on ${objects}`,
       assume,
     ]);
     // They say beside what is staged that the restore goes on.
@@ -101,6 +105,30 @@ describe("roles of functions", () => {
   ])("let %s write and take away its claim or leases in a named data bucket", (id) => {
     const [use] = statementsOf(withData, id).filter(({ Sid }) => Sid === "UseDataBuckets");
     expect(use && actionsOf(use)).toEqual(expect.arrayContaining(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]));
+  });
+
+  it("let only those lock objects that write backups, and only those see locks that write or delete them", () => {
+    const having = (action: string) =>
+      functionSpecs
+        .map(({ name }) => pascalCase(name))
+        .filter((id) => statementsOf(withData, id).some((statement) => actionsOf(statement).includes(action)));
+
+    expect(having("s3:PutObjectRetention")).toEqual(["CopySegments", "FinalizeBackup", "FinalizeTransfer"]);
+    expect(having("s3:GetObjectRetention")).toEqual(["CopySegments", "FinalizeBackup", "FinalizeTransfer"]);
+    expect(having("s3:GetBucketObjectLockConfiguration")).toEqual([
+      "PrepareBackup",
+      "FinalizeBackup",
+      "PrepareTransfer",
+    ]);
+    const ofPrune = statementsOf(withRetention, "PruneBackups").flatMap(actionsOf);
+    expect(ofPrune).toEqual(expect.arrayContaining(["s3:GetObjectRetention", "s3:GetBucketObjectLockConfiguration"]));
+    expect(ofPrune).not.toContain("s3:PutObjectRetention");
+  });
+
+  it("let nobody take a lock off, or delete versions", () => {
+    for (const one of [withData, withRetention]) {
+      expect(JSON.stringify(one.toJSON())).not.toMatch(/BypassGovernance|DeleteObjectVersion|LegalHold|s3:\*/i);
+    }
   });
 
   it.each([

@@ -56,6 +56,7 @@ describe("examples/pipeline.yaml", () => {
         Input: JSON.stringify({
           environment: "prod",
           collections: ["coll", "shop.*"],
+          lock: { for: "3d", mode: "governance" },
           schedule: "nightly",
           scheduledTime: "<aws.scheduler.scheduled-time>",
         }),

@@ -1,6 +1,6 @@
 import type { StoreRef } from "../../src/core/execution/copy-plan.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
-import { MemoryObjectStore } from "./memory-object-store.ts";
+import { MemoryObjectStore, type MemoryStoreOptions } from "./memory-object-store.ts";
 
 /** What the steps that only touch object stores need, in memory: stores by reference, a clock that is set by hand, a log. */
 export function memoryContext() {
@@ -17,9 +17,9 @@ export function memoryContext() {
     /** Executions that may not be looked at. */
     unknown,
     logged,
-    /** The store behind a reference, made on first use. */
-    store(ref: StoreRef): MemoryObjectStore {
-      const store = stores.get(name(ref)) ?? new MemoryObjectStore(name(ref));
+    /** The store behind a reference, made on first use; with Object Lock where `options` says so. */
+    store(ref: StoreRef, options: MemoryStoreOptions = {}): MemoryObjectStore {
+      const store = stores.get(name(ref)) ?? new MemoryObjectStore(name(ref), options);
       stores.set(name(ref), store);
       return store;
     },

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { kindOfChecksum } from "../../src/core/execution/checksum.ts";
 import { contentHash } from "../../src/core/execution/content-hash.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
+import { type BucketLock, covers, type ObjectLock, strongerOf } from "../../src/core/execution/object-lock.ts";
 import type {
   ByteRange,
   CopiedObject,
@@ -26,6 +27,18 @@ const pieceLength = 10_000;
 /** Every call a store has had, as `<operation> <key or prefix>`: lets a test say what must not happen twice. */
 export type RecordedCall = string;
 
+/** What lies under a key, or lay there before it was replaced or hidden. */
+interface Version {
+  readonly body: Buffer;
+  lock?: ObjectLock | undefined;
+}
+
+/** What a bucket of memory can do. */
+export interface MemoryStoreOptions {
+  /** Object Lock is on, and with it versions; an object: every new object gets it by itself. */
+  readonly objectLock?: true | ObjectLock;
+}
+
 /** An object store in memory that keeps the contract of the port; for unit tests of steps. */
 export class MemoryObjectStore implements ObjectStore {
   readonly bucket: string;
@@ -34,7 +47,16 @@ export class MemoryObjectStore implements ObjectStore {
   readonly #objects = new Map<string, Buffer>();
   readonly #faults: { matches: (call: RecordedCall) => boolean; error: () => Error; times: number }[] = [];
 
-  constructor(bucket = "memory") {
+  readonly #options: MemoryStoreOptions;
+  /** Of the objects that lie there now. */
+  readonly #locks = new Map<string, ObjectLock>();
+  /** Versions that were replaced, or hidden by a delete marker, oldest first. */
+  readonly #earlier = new Map<string, Version[]>();
+  /** Keys in an archive: what is listed, and not read before it is restored. */
+  readonly #archived = new Map<string, "archived" | "restored">();
+
+  constructor(bucket = "memory", options: MemoryStoreOptions = {}) {
+    this.#options = options;
     this.bucket = bucket;
     this.label = `${bucket} in memory`;
   }
@@ -77,7 +99,36 @@ export class MemoryObjectStore implements ObjectStore {
 
   /** Deletes an object behind the store's back, as Milvus's garbage collection does. */
   remove(key: string): void {
+    this.#locks.delete(key);
     this.#objects.delete(key);
+  }
+
+  /** How an object is locked that lies there now; records no call. */
+  lockAt(key: string): ObjectLock | undefined {
+    return this.#locks.get(key);
+  }
+
+  /** The contents under a key that were replaced or hidden, oldest first; records no call. */
+  earlierVersions(key: string): string[] {
+    return (this.#earlier.get(key) ?? []).map(({ body }) => body.toString());
+  }
+
+  /**
+   * Deletes every version of a key for good, as a DELETE with their IDs does.
+   * @throws StoreFailed where one of them is locked
+   */
+  removeVersions(key: string, now = new Date()): void {
+    const versions = [...(this.#earlier.get(key) ?? []), { lock: this.#locks.get(key) }];
+    if (versions.some(({ lock }) => lock !== undefined && Date.parse(lock.until) > now.getTime())) {
+      throw new PipelineError("StoreFailed", `${key} in ${this.label} is WORM protected`, { details: { key } });
+    }
+    this.#earlier.delete(key);
+    this.remove(key);
+  }
+
+  /** Puts an object into a class of archives, or makes it readable for a while. */
+  archive(key: string, state: "archived" | "restored" = "archived"): void {
+    this.#archived.set(key, state);
   }
 
   /** Makes the next `times` calls that match fail before they do anything. */
@@ -90,7 +141,7 @@ export class MemoryObjectStore implements ObjectStore {
     for (const key of this.keys(prefix)) {
       if (options.startAfter !== undefined && key <= options.startAfter) continue;
       const body = this.#objects.get(key);
-      if (body !== undefined) yield summary(key, body);
+      if (body !== undefined) yield { ...summary(key, body), ...(this.#archived.has(key) && { archived: true }) };
     }
   }
 
@@ -158,16 +209,16 @@ export class MemoryObjectStore implements ObjectStore {
     if (options.ifMatch !== undefined && (present === undefined || summary(key, present).etag !== options.ifMatch)) {
       return false;
     }
-    this.#objects.set(key, Buffer.from(body));
+    this.#write(key, Buffer.from(body), options.lock);
     return true;
   }
 
-  openText(key: string): TextUpload {
+  openText(key: string, { lock }: Pick<PutTextOptions, "lock"> = {}): TextUpload {
     this.#record(`openText ${key}`);
     return new MemoryUpload((body, { ifAbsent = false }) => {
       this.#record(`finishText ${key}`);
       if (ifAbsent && this.#objects.has(key)) return false;
-      this.#objects.set(key, body);
+      this.#write(key, body, lock);
       return true;
     });
   }
@@ -182,6 +233,7 @@ export class MemoryObjectStore implements ObjectStore {
     if (!(source instanceof MemoryObjectStore)) throw new Error("MemoryObjectStore copies from its own kind only");
     const known = options.existing === undefined ? await this.head(key) : (options.existing ?? undefined);
     if (known !== undefined && known.size === object.size && known.etag === object.etag) {
+      if (options.lock !== undefined) await this.extendLock(key, options.lock);
       return {
         key,
         size: known.size,
@@ -202,7 +254,8 @@ export class MemoryObjectStore implements ObjectStore {
     const body = source.#listed(object);
     // also of an object in parts: a copy of its size is made at once
     const arrived = Buffer.from(body);
-    this.#objects.set(key, arrived);
+    this.#write(key, arrived, options.lock);
+    if (options.storageClass === "GLACIER" || options.storageClass === "DEEP_ARCHIVE") this.archive(key);
     return { ...summary(key, arrived), checksum: `md5:${md5Of(arrived)}`, skipped: false };
   }
 
@@ -225,17 +278,48 @@ export class MemoryObjectStore implements ObjectStore {
     return hash && `${kind}:${hash.digest()}`;
   }
 
+  async bucketLock(): Promise<BucketLock> {
+    this.#record("bucketLock");
+    return { state: this.#options.objectLock === undefined ? "off" : "on" };
+  }
+
+  async lockOf(key: string): Promise<ObjectLock | undefined> {
+    this.#record(`lockOf ${key}`);
+    if (!this.#objects.has(key)) throw objectNotFound(key, this.label);
+    return this.#locks.get(key);
+  }
+
+  async extendLock(key: string, lock: ObjectLock): Promise<void> {
+    this.#record(`extendLock ${key}`);
+    this.#checkLocks(key);
+    if (!this.#objects.has(key)) throw objectNotFound(key, this.label);
+    const held = this.#locks.get(key);
+    if (covers(held, lock)) return;
+    const wanted = strongerOf(held, lock);
+    if (held !== undefined && held.mode !== wanted.mode) {
+      throw new PipelineError("BackupLocked", `${key} in ${this.label} is locked in another mode`, {
+        details: { key },
+      });
+    }
+    this.#locks.set(key, wanted);
+  }
+
+  async checkReadable({ key }: ObjectSummary): Promise<void> {
+    this.#record(`checkReadable ${key}`);
+    if (this.#archived.get(key) === "archived") throw objectArchived(key, this.label);
+  }
+
   async deletePrefix(prefix: string): Promise<number> {
     this.#record(`deletePrefix ${prefix}`);
     const keys = this.keys(prefix);
-    for (const key of keys) this.#objects.delete(key);
+    for (const key of keys) this.#hide(key);
     return keys.length;
   }
 
   async deleteKeys(keys: readonly string[], { stillMay }: { readonly stillMay?: () => void } = {}): Promise<void> {
     this.#record(`deleteKeys ${keys.join(" ")}`);
     stillMay?.();
-    for (const key of keys) this.#objects.delete(key);
+    for (const key of keys) this.#hide(key);
   }
 
   async checkAccess(): Promise<void> {
@@ -249,9 +333,35 @@ export class MemoryObjectStore implements ObjectStore {
     return body;
   }
 
+  #write(key: string, body: Buffer, lock: ObjectLock | undefined): void {
+    const { objectLock } = this.#options;
+    if (lock !== undefined) this.#checkLocks(key);
+    this.#hide(key);
+    this.#objects.set(key, body);
+    this.#archived.delete(key);
+    const given = lock ?? (objectLock === true ? undefined : objectLock);
+    if (given !== undefined) this.#locks.set(key, given);
+  }
+
+  /** What lies there becomes an earlier version where the bucket keeps such ones: nothing refuses that. */
+  #hide(key: string): void {
+    const body = this.#objects.get(key);
+    if (body !== undefined && this.#options.objectLock !== undefined) {
+      this.#earlier.set(key, [...(this.#earlier.get(key) ?? []), { body, lock: this.#locks.get(key) }]);
+    }
+    this.remove(key);
+  }
+
+  #checkLocks(key: string): void {
+    if (this.#options.objectLock !== undefined) return;
+    const reason = `${key}: ${this.label} is missing ObjectLockConfiguration`;
+    throw new PipelineError("StoreFailed", reason, { details: { key } });
+  }
+
   #require(key: string): Buffer {
     const body = this.#objects.get(key);
     if (body === undefined) throw objectNotFound(key, this.label);
+    if (this.#archived.get(key) === "archived") throw objectArchived(key, this.label);
     return body;
   }
 
@@ -304,6 +414,10 @@ function summary(key: string, body: Buffer): ObjectSummary {
 
 function md5Of(body: Buffer): string {
   return createHash("md5").update(body).digest("hex");
+}
+
+function objectArchived(key: string, label: string): PipelineError {
+  return new PipelineError("ObjectArchived", `${key} in ${label} has to be restored first`, { details: { key } });
 }
 
 function objectNotFound(key: string, label: string): PipelineError {

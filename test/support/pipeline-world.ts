@@ -36,7 +36,12 @@ export class PipelineWorld {
   /** Rows of a segment net of its deletes, by its ID. */
   readonly #rows = new Map<string, bigint>();
 
-  constructor(environments: Readonly<Record<string, WorldEnvironment>> = crossBucket) {
+  /** @param buckets those that are more than plain ones */
+  constructor(
+    environments: Readonly<Record<string, WorldEnvironment>> = crossBucket,
+    buckets: readonly MemoryObjectStore[] = [],
+  ) {
+    for (const bucket of buckets) this.#buckets.set(bucket.bucket, bucket);
     for (const [name, options] of Object.entries(environments)) this.#add(name, options);
   }
 

@@ -11,13 +11,13 @@ import { finalizeTransfer } from "../../src/steps/transfer/finalize-transfer.ts"
 import { prepareTransfer } from "../../src/steps/transfer/prepare-transfer.ts";
 import { goldenFiles } from "./golden-backup.ts";
 import { memoryContext } from "./memory-context.ts";
-import type { MemoryObjectStore } from "./memory-object-store.ts";
+import type { MemoryObjectStore, MemoryStoreOptions } from "./memory-object-store.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
 
 const goldenFolder = fileURLToPath(new URL("../fixtures/milvus-backup-0.5.16/", import.meta.url));
 
-/** Two environments across two object stores, in memory; `a` holds the golden backup with all its logs as `my_backup`. */
-export function transferWorld() {
+/** Two environments across two object stores, in memory; `a` holds the golden backup with all its logs as `my_backup`. @param options of the bucket of `b` */
+export function transferWorld(options: MemoryStoreOptions = {}) {
   const memory = memoryContext();
   const environments = new MemoryRegistry();
   for (const one of [environment("a"), environment("b"), environment("b-again", "b")]) environments.register(one);
@@ -32,7 +32,7 @@ export function transferWorld() {
     },
   };
   const source = memory.store({ environment: "a", side: "backup" });
-  const destination = memory.store({ environment: "b", side: "backup" });
+  const destination = memory.store({ environment: "b", side: "backup" }, options);
   const from = backupLayout("backup", "my_backup");
   const to = backupLayout("copies/backup", "my_backup");
   for (const path of goldenPaths) source.seed(from.root + path, readFileSync(join(goldenFolder, path)));

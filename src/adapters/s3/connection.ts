@@ -155,12 +155,15 @@ function signerOf(credentials: StorageCredentials): string {
   return accessKeyId.length > 4 ? `access key ...${accessKeyId.slice(-4)}` : "the access key";
 }
 
-/** DeleteObjects must carry a digest of its body: Content-MD5 is the one that every S3-compatible store takes. */
+/** Commands that must carry a digest of their body. */
+const digested: ReadonlySet<string | undefined> = new Set(["DeleteObjectsCommand", "PutObjectRetentionCommand"]);
+
+/** Some commands must carry a digest of their body: Content-MD5 is the one that every S3-compatible store takes. */
 function withContentMd5(client: S3Client): S3Client {
   client.middlewareStack.add(
     (next, context) => async (args) => {
       const request = args.request as { headers: Record<string, string>; body?: unknown };
-      if (context.commandName === "DeleteObjectsCommand" && typeof request.body === "string") {
+      if (digested.has(context.commandName) && typeof request.body === "string") {
         for (const header of Object.keys(request.headers)) {
           if (/^x-amz-(sdk-)?checksum-/i.test(header)) delete request.headers[header];
         }
@@ -168,7 +171,7 @@ function withContentMd5(client: S3Client): S3Client {
       }
       return next(args);
     },
-    { step: "build", priority: "low", name: "contentMd5OfDeleteObjects" },
+    { step: "build", priority: "low", name: "contentMd5OfBodies" },
   );
   return client;
 }

@@ -97,6 +97,8 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
     });
   }
   if (isElsewhere(facts)) return elsewhere(facts, request, details, cause);
+  // a 403 too
+  if (name === "InvalidObjectState") return archived(request, "is in an archive", { details, cause });
   if (status === 403 || name === "AccessDenied" || name === "AllAccessDisabled") {
     return new PipelineError("StoreAccessDenied", accessDenied(request, on, message), { details, cause });
   }
@@ -176,7 +178,27 @@ function grantOf({ action, bucket, key, prefix, scope }: S3Request): string {
     const within = narrowest(prefix, scope);
     return `s3:ListBucket on ${arn}${within === "" ? "" : ` with s3:prefix like ${within}*`}`;
   }
-  return `${action} on ${arn}/${narrowest(key, scope)}*`;
+  return action.startsWith("s3:GetBucket") ? `${action} on ${arn}` : `${action} on ${arn}/${narrowest(key, scope)}*`;
+}
+
+/**
+ * An object that has to be restored out of an archive before anybody can read it.
+ * @param state what becomes of it now: `is in DEEP_ARCHIVE`
+ */
+export function archived(
+  { bucket, address, key = "" }: Pick<S3Request, "bucket" | "address" | "key">,
+  state: string,
+  options: { details?: PipelineError["details"]; cause?: unknown } = {},
+): PipelineError {
+  const logs = key.search(/(?:insert|delta)_log\//);
+  const directory = key.slice(0, logs < 0 ? key.lastIndexOf("/") + 1 : logs);
+  return new PipelineError(
+    "ObjectArchived",
+    `${key} in bucket ${bucket} at ${address} ${state}: it has to be restored before it can be read, and so has what lies beside it below ` +
+      `${directory || "it"}. For each key: aws s3api restore-object --bucket ${bucket} --key ${key} --restore-request Days=7 (3 to 5 hours from ` +
+      "GLACIER, 12 from DEEP_ARCHIVE; docs/locked-backups.md has the command for all of them). Then start the same command again",
+    options,
+  );
 }
 
 /** What a store is used below, where that covers what was asked; otherwise what was listed. */

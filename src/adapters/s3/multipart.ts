@@ -10,6 +10,7 @@ import { settleEach } from "../../core/execution/settle.ts";
 import type { Part } from "../streams/parts.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { unquote } from "./content.ts";
+import { type KeepingOptions, keepingHeaders } from "./keeping.ts";
 
 /**
  * Runs a multipart upload: begins it, writes its parts (started in order, `parallel` at a time), completes it, and aborts it where
@@ -24,6 +25,7 @@ export async function multipartUpload(
     parts: readonly Part[];
     parallel: number;
     metadata: Record<string, string>;
+    keeping: KeepingOptions;
     writePart: (uploadId: string, part: Part) => Promise<string>;
     /** Called when all parts are there; what it throws aborts the upload. */
     beforeComplete?: () => Promise<unknown>;
@@ -32,7 +34,9 @@ export async function multipartUpload(
   const target = { Bucket: bucket.name, Key: key };
   await abortAbandoned(bucket, key);
   const { UploadId: uploadId } = await bucket.request("s3:PutObject", key, () =>
-    bucket.client.send(new CreateMultipartUploadCommand({ ...target, Metadata: options.metadata })),
+    bucket.client.send(
+      new CreateMultipartUploadCommand({ ...target, Metadata: options.metadata, ...keepingHeaders(options.keeping) }),
+    ),
   );
   if (uploadId === undefined)
     throw new PipelineError("StoreFailed", `no upload ID for ${key} in bucket ${bucket.name}`);

@@ -1,7 +1,15 @@
-import { DeleteObjectCommand, DeleteObjectsCommand, GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  type _Object as ListedObject,
+  ListObjectsV2Command,
+} from "@aws-sdk/client-s3";
 import type { CopyMode } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import type { BucketLock, ObjectLock } from "../../core/execution/object-lock.ts";
 import { settleEach } from "../../core/execution/settle.ts";
+import { isArchiveClass } from "../../core/execution/storage-class.ts";
 import type {
   ByteRange,
   CopiedObject,
@@ -14,10 +22,12 @@ import type {
 import type { Patience } from "../patience.ts";
 import { ifPresent } from "../streams/if-present.ts";
 import { copySource, copyStreamed, onlyWithinOneStore } from "../streams/streamed-copy.ts";
+import { checkReadable } from "./archive.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Connection } from "./connection.ts";
 import { headObject, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
 import { checksumOf, hasContent, readChecksum } from "./content-checksum.ts";
+import { bucketLock, extendLock, lockOf } from "./object-lock.ts";
 import { putObject } from "./put-object.ts";
 import { readRange } from "./read-object.ts";
 import { readText } from "./read-text.ts";
@@ -65,9 +75,7 @@ export class S3ObjectStore implements ObjectStore {
       const page = await this.#s3.request("s3:ListBucket", { prefix }, () =>
         this.#s3.client.send(new ListObjectsV2Command(request)),
       );
-      for (const { Key, Size, ETag } of page.Contents ?? []) {
-        if (Key !== undefined) yield { key: Key, size: Size ?? 0, etag: unquote(ETag) };
-      }
+      for (const listed of page.Contents ?? []) if (listed.Key !== undefined) yield summaryOf(listed);
       ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (ContinuationToken !== undefined);
   }
@@ -86,9 +94,7 @@ export class S3ObjectStore implements ObjectStore {
         this.#s3.client.send(new ListObjectsV2Command(request)),
       );
       for (const { Prefix } of page.CommonPrefixes ?? []) if (Prefix !== undefined) directories.push(Prefix);
-      for (const { Key, Size, ETag } of page.Contents ?? []) {
-        if (Key !== undefined) objects.push({ key: Key, size: Size ?? 0, etag: unquote(ETag) });
-      }
+      for (const listed of page.Contents ?? []) if (listed.Key !== undefined) objects.push(summaryOf(listed));
       ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (ContinuationToken !== undefined);
     return { directories, objects };
@@ -135,8 +141,8 @@ export class S3ObjectStore implements ObjectStore {
     return putObject(this.#s3, key, Buffer.from(body, "utf-8"), options);
   }
 
-  openText(key: string, options: Pick<PutTextOptions, "contentType"> = {}): TextUpload {
-    return new S3TextUpload(this.#s3, key, options.contentType);
+  openText(key: string, options: Pick<PutTextOptions, "contentType" | "lock"> = {}): TextUpload {
+    return new S3TextUpload(this.#s3, key, options);
   }
 
   async copyFrom(
@@ -148,6 +154,7 @@ export class S3ObjectStore implements ObjectStore {
     const existing = options.existing === undefined ? await this.head(key) : options.existing;
     const checksum = existing === null || existing === undefined ? undefined : await this.#held(existing, object);
     if (existing && checksum !== undefined) {
+      if (options.lock !== undefined) await this.extendLock(key, options.lock);
       return { key, size: existing.size, etag: existing.etag, checksum, skipped: true };
     }
     if (existing && options.overwrite === false) {
@@ -159,15 +166,17 @@ export class S3ObjectStore implements ObjectStore {
         },
       );
     }
+    const target = streamTarget(this.#s3, key, object, options);
     if (!(source instanceof S3ObjectStore)) {
       if (this.#options.copyMode === "server-side") throw onlyWithinOneStore(source, this);
-      return copyStreamed(copySource(source, object), object, streamTarget(this.#s3, key, object));
+      return copyStreamed(copySource(source, object), object, target);
     }
-    const streamed = () => copyStreamed(s3Source(source.#s3, object), object, streamTarget(this.#s3, key, object));
+    const streamed = () => copyStreamed(s3Source(source.#s3, object), object, target);
     if (!this.#mayCopyServerSide(source)) return streamed();
-    const threshold = this.#options.multipartCopyThresholdBytes ?? copyObjectLimitBytes;
+    const multipartThreshold = this.#options.multipartCopyThresholdBytes ?? copyObjectLimitBytes;
+    const { lock, storageClass } = options;
     try {
-      return await copyServerSide(source.#s3, object, this.#s3, key, threshold);
+      return await copyServerSide(source.#s3, object, this.#s3, key, { multipartThreshold, lock, storageClass });
     } catch (error) {
       if (!this.#mayStreamInstead(source, error)) throw error;
       this.#refusedSources.add(source.#identity);
@@ -181,6 +190,22 @@ export class S3ObjectStore implements ObjectStore {
 
   async readChecksum(object: ObjectSummary, kind: string): Promise<string | undefined> {
     return readChecksum(this.#s3, object, kind);
+  }
+
+  async bucketLock(): Promise<BucketLock> {
+    return bucketLock(this.#s3);
+  }
+
+  async lockOf(key: string): Promise<ObjectLock | undefined> {
+    return lockOf(this.#s3, key);
+  }
+
+  async extendLock(key: string, lock: ObjectLock): Promise<void> {
+    await extendLock(this.#s3, key, lock);
+  }
+
+  async checkReadable({ key }: ObjectSummary): Promise<void> {
+    await checkReadable(this.#s3, key);
   }
 
   async deletePrefix(prefix: string): Promise<number> {
@@ -282,6 +307,10 @@ export class S3ObjectStore implements ObjectStore {
       throw this.#s3.fault("s3:DeleteObject", { key: refused.Key }, error);
     }
   }
+}
+
+function summaryOf({ Key = "", Size = 0, ETag, StorageClass }: ListedObject): ObjectSummary {
+  return { key: Key, size: Size, etag: unquote(ETag), ...(isArchiveClass(StorageClass) && { archived: true }) };
 }
 
 /** Where a check stands that is asked before each request of a command, the SDK's own retries included. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import type { PutTextOptions } from "../../ports/object-store.ts";
 import type { S3Bucket } from "./bucket.ts";
+import { lockHeaders } from "./object-lock.ts";
 
 /** Content types and conditions of a text are the same however it is written. */
 export const defaultContentType = "application/octet-stream";
@@ -20,6 +21,7 @@ export async function putObject(
     // also what a bucket with object lock insists on
     ContentMD5: createHash("md5").update(body).digest("base64"),
     ContentType: options.contentType ?? defaultContentType,
+    ...lockHeaders(options.lock),
     // Google's S3 interface has no conditional writes: what has to be one's own is read back after it is written
     ...(options.ifAbsent ? { IfNoneMatch: "*" } : {}),
     ...(options.ifMatch === undefined ? {} : { IfMatch: `"${options.ifMatch}"` }),

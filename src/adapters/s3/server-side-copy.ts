@@ -5,6 +5,7 @@ import { splitIntoParts } from "../streams/parts.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { looksLikeMd5, sourceEtagMetadata, unquote } from "./content.ts";
 import { compareWithSource } from "./content-checksum.ts";
+import { type KeepingOptions, keepingHeaders } from "./keeping.ts";
 import { multipartUpload } from "./multipart.ts";
 
 /** S3 copies no more than this in one request. */
@@ -18,22 +19,22 @@ const parallelParts = 8;
 /**
  * Copies an object within one object store; no byte passes through here. The source must still be what was listed (If-Match on
  * its ETag). A plain MD5 that is equal on both sides settles the content without another request.
- * @param multipartThreshold from this size on the copy is made in parallel parts
+ * @param options.multipartThreshold from this size on the copy is made in parallel parts
  */
 export async function copyServerSide(
   source: S3Bucket,
   object: ObjectSummary,
   destination: S3Bucket,
   key: string,
-  multipartThreshold: number,
+  { multipartThreshold, ...keeping }: KeepingOptions & { readonly multipartThreshold: number },
 ): Promise<CopiedObject> {
   // Google has no UploadPartCopy, and no limit for CopyObject either
   const inParts =
     destination.connection.dialect !== "gcp" && object.size > Math.min(multipartThreshold, copyObjectLimitBytes);
   const partSize = Math.max(smallestCopyPart, Math.min(largestCopyPart, multipartThreshold));
   const etag = inParts
-    ? await copyInParts(source, object, destination, key, partSize)
-    : await copyAtOnce(source, object, destination, key);
+    ? await copyInParts(source, object, destination, key, { partSize, ...keeping })
+    : await copyAtOnce(source, object, destination, key, keeping);
   if (etag === object.etag && looksLikeMd5(etag)) {
     return { key, size: object.size, etag, checksum: `md5:${etag}`, skipped: false };
   }
@@ -53,6 +54,7 @@ async function copyAtOnce(
   object: ObjectSummary,
   destination: S3Bucket,
   key: string,
+  keeping: KeepingOptions,
 ): Promise<string> {
   const about = { key, copySource: { bucket: source.name, key: object.key } };
   const copied = await destination.request("s3:PutObject", about, () =>
@@ -65,6 +67,7 @@ async function copyAtOnce(
           CopySourceIfMatch: object.etag,
           MetadataDirective: "REPLACE",
           Metadata: { [sourceEtagMetadata]: object.etag },
+          ...keepingHeaders(keeping),
         }),
       ),
     ),
@@ -77,13 +80,14 @@ async function copyInParts(
   object: ObjectSummary,
   destination: S3Bucket,
   key: string,
-  partSize: number,
+  { partSize, ...keeping }: KeepingOptions & { readonly partSize: number },
 ): Promise<string> {
   const about = { key, copySource: { bucket: source.name, key: object.key } };
   return multipartUpload(destination, key, {
     parts: splitIntoParts(object.size, partSize),
     parallel: parallelParts,
     metadata: { [sourceEtagMetadata]: object.etag },
+    keeping,
     writePart: async (uploadId, part) => {
       const copied = await destination.request("s3:PutObject", about, () =>
         readingFrom(source, object, () =>
@@ -111,7 +115,7 @@ async function readingFrom<T>(source: S3Bucket, object: ObjectSummary, send: () 
     return await send();
   } catch (error) {
     const name = error instanceof Error ? error.name : "";
-    if (name === "NoSuchKey" || name === "PreconditionFailed") {
+    if (name === "NoSuchKey" || name === "PreconditionFailed" || name === "InvalidObjectState") {
       throw source.fault("s3:GetObject", object.key, error);
     }
     throw error;

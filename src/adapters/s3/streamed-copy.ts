@@ -3,6 +3,7 @@ import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { CopySource, StreamTarget } from "../streams/streamed-copy.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { sourceEtagMetadata, unquote } from "./content.ts";
+import { type KeepingOptions, keepingHeaders } from "./keeping.ts";
 import { multipartUpload } from "./multipart.ts";
 import { readRange } from "./read-object.ts";
 
@@ -25,7 +26,12 @@ export function s3Source(bucket: S3Bucket, object: ObjectSummary): CopySource {
 }
 
 /** A key of a bucket: PutObject, or a multipart upload; each request carries a Content-MD5. */
-export function streamTarget(bucket: S3Bucket, key: string, object: ObjectSummary): StreamTarget {
+export function streamTarget(
+  bucket: S3Bucket,
+  key: string,
+  object: ObjectSummary,
+  keeping: KeepingOptions,
+): StreamTarget {
   const metadata = { [sourceEtagMetadata]: object.etag };
   const content = (body: Uint8Array, md5: Buffer) => ({
     Bucket: bucket.name,
@@ -40,7 +46,7 @@ export function streamTarget(bucket: S3Bucket, key: string, object: ObjectSummar
     key,
     maximumParts,
     async put(body, md5) {
-      const command = new PutObjectCommand({ ...content(body, md5), Metadata: metadata });
+      const command = new PutObjectCommand({ ...content(body, md5), Metadata: metadata, ...keepingHeaders(keeping) });
       const written = await bucket.request("s3:PutObject", key, () => bucket.client.send(command));
       return unquote(written.ETag);
     },
@@ -49,6 +55,7 @@ export function streamTarget(bucket: S3Bucket, key: string, object: ObjectSummar
         parts,
         parallel: parallelParts,
         metadata,
+        keeping,
         async writePart(uploadId, part) {
           let etag = "";
           await write(part, async (body, md5) => {

@@ -11,6 +11,7 @@ import type { PutTextOptions, TextDigest, TextUpload } from "../../ports/object-
 import type { S3Bucket } from "./bucket.ts";
 import { headObject } from "./content.ts";
 import { abortAbandoned } from "./multipart.ts";
+import { lockHeaders } from "./object-lock.ts";
 import { defaultContentType, lostRace, putObject } from "./put-object.ts";
 
 /** All parts but the last have it, as some stores insist on; 10,000 of them are 78 GiB. Smaller texts are one PutObject. */
@@ -34,7 +35,7 @@ function giveBack(buffer: Buffer): void {
 export class S3TextUpload implements TextUpload {
   readonly #bucket: S3Bucket;
   readonly #key: string;
-  readonly #contentType: string;
+  readonly #options: Pick<PutTextOptions, "contentType" | "lock">;
   readonly #hash = createHash("sha256");
   readonly #parts: CompletedPart[] = [];
   #size = 0;
@@ -45,10 +46,10 @@ export class S3TextUpload implements TextUpload {
   /** The part on its way; what it throws is thrown by the next call. */
   #sending: Promise<void> = Promise.resolve();
 
-  constructor(bucket: S3Bucket, key: string, contentType = defaultContentType) {
+  constructor(bucket: S3Bucket, key: string, options: Pick<PutTextOptions, "contentType" | "lock">) {
     this.#bucket = bucket;
     this.#key = key;
-    this.#contentType = contentType;
+    this.#options = options;
   }
 
   get written(): TextDigest {
@@ -85,7 +86,7 @@ export class S3TextUpload implements TextUpload {
     const uploadId = this.#uploadId;
     if (uploadId === undefined) {
       const body = this.#buffer.subarray(0, this.#filled);
-      const isWritten = await putObject(this.#bucket, this.#key, body, { contentType: this.#contentType, ...options });
+      const isWritten = await putObject(this.#bucket, this.#key, body, { ...this.#options, ...options });
       this.#release();
       return isWritten;
     }
@@ -165,7 +166,8 @@ export class S3TextUpload implements TextUpload {
         new CreateMultipartUploadCommand({
           Bucket: this.#bucket.name,
           Key: this.#key,
-          ContentType: this.#contentType,
+          ContentType: this.#options.contentType ?? defaultContentType,
+          ...lockHeaders(this.#options.lock),
         }),
       ),
     );

@@ -2,6 +2,7 @@ import type { CopyMode } from "../../core/environment/environment.ts";
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import { contentHash } from "../../core/execution/content-hash.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import type { BucketLock } from "../../core/execution/object-lock.ts";
 import type {
   ByteRange,
   CopiedObject,
@@ -91,6 +92,20 @@ export abstract class StreamingStore implements ObjectStore {
     return hashed === undefined ? undefined : `${kind}:${hashed}`;
   }
 
+  async bucketLock(): Promise<BucketLock> {
+    return { state: "unsupported" };
+  }
+
+  async lockOf(): Promise<undefined> {
+    return undefined;
+  }
+
+  async extendLock(key: string): Promise<never> {
+    throw this.#withoutLocks(key);
+  }
+
+  async checkReadable(): Promise<void> {}
+
   async deletePrefix(prefix: string): Promise<number> {
     const keys: string[] = [];
     for await (const { key } of this.list(prefix)) keys.push(key);
@@ -104,6 +119,7 @@ export abstract class StreamingStore implements ObjectStore {
     key: string,
     options: CopyOptions = {},
   ): Promise<CopiedObject> {
+    if (options.lock !== undefined) throw this.#withoutLocks(key);
     const existing = options.existing === undefined ? await this.head(key) : options.existing;
     const checksum = existing ? await this.#held(existing, object, source) : undefined;
     if (existing && checksum !== undefined) {
@@ -145,6 +161,11 @@ export abstract class StreamingStore implements ObjectStore {
       await streamMemory.run(part.size, async () => hash.update(await this.readRange(object, part)));
     }
     return hash.digest();
+  }
+
+  #withoutLocks(key: string): PipelineError {
+    const reason = `${this.label} cannot lock ${key}: locks are set in stores that speak S3`;
+    return new PipelineError("StoreFailed", reason, { details: { key } });
   }
 
   #isOwn(source: ObjectStore): source is this {

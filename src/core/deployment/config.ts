@@ -69,6 +69,8 @@ const scheduleConfig = z.strictObject({
   collections,
   strategy: backupInput.shape.strategy,
   incremental: backupInput.shape.incremental,
+  /** How long each of its backups stays locked: `30d`, or `{for: 30d, mode: compliance}`. */
+  lock: backupInput.shape.lock,
   enabled: z.boolean().default(true),
   /** Which of its backups are kept; all where absent. */
   keep: keepRules.optional(),

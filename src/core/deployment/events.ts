@@ -60,8 +60,12 @@ const retentionResult = z.strictObject({
       bytes: z.number().int().min(0),
     })
     .optional(),
+  /** How many backups stay although the rules do not keep them, because they are locked; absent where none is. */
+  locked: z.number().int().min(1).optional(),
   keptNames: z.array(z.string()),
   removedNames: z.array(z.string()),
+  /** Each with its time: `nightly_3 is locked until 2026-12-28 11:03 UTC (governance)`. */
+  lockedNames: z.array(z.string()).optional(),
   /** Sentences: backups that are not whole, and those that stay for now because somebody writes or reads them. */
   warnings: z.array(z.string()),
 });

@@ -78,7 +78,7 @@ function primaryKeyOf(key: KnownKey): KnownKey | undefined {
 }
 
 function settingsOf(environment: Environment): ReadonlyMap<KnownKey, { value: Setting[1]; shown: Shown }> {
-  const { milvus, gcPause, parallelism } = environment;
+  const { milvus, gcPause, parallelism, backupStorage } = environment;
   const settings: readonly Setting[] = [
     ["milvus.address", milvus.address, "shown"],
     ["milvus.port", milvus.port, "shown"],
@@ -90,7 +90,10 @@ function settingsOf(environment: Environment): ReadonlyMap<KnownKey, { value: Se
     ["milvus.mtlsCertPath", milvus.mtlsCert, "hidden"],
     ["milvus.mtlsKeyPath", milvus.mtlsKey, "hidden"],
     ...storageSettings(environment.storage, primaryKeys),
-    ...storageSettings(environment.backupStorage, backupKeys),
+    ...storageSettings(backupStorage, backupKeys),
+    ["minio.backupObjectLock", backupStorage.objectLock?.for ?? "", "shown"],
+    ["minio.backupObjectLockMode", backupStorage.objectLock?.mode ?? "governance", "shown"],
+    ["minio.backupStorageClass", backupStorage.storageClass ?? "", "shown"],
     ["minio.crossStorage", environment.crossStorage, "shown"],
     ["minio.copyMode", environment.copyMode, "shown"],
     ["minio.multipartCopyThresholdMiB", environment.multipartCopyThresholdBytes / 2 ** 20, "shown"],

@@ -1,3 +1,6 @@
+import type { LockSettings } from "../execution/object-lock.ts";
+import type { StorageClass } from "../execution/storage-class.ts";
+
 /**
  * An environment: one backup.yaml as milvus-backup reads it (one Milvus, its bucket, where its backups live), resolved: every
  * default filled in. Registered under a name; executions name it.
@@ -66,6 +69,10 @@ export interface StorageSettings {
   /** Without slashes at its ends. */
   readonly rootPath: string;
   readonly credentials: StorageCredentials;
+  /** How long every backup is locked that is written there; absent: not at all. */
+  readonly objectLock?: LockSettings | undefined;
+  /** Of the logs of backups; absent: what the bucket gives by itself. Metas stay in that one, so that lists work. */
+  readonly storageClass?: StorageClass | undefined;
 }
 
 export type StorageCredentials =

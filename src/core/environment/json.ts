@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { PipelineError } from "../execution/errors.ts";
+import { lockSettings } from "../execution/object-lock.ts";
+import { storageClasses } from "../execution/storage-class.ts";
 import { jsonOrUndefined } from "../execution/work-json.ts";
 import type { Environment, StorageSettings } from "./environment.ts";
 
@@ -24,6 +26,8 @@ const storage = z.object({
   bucket: z.string(),
   rootPath: z.string(),
   credentials,
+  objectLock: lockSettings.optional(),
+  storageClass: z.enum(storageClasses).optional(),
 });
 
 /** What is kept of an environment. */

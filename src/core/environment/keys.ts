@@ -1,5 +1,7 @@
 import * as z from "zod";
 import type { PipelineError } from "../execution/errors.ts";
+import { lockDuration, lockModes } from "../execution/object-lock.ts";
+import { storageClasses } from "../execution/storage-class.ts";
 
 /** A value as it is written in the file or after `--set KEY=`; every kind is read from its text. */
 const text = z.string();
@@ -18,13 +20,17 @@ const boolean = z
   .transform((value) => truths.includes(value));
 const copyMode = z.enum(["auto", "server-side", "streamed"], "must be auto, server-side or streamed");
 
+const lockMode = z.enum(lockModes, "must be governance or compliance");
+const storageClass = z.enum(storageClasses, `must be one of ${storageClasses.join(", ")}`);
+
 function key<T extends z.ZodType<unknown, string>>(schema: T, variable?: string) {
   return { schema, variable };
 }
 
 /**
  * The keys of a backup.yaml that mean something here, as milvus-backup 0.5.16 reads them, with the environment variable that it
- * lets stand for the key. Ours are minio.roleArn, externalId, caCertPath and connectionString (each also with `backup`) and copyMode.
+ * lets stand for the key. Ours are minio.roleArn, externalId, caCertPath and connectionString (each also with `backup`) copyMode,
+ * backupObjectLock, backupObjectLockMode and backupStorageClass.
  */
 export const knownKeys = {
   "milvus.address": key(text, "MILVUS_ADDRESS"),
@@ -73,6 +79,9 @@ export const knownKeys = {
   "minio.backupCaCertPath": key(text),
   "minio.backupBucketName": key(text, "MINIO_BACKUP_BUCKET_NAME"),
   "minio.backupRootPath": key(text, "MINIO_BACKUP_ROOT_PATH"),
+  "minio.backupObjectLock": key(lockDuration),
+  "minio.backupObjectLockMode": key(lockMode),
+  "minio.backupStorageClass": key(storageClass),
   "minio.crossStorage": key(boolean),
   "minio.copyMode": key(copyMode),
   "minio.multipartCopyThresholdMiB": key(integer),

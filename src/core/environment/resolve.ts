@@ -1,5 +1,6 @@
 import { jsonOrUndefined } from "../execution/work-json.ts";
 import type { Environment, MilvusSettings, StorageCredentials, StorageSettings } from "./environment.ts";
+import { backupKeeping } from "./keeping.ts";
 import type { GivenValues, KnownKey } from "./keys.ts";
 import { sameStore } from "./storage-identity.ts";
 
@@ -184,6 +185,7 @@ function backupStorage(given: Given, primary: StorageSettings): StorageSettings 
     bucket: bucketName(values, "minio.backupBucketName", values.get("minio.backupBucketName") ?? primary.bucket),
     rootPath: trimSlashes(rootPath),
     credentials: azure?.credentials ?? backupCredentials(given, type, typeKey, primary),
+    ...backupKeeping(values, type),
   };
 }
 

@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { objectLock } from "./object-lock.ts";
+import { storageClasses } from "./storage-class.ts";
 
 /** A bucket by what is registered about it: an environment's Milvus bucket or its backup bucket. */
 const storeRef = z.object({
@@ -124,6 +126,10 @@ export const copyBatch = z.object({
    * field. None is large: what they have fits into memory.
    */
   merged: z.boolean().optional(),
+  /** What lies at the destination in the end is locked so, what was there before included. */
+  lock: objectLock.optional(),
+  /** Of what is copied. */
+  storageClass: z.enum(storageClasses).optional(),
   segments: z.array(copySegment),
 });
 export type CopyBatch = z.infer<typeof copyBatch>;
@@ -180,6 +186,8 @@ export const copyReceipt = z.object({
   readBytes: z.number().optional(),
   /** Of a batch that is merged: what lies in its directories, and nothing else. Its segments tell what it is of. */
   merged: z.array(mergedLog).optional(),
+  /** How everything that was copied, or was there, is locked at the least. */
+  lock: objectLock.optional(),
   segments: z.array(segmentReceipt),
 });
 export type CopyReceipt = z.infer<typeof copyReceipt>;

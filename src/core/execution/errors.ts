@@ -28,6 +28,7 @@ const errorDefinitions = {
   UnsupportedData: { kind: "permanent" },
   AlreadyRunning: { kind: "permanent" },
   BackupInUse: { kind: "permanent" },
+  BackupLocked: { kind: "permanent" },
   ForeignObjects: { kind: "permanent" },
   ClaimLost: { kind: "permanent" },
   // what the pipeline talks to
@@ -41,6 +42,7 @@ const errorDefinitions = {
   StoreBusy: { kind: "transient" },
   BucketNotFound: { kind: "permanent" },
   ObjectNotFound: { kind: "permanent" },
+  ObjectArchived: { kind: "permanent" },
   ImportFailed: { kind: "permanent" },
   // what does not match
   CorruptBackup: { kind: "integrity" },

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { lockSettings, objectLock } from "./object-lock.ts";
 
 /**
  * What travels between state machines, Lambdas and the work bucket. Execution inputs are the public contract: schedules,
@@ -28,6 +29,8 @@ export const backupInput = z.strictObject({
   strategy: z.enum(["flush", "skip_flush", "meta_only"]).optional(),
   /** true: what the backup root holds already of the same Milvus is not stored again. */
   incremental: z.boolean().optional(),
+  /** How long what is written stays locked: `30d`, or `{"for": "30d", "mode": "compliance"}`; as the environment says where absent. */
+  lock: lockSettings.optional(),
   /** The schedule of pipeline.yaml that starts it: the backup is named after it and falls under its retention. */
   schedule: scheduleName.optional(),
   /** The time it was scheduled for, ISO 8601; anything else (a placeholder nobody filled in) is ignored. */
@@ -101,6 +104,8 @@ export const transferInput = z.strictObject({
   to: z.string().min(1),
   /** true: an incremental backup becomes a plain one there, with every object of its own, as milvus-backup reads it. */
   plain: z.boolean().optional(),
+  /** How long the copy stays locked; as the environment that gets it says where absent. */
+  lock: lockSettings.optional(),
 });
 export type TransferInput = z.infer<typeof transferInput>;
 
@@ -211,6 +216,8 @@ const finalizeBackupResult = z.object({
   /** Of an incremental backup: what was not stored before. */
   newObjects: count.optional(),
   newBytes: count.optional(),
+  /** Every object of the backup is locked so, at the least. */
+  lock: objectLock.optional(),
   warnings,
 });
 export type FinalizeBackupResult = Readonly<z.infer<typeof finalizeBackupResult>>;
@@ -296,6 +303,8 @@ const finalizeTransferResult = z.object({
   bytes: count,
   /** How many of the objects lay there before. */
   skippedObjects: count,
+  /** Every object of the copy is locked so, at the least. */
+  lock: objectLock.optional(),
   warnings,
 });
 export type FinalizeTransferResult = Readonly<z.infer<typeof finalizeTransferResult>>;

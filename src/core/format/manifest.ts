@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import type { CopiedLog } from "../execution/copy-plan.ts";
 import { PipelineError } from "../execution/errors.ts";
+import { objectLock } from "../execution/object-lock.ts";
 import { jsonOrUndefined } from "../execution/work-json.ts";
 import type { BackupLayout } from "./layout.ts";
 
@@ -117,6 +118,8 @@ const manifestIndex = z.object({
    * not have.
    */
   sealed: z.object({ at: z.string(), executionArn: z.string() }).optional(),
+  /** How everything in the backup was locked when it was made, at the least; a copy elsewhere may be locked otherwise. */
+  lock: objectLock.optional(),
   objects: z.number().int().min(0),
   bytes: z.number().int().min(0),
   /** The five meta files of the format. */

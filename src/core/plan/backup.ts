@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type CopyPrefix, copySegment } from "../execution/copy-plan.ts";
+import { objectLock } from "../execution/object-lock.ts";
 import type { BackupLayout, MilvusLayout } from "../format/layout.ts";
 import { madeBySchedule } from "../format/manifest.ts";
 import { type LoadState, loadStates } from "../format/meta.ts";
@@ -111,6 +112,8 @@ export const backupPlan = z.object({
   warnings: z.array(z.string()).readonly(),
   /** Absent where no schedule started it. */
   schedule: madeBySchedule.optional(),
+  /** How everything of the backup is to be locked. */
+  lock: objectLock.optional(),
   /** For progress displays. */
   totals: z.object({ collections: count, segments: count, rows: z.string() }),
 });

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { objectLock } from "../execution/object-lock.ts";
 import type { BackupLayout } from "../format/layout.ts";
 import type { SegmentBackup } from "../format/meta.ts";
 import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
@@ -12,6 +13,8 @@ export const transferPlan = z.object({
   alreadyThere: z.boolean(),
   /** Which Milvus an incremental backup is of; absent for a plain one. */
   source: z.string().optional(),
+  /** How everything of the copy is to be locked. */
+  lock: objectLock.optional(),
   warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
   totals: z.object({ collections: z.number(), segments: z.number(), bytes: z.number() }),

@@ -1,7 +1,9 @@
 import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
+import { covers } from "../../core/execution/object-lock.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import { type BackupPlan, type PlanEntry, type PlannedCollection, plannedCollection } from "../../core/plan/backup.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { notLocked } from "../shared/locks.ts";
 import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
 
 /** A collection with what the copies of its segments left behind. */
@@ -38,7 +40,10 @@ export async function* copiedCollections(
   }
 }
 
-/** The receipts of every segment of a plan, of whatever outcome: those of each collection from the attempt that planned it. */
+/**
+ * The receipts of every segment of a plan, of whatever outcome: those of each collection from the attempt that planned it.
+ * @throws CopyMismatch where a receipt is missing, or does not say that what it tells of is locked as was planned
+ */
 export async function* plannedReceipts(
   plan: BackupPlan,
   { context, layout, attempt }: WorkFiles & { readonly attempt: number },
@@ -46,7 +51,8 @@ export async function* plannedReceipts(
   const plannedIn = new Map(plan.collections.map((entry) => [entry.id, entry.attempt]));
   // an attempt may have planned nothing that has segments: its receipts must be there all the same
   for (const one of new Set([attempt, ...plannedIn.values()])) {
-    for await (const { segments } of readCopyReceipts(context, layout, one)) {
+    for await (const { batch, segments, lock } of readCopyReceipts(context, layout, one)) {
+      if (plan.lock && !covers(lock, plan.lock)) throw notLocked(batch, plan.lock);
       for (const segment of segments) if (plannedIn.get(segment.collectionId) === one) yield segment;
     }
   }

@@ -57,6 +57,7 @@ export async function finalizeBackup(
     objects,
     bytes,
     ...(incremental && { newObjects, newBytes }),
+    ...(plan.lock && { lock: plan.lock }),
     warnings: plan.warnings,
   };
   if (unsettled.length > 0) {
@@ -68,7 +69,7 @@ export async function finalizeBackup(
     return { outcome: "source-changed", ...totals };
   }
 
-  const stored = new StoredBackup(store, environment.backupStorage, plan.backupName, source);
+  const stored = new StoredBackup(store, environment.backupStorage, plan.backupName, source, plan.lock);
   const { shared } = stored.layout;
   const collections = () => copiedCollections(plan, { context, layout });
   const claims = [stored.layout.claim, ...(shared ? [shared.claim(execution.id)] : [])];

@@ -36,6 +36,7 @@ import type { MilvusContext } from "../../ports/step-context.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
 import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
+import { chosenLock, keepingOf } from "../shared/locks.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { checkSource, claimSegments, sourceOf, sourceRecordOf } from "../shared/segment-claims.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
@@ -80,6 +81,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     context.connectMilvus(environment),
   ]);
   const source = input.incremental ? sourceOf(environment.storage) : undefined;
+  const lock = await chosenLock(backupStore, input, environment, execution, context);
   const stored = new StoredBackup(backupStore, environment.backupStorage, backupName, source);
   await checkNewBackup(stored);
 
@@ -147,6 +149,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     collections,
     warnings: [...new Set([...(earlier?.warnings ?? []), ...warnings])],
     ...(schedule && { schedule }),
+    ...(lock && { lock }),
     totals: {
       collections: collections.length,
       segments: collections.reduce((sum, entry) => sum + entry.segments, 0),
@@ -164,6 +167,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     checkLogCounts: true,
     claim: { key: stored.layout.claim, holder: execution.id },
     ...(shared && { segmentsClaim: { key: shared.claim(execution.id), holder: execution.id } }),
+    ...keepingOf(environment, lock),
   });
   context.log.info("backup planned", { backupName, source: milvusStore.label, ...copies });
   return { outcome: "planned", backupName, collections: collections.length, attempt, ...copies };

@@ -2,6 +2,7 @@ import type { Environment } from "../../core/environment/environment.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { releasedFailure } from "../../core/execution/failure.ts";
 import type { BackupStepRequest, CaughtFailure, ReleaseResult } from "../../core/execution/messages.ts";
+import { describeLock } from "../../core/execution/object-lock.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupPlan } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
@@ -39,8 +40,9 @@ export async function releaseBackup(
   const backupName = backupNameOf(input, execution.startTime);
   if (!plan || plan.totals.segments === 0) return releasedFailure(failure, "");
   const moved = await movedFrom(context, layout, input.environment, backupName);
-  const then =
-    moved ?? `the same command goes on from there, "milvus-backup delete -n ${backupName} --incomplete" removes them`;
+  const removed = `"milvus-backup delete -n ${backupName} --incomplete" removes them`;
+  const later = plan.lock ? `; they are ${describeLock(plan.lock)}, and after that ${removed}` : `, ${removed}`;
+  const then = moved ?? `the same command goes on from there${later}`;
   return releasedFailure(
     failure,
     `segments already copied for ${backupName} stay, without full_meta.json: they are no backup; ${then}`,

@@ -3,6 +3,7 @@ import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { checkMayDelete, checkNoStrangers, claimOf, takeDeletionClaim } from "../shared/backup-claim.ts";
+import { backupLocked, lockOfBackup, lockOfLeftovers } from "../shared/locks.ts";
 import { checkNotRead, type ReadPlace } from "../shared/readers.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
@@ -30,7 +31,7 @@ export type DeleteContext = Pick<StepContext, "executions" | "clock" | "log"> & 
  * Deletes a whole backup: its commit record first, so that no reader takes what is left for a backup, then the rest. Before, it takes
  * the claim and looks for readers: whoever starts to read looks for the claim.
  * @returns how many objects were deleted
- * @throws BackupNotFound, ForeignObjects, AlreadyRunning (it is being written), BackupInUse, ClaimLost, and what the store throws
+ * @throws BackupNotFound, BackupLocked, ForeignObjects, AlreadyRunning (it is being written), BackupInUse, ClaimLost, and what the store throws
  */
 export async function deleteBackup(
   stored: StoredBackup,
@@ -41,7 +42,7 @@ export async function deleteBackup(
   const claim = await takeDeletionClaim(stored, request, context);
   try {
     // Again, now that nobody starts to write or to read it.
-    await checkContent(stored, request);
+    await checkContent(stored, request, context);
     await checkReaders(stored, request, context);
   } catch (error) {
     await claim.giveBack();
@@ -56,12 +57,16 @@ export async function checkDeletable(
   request: DeleteRequest,
   context: DeleteContext,
 ): Promise<void> {
-  await checkContent(stored, request);
+  await checkContent(stored, request, context);
   await checkMayDelete(stored, await claimOf(stored), request.deployment, context);
   await checkReaders(stored, request, context);
 }
 
-async function checkContent(stored: StoredBackup, { incomplete, neverComplete }: DeleteRequest): Promise<void> {
+async function checkContent(
+  stored: StoredBackup,
+  { incomplete, neverComplete }: DeleteRequest,
+  context: DeleteContext,
+): Promise<void> {
   const complete = (await stored.committed()) !== undefined;
   if (complete && neverComplete) {
     throw new PipelineError("BackupInUse", `backup ${stored.name} in ${stored.place} is complete by now: it stays`);
@@ -72,10 +77,17 @@ async function checkContent(stored: StoredBackup, { incomplete, neverComplete }:
     stored,
     "Nothing was deleted: see whether name and backupRootPath are what you mean, or move those away first",
   );
-  if (complete || incomplete) return;
+  if (complete || incomplete) return checkNotLocked(stored, complete, context);
   throw stored.notFound(
     "what lies there has no full_meta.json: it is being written or its writing failed; delete it with --incomplete",
   );
+}
+
+/** The store itself refuses no deletion here: it would hide what is locked. */
+async function checkNotLocked(stored: StoredBackup, complete: boolean, { clock }: DeleteContext): Promise<void> {
+  const now = clock.now();
+  const lock = complete ? await lockOfBackup(stored, now) : await lockOfLeftovers(stored, now);
+  if (lock) throw backupLocked(stored, lock, complete);
 }
 
 async function checkReaders(stored: StoredBackup, { place }: DeleteRequest, context: DeleteContext): Promise<void> {

@@ -1,7 +1,9 @@
+import type { ObjectLock } from "../../core/execution/object-lock.ts";
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
 import type { DrillProof, VerificationProof } from "../../core/format/proof.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { lockOfBackup } from "../shared/locks.ts";
 import { readDrill, readVerification } from "../shared/proofs.ts";
 import {
   type FoundBackup,
@@ -19,16 +21,24 @@ interface OutlinedBackup extends FoundOutline {
   readonly incremental?: IncrementalBackup;
   readonly verified?: VerificationProof;
   readonly drilled?: DrillProof;
+  /** Until when it is not deleted; absent where it is not locked, or nobody looked. */
+  readonly lock?: ObjectLock;
   /** Which schedule made it; absent where none did, or nobody knows. */
   readonly schedule?: MadeBySchedule;
 }
 
 /**
  * Reads what is in one backup, without the logs of its segments: `full_meta.json`, or without it the four level files with a warning; and
- * at which instants it was cut.
+ * at which instants it was cut and until when it is locked.
+ * @param options.now the time; absent: its lock is not looked at
  * @throws InvalidInput, BackupNotFound, CorruptBackup, and what the store throws
  */
-export async function outlineBackup(store: ObjectStore, rootPath: string, name: string): Promise<OutlinedBackup> {
+export async function outlineBackup(
+  store: ObjectStore,
+  rootPath: string,
+  name: string,
+  { now }: { readonly now?: Date } = {},
+): Promise<OutlinedBackup> {
   const stored = await findBackup(store, { rootPath }, checkBackupName(name));
   const found = await (await stored.streamMetas()).outline();
   const manifest = await stored.readManifest();
@@ -36,6 +46,7 @@ export async function outlineBackup(store: ObjectStore, rootPath: string, name: 
   const verified = await readVerification(stored);
   const drilled = await readDrill(stored);
   const schedule = manifest?.backupId === found.backup.id ? manifest.schedule : undefined;
+  const lock = now && (await lockOfBackup(stored, now));
   return {
     ...found,
     instants: stored.instantsOf(manifest, found.backup.id),
@@ -43,6 +54,7 @@ export async function outlineBackup(store: ObjectStore, rootPath: string, name: 
     ...(verified && { verified }),
     ...(drilled && { drilled }),
     ...(schedule && { schedule }),
+    ...(lock && { lock }),
   };
 }
 

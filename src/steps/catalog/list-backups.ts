@@ -1,4 +1,5 @@
 import { PipelineError } from "../../core/execution/errors.ts";
+import type { ObjectLock } from "../../core/execution/object-lock.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { exactCount } from "../../core/format/exact-count.ts";
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
@@ -7,6 +8,7 @@ import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import { claimOf } from "../shared/backup-claim.ts";
+import { lockOfBackup, mayHoldLocks } from "../shared/locks.ts";
 import { readDrill, readVerification } from "../shared/proofs.ts";
 import type { BriefBackup, Instants, StoredBackup } from "../shared/stored-backup.ts";
 import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
@@ -44,6 +46,8 @@ export interface BackupSummary {
   readonly schedule?: MadeBySchedule;
   /** ISO 8601: when it was begun, as our manifest has it; absent as the schedule is. */
   readonly begunAt?: string;
+  /** Until when it is not deleted; absent where it is not locked, or nobody looked. */
+  readonly lock?: ObjectLock;
   /** For people: why it is corrupt, or why nobody can tell its instants, as its manifest cannot be read. */
   readonly problem?: string;
 }
@@ -53,6 +57,8 @@ interface ListOptions {
   readonly incompleteAt?: Date;
   /** false: nobody asks for the instants, and the manifests that have them are not read. */
   readonly instants?: boolean;
+  /** The time; absent: nobody asks for locks. */
+  readonly now?: Date;
 }
 
 /**
@@ -64,8 +70,13 @@ export async function listBackups(
   rootPath: string,
   options: ListOptions = {},
 ): Promise<BackupSummary[]> {
-  const looked = await lookAtBackups(store, { rootPath });
-  const summaries = await eachBackup(looked, (backup) => summarizeIfThere(backup, options));
+  const [looked, holdsLocks] = await settleAll([
+    lookAtBackups(store, { rootPath }),
+    // asked once: in other buckets no backup's lock is asked for
+    options.now === undefined ? Promise.resolve(false) : mayHoldLocks(store),
+  ]);
+  const asked = holdsLocks ? options : { ...options, now: undefined };
+  const summaries = await eachBackup(looked, (backup) => summarizeIfThere(backup, asked));
   const complete = new Set(summaries.flatMap((summary) => (summary?.state === "complete" ? [summary.name] : [])));
   const own = await ownBytesIfKnown(looked.map(({ stored }) => stored).filter(({ name }) => complete.has(name)));
   return summaries
@@ -76,8 +87,10 @@ export async function listBackups(
     });
 }
 
+type AskedOptions = Omit<ListOptions, "now"> & { readonly now?: Date | undefined };
+
 /** undefined, as for a directory that is no backup, also for one that is deleted just now. */
-async function summarizeIfThere(backup: BackupFiles, options: ListOptions): Promise<BackupSummary | undefined> {
+async function summarizeIfThere(backup: BackupFiles, options: AskedOptions): Promise<BackupSummary | undefined> {
   try {
     return await summarize(backup, options);
   } catch (error) {
@@ -89,7 +102,7 @@ async function summarizeIfThere(backup: BackupFiles, options: ListOptions): Prom
 /** undefined for a directory that is no backup, and for an incomplete one where those are not asked for. */
 async function summarize(
   { stored, files }: BackupFiles,
-  { incompleteAt, instants = true }: ListOptions,
+  { incompleteAt, instants = true, now }: AskedOptions,
 ): Promise<BackupSummary | undefined> {
   const { name, layout } = stored;
   const incremental = layout.source !== undefined;
@@ -99,11 +112,12 @@ async function summarize(
     const claim = files.has(layout.claim) ? await claimOf(stored) : undefined;
     return { ...unknown, state: unfinishedState(claim, incompleteAt) };
   }
-  const [brief, manifest, verified, drilled] = await settleAll([
+  const [brief, manifest, verified, drilled, lock] = await settleAll([
     unlessCorrupt(() => readCounted(stored, files.get(layout.meta.full_meta))),
     unlessCorrupt(async () => (instants && files.has(layout.manifest) ? stored.readManifest() : undefined)),
     files.has(layout.verified) ? readVerification(stored) : Promise.resolve(undefined),
     files.has(layout.drilled) ? readDrill(stored) : Promise.resolve(undefined),
+    now === undefined ? Promise.resolve(undefined) : lockOfBackup(stored, now),
   ]);
   if (brief.value === undefined) return { ...unknown, state: "corrupt", ...brief };
   const { id } = brief.value;
@@ -116,6 +130,7 @@ async function summarize(
     ...madeBy(manifest.value, id),
     ...(verified && { verified }),
     ...(drilled && { drilled }),
+    ...(lock && { lock }),
     ...problem,
   };
 }

@@ -7,6 +7,7 @@ import {
   copyBatch,
   copyReceipt,
   isCopied,
+  logsOf,
   type SegmentReceipt,
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
@@ -21,6 +22,7 @@ import { findProblem, type ListedPrefix, relativePath, selectObjects } from "../
 import { claimWatch } from "../shared/claim.ts";
 import { renewPause } from "../shared/gc-pause.ts";
 import { readHeld } from "../shared/held.ts";
+import { checkAhead, checkLocked } from "../shared/locks.ts";
 import { type BatchStores, mismatch, receiptOf } from "./batch-stores.ts";
 import { cancelWatch } from "./cancel-watch.ts";
 import { ContentComparison } from "./compare-content.ts";
@@ -44,9 +46,10 @@ export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "c
  */
 export async function copySegments(request: CopySegmentsRequest, context: CopyContext): Promise<CopySegmentsResult> {
   const batch = await readBatch(request.batchKey, context.work);
-  const { receiptKey } = batch;
+  const { receiptKey, lock } = batch;
   if ((await readOutcome(receiptKey, context.work)) === "copied") return { outcome: "copied", receiptKey };
 
+  checkAhead(lock, context.clock.now());
   const isCancelled = cancelWatch(context, batch.cancelKey);
   // Release has ended the pause by then
   if (!(await isCancelled())) await keepPaused(request.batchKey, batch, context);
@@ -94,7 +97,11 @@ async function copyBatchSegments(
   const copied = await settleEach(batch.segments, segmentsInFlight, async (segment, isStopped) =>
     (await isCancelled()) ? undefined : copier.segment(segment, isStopped),
   );
-  return copier.receipt(copied.filter((receipt) => receipt !== undefined));
+  const segments = copied.filter((receipt) => receipt !== undefined);
+  // one tells for all: the store keeps what it is given, or drops it
+  const [some] = segments.flatMap(logsOf);
+  if (batch.lock && some) await checkLocked(destination, some.key, batch.lock);
+  return copier.receipt(segments);
 }
 
 /** What copies out of a Milvus's bucket go on with: a pause of its garbage collection that does not end meanwhile. */
@@ -148,6 +155,7 @@ class BatchCopier {
         copies.flatMap((copied, index) => (listed[index]?.prefix.kind === kind ? copied.map(({ log }) => log) : []));
       await this.#deleteLeftovers(segment);
       const { stored = [] } = segment;
+      await this.#lock(stored);
       this.#skipped += stored.length;
       const logs = { insertLogs: [...stored, ...logsOf("insert")], deltaLogs: logsOf("delta") };
       return receiptOf(segment, { outcome: "copied" }, logs);
@@ -171,7 +179,7 @@ class BatchCopier {
             const key = targetKey(prefix, prefix.from + expected.path);
             const from = prefix.from + expected.path;
             const log = { from, key, expected, source: sources.get(from), existing: this.#existing.get(key) };
-            return { kind: prefix.kind, ...(await repairLog(log, this.#stores)) };
+            return { kind: prefix.kind, ...(await repairLog(log, { ...this.#stores, keeping: this.#keeping })) };
           }),
         );
       }),
@@ -197,8 +205,29 @@ class BatchCopier {
       bytes: logs.reduce((sum, { size }) => sum + size, 0),
       skippedObjects: this.#skipped,
       bySize: this.#comparison.bySize,
+      ...(this.#batch.lock && { lock: this.#batch.lock }),
       segments: [...segments],
     };
+  }
+
+  /** How what lies at the destination is kept. */
+  get #keeping() {
+    const { lock, storageClass } = this.#batch;
+    return { lock, storageClass };
+  }
+
+  /** Locks what was stored already as long as what is copied. */
+  async #lock(stored: readonly CopiedLog[]): Promise<void> {
+    const { lock } = this.#batch;
+    if (lock === undefined) return;
+    const { destination, confirm } = this.#stores;
+    await settleEach(stored, stored.length, ({ key }, isFaulty) =>
+      this.#slot(0, async () => {
+        if (isFaulty()) return;
+        await confirm();
+        await destination.extendLock(key, lock);
+      }),
+    );
   }
 
   #select(prefix: CopyPrefix): ListedPrefix {
@@ -214,6 +243,7 @@ class BatchCopier {
         if (isFaulty() || isStopped()) return undefined;
         const { key, size, etag } = object;
         const log = { from: key, key, size, etag };
+        if (object.archived) await this.#stores.source.checkReadable(object);
         if (!isCopied(prefix))
           return { log, problem: await this.#comparison.problemOf(object, expected.get(key), log) };
         const copied = await this.#object(object, targetKey(prefix, key), prefix);
@@ -228,7 +258,7 @@ class BatchCopier {
     const { source, destination } = this.#stores;
     const existing = this.#existing.get(key) ?? null;
     await this.#stores.confirm();
-    const options = { existing, ...(shared && { overwrite: existing === null }) };
+    const options = { existing, ...(shared && { overwrite: existing === null }), ...this.#keeping };
     const from = object.key;
     try {
       const copied: CopiedObject = await destination.copyFrom(source, object, key, options);
@@ -241,6 +271,7 @@ class BatchCopier {
       if (!shared || existing === null || !differs) throw error;
       const checksum = await this.#sameContent(object, existing);
       if (checksum === undefined) return this.#conflict(object, existing);
+      if (this.#batch.lock) await destination.extendLock(key, this.#batch.lock);
       this.#skipped += 1;
       return { from, key, size: existing.size, etag: existing.etag, checksum, there: true };
     }

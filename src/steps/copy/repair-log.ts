@@ -1,6 +1,6 @@
 import type { CopiedLog, ExpectedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import type { CopyOptions, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import { compareContent, type Verdict } from "./compare-content.ts";
 
 /** A log of a backup that two places hold, with what its metas and manifest say of it. */
@@ -18,6 +18,8 @@ interface RepairStores {
   readonly source: ObjectStore;
   readonly destination: ObjectStore;
   readonly confirm: () => Promise<void>;
+  /** How the log is kept at the destination, be it copied or there already. */
+  readonly keeping: Pick<CopyOptions, "lock" | "storageClass">;
 }
 
 interface RepairedLog {
@@ -38,6 +40,7 @@ export async function repairLog(log: LogToRepair, stores: RepairStores): Promise
   const here = source && (await judge(stores.source, source, expected));
   if (existing && there === "right") {
     const { checksum } = expected;
+    if (stores.keeping.lock) await stores.destination.extendLock(key, stores.keeping.lock);
     return {
       skipped: true,
       log: { from, key, size: existing.size, etag: existing.etag, ...(checksum && { checksum }) },
@@ -56,6 +59,7 @@ export async function repairLog(log: LogToRepair, stores: RepairStores): Promise
     const copied = await stores.destination.copyFrom(stores.source, source, key, {
       existing: existing ?? null,
       overwrite,
+      ...stores.keeping,
     });
     const { size, etag, checksum, skipped } = copied;
     return { skipped, log: { from, key, size, etag, ...(checksum !== undefined && { checksum }) } };

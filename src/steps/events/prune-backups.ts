@@ -7,6 +7,7 @@ import {
 } from "../../core/deployment/retention.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { describeLock, objectLock } from "../../core/execution/object-lock.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
@@ -138,6 +139,7 @@ export async function applyPruning(
   const going = new Set([...leftovers, ...plan.remove.map(({ name }) => name)]);
   const request = { place, holder, deployment: madeBy.stateMachine, schedule: madeBy, incomplete: true };
   const removed: string[] = [];
+  const locked: string[] = [];
   const warnings = [...plan.warnings];
   let objects = 0;
   // As they were found, not made from their names.
@@ -152,10 +154,13 @@ export async function applyPruning(
       context.log.info("backup deleted by retention", { backupName: name });
     } catch (error) {
       if (!(error instanceof PipelineError) || !staysForNow.has(error.name)) throw error;
-      warnings.push(error.message);
+      const lock = objectLock.safeParse(error.details).data;
+      if (error.name === "BackupLocked" && lock) locked.push(`${name} is ${describeLock(lock)}`);
+      else warnings.push(error.message);
     }
   }
   const swept = removed.length > 0 ? await sweep(where, context, warnings) : undefined;
+  if (locked.length > 0) context.log.info("locked backups stay until their time is over", { locked });
   for (const warning of warnings) context.log.warn("retention leaves something alone", { reason: warning });
   const kept = plan.keep.map(({ name }) => name);
   return {
@@ -163,6 +168,7 @@ export async function applyPruning(
     removed: removed.length,
     objects,
     ...(swept && { swept }),
+    ...(locked.length > 0 && { locked: locked.length, lockedNames: locked.slice(0, mostNames) }),
     keptNames: kept.slice(0, mostNames),
     removedNames: removed.slice(0, mostNames),
     warnings: warnings.slice(0, mostWarnings),
@@ -178,7 +184,8 @@ async function sweep(
   try {
     const sources = await sweepSegments(store, place, { holder, deployment: madeBy.stateMachine }, context);
     if (sources.length === 0) return undefined;
-    const { skipped, ...swept } = sumOfSweeps(sources);
+    const { skipped, locked, ...swept } = sumOfSweeps(sources);
+    if (locked !== undefined) context.log.info(locked);
     if (skipped !== undefined) warnings.push(skipped);
     return swept;
   } catch (error) {
@@ -192,7 +199,13 @@ async function sweep(
 const mostWarnings = 50;
 
 /** Why one backup stays while the others go. */
-const staysForNow: ReadonlySet<string> = new Set(["BackupInUse", "AlreadyRunning", "ForeignObjects", "BackupNotFound"]);
+const staysForNow: ReadonlySet<string> = new Set([
+  "BackupInUse",
+  "BackupLocked",
+  "AlreadyRunning",
+  "ForeignObjects",
+  "BackupNotFound",
+]);
 
 /**
  * Whether a failed backup of the schedule, or a deletion that was broken off, left a folder long enough ago; whether it is still being

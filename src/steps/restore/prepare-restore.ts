@@ -36,6 +36,7 @@ import { findBackup, type Instants, type StoredBackup } from "../shared/stored-b
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
+import { checkReadable } from "./check-readable.ts";
 import { checkTarget, type SeenTarget } from "./check-target.ts";
 import { discardRestore } from "./discard-restore.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
@@ -46,7 +47,7 @@ import { chooseVerification, comparedCopies } from "./verify-backup.ts";
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
  * what to stage, and writes plan and batches into the work bucket. The metas are read twice, as they come: first for the plan, then
  * for what every segment must hold.
- * @throws InvalidInput, BackupNotFound, BackupInUse, CorruptBackup, CopyMismatch where the backup was replaced meanwhile, CollectionNotFound,
+ * @throws InvalidInput, BackupNotFound, BackupInUse, CorruptBackup, ObjectArchived, CopyMismatch where the backup was replaced meanwhile, CollectionNotFound,
  *   TargetExists, SchemaMismatch, UnsupportedByTarget, AlreadyRunning, EnvironmentChanged and what environments, stores and Milvus throw
  */
 export async function prepareRestore(
@@ -94,6 +95,8 @@ export async function prepareRestore(
   // Once before anything is held, as most of what is wrong shows then.
   const first = await look();
   if (!input.discard) await checkTargetLimits(milvus, { restoreId, version, backup, names, input, seen: first });
+  const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
+  if (!input.discard && !input.metadataOnly) await checkReadable(stored, restored);
   const readerKey = readerKeyOf(stored, from.backupStorage, "restore", execution);
   const targets = leasesOf(
     environment,
@@ -119,7 +122,6 @@ export async function prepareRestore(
   );
   if (!input.discard) await rememberReplaced(context, records.replaced, replaces);
 
-  const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
   const readsInPlace = !from.crossStorage && sameBucket(from.backupStorage, environment.storage);
   const known =
     input.discard || input.metadataOnly ? new Map() : await lookAtLogs(stored, restored, (id) => instants.get(id));

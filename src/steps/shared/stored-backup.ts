@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
+import type { ObjectLock } from "../../core/execution/object-lock.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import {
   type BackupLayout,
@@ -64,17 +65,21 @@ export class StoredBackup {
   readonly store: ObjectStore;
   readonly name: string;
   readonly layout: BackupLayout;
+  /** How what is written of it is locked; undefined for not at all, and for a backup that is only read. */
+  readonly lock: ObjectLock | undefined;
   readonly #rootPath: string;
 
   /**
    * A backup of a kind that is known: one that is going to be written. `findBackup` looks which kind lies there.
    * @param source which Milvus an incremental backup is of; absent for a plain one
+   * @param lock of what is written
    */
-  constructor(store: ObjectStore, { rootPath }: BackupsPlace, name: string, source?: string) {
+  constructor(store: ObjectStore, { rootPath }: BackupsPlace, name: string, source?: string, lock?: ObjectLock) {
     this.store = store;
     this.name = name;
     this.layout = backupLayout(rootPath, name, source);
     this.#rootPath = rootPath;
+    this.lock = lock;
   }
 
   /** The incremental backups that lie in this folder, or what is left of them: one a source, at most one of them complete. */
@@ -300,7 +305,7 @@ export class StoredBackup {
 
   /** Begins a meta file. With `full_meta`, its end is the commit: see `commit`. */
   openMeta(file: MetaFileName): TextUpload {
-    return this.store.openText(this.layout.meta[file]);
+    return this.store.openText(this.layout.meta[file], { lock: this.lock });
   }
 
   /** Whether the commit record is this very text; undefined for a backup that is not complete. */
@@ -327,6 +332,7 @@ export class StoredBackup {
     const { written } = fullMeta;
     if (await fullMeta.finish({ ifAbsent: true })) return;
     if (!(await this.isCommittedAs(written))) throw this.writtenByOthers();
+    if (this.lock) await this.store.extendLock(this.layout.meta.full_meta, this.lock);
   }
 
   /**

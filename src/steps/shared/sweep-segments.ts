@@ -1,11 +1,13 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
+import { describeLock, lockEnd } from "../../core/execution/object-lock.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { parseLogKey, type SharedLayout, sharedLayout, sharedSegmentsRoot } from "../../core/format/layout.ts";
 import type { ManifestIndex } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { ClaimContext } from "./claim.ts";
+import { locksOf, mayHoldLocks } from "./locks.ts";
 import { checkUnused, claimSweep, type HeldSweep } from "./segment-claims.ts";
 import { type StoredBackup, storedBackups } from "./stored-backup.ts";
 
@@ -30,6 +32,16 @@ export interface SweptSource {
   readonly bytes: number;
   /** Why nothing was looked at, or why it was broken off: somebody may need segments that nothing names yet. */
   readonly skipped?: string;
+  /** What nothing names either, and stays because it is locked; absent where nothing is. */
+  readonly locked?: LockedSegments;
+}
+
+/** Shared segments that nothing names and that stay for now. */
+export interface LockedSegments {
+  readonly objects: number;
+  readonly bytes: number;
+  /** The latest of their times, ISO 8601. */
+  readonly until: string;
 }
 
 /**
@@ -66,21 +78,24 @@ async function sweepSource(
 ): Promise<SweptSource> {
   const shared = sharedLayout(place.rootPath, source);
   const freed = { segments: 0, objects: 0, bytes: 0 };
+  const locked = { objects: 0, bytes: 0, until: "" };
+  const swept = () => ({ source, ...freed, ...(locked.objects > 0 && { locked }) });
   let held: HeldSweep | undefined;
   try {
     if (request.dryRun) await checkUnused(store, shared, request, context, { onlyLook: true });
     else held = await claimSweep(store, shared, request, context);
     const users = await committedOf(store, place, source);
     const named = await namedKeys(users);
-    await removeUnnamed(store, shared, { named, held, freed });
-    if (held && users.length === 0) {
+    const now = (await mayHoldLocks(store)) ? context.clock.now() : undefined;
+    await removeUnnamed(store, shared, { named, held, freed, locked, now });
+    if (held && users.length === 0 && locked.objects === 0) {
       await held.confirm();
       await store.deleteKeys([shared.record], held);
     }
-    return { source, ...freed };
+    return swept();
   } catch (error) {
     if (!(error instanceof PipelineError) || !goesAway.has(error.name)) throw error;
-    return { source, ...freed, skipped: error.message };
+    return { ...swept(), skipped: error.message };
   } finally {
     await held?.giveBack();
   }
@@ -92,12 +107,34 @@ interface Removal {
   readonly held: HeldSweep | undefined;
   /** Added up as they are removed: what is told is right, however it ends. */
   readonly freed: { segments: number; objects: number; bytes: number };
+  /** The same of what stays because it is locked. */
+  readonly locked: { objects: number; bytes: number; until: string };
+  /** Absent in a bucket that locks nothing. */
+  readonly now: Date | undefined;
 }
 
-async function removeUnnamed(store: ObjectStore, shared: SharedLayout, { named, held, freed }: Removal): Promise<void> {
+async function removeUnnamed(
+  store: ObjectStore,
+  shared: SharedLayout,
+  { named, held, freed, locked, now }: Removal,
+): Promise<void> {
   let batch: { readonly key: string; readonly size: number }[] = [];
   let lastSegment: string | undefined;
+  /** A deletion would hide what is locked, and free nothing. */
+  const leaveLocked = async () => {
+    if (now === undefined) return;
+    const keys = batch.map(({ key }) => key);
+    const locks = await locksOf(store, keys, now);
+    for (const [index, lock] of locks.entries()) {
+      if (lock === undefined) continue;
+      locked.objects += 1;
+      locked.bytes += batch[index]?.size ?? 0;
+      if (lock.until > locked.until) locked.until = lock.until;
+    }
+    batch = batch.filter((_, index) => locks[index] === undefined);
+  };
   const remove = async () => {
+    await leaveLocked();
     if (batch.length === 0) return;
     if (held) {
       await held.confirm();
@@ -214,7 +251,7 @@ interface FreedKeys {
  * Removes single objects of shared segments that stand in the way of a backup under way, where no complete backup names any of them; where
  * one does, none is removed.
  * @param request.exempt the execution of that backup, which holds a claim itself
- * @throws BackupInUse where another backup may use them, AlreadyRunning where a sweep is under way, and as `sweepSegments`
+ * @throws BackupInUse where another backup may use them, BackupLocked where one is locked, AlreadyRunning where a sweep is under way, and as `sweepSegments`
  */
 export async function freeKeys(
   store: ObjectStore,
@@ -233,12 +270,28 @@ export async function freeKeys(
       for await (const key of sharedKeysOf(stored, manifest)) if (wanted.has(key)) namedBy.add(stored.name);
     }
     if (namedBy.size > 0) return { removed: 0, namedBy: [...namedBy] };
+    await checkNoneLocked(store, keys, context);
     await held.confirm();
     await store.deleteKeys(keys, held);
     return { removed: keys.length, namedBy: [] };
   } finally {
     await held.giveBack();
   }
+}
+
+/** What nothing names and is locked may be a backup's that somebody hid: it is not hidden too. */
+async function checkNoneLocked(store: ObjectStore, keys: readonly string[], { clock }: ClaimContext): Promise<void> {
+  if (!(await mayHoldLocks(store))) return;
+  const locks = await locksOf(store, keys, clock.now());
+  const index = locks.findIndex((lock) => lock !== undefined);
+  const lock = locks[index];
+  if (lock === undefined) return;
+  throw new PipelineError(
+    "BackupLocked",
+    `${keys[index]} in ${store.label} has other content than Milvus has, no backup names it, and it is ${describeLock(lock)}: it stays. Make a plain backup ` +
+      "(without --incremental), or use another backupRootPath",
+    { details: { key: keys[index] ?? "" } },
+  );
 }
 
 /** Beyond so many objects in all manifests it is not counted what each backup alone holds: reading them takes minutes. */
@@ -299,11 +352,24 @@ async function* objectsOf(stored: StoredBackup, manifest: ManifestIndex) {
 export function sumOfSweeps(swept: readonly SweptSource[]) {
   const sum = (pick: (source: SweptSource) => number) => swept.reduce((total, source) => total + pick(source), 0);
   const skipped = swept.flatMap((source) => source.skipped ?? []);
+  const locked = swept.flatMap((source) => source.locked ?? []);
   return {
     segments: sum(({ segments }) => segments),
     objects: sum(({ objects }) => objects),
     bytes: sum(({ bytes }) => bytes),
+    /** What stays because it is locked, for people; absent where nothing does. */
+    ...(locked.length > 0 && { locked: describeLocked(locked) }),
     /** Why some were left alone, for people; absent where none was. */
     ...(skipped.length > 0 && { skipped: shortList(skipped, { separator: "; " }) }),
   };
+}
+
+function describeLocked(locked: readonly LockedSegments[]): string {
+  const objects = locked.reduce((total, one) => total + one.objects, 0);
+  const until =
+    locked
+      .map((one) => one.until)
+      .toSorted()
+      .at(-1) ?? "";
+  return `${objects} objects of segments that no backup names are locked, the last of them until ${lockEnd(until)}: they stay, and a later sweep removes them`;
 }

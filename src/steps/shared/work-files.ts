@@ -58,7 +58,10 @@ export async function writeCopyBatches(
   layout: WorkLayout,
   attempt: number,
   segments: readonly SizedSegment[] | CountedSegments<SizedSegment>,
-  common: Pick<CopyBatch, "checkLogCounts" | "claim" | "segmentsClaim" | "content" | "repair" | "verify"> & {
+  common: Pick<
+    CopyBatch,
+    "checkLogCounts" | "claim" | "segmentsClaim" | "content" | "repair" | "verify" | "lock" | "storageClass"
+  > & {
     readonly source: PinnedStoreRef;
     readonly destination: PinnedStoreRef;
   },
@@ -80,9 +83,11 @@ export async function writeCopyBatches(
       segments: members.flatMap((unit) => unit.segments),
     };
     const isStored = batch.segments.every(({ prefixes, stored }) => stored !== undefined && prefixes.length === 0);
-    if (isStored) await writeWorkJson(context, batch.receiptKey, receiptOfStored(batch));
+    // what is stored already has to be locked
+    const isDone = isStored && batch.lock === undefined;
+    if (isDone) await writeWorkJson(context, batch.receiptKey, receiptOfStored(batch));
     else await writeWorkJson(context, layout.batch(name), batch);
-    return { item: isStored ? undefined : { batchKey: layout.batch(name) }, segments: batch.segments.length };
+    return { item: isDone ? undefined : { batchKey: layout.batch(name) }, segments: batch.segments.length };
   });
   const items: CopyItem[] = [];
   let count = 0;

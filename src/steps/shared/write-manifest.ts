@@ -15,6 +15,7 @@ import { qualifiedName } from "../../core/milvus/names.ts";
 import type { PlannedCollection } from "../../core/plan/backup.ts";
 import type { BackupHead } from "../../core/plan/backup-records.ts";
 import type { TextUpload } from "../../ports/object-store.ts";
+import { checkLocked } from "./locks.ts";
 import type { StoredBackup } from "./stored-backup.ts";
 
 /** The instant of a collection as the manifest has it; none where nothing was flushed. */
@@ -104,6 +105,7 @@ export class ManifestWriter {
     },
   ): Promise<boolean> {
     await this.endCollection();
+    const { store, layout, lock } = this.#stored;
     const index = printManifestIndex({
       backupName: head.backupName,
       backupId: head.backupId,
@@ -114,13 +116,20 @@ export class ManifestWriter {
       ...(kept.length > 0 && { kept: [...kept] }),
       ...(incremental && { incremental }),
       ...(sealed && { sealed }),
+      ...(lock && { lock }),
       metas: [...metas],
       parts: this.#parts,
     });
     await this.#confirm();
-    const { store, layout } = this.#stored;
     const condition = sealed && { ifAbsent: true };
-    return store.putText(layout.manifest, index, { contentType: "application/json", ...condition });
+    const isWritten = await store.putText(layout.manifest, index, {
+      contentType: "application/json",
+      lock,
+      ...condition,
+    });
+    // before anything is committed: a store that drops locks is found here
+    if (lock) await checkLocked(store, layout.manifest, lock);
+    return isWritten;
   }
 
   async abort(): Promise<void> {
@@ -128,10 +137,10 @@ export class ManifestWriter {
   }
 
   #begin(collectionId: string): OpenPart {
-    const { layout, store } = this.#stored;
+    const { layout, store, lock } = this.#stored;
     const key = layout.manifestPart(collectionId, this.#partsOfCollection);
     this.#partsOfCollection += 1;
-    const upload = store.openText(key, { contentType: "application/jsonl" });
+    const upload = store.openText(key, { contentType: "application/jsonl", lock });
     return { key: layout.relative(key), collectionId, upload, objects: 0, bytes: 0 };
   }
 

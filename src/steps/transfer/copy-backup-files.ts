@@ -33,8 +33,13 @@ export async function copyBackupFiles(
   const listed = new Map([...(index?.metas ?? []), ...(index?.parts ?? [])].map((file) => [file.key, file]));
   await settleEach(files, fileConcurrency, async (object) => {
     const relative = layout.relative(object.key);
-    if (options.repair && !(await needsCopy(from, to, relative, object, listed.get(relative)))) return;
-    await to.store.copyFrom(from.store, object, to.layout.absolute(relative));
+    const { store, lock } = to;
+    const key = to.layout.absolute(relative);
+    if (!options.repair || (await needsCopy(from, to, relative, object, listed.get(relative)))) {
+      await store.copyFrom(from.store, object, key, { lock });
+    } else if (lock) {
+      await store.extendLock(key, lock);
+    }
   });
 }
 

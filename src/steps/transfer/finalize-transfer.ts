@@ -1,6 +1,7 @@
 import { addTotals, logsOf, noTotals, pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
+import { covers } from "../../core/execution/object-lock.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { type TransferPlan, transferPlan } from "../../core/plan/transfer.ts";
@@ -10,6 +11,7 @@ import { releaseClaim } from "../shared/backup-claim.ts";
 import { readBackupReceipts } from "../shared/backup-receipts.ts";
 import { confirmClaim, hasClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
+import { notLocked } from "../shared/locks.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { releaseSegmentsClaim } from "../shared/segment-claims.ts";
@@ -50,11 +52,12 @@ export async function finalizeTransfer(
   const collectionIds = new Set<string>();
   for await (const receipt of readBackupReceipts(context, layout, plan.backupName, consequence)) {
     addTotals(totals, receipt);
+    if (plan.lock && !covers(receipt.lock, plan.lock)) throw notLocked(receipt.batch, plan.lock);
     for (const { collectionId } of receipt.segments) collectionIds.add(collectionId);
   }
   const backup = new StoredBackup(source, from.backupStorage, plan.backupName, plan.source);
   const kept = input.plain ? undefined : plan.source;
-  const copy = new StoredBackup(destination, to.backupStorage, plan.backupName, kept);
+  const copy = new StoredBackup(destination, to.backupStorage, plan.backupName, kept, plan.lock);
   const logs = async function* () {
     for await (const { segments } of readCopyReceipts(context, layout, 0)) for (const it of segments) yield* logsOf(it);
   };
@@ -71,6 +74,7 @@ export async function finalizeTransfer(
     collections: plan.totals.collections,
     segments: plan.totals.segments,
     ...totals,
+    ...(plan.lock && { lock: plan.lock }),
     warnings: plan.warnings,
   };
 }

@@ -20,6 +20,7 @@ import type { StepContext } from "../../ports/step-context.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
 import { writeHeld } from "../shared/held.ts";
+import { chosenLock, keepingOf } from "../shared/locks.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf } from "../shared/readers.ts";
 import { checkSource, claimSegments, readSource } from "../shared/segment-claims.ts";
@@ -56,6 +57,7 @@ export async function prepareTransfer(
   await settleAll([checkAccess(source, from, backupName), checkAccess(destination, to, backupName)]);
   const stored = await findBackup(source, from.backupStorage, backupName);
   const kept = input.plain ? undefined : stored.layout.source;
+  const lock = await chosenLock(destination, input, to, execution, context);
   const copy = new StoredBackup(destination, to.backupStorage, backupName, kept);
   for (const { store, layout } of [stored, copy]) if (layout.shared) await store.checkAccess(layout.shared.root);
   const metas = await openCommitted(stored);
@@ -77,6 +79,7 @@ export async function prepareTransfer(
     fullMetaSha256: metas.sha256,
     alreadyThere,
     ...(stored.layout.source && { source: stored.layout.source }),
+    ...(lock && { lock }),
     warnings,
     totals,
   };
@@ -99,6 +102,7 @@ export async function prepareTransfer(
     claim: { key: copy.layout.claim, holder: execution.id },
     ...(shared && { segmentsClaim: { key: shared.claim(execution.id), holder: execution.id } }),
     ...(alreadyThere && { repair: true }),
+    ...keepingOf(to, lock),
   });
   const outcome = alreadyThere ? "already-there" : "planned";
   context.log.info("transfer planned", { backupName, outcome, from: source.label, to: destination.label, ...copies });

@@ -28,7 +28,7 @@ export async function writePlainFiles(
   await settleEach(metaFileNames, fileConcurrency, async (file) => {
     if (file === "full_meta") return;
     const object = await from.store.head(layout.meta[file]);
-    if (object !== undefined) await to.store.copyFrom(from.store, object, to.layout.meta[file]);
+    if (object !== undefined) await to.store.copyFrom(from.store, object, to.layout.meta[file], { lock: to.lock });
   });
   const manifest = new ManifestWriter(to, { confirm });
   try {

@@ -115,7 +115,7 @@ export class ScriptedExecutions implements PipelineExecutions {
 export class FakeCli {
   readonly executions = new ScriptedExecutions();
   readonly work = new MemoryObjectStore("work");
-  readonly backups = new MemoryObjectStore("bucket-b");
+  backups = new MemoryObjectStore("bucket-b");
   readonly environments = new Map<string, Environment>();
   outputs: Record<string, string> | undefined = { ...stackOutputs };
   answer: string | undefined;

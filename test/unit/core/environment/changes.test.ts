@@ -43,6 +43,7 @@ function environment(values: Readonly<Record<string, string>>) {
 function around(key: KnownKey): Readonly<Record<string, string>> {
   if (/CredentialJSON$/.test(key)) return google;
   if (/onnectionString$/.test(key)) return azure;
+  if (/LockMode$/.test(key)) return { ...base, "minio.backupObjectLock": "1d" };
   return needRoles.test(key) ? roles : base;
 }
 
@@ -52,6 +53,9 @@ function another(key: KnownKey): string {
   if (/tlsMode$/.test(key)) return "1";
   if (/useSSL|UseSSL|crossStorage|keepTempFiles/.test(key)) return "true";
   if (/gcPause.enable$/.test(key)) return "false";
+  if (/ObjectLock$/.test(key)) return "30d";
+  if (/LockMode$/.test(key)) return "compliance";
+  if (/StorageClass$/.test(key)) return "GLACIER";
   if (/copyMode$/.test(key)) return "streamed";
   if (/[sS]torageType$|cloudProvider$/.test(key)) return "aws";
   if (/MiB$|parallelism/.test(key)) return "7";

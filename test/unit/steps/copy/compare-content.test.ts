@@ -57,7 +57,7 @@ test("a log whose ETag only looks like another MD5 is right, and repairs what is
   const destination = new MemoryObjectStore("destination");
   const log = { from: "backup/log", key: "copy/log", expected, source: listed, existing: undefined };
 
-  const repaired = await repairLog(log, { source, destination, confirm: async () => undefined });
+  const repaired = await repairLog(log, { source, destination, confirm: async () => undefined, keeping: {} });
 
   expect(repaired.problem).toBeUndefined();
   expect(destination.read("copy/log")).toBe("0123456789");

@@ -304,6 +304,27 @@ describe("pruneBackups", () => {
     expect(await prune()).toMatchObject({ removedNames: ["nightly_1"], warnings: [] });
   });
 
+  test("leaves locked backups alone until their time is over, and tells until when", async () => {
+    memory = memoryContext();
+    store = memory.store({ environment: "prod", side: "backup" }, { objectLock: true });
+    for (const day of [1, 2, 3]) seed(`nightly_${day}`, day);
+    const { full_meta } = backupLayout(rootPath, "nightly_1").meta;
+    await store.extendLock(full_meta, { mode: "governance", until: "2026-11-25T00:00:00.000Z" });
+
+    expect(await prune()).toMatchObject({
+      removedNames: ["nightly_2"],
+      locked: 1,
+      lockedNames: ["nightly_1 is locked until 2026-11-25 00:00 UTC (governance)"],
+      warnings: [],
+    });
+    expect(store.read(full_meta)).toBeDefined();
+
+    await memory.clock.sleep(4 * 86_400_000);
+    const after = await prune();
+    expect(after).toMatchObject({ removedNames: ["nightly_1"] });
+    expect(after.locked).toBeUndefined();
+  });
+
   test("leaves a backup alone beside which somebody keeps something", async () => {
     for (const day of [1, 2]) seed(`nightly_${day}`, day);
     store.seed(`${backupLayout(rootPath, "nightly_1").root}notes.txt`, "mine");
