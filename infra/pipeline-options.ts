@@ -59,6 +59,15 @@ export interface PipelineOptions {
      */
     incremental?: boolean;
     /**
+     * `30d`, or `{ for: 30d, mode: compliance }`: nobody deletes its backups before (locked-backups.md)
+     */
+    lock?:
+      | string
+      | {
+          for: string;
+          mode?: "governance" | "compliance";
+        };
+    /**
      * false keeps it and its retention, and starts nothing
      */
     enabled?: boolean;

@@ -12,10 +12,13 @@ export type LockMode = z.infer<typeof lockMode>;
 const longestDays = 36_500;
 const unitHours: Readonly<Record<string, number>> = { h: 1, d: 24 };
 
+const durationError = "use a number and h or d, up to 36500d: 30d, 12h";
+
 /** `30d`, `12h`. */
-export const lockDuration = z.string().refine((text) => hoursOf(text) <= longestDays * 24, {
-  error: "use a number and h or d, up to 36500d: 30d, 12h",
-});
+export const lockDuration = z
+  .string()
+  .regex(/^[1-9]\d{0,5}[hd]$/, durationError)
+  .refine((text) => hoursOf(text) <= longestDays * 24, durationError);
 
 /** How long what is written stays locked, as people say it: `30d`, or with a mode. */
 export const lockSettings = z.union(
