@@ -2,12 +2,11 @@ import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 
 /**
-/**
  * What a function may do with the objects of a data bucket, where environments use the functions' own role. `prove`: write what lies
  * beside the logs and metas of a backup, and take claims and records away. `ask-locks`: whether the bucket locks objects, `see-locks`: how
- * objects are locked, `lock`: lock them. None may take a lock off.
+ * objects are locked, `lock`: lock them. None may take a lock off. `report`: write the page about all backups of a root.
  */
-export type DataAccess = "read" | "write" | "delete" | "prove" | "ask-locks" | "see-locks" | "lock";
+export type DataAccess = "read" | "write" | "delete" | "prove" | "ask-locks" | "see-locks" | "lock" | "report";
 
 /**
  * Which machine's files in the work bucket a function works on. `any`: steps of every machine; the others are invoked by a rule of
@@ -106,8 +105,11 @@ export const pruneBackups: FunctionSpec = step(
 /** Starts the restore of a backup that appeared; deployed with the first restore trigger. */
 export const startTriggeredRestore: FunctionSpec = step("start-triggered-restore", "none", [], { timeoutMinutes: 1 });
 
-/** The functions that rules invoke. */
-export const eventFunctionSpecs: readonly FunctionSpec[] = [pruneBackups, startTriggeredRestore];
+/** Writes the page about all backups beside them, and can write nothing else; deployed with the first report. */
+export const writeReport: FunctionSpec = step("write-report", "none", ["read", "report"]);
+
+/** The functions that rules and schedules invoke. */
+export const eventFunctionSpecs: readonly FunctionSpec[] = [pruneBackups, startTriggeredRestore, writeReport];
 
 /** Whether a function tells an unknown environment by naming the registered ones. */
 export function namesEnvironments(spec: FunctionSpec): boolean {

@@ -2,11 +2,11 @@ import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
-import { besideBackups } from "../src/core/format/layout.ts";
+import { besideBackups, reportName } from "../src/core/format/layout.ts";
 import { type DataAccess, type Owner, workKeys } from "./functions.ts";
 import type { Grant, Wildcard } from "./grants.ts";
 
-const objectActions: Readonly<Record<Exclude<DataAccess, "prove">, readonly string[]>> = {
+const objectActions: Readonly<Record<Exclude<DataAccess, "prove" | "report">, readonly string[]>> = {
   read: ["s3:GetObject"],
   write: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
   delete: ["s3:DeleteObject"],
@@ -113,13 +113,25 @@ export function dataBucketGrants(buckets: readonly string[], access: readonly Da
     },
     {
       sid: "UseDataBuckets",
-      actions: access.flatMap((kind) => (kind === "prove" ? [] : objectActions[kind])),
+      actions: access.flatMap((kind) => (kind === "prove" || kind === "report" ? [] : objectActions[kind])),
       resources: arns.map((arn) => ({
         arn: `${arn}/*`,
         reason: "Objects of a bucket that the deployment names, in a directory tree that Milvus names.",
       })),
     },
     ...(access.includes("prove") ? besideBackupGrants(arns) : []),
+    ...(access.includes("report")
+      ? [
+          {
+            sid: "WriteReport",
+            actions: ["s3:PutObject"],
+            resources: arns.map((arn) => ({
+              arn: `${arn}/*${reportName}`,
+              reason: "One key, below the root path of an environment that is registered after the deployment.",
+            })),
+          },
+        ]
+      : []),
   ];
 }
 
@@ -149,7 +161,9 @@ export function keyGrants(sid: string, keyArns: readonly string[], access: reado
   const actions = [
     ...(access.includes("read") ? ["kms:Decrypt"] : []),
     // Parts of an upload are decrypted to be put together.
-    ...(access.includes("write") || access.includes("prove") ? ["kms:GenerateDataKey", "kms:Decrypt"] : []),
+    ...(access.some((kind) => kind === "write" || kind === "prove" || kind === "report")
+      ? ["kms:GenerateDataKey", "kms:Decrypt"]
+      : []),
   ];
   if (keyArns.length === 0 || actions.length === 0) return [];
   return [{ sid, actions: [...new Set(actions)], resources: keyArns }];

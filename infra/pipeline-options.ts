@@ -201,6 +201,25 @@ export interface PipelineOptions {
      */
     verify?: "none" | "size" | "content";
   }[];
+  reports?: {
+    /**
+     * letters, digits, `-` and `_`
+     */
+    name: string;
+    /**
+     * whose backups, and whose schedules
+     */
+    environment: string;
+    /**
+     * `rate(1 hour)` or `cron(0 7 * * ? *)`, as for schedules
+     */
+    expression: string;
+    /**
+     * of the cron expression
+     */
+    timeZone?: string;
+    enabled?: boolean;
+  }[];
   network?: {
     vpcId: string;
     /**

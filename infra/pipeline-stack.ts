@@ -16,6 +16,7 @@ import {
   pascalCase,
   pruneBackups,
   startTriggeredRestore,
+  writeReport,
 } from "./functions.ts";
 import type { Grant } from "./grants.ts";
 import { type FunctionNetwork, functionNetwork } from "./network.ts";
@@ -31,6 +32,7 @@ import {
 } from "./permissions.ts";
 import { PipelineFunction } from "./pipeline-function.ts";
 import { PipelineStateMachine } from "./pipeline-state-machine.ts";
+import { Reports } from "./reports.ts";
 import { RestoreTriggers } from "./restore-triggers.ts";
 import { Schedules } from "./schedules.ts";
 import type { Settings } from "./settings.ts";
@@ -141,6 +143,10 @@ export class Pipeline extends Construct {
         startTriggeredRestore: start,
         eventBus: this.#eventBus,
       });
+    }
+    if (pipeline.reports.length > 0) {
+      const write = add(writeReport, { environment: { BACKUP_STATE_MACHINE_ARN: backupMachine.stateMachineArn } });
+      new Reports(this, "Reports", { stack, reports: pipeline.reports, schedules, writeReport: write });
     }
     if (pipeline.alarms === undefined) return undefined;
     const stateMachines = new Map([...this.stateMachines].map(([name, created]) => [name, created.stateMachine]));

@@ -69,6 +69,7 @@ describe("bundles", () => {
       WORK_BUCKET: "work",
       ENVIRONMENTS_PREFIX: "environments/",
       STACK_NAME: "MilvusBackup",
+      BACKUP_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:backup",
       RESTORE_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:restore",
       AWS_REGION: "eu-west-1",
     };

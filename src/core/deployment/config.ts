@@ -81,6 +81,17 @@ const scheduleConfig = z.strictObject({
 });
 export type ScheduleConfig = z.infer<typeof scheduleConfig>;
 
+const reportConfig = z.strictObject({
+  name: scheduleName,
+  /** Whose backups it shows; it is written beside them. */
+  environment: environmentName,
+  /** `cron(...)` or `rate(...)`, as EventBridge Scheduler takes it. */
+  expression: z.string().check(problem(problemOfScheduleExpression)),
+  timeZone: z.string().check(problem(problemOfTimeZone)).default("UTC"),
+  enabled: z.boolean().default(true),
+});
+export type ReportConfig = z.infer<typeof reportConfig>;
+
 const restoreTriggerConfig = z.strictObject({
   name: scheduleName,
   /** The bucket with the backups: its own, a replica, or one of `account`. */
@@ -135,6 +146,8 @@ export const pipelineConfig = z
       .default({}),
     schedules: z.array(scheduleConfig).default([]),
     restoreTriggers: z.array(restoreTriggerConfig).default([]),
+    /** Pages about all backups of an environment, written into its backup bucket. */
+    reports: z.array(reportConfig).default([]),
     network: networkConfig.optional(),
     /** Customer-managed key of the work bucket. */
     workBucketKeyArn: keyArn.optional(),
@@ -147,7 +160,7 @@ export const pipelineConfig = z
       const names = known.length > 0 ? `declared are: ${known.join(", ")}` : "none is declared";
       context.addIssue({ code: "custom", path, message: `names ${name}, which is not under environments; ${names}` });
     };
-    for (const list of ["schedules", "restoreTriggers"] as const) {
+    for (const list of ["schedules", "restoreTriggers", "reports"] as const) {
       const names = config[list].map(({ name }) => name);
       for (const [index, name] of names.entries()) {
         const first = names.indexOf(name);

@@ -7,7 +7,7 @@ import type { ScheduleConfig } from "./config.ts";
  * What a schedule of pipeline.yaml promises: how new its newest good backup is at any time. A deployment publishes one as an output of its
  * stack for each schedule, since pipeline.yaml is not there where backups are looked at. Names and times only, no secrets.
  */
-const schedulePromise = z.object({
+export const schedulePromise = z.object({
   /** As pipeline.yaml names it. */
   name: z.string(),
   environment: z.string(),

@@ -8,4 +8,6 @@ export interface FunctionEnvironment {
   readonly STACK_NAME: string;
   /** What Start Triggered Restore starts; no other function has it. */
   readonly RESTORE_STATE_MACHINE_ARN?: string;
+  /** Whose backups Write Report takes for those of this deployment's schedules; no other function has it. */
+  readonly BACKUP_STATE_MACHINE_ARN?: string;
 }

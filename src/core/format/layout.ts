@@ -161,6 +161,14 @@ export const besideBackups = {
   removable: ["*/manifest/*.jsonl", "*/milvus-backup-verified.json", "*/milvus-backup-claim.json"],
 } as const;
 
+/** What a report of all backups is called that is written beside them: a file, where backups are directories. */
+export const reportName = "milvus-backup-report.html";
+
+/** The key of that report. */
+export function reportKey(rootPath: string): string {
+  return directory(rootPath) + reportName;
+}
+
 /** Where the backups of an environment lie: one directory each. */
 export function backupsRoot(rootPath: string): string {
   return directory(rootPath);

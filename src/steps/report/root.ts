@@ -4,20 +4,27 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 import { type BackupSummary, listBackups } from "../catalog/list-backups.ts";
 
 /** Whose backups a report of a root is about. */
-export interface RootPlace {
+interface RootPlace {
   readonly environment: string;
   readonly backupStorage: { readonly bucket: string; readonly rootPath: string };
 }
 
+/** Whose schedules are held against what they promise. */
+export interface Deployment {
+  /** ARN of the machine that makes their backups. */
+  readonly stateMachine: string;
+  readonly promises: readonly SchedulePromise[];
+}
+
 /**
  * Reads all backups of a root for its report; an empty root gives an empty report.
- * @param deployment whose schedules are held against what they promise; undefined where none is asked
+ * @param deployment undefined where none is asked
  * @throws what the store throws
  */
 export async function readRootReport(
   store: ObjectStore,
   { environment, backupStorage }: RootPlace,
-  deployment: { readonly stateMachine: string; readonly promises: readonly SchedulePromise[] } | undefined,
+  deployment: Deployment | undefined,
   now: Date,
 ): Promise<RootReport> {
   const { bucket, rootPath } = backupStorage;
