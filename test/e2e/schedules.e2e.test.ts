@@ -26,6 +26,7 @@ schedules:
     collections: [scheduled_coll]
     keep: { last: 1 }
     alarmAfter: 5m
+reports: [{ name: page, environment: scheduled, expression: rate(1 minute) }]
 alarms: { emails: [ops@example.com] }
 `;
 
@@ -88,6 +89,17 @@ describe("a schedule of pipeline.yaml", async () => {
       exitCode: 1,
       stderr: expect.stringContaining('has no schedule "hourly"; it has: minutely'),
     });
+  });
+
+  test("a report of its backups is written beside them on a schedule", async () => {
+    const key = `${rootPath}/milvus-backup-report.html`;
+    const page = await until("a report with the backup", 150_000, async () => {
+      const text = (await listKeys(bucket, key)).length > 0 ? await getText(bucket, key) : "";
+      return /minutely_\d{4}/.test(text) ? text : undefined;
+    });
+
+    expect(page).toContain("in time");
+    expect(page).toContain("rate(1 minute)");
   });
 
   test("keeps what its rules keep and deletes the rest, but nothing that it did not make", async () => {

@@ -164,6 +164,22 @@ describe("examples/pipeline.yaml", () => {
     expect(granted("StartTriggeredRestore")).not.toContain("UseDataBuckets");
   });
 
+  it("writes reports on a schedule, with a function that can write that one key and nothing else", () => {
+    template.hasResourceProperties("AWS::Scheduler::Schedule", {
+      Name: "morning",
+      ScheduleExpression: "cron(0 7 * * ? *)",
+      ScheduleExpressionTimezone: "Europe/Berlin",
+      Target: { Input: Match.stringLikeRegexp('^{"environment":"prod","promises":\\[{"name":"nightly"') },
+    });
+    expect(statementsOf(template, "Reports").flatMap(actionsOf)).toEqual(["lambda:InvokeFunction"]);
+    expect(statementsOf(template, "Reports").flatMap(resourcesOf)).toEqual([expect.stringMatching(/^<WriteReport/)]);
+    const writes = statementsOf(template, "WriteReport").filter((it) =>
+      actionsOf(it).some((action) => /s3:(Put|Delete)/.test(action)),
+    );
+    expect(writes.flatMap(actionsOf)).toEqual(["s3:PutObject"]);
+    for (const resource of writes.flatMap(resourcesOf)) expect(resource).toMatch(/\/\*milvus-backup-report\.html$/);
+  });
+
   it("puts every function into the network", () => {
     template.allResourcesProperties("AWS::Lambda::Function", {
       VpcConfig: {
@@ -213,6 +229,7 @@ describe("alarms", () => {
         ...machines.flatMap((machine) => [`${machine}-failed`, `${machine}-timed-out`]),
         "prune-backups-failed",
         "start-triggered-restore-failed",
+        "write-report-failed",
         "schedule-nightly-late",
         "schedule-hourly-late",
       ]
