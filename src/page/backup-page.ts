@@ -276,7 +276,7 @@ function segmentSection({ sizes, largestSegments, segments }: BackupReport): Htm
       series: [
         {
           type: "bar",
-          barWidth: "72%",
+          barWidth: sizes.length > 3 ? "72%" : 64,
           barMinHeight: 2,
           itemStyle: { color: "var(--own)" },
           label: {

@@ -157,7 +157,7 @@ function batchSection(batches: ReportedBatches, { startedAt, milliseconds }: Exe
     ],
     caption: `${part} From the start of the execution.`,
     table: table({
-      caption: "Batches",
+      caption: "Batches one by one",
       columns: [
         { title: "Batch" },
         { title: "State" },

@@ -102,9 +102,10 @@ const mostOfPromise = 200;
 
 function scheduleSection(schedules: readonly ReportedSchedule[]): Html {
   const measured = schedules.flatMap((schedule) => {
-    const { ageSeconds, expectedSince } = schedule;
-    if (ageSeconds === undefined || expectedSince === undefined) return [];
-    return [{ schedule, percent: Math.min(mostOfPromise, (100 * ageSeconds) / allowedSeconds(schedule)) }];
+    const { ageSeconds, newest, lateFrom } = schedule;
+    if (ageSeconds === undefined || newest === undefined || lateFrom === undefined) return [];
+    const allowedSeconds = Math.max(1, (Date.parse(lateFrom) - Date.parse(newest.at)) / 1000);
+    return [{ schedule, percent: Math.min(mostOfPromise, (100 * ageSeconds) / allowedSeconds) }];
   });
   const figures =
     measured.length === 0
@@ -127,7 +128,7 @@ function scheduleSection(schedules: readonly ReportedSchedule[]): Html {
               ...axisLook,
               axisLabel: {
                 ...axisLook.axisLabel,
-                formatter: (value: number) => ["just made", "promised", "twice"][value / 100] ?? "",
+                formatter: (value: number) => ["just made", "as old as promised", "twice"][value / 100] ?? "",
               },
             },
             yAxis: {
@@ -171,7 +172,7 @@ function scheduleSection(schedules: readonly ReportedSchedule[]): Html {
     stateOf(schedule),
     schedule.ageSeconds === undefined ? "none" : formatAge(schedule.ageSeconds),
     schedule.newest === undefined ? "–" : html`${schedule.newest.backupName}, ${timeOf(schedule.newest.at)}`,
-    schedule.expectedSince === undefined ? "nothing" : timeOf(schedule.expectedSince),
+    schedule.lateFrom === undefined ? "–" : timeOf(schedule.lateFrom),
     formatCount(schedule.backupCount),
     html`<code>${schedule.expression}</code> ${schedule.timeZone}`,
   ]);
@@ -182,17 +183,12 @@ function scheduleSection(schedules: readonly ReportedSchedule[]): Html {
       { title: "State" },
       { title: "Age", right: true },
       { title: "Newest good backup (T)" },
-      { title: "Not older than" },
+      { title: "Late from" },
       { title: "Backups", right: true },
       { title: "Runs" },
     ],
     rows,
   })}`;
-}
-
-function allowedSeconds({ ageSeconds = 0, newest, expectedSince }: ReportedSchedule): number {
-  const now = Date.parse(newest?.at ?? "") + ageSeconds * 1000;
-  return Math.max(1, (now - Date.parse(expectedSince ?? "")) / 1000);
 }
 
 function stateOf({ late, enabled, newest, expectedSince }: ReportedSchedule): Html {

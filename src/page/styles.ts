@@ -53,7 +53,7 @@ th, td { padding: 0.45rem 0.75rem; border-bottom: 1px solid var(--line); text-al
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { color: var(--muted); font-weight: 600; white-space: nowrap; }
 tbody th { min-width: 8rem; max-width: 22rem; font-weight: 600; overflow-wrap: break-word; }
-td { max-width: 24rem; overflow-wrap: break-word; } td code { white-space: nowrap; }
+td { max-width: 24rem; overflow-wrap: break-word; } td.left { min-width: 7rem; } td code { white-space: nowrap; }
 .none { color: var(--muted); }
 .right { text-align: right; white-space: nowrap; }
 time { white-space: nowrap; }

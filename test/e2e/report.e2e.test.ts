@@ -86,7 +86,7 @@ describe("the page of what a real pipeline made", async () => {
   test("of a backup shows its collection, schema and segments", async () => {
     const { page, text } = await report("backup", "-n", "report_one");
 
-    expect(text).toContain(`Schema of ${collection}`);
+    expect(text).toContain(`Schema of default.${collection}`);
     expect(text).toContain("FloatVector");
     expect(text).toMatch(/\b400\b/);
     expect(await figuresOf(page)).toEqual([

@@ -67,15 +67,29 @@ const rateUnits: Readonly<Record<string, number>> = { minute, hour: 60 * minute,
 export function newestExpected(promise: SchedulePromise, now: Date): Date | undefined {
   if (!promise.enabled) return undefined;
   if (promise.alarmAfterSeconds !== undefined) return new Date(now.getTime() - promise.alarmAfterSeconds * 1000);
-  const [, value = "", unit = ""] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(promise.expression) ?? [];
-  const rate = Number(value) * (rateUnits[unit] ?? Number.NaN);
-  if (rate > 0) return new Date(now.getTime() - rate - graceOf(rate) - clockSlack);
+  const rate = rateOf(promise);
+  if (rate !== undefined) return new Date(now.getTime() - rate - graceOf(rate) - clockSlack);
   const cron = cronOf(promise);
   const [newest, before] = cron?.previousRuns(2, now) ?? [];
   if (cron === undefined || newest === undefined) return undefined;
   const grace = graceOf(before === undefined ? longestGrace : newest.getTime() - before.getTime());
   const [due] = cron.previousRuns(1, new Date(now.getTime() - grace));
   return due && new Date(due.getTime() - clockSlack);
+}
+
+/**
+ * From when on a backup is too old to be the newest good one of its schedule.
+ * @param at its earliest T, or when it was made
+ * @returns undefined where the schedule promises nothing, or is never due again
+ */
+export function lateFrom(promise: SchedulePromise, at: Date): Date | undefined {
+  if (!promise.enabled) return undefined;
+  const time = at.getTime();
+  if (promise.alarmAfterSeconds !== undefined) return new Date(time + promise.alarmAfterSeconds * 1000);
+  const rate = rateOf(promise);
+  if (rate !== undefined) return new Date(time + rate + graceOf(rate) + clockSlack);
+  const [due, after] = cronOf(promise)?.nextRuns(2, new Date(time + clockSlack)) ?? [];
+  return due && new Date(due.getTime() + graceOf(after === undefined ? longestGrace : after.getTime() - due.getTime()));
 }
 
 /** Whether a schedule keeps its promise. */
@@ -91,6 +105,13 @@ export function promiseState(promise: SchedulePromise, newestGood: Date | undefi
   const expectedSince = newestExpected(promise, now);
   if (expectedSince === undefined) return { late: false };
   return { expectedSince, late: newestGood === undefined || newestGood.getTime() < expectedSince.getTime() };
+}
+
+/** Milliseconds; undefined for what is no rate. */
+function rateOf({ expression }: SchedulePromise): number | undefined {
+  const [, value = "", unit = ""] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
+  const rate = Number(value) * (rateUnits[unit] ?? Number.NaN);
+  return rate > 0 ? rate : undefined;
 }
 
 function graceOf(period: number): number {

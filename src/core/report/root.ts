@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { promiseState, type SchedulePromise } from "../deployment/schedule-promise.ts";
+import { lateFrom, promiseState, type SchedulePromise } from "../deployment/schedule-promise.ts";
 import { madeBySchedule } from "../format/manifest.ts";
 import { drillProof, verificationProof } from "../format/proof.ts";
 
@@ -47,6 +47,8 @@ const reportedSchedule = z.strictObject({
   /** The newest must not be older than that; absent where nothing is promised. */
   expectedSince: time.optional(),
   late: z.boolean(),
+  /** From when on the newest is too old, where no newer one comes. */
+  lateFrom: time.optional(),
 });
 export type ReportedSchedule = Readonly<z.infer<typeof reportedSchedule>>;
 
@@ -163,6 +165,7 @@ function reportSchedule(
   const good = made.find((backup) => backup.at !== undefined && proofOf(backup) !== "failed");
   const { name, environment, expression, timeZone, enabled } = promise;
   const { expectedSince, late } = promiseState(promise, good?.at === undefined ? undefined : new Date(good.at), now);
+  const from = good?.at === undefined ? undefined : lateFrom(promise, new Date(good.at));
   return {
     schedule: name,
     ...{ environment, expression, timeZone, enabled },
@@ -173,6 +176,7 @@ function reportSchedule(
     }),
     ...(expectedSince && { expectedSince: expectedSince.toISOString() }),
     late,
+    ...(from && { lateFrom: from.toISOString() }),
   };
 }
 

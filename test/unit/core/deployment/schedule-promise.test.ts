@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { pipelineConfig } from "../../../../src/core/deployment/config.ts";
 import {
+  lateFrom,
   newestExpected,
   promiseOf,
   promiseOutputs,
@@ -58,6 +59,21 @@ describe("the newest backup that a schedule promises", () => {
     expect(expected(promise("cron(0 3 * * ? *)", { enabled: false }), now)).toBeUndefined();
     expect(expected(promise("cron(0 3 1 1 ? 2030)"), now)).toBeUndefined();
     expect(expected(promise("at(2026-11-28T03:00:00)"), now)).toBeUndefined();
+  });
+
+  it.each([
+    ["cron(0 3 * * ? *)", "2026-11-27T03:00:04Z"],
+    ["cron(0 3 ? * MON-FRI *)", "2026-11-27T03:00:04Z"],
+    ["cron(0/15 8-18 * * ? *)", "2026-11-28T08:00:02Z"],
+    ["cron(0 3 L * ? *)", "2026-10-31T03:00:04Z"],
+    ["rate(5 minutes)", "2026-11-28T08:00:02Z"],
+  ])("by %s is too old from the moment that it is told to be, and not before", (expression, at) => {
+    const of = promise(expression);
+    const from = lateFrom(of, new Date(at));
+    const late = (milliseconds: number) =>
+      promiseState(of, new Date(at), new Date((from?.getTime() ?? 0) + milliseconds)).late;
+
+    expect([late(-1_000), late(1_000)]).toEqual([false, true]);
   });
 
   it("is broken by no backup and by an older one", () => {

@@ -30,6 +30,7 @@ describe("the report of a root", () => {
         schedule: "nightly",
         late: false,
         newest: { at: "2026-11-28T03:00:04.000Z" },
+        lateFrom: "2026-11-29T04:00:00.000Z",
         ageSeconds: 32_396,
         backupCount: 31,
       },
