@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Metafile } from "esbuild";
 
@@ -14,9 +14,14 @@ export function noticesOf(projectDir: string, packages: readonly string[]): stri
   const sections = packages.map((folder) => {
     const directory = join(projectDir, folder);
     const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
-    const texts = readdirSync(directory)
-      .filter((file) => /^(?:licen[cs]e|notice|copying)/i.test(file) && existsSync(join(directory, file)))
-      .map((file) => readFileSync(join(directory, file), "utf8").trim());
+    const texts = readdirSync(directory, { withFileTypes: true })
+      .filter(({ name }) => /^(?:licen[cs]es?|notice|copying)/i.test(name))
+      .flatMap((entry) => {
+        const path = join(directory, entry.name);
+        // Some keep those of what they contain themselves in a folder.
+        return entry.isDirectory() ? readdirSync(path).map((file) => join(path, file)) : [path];
+      })
+      .map((file) => readFileSync(file, "utf8").trim());
     return [`${manifest.name} ${manifest.version} (${licenceOf(manifest)})`, ...texts].join("\n\n");
   });
   return `${["This package contains the following ones.", ...sections].join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
