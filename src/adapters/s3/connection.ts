@@ -4,6 +4,7 @@ import { Agent as HttpsAgent } from "node:https";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { StorageCredentials, StorageSettings } from "../../core/environment/environment.ts";
+import { locksObjects } from "../../core/environment/keeping.ts";
 import { awsRegionOfHost, storeIdentity } from "../../core/environment/storage-identity.ts";
 import { assumedRole } from "./assumed-role.ts";
 
@@ -22,6 +23,8 @@ export interface S3Connection {
   readonly signer: string;
   /** Google has neither UploadPartCopy nor DeleteObjects in its S3-compatible interface. */
   readonly dialect: "s3" | "gcp";
+  /** Whether it can be asked about Object Lock: other stores that speak S3 may take the question for another one. */
+  readonly knowsLocks: boolean;
 }
 
 /** Hosts other than AWS's that name buckets in front, whatever the storage type (minio-go 7.0.97: Google, Alibaba). */
@@ -90,6 +93,7 @@ export function connectS3(settings: StorageSettings): S3Connection {
     credentialsIdentity: credentialsIdentity(settings.credentials),
     signer: signerOf(settings.credentials),
     dialect: settings.type === "gcp" ? "gcp" : "s3",
+    knowsLocks: locksObjects(settings.type),
   };
 }
 
@@ -105,6 +109,7 @@ export function connectOwnS3(): S3Connection {
     credentialsIdentity: "own",
     signer: "the pipeline's own role",
     dialect: "s3",
+    knowsLocks: true,
   };
 }
 

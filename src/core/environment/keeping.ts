@@ -1,8 +1,12 @@
 import type { StorageSettings } from "./environment.ts";
 import type { GivenValues, KnownKey } from "./keys.ts";
 
-/** The kinds of stores that lock objects and have storage classes in the way that S3 has them. */
 const withS3Features: ReadonlySet<StorageSettings["type"]> = new Set(["minio", "s3", "aws"]);
+
+/** Whether a kind of store locks objects and has storage classes in the way that S3 does. */
+export function locksObjects(type: StorageSettings["type"]): boolean {
+  return withS3Features.has(type);
+}
 
 /**
  * How an environment keeps its backups: the lock that each gets, and the storage class of their logs.
@@ -20,7 +24,7 @@ export function backupKeeping(
   }
   const keys = ["minio.backupObjectLock", "minio.backupStorageClass"] as const satisfies KnownKey[];
   const given = keys.find((key) => values.get(key) !== undefined);
-  if (given !== undefined && !withS3Features.has(type)) {
+  if (given !== undefined && !locksObjects(type)) {
     throw values.error(
       given,
       `works with minio, s3 and aws only, and backups lie in a store of type ${type}: leave it out`,

@@ -86,8 +86,13 @@ async function checkContent(
 /** The store itself refuses no deletion here: it would hide what is locked. */
 async function checkNotLocked(stored: StoredBackup, complete: boolean, { clock }: DeleteContext): Promise<void> {
   const now = clock.now();
-  const lock = complete ? await lockOfBackup(stored, now) : await lockOfLeftovers(stored, now);
-  if (lock) throw backupLocked(stored, lock, complete);
+  // a plain one and one a Milvus may lie in one folder, and all of it goes
+  for (const one of complete ? [stored.asPlain, ...(await stored.incrementals())] : []) {
+    const lock = await lockOfBackup(one, now);
+    if (lock) throw backupLocked(stored, lock, true);
+  }
+  const left = complete ? undefined : await lockOfLeftovers(stored, now);
+  if (left) throw backupLocked(stored, left, false);
 }
 
 async function checkReaders(stored: StoredBackup, { place }: DeleteRequest, context: DeleteContext): Promise<void> {

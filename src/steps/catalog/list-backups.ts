@@ -8,7 +8,7 @@ import type { Instant } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import { claimOf } from "../shared/backup-claim.ts";
-import { lockOfBackup, mayHoldLocks } from "../shared/locks.ts";
+import { commitLock, mayHoldLocks } from "../shared/locks.ts";
 import { readDrill, readVerification } from "../shared/proofs.ts";
 import type { BriefBackup, Instants, StoredBackup } from "../shared/stored-backup.ts";
 import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
@@ -117,7 +117,7 @@ async function summarize(
     unlessCorrupt(async () => (instants && files.has(layout.manifest) ? stored.readManifest() : undefined)),
     files.has(layout.verified) ? readVerification(stored) : Promise.resolve(undefined),
     files.has(layout.drilled) ? readDrill(stored) : Promise.resolve(undefined),
-    now === undefined ? Promise.resolve(undefined) : lockOfBackup(stored, now),
+    now === undefined ? Promise.resolve(undefined) : commitLock(stored, now),
   ]);
   if (brief.value === undefined) return { ...unknown, state: "corrupt", ...brief };
   const { id } = brief.value;

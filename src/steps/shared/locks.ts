@@ -11,9 +11,9 @@ import {
   type ObjectLock,
 } from "../../core/execution/object-lock.ts";
 import { settleEach } from "../../core/execution/settle.ts";
-import type { ManifestIndex } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { readableManifest } from "./made-by.ts";
 import type { StoredBackup } from "./stored-backup.ts";
 
 /**
@@ -64,7 +64,7 @@ export function checkAhead(lock: ObjectLock | undefined, now: Date): void {
 function cannotLock(store: ObjectStore, key: string, state: BucketLock["state"]): PipelineError {
   const how =
     state === "unsupported"
-      ? `${store.label} is no store that speaks S3, and others cannot lock objects here`
+      ? `${store.label} is of a kind whose locks are not supported: minio, s3 and aws lock objects`
       : `${store.label} has no Object Lock: it is turned on when a bucket is made (mc mb --with-lock, aws s3api create-bucket ` +
         "--object-lock-enabled-for-bucket), with AWS also later (aws s3api put-object-lock-configuration)";
   return new PipelineError(
@@ -100,6 +100,11 @@ export async function checkLocked(store: ObjectStore, key: string, lock: ObjectL
  * @returns undefined where it is not locked, or not any more
  */
 export async function lockOfBackup(stored: StoredBackup, now: Date): Promise<ObjectLock | undefined> {
+  return (await holdsLocks(stored.store)) === false ? undefined : commitLock(stored, now);
+}
+
+/** The same, in a bucket that is known to hold locks. */
+export async function commitLock(stored: StoredBackup, now: Date): Promise<ObjectLock | undefined> {
   try {
     const lock = await stored.store.lockOf(stored.layout.meta.full_meta);
     return isLockedAt(lock, now) ? lock : undefined;
@@ -107,28 +112,25 @@ export async function lockOfBackup(stored: StoredBackup, now: Date): Promise<Obj
     if (!(error instanceof PipelineError)) throw error;
     if (error.name === "ObjectNotFound") return undefined;
     if (error.name !== "StoreAccessDenied") throw error;
-    const lock = (await manifestIfReadable(stored))?.lock;
+    const lock = (await readableManifest(stored))?.lock;
     return isLockedAt(lock, now) ? lock : undefined;
   }
 }
 
-async function manifestIfReadable(stored: StoredBackup): Promise<ManifestIndex | undefined> {
+/** Whether objects of a bucket may be locked; undefined where nobody may ask. What a store does not understand is no lock of it. */
+async function holdsLocks(store: ObjectStore): Promise<boolean | undefined> {
   try {
-    return await stored.readManifest();
+    return (await store.bucketLock()).state === "on";
   } catch (error) {
-    if (error instanceof PipelineError && error.name === "CorruptBackup") return undefined;
+    if (error instanceof PipelineError && error.name === "StoreAccessDenied") return undefined;
+    if (error instanceof PipelineError && error.name === "StoreFailed") return false;
     throw error;
   }
 }
 
-/** Whether objects of a bucket may be locked; false where that may not be asked, as what is locked may not be asked then either. */
+/** The same; false where nobody may ask. */
 export async function mayHoldLocks(store: ObjectStore): Promise<boolean> {
-  try {
-    return (await store.bucketLock()).state === "on";
-  } catch (error) {
-    if (error instanceof PipelineError && error.name === "StoreAccessDenied") return false;
-    throw error;
-  }
+  return (await holdsLocks(store)) ?? false;
 }
 
 /** How objects are locked, in their order: undefined for those that are not, or not any more, or are gone. */

@@ -18,7 +18,8 @@ export async function manifestMadeBy(stored: StoredBackup, madeBy: MadeBySchedul
   return manifest?.backupName === stored.name && isMadeBy(manifest.schedule, madeBy) ? manifest : undefined;
 }
 
-async function readableManifest(stored: StoredBackup): Promise<ManifestIndex | undefined> {
+/** undefined for a manifest that is missing, or cannot be read. */
+export async function readableManifest(stored: StoredBackup): Promise<ManifestIndex | undefined> {
   try {
     return await stored.readManifest();
   } catch (error) {

@@ -130,6 +130,16 @@ test.each([
   expect(await store.bucketLock()).toEqual(expected);
 });
 
+test("a kind of store that is not known to lock is not asked", async () => {
+  server = await startAnswering(() => ({ status: 200, body: "<Unexpected/>" }));
+  const settings = settingsOf(`http://key:secret@127.0.0.1:${server.port}`, { bucket: "b", type: "gcp" });
+  const store = new S3ObjectStore(connectS3(settings), "b");
+
+  expect(await store.bucketLock()).toEqual({ state: "unsupported" });
+  expect(await store.lockOf("key")).toBeUndefined();
+  expect(server.seen).toEqual([]);
+});
+
 test("a bucket that locks by default tells how, one that may not be asked names the grant", async () => {
   const rule = "<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>30</Days></DefaultRetention></Rule>";
   const enabled = `<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>${rule}</ObjectLockConfiguration>`;

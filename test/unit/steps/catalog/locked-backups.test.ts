@@ -83,6 +83,15 @@ test("where the lock may not be asked, the manifest says it; what it says of no 
   await expect(remove(world, "free")).resolves.toMatchObject({ objects: expect.any(Number) });
 });
 
+test("a store that does not understand what is asked of locks keeps no backup from deletion", async () => {
+  const world = lockingWorld();
+  await runBackup(world.context(), plain);
+  const unknown = () => new PipelineError("StoreFailed", "InvalidArgument");
+  world.bucket("bucket-b").failOn((call) => call.startsWith("lockOf") || call === "bucketLock", unknown, 99);
+
+  await expect(remove(world, "nightly")).resolves.toMatchObject({ objects: expect.any(Number) });
+});
+
 test("list and get tell until when; afterwards they tell nothing of it", async () => {
   const world = lockingWorld();
   await backUpLocked(world, "nightly", { mode: "compliance" });
