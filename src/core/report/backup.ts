@@ -243,7 +243,8 @@ function reportIndex({
     field: field_name,
     index: index_name,
     type: index_type || "AUTOINDEX",
-    parameters: [...all].map(([key, value]) => `${key} ${value}`),
+    // Milvus has the parameters of an algorithm as JSON, and milvus-backup prints that with its quotes escaped.
+    parameters: [...all].map(([key, value]) => `${key} ${value.replaceAll('\\"', '"')}`),
   };
 }
 
