@@ -68,8 +68,8 @@ export async function lacking(world: PipelineWorld): Promise<string[]> {
     const manifest = await stored.readManifest();
     for (const part of manifest?.parts ?? []) {
       for await (const { key, size } of stored.manifestObjects(part)) {
-        const found = bucket.read(stored.layout.absolute(key));
-        if (found === undefined || Buffer.byteLength(found) !== size) problems.push(`${stored.name}: ${key}`);
+        const found = bucket.bytes(stored.layout.absolute(key));
+        if (found?.length !== size) problems.push(`${stored.name}: ${key}`);
       }
     }
   }

@@ -152,7 +152,7 @@ describe("bad input fails before anything is made or held", () => {
       "CollectionNotFound",
       "default.novels in backup nightly",
     ],
-    ["a suffix that Milvus does not take", { suffix: "-bak" }, "InvalidInput", "suffix: "],
+    ["a suffix that Milvus does not take", { suffix: "-bak" }, "InvalidInput", 'suffix "-bak" is not valid'],
     ["dropExisting with skipCreate", { dropExisting: true, skipCreate: true }, "InvalidInput", "skipCreate"],
     ["metadataOnly with skipCreate", { metadataOnly: true, skipCreate: true }, "InvalidInput", "metadataOnly"],
     [

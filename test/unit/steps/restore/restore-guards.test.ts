@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
+import { altered } from "../../../support/altered.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import type { MemoryMilvusOptions } from "../../../support/memory-milvus.ts";
 import { field, floatVector, int64 } from "../../../support/milvus-fields.ts";
@@ -218,8 +219,8 @@ describe("an earlier run with verify none imported what was altered", () => {
     await backUp();
     const bucket = world.bucket("bucket-b");
     const log = `${layout.binlogs}insert_log/${books.id}/${books.defaultPartition}/${books.segments[0]}/${books.segments[0]}/100/1${books.segments[0]}`;
-    const right = bucket.read(log) ?? "";
-    bucket.seed(log, right.toUpperCase());
+    const right = bucket.bytes(log) ?? "";
+    bucket.seed(log, altered(bucket, log));
     const dr = world.milvus("dr");
     dr.fail("submitImport", new PipelineError("MilvusFailed", "no memory left"), {
       when: (_, partition) => partition === "novels",

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { FinishRestoreResult, RestoreInput } from "../../../../src/core/execution/messages.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
+import { altered } from "../../../support/altered.ts";
 import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld, type WorldEnvironment } from "../../../support/pipeline-world.ts";
 import { ExecutionFailed, executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
@@ -57,7 +58,7 @@ function expectUntouched(): void {
 
 /** What nobody knows again by its ETag, of the same content. */
 function uploadInParts(key: string): void {
-  backups.seedInParts(key, backups.read(key) ?? "");
+  backups.seedInParts(key, backups.bytes(key) ?? "");
 }
 
 describe.each(Object.keys(places) as Place[])("a backup that is %s", (place) => {
@@ -209,7 +210,7 @@ describe("objects that no ETag tells of", () => {
     uploadInParts(insertLog);
     await expect(restore({ verify: "content" })).resolves.toMatchObject({ outcome: "restored", warnings: [] });
 
-    backups.seedInParts(insertLog, (backups.read(insertLog) ?? "").toUpperCase());
+    backups.seedInParts(insertLog, altered(backups, insertLog));
     world.milvus("dr").calls.length = 0;
     const { message } = await failed(restore({ verify: "content", suffix: "_2" }, "restore-2"));
 
@@ -221,8 +222,7 @@ describe("objects that no ETag tells of", () => {
     uploadInParts(insertLog);
     backups.failOn(
       (call) => {
-        if (call === `hasContent ${insertLog}`)
-          backups.seed(insertLog, "x".repeat(backups.read(insertLog)?.length ?? 0));
+        if (call === `hasContent ${insertLog}`) backups.seed(insertLog, altered(backups, insertLog));
         return false;
       },
       () => new Error("never"),
@@ -238,7 +238,7 @@ describe("what is staged", () => {
     uploadInParts(insertLog);
     await expect(restore()).resolves.toMatchObject({ outcome: "restored", warnings: [] });
 
-    backups.seedInParts(insertLog, (backups.read(insertLog) ?? "").toUpperCase());
+    backups.seedInParts(insertLog, altered(backups, insertLog));
     world.milvus("dr").calls.length = 0;
     const { message } = await failed(restore({ suffix: "_2" }, "restore-2"));
 
@@ -249,7 +249,7 @@ describe("what is staged", () => {
   test("is of the version that was compared: one that is altered in between is not copied", async () => {
     world.bucket("bucket-b").failOn(
       (call) => {
-        if (call === `copyFrom ${insertLog}`) backups.seed(insertLog, "x".repeat(backups.read(insertLog)?.length ?? 0));
+        if (call === `copyFrom ${insertLog}`) backups.seed(insertLog, altered(backups, insertLog));
         return false;
       },
       () => new Error("never"),
