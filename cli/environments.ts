@@ -50,7 +50,7 @@ export async function chosenEnvironment(context: CliContext, options: SharedOpti
 export interface EnvironmentFile {
   readonly environment: Environment;
   readonly file: string;
-  readonly option: "--environment" | "--from-environment" | "--to-environment";
+  readonly option: "--environment" | "--from-environment" | "--into-environment" | "--to-environment";
 }
 
 /**
@@ -108,7 +108,11 @@ export async function environmentDiffers(
  * Two files of one name would be one registration, and the second would replace the first.
  * @throws Usage
  */
-export function checkDistinctNames(config: Environment, other: Environment, option: "--from" | "--to"): void {
+export function checkDistinctNames(
+  config: Environment,
+  other: Environment,
+  option: "--from" | "--into" | "--to",
+): void {
   if (config.name !== other.name) return;
   throw new CliError(
     "Usage",

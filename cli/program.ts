@@ -8,6 +8,7 @@ import { addCopy } from "./verbs/copy.ts";
 import { addCreate } from "./verbs/create.ts";
 import { addDelete } from "./verbs/delete.ts";
 import { addDiff } from "./verbs/diff.ts";
+import { addDrill } from "./verbs/drill.ts";
 import { addEnv } from "./verbs/env.ts";
 import { addExecutions } from "./verbs/executions.ts";
 import { addGet } from "./verbs/get.ts";
@@ -30,6 +31,7 @@ const verbs = [
   addGet,
   addPeek,
   addDiff,
+  addDrill,
   addVerify,
   addReport,
   addDelete,

@@ -10,10 +10,10 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import type { AlarmsConfig, ScheduleConfig } from "../src/core/deployment/config.ts";
+import type { AlarmsConfig, DrillConfig, ScheduleConfig } from "../src/core/deployment/config.ts";
 import { detailTypes, eventSource } from "../src/core/deployment/events.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
-import { scheduledBackups } from "./metrics.ts";
+import { goodDrills, scheduledBackups } from "./metrics.ts";
 
 interface AlarmsProps {
   readonly stack: string;
@@ -22,13 +22,14 @@ interface AlarmsProps {
   /** The functions that rules invoke, by name: their failures fail no execution. */
   readonly eventFunctions: ReadonlyMap<string, IFunction>;
   readonly schedules: readonly ScheduleConfig[];
+  readonly drills: readonly DrillConfig[];
 }
 
 const sum = { period: Duration.minutes(5), statistic: "Sum" };
 
 /**
  * Who is told, and of what: every event of a failure with its reason, and alarms for failed executions, failed functions behind rules
- * and schedules without backups. `docs/runbook.md` has an entry for each alarm, by the end of its name.
+ * and schedules without backups, drills without successes. `docs/runbook.md` has an entry for each alarm, by the end of its name.
  */
 export class Alarms extends Construct {
   readonly topic: Topic;
@@ -50,7 +51,20 @@ export class Alarms extends Construct {
       ...[...props.eventFunctions].map(([name, lambda]) =>
         this.#alarm(`${name}-failed`, `The function ${name} failed`, lambda.metricErrors(sum)),
       ),
-      ...props.schedules.flatMap((schedule) => this.#late(stack, schedule)),
+      ...props.schedules.flatMap((schedule) =>
+        this.#late(schedule, {
+          name: `schedule-${schedule.name}-late`,
+          what: `The schedule ${schedule.name} has not produced a complete backup`,
+          metric: (period) => scheduledBackups(stack, schedule.name, period),
+        }),
+      ),
+      ...props.drills.flatMap((drill) =>
+        this.#late(drill, {
+          name: `drill-${drill.name}-late`,
+          what: `The drill ${drill.name} has not restored a backup well`,
+          metric: (period) => goodDrills(stack, drill.name, period),
+        }),
+      ),
     ];
     for (const alarm of this.alarms) {
       alarm.addAlarmAction(new SnsAction(this.topic));
@@ -111,18 +125,18 @@ export class Alarms extends Construct {
     });
   }
 
-  /** A schedule that made no backup in time; none where it is off, or nobody said how long it may take. */
-  #late(stack: string, { name, alarmAfter, enabled }: ScheduleConfig): Alarm[] {
+  /** What a schedule did not bring in time; none where it is off, or nobody said how long it may take. */
+  #late(
+    { alarmAfter, enabled }: Pick<ScheduleConfig, "alarmAfter" | "enabled">,
+    { name, what, metric }: { readonly name: string; readonly what: string; metric(period: Duration): IMetric },
+  ): Alarm[] {
     if (alarmAfter === undefined || !enabled) return [];
     // CloudWatch looks back a day, and seven in steps of an hour.
     const step = alarmAfter > 86_400 ? 3600 : alarmAfter;
     return [
-      this.#alarm(
-        `schedule-${name}-late`,
-        `The schedule ${name} has not produced a complete backup in ${alarmAfter / 60} minutes`,
-        scheduledBackups(stack, name, Duration.seconds(step)),
-        { missing: alarmAfter / step },
-      ),
+      this.#alarm(name, `${what} in ${alarmAfter / 60} minutes`, metric(Duration.seconds(step)), {
+        missing: alarmAfter / step,
+      }),
     ];
   }
 

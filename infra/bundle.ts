@@ -23,6 +23,10 @@ const options = {
   logLevel: "error",
 } as const satisfies BuildOptions;
 
+/** What reads payloads of binlogs, beside the function that looks at rows of backups: its WebAssembly is larger than all other code. */
+const payloads = "#payloads/parquet";
+const wasm = join(projectDir, "node_modules/parquet-wasm/node/parquet_wasm_bg.wasm");
+
 /** The bundled functions: a directory for each, and what went into them. */
 export interface Bundles {
   directoryOf(name: string): string;
@@ -48,7 +52,7 @@ export function bundleFunctions(names: readonly string[]): Bundles {
     ...options,
     entryPoints: Object.fromEntries(names.map((name) => [join(name, "index"), join(functionsDir, name, "handler.ts")])),
     outdir,
-    external: Object.keys(stores),
+    external: [...Object.keys(stores), payloads],
     metafile: true,
   });
   const storesDir = join(outdir, "stores");
@@ -61,15 +65,35 @@ export function bundleFunctions(names: readonly string[]): Bundles {
     metafile: true,
   });
   for (const [file, { imports }] of Object.entries(metafile.outputs)) {
-    if (imports.some(({ path }) => path in stores)) addStores(join(projectDir, dirname(file)), storesDir);
+    const besides = new Map<string, string>();
+    const directory = join(projectDir, dirname(file));
+    if (imports.some(({ path }) => path in stores)) {
+      for (const [specifier, name] of Object.entries(stores)) {
+        besides.set(specifier, `./${name}.js`);
+        cpSync(join(storesDir, `${name}.js`), join(directory, `${name}.js`));
+      }
+    }
+    if (imports.some(({ path }) => path === payloads)) {
+      besides.set(payloads, "./parquet.js");
+      addPayloads(directory);
+    }
+    if (besides.size === 0) continue;
+    writeFileSync(join(directory, "package.json"), JSON.stringify({ imports: Object.fromEntries(besides) }));
   }
   const bundles: Bundles = { directoryOf: (name) => join(outdir, name), metafile, storesMetafile };
   bundled.set(key, bundles);
   return bundles;
 }
 
-function addStores(directory: string, storesDir: string): void {
-  const files = Object.entries(stores).map(([specifier, name]) => [specifier, `./${name}.js`] as const);
-  for (const [, file] of files) cpSync(join(storesDir, file), join(directory, file));
-  writeFileSync(join(directory, "package.json"), JSON.stringify({ imports: Object.fromEntries(files) }));
+/** The reader and, beside it, its WebAssembly, which it looks for there. */
+function addPayloads(directory: string): void {
+  buildSync({
+    ...options,
+    // The build of the package that finds its file beside itself.
+    conditions: ["node"],
+    mainFields: ["main"],
+    entryPoints: [join(projectDir, "src/adapters/parquet/payload-reader.ts")],
+    outfile: join(directory, "parquet.js"),
+  });
+  cpSync(wasm, join(directory, "parquet_wasm_bg.wasm"));
 }

@@ -10,9 +10,9 @@ import {
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import type { ScheduleConfig } from "../src/core/deployment/config.ts";
+import type { DrillConfig, ScheduleConfig } from "../src/core/deployment/config.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
-import { scheduledBackups } from "./metrics.ts";
+import { goodDrills, scheduledBackups } from "./metrics.ts";
 
 interface PipelineDashboardProps {
   readonly stack: string;
@@ -20,6 +20,7 @@ interface PipelineDashboardProps {
   readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;
   readonly functions: ReadonlyMap<string, IFunction>;
   readonly schedules: readonly ScheduleConfig[];
+  readonly drills: readonly DrillConfig[];
 }
 
 const period = Duration.hours(1);
@@ -60,12 +61,20 @@ export class PipelineDashboard extends Construct {
         functions.map((it) => it.metricThrottles({ period, statistic: "Sum" })),
       ),
     );
-    if (props.schedules.length === 0) return;
+    const { stack, schedules, drills } = props;
+    if (schedules.length + drills.length === 0) return;
+    const brought = (title: string, names: readonly { readonly name: string }[], metric: typeof goodDrills) =>
+      names.length === 0
+        ? []
+        : [
+            graph(
+              title,
+              names.map(({ name }) => metric(stack, name, period).with({ label: name })),
+            ),
+          ];
     dashboard.addWidgets(
-      graph(
-        "Complete backups by schedule",
-        props.schedules.map(({ name }) => scheduledBackups(props.stack, name, period).with({ label: name })),
-      ),
+      ...brought("Complete backups by schedule", schedules, scheduledBackups),
+      ...brought("Good drills", drills, goodDrills),
     );
   }
 }

@@ -21,10 +21,12 @@ interface WorkKeys {
   readonly removable: readonly string[];
 }
 
-const { executions, executionsOf, readers, restores } = workKeyPatterns;
+const { drills, executions, executionsOf, readers, restores } = workKeyPatterns;
 
 export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
   backup: { kept: [executionsOf("backup")], removable: [] },
+  // Its restore is an execution of the other machine, and what that left is for the drill to remove.
+  drill: { kept: [executionsOf("drill"), executionsOf("restore")], removable: [drills, readers, restores] },
   restore: { kept: [executionsOf("restore")], removable: [readers, restores] },
   transfer: { kept: [executionsOf("transfer")], removable: [readers] },
   verify: { kept: [executionsOf("verify")], removable: [readers] },
@@ -42,6 +44,8 @@ export interface FunctionSpec {
   readonly first?: boolean;
   /** Asks whether other executions are over. */
   readonly asks?: boolean;
+  /** Knows the executions of the machine `restore` by their names, and may end them. */
+  readonly runsRestores?: boolean;
   readonly timeoutMinutes: number;
   readonly memoryMiB: number;
   readonly dataAccess: readonly DataAccess[];
@@ -63,6 +67,12 @@ export const finalizeBackup: FunctionSpec = step(
   },
 );
 
+/** Counts the drills that ended well. Says beside the backup how the drill ended. */
+export const cleanDrill: FunctionSpec = step("clean-drill", "drill", ["read", "write", "delete"], {
+  asks: true,
+  runsRestores: true,
+});
+
 /** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [
   // Takes its claim on the backup's folder, and away again where something else lies there.
@@ -73,6 +83,12 @@ export const functionSpecs: readonly FunctionSpec[] = [
   finalizeBackup,
   // Marks its claim as failed, or takes it away.
   step("release-backup", "backup", ["read", "write", "delete"], { timeoutMinutes: 5 }),
+  // Ends the restore of a drill that died, removes what it staged, and its leases; so do those that clean up.
+  step("prepare-drill", "drill", ["read", "write", "delete"], { first: true, runsRestores: true }),
+  // Binlogs of a few segments, and of WebAssembly's copies of them.
+  step("search-drill", "drill", ["read"], { memoryMiB: 3008, runsRestores: true }),
+  cleanDrill,
+  step("release-drill", "drill", ["read", "write", "delete"], { asks: true, runsRestores: true }),
   // Deletes what a failed restore staged, when asked to discard it.
   // Takes its targets, by small objects in the bucket of their Milvus.
   step("prepare-restore", "restore", ["read", "write", "delete"], { first: true }),

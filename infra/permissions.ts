@@ -203,6 +203,51 @@ export function describeExecutionsGrant(scope: Construct, machineNames: readonly
   };
 }
 
+/** Ends an execution that a drill started. */
+export function stopExecutionsGrant(scope: Construct, machineName: string): Grant {
+  return {
+    sid: "StopRestores",
+    actions: ["states:StopExecution"],
+    resources: [
+      {
+        arn: executionsArn(scope, machineName),
+        reason: "Executions are named when they start; only those of this stack's machine can be stopped.",
+      },
+    ],
+  };
+}
+
+/** Runs executions of another machine and waits for them: Step Functions hears of their end by a rule of its own. */
+export function runExecutionsGrants(scope: Construct, machineName: string): Grant[] {
+  const rule = Stack.of(scope).formatArn({
+    service: "events",
+    resource: "rule",
+    resourceName: "StepFunctionsGetEventsForStepFunctionsExecutionRule",
+  });
+  return [
+    {
+      sid: "RunExecutions",
+      actions: ["states:StartExecution"],
+      resources: [statesArn(scope, "stateMachine", machineName)],
+    },
+    {
+      sid: "FollowExecutions",
+      actions: ["states:DescribeExecution", "states:StopExecution"],
+      resources: [
+        {
+          arn: executionsArn(scope, machineName),
+          reason: "Executions are named when they start; only those of this stack's machine are granted.",
+        },
+      ],
+    },
+    {
+      sid: "HearOfExecutions",
+      actions: ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+      resources: [rule],
+    },
+  ];
+}
+
 /** Tells what happened to who listens. */
 export function announceGrant(eventBus: IEventBus): Grant {
   return { sid: "Announce", actions: ["events:PutEvents"], resources: [eventBus.eventBusArn] };

@@ -104,6 +104,48 @@ export interface PipelineOptions {
      */
     alarmAfter?: string;
   }[];
+  drills?: {
+    /**
+     * letters, digits, `-` and `_`; no schedule may have the same
+     */
+    name: string;
+    /**
+     * as for schedules
+     */
+    expression: string;
+    /**
+     * as for schedules
+     */
+    timeZone?: string;
+    /**
+     * the schedule whose backups are drilled, or `any`
+     */
+    of: "any" | string;
+    /**
+     * with `of: any`: the environment whose backups are meant
+     */
+    from?: string;
+    /**
+     * `newest` or `random`
+     */
+    pick?: "newest" | "random";
+    /**
+     * whose Milvus it is restored into: it needs room for the collections, and memory for their indexes, as long as it lasts
+     */
+    environment: string;
+    /**
+     * `coll`, `db.coll` or `db.*`, as in the backup
+     */
+    collections?: string[];
+    /**
+     * false starts nothing
+     */
+    enabled?: boolean;
+    /**
+     * `26h`, `5d`: an alarm where no drill ended well for so long (1 minute to 7 days, which is what CloudWatch looks back)
+     */
+    alarmAfter?: string;
+  }[];
   restoreTriggers?: {
     /**
      * letters, digits, `-` and `_`
@@ -192,6 +234,10 @@ export interface PipelineOptions {
      * parameters of indexes that are left out
      */
     skipIndexParams?: string[];
+    /**
+     * false sets no alias
+     */
+    aliases?: boolean;
     /**
      * false: load nothing
      */

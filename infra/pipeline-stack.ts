@@ -28,6 +28,8 @@ import {
   environmentGrants,
   keyGrants,
   networkGrant,
+  statesArn,
+  stopExecutionsGrant,
   workBucketGrants,
 } from "./permissions.ts";
 import { PipelineFunction } from "./pipeline-function.ts";
@@ -108,7 +110,7 @@ export class Pipeline extends Construct {
   /** What pipeline.yaml adds to the machines; answers the topic of its alarms. */
   #addEvents(bundles: PipelineProps["bundles"]): ITopic | undefined {
     const { stack, pipeline } = this.#settings;
-    const { schedules, restoreTriggers } = pipeline;
+    const { schedules, drills, restoreTriggers } = pipeline;
     const eventFunctions = new Map<string, PipelineFunction>();
     const add = (spec: FunctionSpec, extra: FunctionExtra) => {
       const created = this.#createFunction(spec, bundles.directoryOf(spec.name), extra);
@@ -119,12 +121,14 @@ export class Pipeline extends Construct {
     };
     const { stateMachine: backupMachine } = required(this.stateMachines.get("backup"));
     const { stateMachine: restoreMachine } = required(this.stateMachines.get("restore"));
+    const { stateMachine: drillMachine } = required(this.stateMachines.get("drill"));
     const { stateMachine: verifyMachine } = required(this.stateMachines.get("verify"));
-    if (schedules.length > 0) {
+    if (schedules.length + drills.length > 0) {
       const prune = schedules.some(({ keep }) => keep !== undefined)
         ? add(pruneBackups, { grants: [announceGrant(this.#eventBus)] })
         : undefined;
-      new Schedules(this, "Schedules", { stack, schedules, backupMachine, verifyMachine, pruneBackups: prune });
+      const machines = { backupMachine, drillMachine, verifyMachine };
+      new Schedules(this, "Schedules", { stack, schedules, drills, ...machines, pruneBackups: prune });
     }
     if (restoreTriggers.length > 0) {
       const start = add(startTriggeredRestore, {
@@ -158,11 +162,12 @@ export class Pipeline extends Construct {
       stateMachines,
       eventFunctions: functionsOf(eventFunctions),
       schedules,
+      drills,
     });
     new CfnOutput(this, "TopicArn", { value: topic.topicArn, description: "Failures and alarms" });
     if (!pipeline.alarms.dashboard) return topic;
     const functions = new Map([...functionsOf(this.functions), ...functionsOf(eventFunctions)]);
-    new PipelineDashboard(this, "Overview", { stack, alarms, stateMachines, functions, schedules });
+    new PipelineDashboard(this, "Overview", { stack, alarms, stateMachines, functions, schedules, drills });
     return topic;
   }
 
@@ -176,6 +181,9 @@ export class Pipeline extends Construct {
         WORK_BUCKET: this.#workBucket.bucket.bucketName,
         ENVIRONMENTS_PREFIX: this.#environmentsPrefix,
         STACK_NAME: this.#settings.stack,
+        ...(spec.runsRestores && {
+          RESTORE_STATE_MACHINE_ARN: statesArn(this, "stateMachine", this.#machineName("restore")),
+        }),
         ...extra.environment,
       },
       network: this.#network,
@@ -195,6 +203,7 @@ export class Pipeline extends Construct {
             )),
         ...(this.#network ? [networkGrant()] : []),
         ...(extra.grants ?? []),
+        ...(spec.runsRestores ? [stopExecutionsGrant(this, this.#machineName("restore"))] : []),
         ...(spec.first === true || spec.asks === true
           ? [describeExecutionsGrant(this, machines.map(this.#machineName, this))]
           : []),
@@ -208,6 +217,7 @@ export class Pipeline extends Construct {
       stack: this.#settings.stack,
       stateMachineName: this.#machineName(machine),
       functions: this.functions,
+      ...(machine === "drill" && { runs: this.#machineName("restore") }),
       workBucket: this.#workBucket.bucket,
       workBucketKeyArn: this.#settings.pipeline.workBucketKeyArn,
       eventBus: this.#eventBus,

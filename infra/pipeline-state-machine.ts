@@ -10,8 +10,15 @@ import { Construct } from "constructs";
 import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 import { pascalCase } from "./functions.ts";
-import { acknowledgeWildcards, grantedPolicy } from "./grants.ts";
-import { announceGrant, executionFiles, executionsArn, keyGrants, statesArn } from "./permissions.ts";
+import { acknowledgeWildcards, type Grant, grantedPolicy } from "./grants.ts";
+import {
+  announceGrant,
+  executionFiles,
+  executionsArn,
+  keyGrants,
+  runExecutionsGrants,
+  statesArn,
+} from "./permissions.ts";
 import type { PipelineFunction } from "./pipeline-function.ts";
 
 interface PipelineStateMachineProps {
@@ -21,6 +28,8 @@ interface PipelineStateMachineProps {
   readonly stateMachineName: string;
   /** The functions by folder name; those the definition names are granted, and no others. */
   readonly functions: ReadonlyMap<string, PipelineFunction>;
+  /** Name of the machine whose executions it runs. */
+  readonly runs?: string | undefined;
   readonly workBucket: IBucket;
   readonly eventBus: IEventBus;
   /** Customer-managed key of the work bucket. */
@@ -41,40 +50,19 @@ export class PipelineStateMachine extends Construct {
 
   constructor(scope: Construct, id: string, props: PipelineStateMachineProps) {
     super(scope, id);
-    const { machine, stateMachineName, workBucket, eventBus } = props;
+    const { machine, stateMachineName, workBucket, eventBus, runs } = props;
     const definition = definitionOf(machine);
+    const hasMaps = definition.includes('"DISTRIBUTED"');
     const used = [...props.functions].filter(([name]) => definition.includes(substitutionOf(name)));
     const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
-    const mapRuns =
-      "Map runs and their children are named when they start; only those of this very machine are granted.";
     const policy = grantedPolicy(this, role, [
       {
         sid: "RunSteps",
         actions: ["lambda:InvokeFunction"],
         resources: used.map(([, { function: lambda }]) => lambda.functionArn),
       },
-      {
-        sid: "ReadMapItems",
-        actions: ["s3:GetObject"],
-        resources: [executionFiles(workBucket, workKeyPatterns.itemsOf(machine))],
-      },
-      // By the machine's name: its ARN is not known before it exists, and it cannot exist before its role.
-      {
-        sid: "StartMapRuns",
-        actions: ["states:StartExecution"],
-        resources: [statesArn(this, "stateMachine", stateMachineName)],
-      },
-      {
-        sid: "FollowMapRuns",
-        actions: ["states:DescribeExecution", "states:StopExecution"],
-        resources: [{ arn: executionsArn(this, stateMachineName), reason: mapRuns }],
-      },
-      {
-        sid: "RedriveMapRuns",
-        actions: ["states:RedriveExecution"],
-        resources: [{ arn: statesArn(this, "execution", `${stateMachineName}/*`), reason: mapRuns }],
-      },
-      ...keyGrants("ReadWorkBucketKey", props.workBucketKeyArn ? [props.workBucketKeyArn] : [], ["read"]),
+      ...(hasMaps ? this.#mapGrants(props) : []),
+      ...(runs === undefined ? [] : runExecutionsGrants(this, runs)),
       announceGrant(eventBus),
     ]);
     this.stateMachine = new StateMachine(this, "StateMachine", {
@@ -86,6 +74,7 @@ export class PipelineStateMachine extends Construct {
         WorkBucketName: workBucket.bucketName,
         EventBusName: eventBus.eventBusName,
         StackName: props.stack,
+        ...(runs !== undefined && { RestoreStateMachineArn: statesArn(this, "stateMachine", runs) }),
       },
       role,
       tracingEnabled: true,
@@ -110,6 +99,36 @@ export class PipelineStateMachine extends Construct {
           "Log delivery and X-Ray have no resource-level permissions; CDK writes the statements as AWS documents them for Step Functions.",
       },
     ]);
+  }
+
+  /** Of a machine with distributed maps: it reads their items, and runs them as executions of its own. */
+  #mapGrants({ machine, stateMachineName, workBucket, workBucketKeyArn }: PipelineStateMachineProps): Grant[] {
+    const mapRuns =
+      "Map runs and their children are named when they start; only those of this very machine are granted.";
+    return [
+      {
+        sid: "ReadMapItems",
+        actions: ["s3:GetObject"],
+        resources: [executionFiles(workBucket, workKeyPatterns.itemsOf(machine))],
+      },
+      // By the machine's name: its ARN is not known before it exists, and it cannot exist before its role.
+      {
+        sid: "StartMapRuns",
+        actions: ["states:StartExecution"],
+        resources: [statesArn(this, "stateMachine", stateMachineName)],
+      },
+      {
+        sid: "FollowMapRuns",
+        actions: ["states:DescribeExecution", "states:StopExecution"],
+        resources: [{ arn: executionsArn(this, stateMachineName), reason: mapRuns }],
+      },
+      {
+        sid: "RedriveMapRuns",
+        actions: ["states:RedriveExecution"],
+        resources: [{ arn: statesArn(this, "execution", `${stateMachineName}/*`), reason: mapRuns }],
+      },
+      ...keyGrants("ReadWorkBucketKey", workBucketKeyArn ? [workBucketKeyArn] : [], ["read"]),
+    ];
   }
 }
 

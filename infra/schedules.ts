@@ -6,17 +6,19 @@ import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import type { ScheduleConfig } from "../src/core/deployment/config.ts";
+import { anySchedule, type DrillConfig, type ScheduleConfig } from "../src/core/deployment/config.ts";
 import { type DetailType, eventSource } from "../src/core/deployment/events.ts";
 import { verifyScheduleName } from "../src/core/deployment/verify-rule.ts";
-import type { BackupInput, VerifyInput } from "../src/core/execution/messages.ts";
+import type { BackupInput, DrillInput, VerifyInput } from "../src/core/execution/messages.ts";
 import { grantedPolicy } from "./grants.ts";
 
 interface SchedulesProps {
   /** Name of the deployment, and of the group of its schedules. */
   readonly stack: string;
   readonly schedules: readonly ScheduleConfig[];
+  readonly drills: readonly DrillConfig[];
   readonly backupMachine: IStateMachine;
+  readonly drillMachine: IStateMachine;
   readonly verifyMachine: IStateMachine;
   /** Prune Backups; needed where a schedule has rules. */
   readonly pruneBackups?: IFunction | undefined;
@@ -25,27 +27,32 @@ interface SchedulesProps {
 /**
  * The schedules: each starts the backup machine, and its complete backups start its retention. That is a rule on the event, not a
  * state of the machine: whatever becomes of retention, the backup is complete and says so. Beside it one may have a schedule of its own on
- * which its newest backup is verified.
+ * which its newest backup is verified. And the drills: each starts the drill machine.
  */
 export class Schedules extends Construct {
   constructor(scope: Construct, id: string, props: SchedulesProps) {
     super(scope, id);
-    const { stack, backupMachine, verifyMachine } = props;
+    const { stack, schedules, drills, backupMachine, drillMachine, verifyMachine } = props;
     const group = new CfnScheduleGroup(this, "Group", { name: stack });
     const role = new Role(this, "Role", {
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
       }),
     });
-    const verified = props.schedules.filter(({ verify }) => verify !== undefined);
+    const verified = schedules.filter(({ verify }) => verify !== undefined);
     const started = (machine: IStateMachine) => [machine.stateMachineArn];
     const policy = grantedPolicy(this, role, [
-      { sid: "StartBackups", actions: ["states:StartExecution"], resources: started(backupMachine) },
+      ...(schedules.length > 0
+        ? [{ sid: "StartBackups", actions: ["states:StartExecution"], resources: started(backupMachine) }]
+        : []),
+      ...(drills.length > 0
+        ? [{ sid: "StartDrills", actions: ["states:StartExecution"], resources: started(drillMachine) }]
+        : []),
       ...(verified.length > 0
         ? [{ sid: "StartVerifications", actions: ["states:StartExecution"], resources: started(verifyMachine) }]
         : []),
     ]);
-    const start = (id: string, { machine, input, ...more }: Start, { timeZone, enabled }: ScheduleConfig) => {
+    const start = (id: string, { machine, input, ...more }: Start, { timeZone, enabled }: Timing) => {
       const created = new CfnSchedule(this, id, {
         ...more,
         name: id,
@@ -63,7 +70,7 @@ export class Schedules extends Construct {
       });
       created.node.addDependency(policy);
     };
-    for (const schedule of props.schedules) {
+    for (const schedule of schedules) {
       const { name, environment, expression, verify } = schedule;
       const description = `milvus-backup: backs up ${environment}`;
       const backup = { machine: backupMachine, input: inputOf(schedule), description, scheduleExpression: expression };
@@ -83,6 +90,17 @@ export class Schedules extends Construct {
       if (schedule.keep !== undefined && props.pruneBackups !== undefined) {
         this.#retain(schedule, stack, props.pruneBackups);
       }
+    }
+    const environmentOf = new Map(schedules.map(({ name, environment }) => [name, environment]));
+    for (const drill of drills) {
+      const from = drill.of === anySchedule ? drill.from : environmentOf.get(drill.of);
+      const drilling = {
+        machine: drillMachine,
+        input: drillInputOf(drill, from),
+        description: `milvus-backup: restores a backup into ${drill.environment} to see that it can be restored`,
+        scheduleExpression: drill.expression,
+      };
+      start(drill.name, drilling, drill);
     }
   }
 
@@ -108,10 +126,12 @@ export class Schedules extends Construct {
   }
 }
 
+type Timing = Pick<ScheduleConfig, "timeZone" | "enabled">;
+
 /** What a schedule starts, and when. */
 interface Start {
   readonly machine: IStateMachine;
-  readonly input: BackupInput | VerifyInput;
+  readonly input: BackupInput | DrillInput | VerifyInput;
   readonly description: string;
   readonly scheduleExpression: string;
 }
@@ -131,5 +151,17 @@ function inputOf(schedule: ScheduleConfig): BackupInput {
     ...(lock && { lock }),
     schedule: name,
     scheduledTime: "<aws.scheduler.scheduled-time>",
+  };
+}
+
+/** What a drill starts the drill machine with. @param from whose backups are meant */
+function drillInputOf({ name, environment, of, pick, collections }: DrillConfig, from: string | undefined): DrillInput {
+  return {
+    environment,
+    ...(from !== undefined && from !== environment && { from }),
+    ...(of !== anySchedule && { of }),
+    ...(pick && { pick }),
+    ...(collections && { collections }),
+    drill: name,
   };
 }

@@ -31,6 +31,8 @@ export class WorkBucket extends Construct {
       enforceSSL: true,
       lifecycleRules: [
         { id: "executions", prefix: workPrefixes.executions, expiration: props.retention },
+        // What drills left that nobody started again since; who finds one older than its plan could do nothing with it.
+        { id: "drills", prefix: workPrefixes.drills, expiration: props.retention },
         // What a restore needs to go on after it failed; one that ends removes its own.
         { id: "restores", prefix: workPrefixes.restores, expiration: props.retention },
         { id: "uploads", abortIncompleteMultipartUploadAfter: Duration.days(1) },

@@ -58,8 +58,10 @@ export async function stop({ arguments: [name = ""], shared, output, context }: 
   const work = await context.connections.workStore(pipeline);
   await work.putText(workLayout(machine, execution.name).cancel, "stopped by hand\n");
   await executions.stop(execution.arn, "stopped with milvus-backup stop");
-  output.result(
-    executionDocument({ ...execution, status: "aborted" }, machine),
-    `Execution ${execution.name} is stopped. What it copied is kept: the same command again goes on from there${machine === "restore" ? ", and restore --discard removes it" : ""}.`,
-  );
+  const kept =
+    machine === "drill"
+      ? "What it made is removed by the next drill, or by drill --clean."
+      : `What it copied is kept: the same command again goes on from there${machine === "restore" ? ", and restore --discard removes it" : ""}.`;
+  const stopped = executionDocument({ ...execution, status: "aborted" }, machine);
+  output.result(stopped, `Execution ${execution.name} is stopped. ${kept}`);
 }

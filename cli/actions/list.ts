@@ -5,6 +5,7 @@ import { type BackupSummary, listBackups } from "../../src/steps/catalog/list-ba
 import type { DocumentOf } from "../documents/index.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { selectedCollections } from "../options.ts";
+import { drilledDocument, formatDrilled } from "../output/backup-document.ts";
 import { formatBytes, formatCount, formatTime } from "../output/format.ts";
 import { formatTable } from "../output/table.ts";
 import { tellVerified, verifiedDocument } from "../output/verified.ts";
@@ -35,6 +36,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
   const place = [environment.backupStorage.bucket, environment.backupStorage.rootPath].filter(Boolean).join("/");
   const withVerified = backups.some(({ verified }) => verified);
   const withOwn = backups.some(({ incremental }) => incremental);
+  const withDrilled = backups.some(({ drilled }) => drilled !== undefined);
   const table = () =>
     formatTable(
       [
@@ -44,6 +46,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
         { title: "SIZE", align: "right" },
         ...(withOwn ? [{ title: "OWN", align: "right" as const }] : []),
         ...(withVerified ? [{ title: "VERIFIED" }] : []),
+        ...(withDrilled ? [{ title: "DRILLED" }] : []),
         { title: "MILVUS" },
         { title: "STATE" },
       ],
@@ -55,6 +58,7 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
           : ["-", "-"]),
         ...(withOwn ? [ownOf(backup)] : []),
         ...(withVerified ? [(backup.verified && tellVerified(verifiedDocument(backup.verified))) ?? "-"] : []),
+        ...(withDrilled ? [backup.drilled ? formatDrilled(backup.drilled) : "-"] : []),
         backup.milvusVersion || "-",
         backup.lock ? `${backup.state}, ${describeLock(backup.lock)}` : backup.state,
       ]),
@@ -73,7 +77,7 @@ function ownOf({ state, incremental, size, ownBytes }: BackupSummary): string {
 }
 
 function toDocument(backup: BackupSummary): DocumentOf<"backups">["backups"][number] {
-  const { name, state, createdAt, incremental, ownBytes, verified, lock, problem } = backup;
+  const { name, state, createdAt, incremental, ownBytes, verified, drilled, lock, problem } = backup;
   return {
     backupName: name,
     state,
@@ -82,6 +86,7 @@ function toDocument(backup: BackupSummary): DocumentOf<"backups">["backups"][num
     incremental,
     ...(ownBytes !== undefined && { ownBytes }),
     ...(verified && { verified: verifiedDocument(verified) }),
+    ...(drilled && { drilled: drilledDocument(drilled) }),
     ...(lock && { lock }),
     ...(problem !== undefined && { problem }),
   };

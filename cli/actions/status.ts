@@ -4,6 +4,7 @@ import type { ExecutionDescription } from "../../src/ports/pipeline-executions.t
 import type { EnvironmentRegistry } from "../../src/ports/step-context.ts";
 import type { DocumentOf } from "../documents/index.ts";
 import { backupSummary } from "../output/backup-summary.ts";
+import { drillSummary } from "../output/drill-summary.ts";
 import { aboutExecution, executionDocument, type StartedExecution } from "../output/execution-document.ts";
 import { formatDuration, formatTime } from "../output/format.ts";
 import type { KnownEnvironment } from "../output/location.ts";
@@ -100,6 +101,8 @@ async function summaryOf(
   switch (started.machine) {
     case "backup":
       return backupSummary(finished, await known(about.environment));
+    case "drill":
+      return drillSummary(finished);
     case "restore":
       return restoreSummary(finished, await known(about.environment));
     case "transfer":

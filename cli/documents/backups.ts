@@ -1,7 +1,18 @@
 import * as z from "zod";
 import { claimRecord } from "../../src/core/format/claim.ts";
 import { progress } from "./executions.ts";
-import { backupState, count, documentOf, executionArn, id, instant, lock, time, verified } from "./vocabulary.ts";
+import {
+  backupState,
+  count,
+  documentOf,
+  drilled,
+  executionArn,
+  id,
+  instant,
+  lock,
+  time,
+  verified,
+} from "./vocabulary.ts";
 
 /** What `list` tells of one backup. */
 const listedBackup = z.strictObject({
@@ -30,6 +41,8 @@ const listedBackup = z.strictObject({
   ownBytes: count.optional(),
   /** Absent where it was never verified. */
   verified: verified.optional(),
+  /** How it was drilled; absent where it never was. */
+  drilled: drilled.optional(),
   /** Absent where it is not locked. */
   lock: lock.optional(),
   /** For people: why it is corrupt, or why nobody can tell its instants, as its manifest cannot be read. */
@@ -96,6 +109,8 @@ const toldBackup = documentOf("backup", {
     .optional(),
   /** Absent where it was never verified. */
   verified: verified.optional(),
+  /** How it was drilled; absent where it never was. */
+  drilled: drilled.optional(),
   /** Absent where it is not locked. */
   lock: lock.optional(),
   databases: z.array(z.string()),

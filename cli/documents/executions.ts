@@ -93,6 +93,50 @@ export const copy = documentOf("copy", {
   lock: lock.optional(),
 });
 
+/** A collection that a drill restored, looked at and dropped. */
+const drilledCollection = z.strictObject({
+  /** `db.coll` in the backup. */
+  from: z.string(),
+  /** `db.coll` that the drill made, and dropped. */
+  to: z.string(),
+  id,
+  /** As the restore counted them. */
+  rows: count,
+  /** As a query counted them; absent where it cannot be loaded. */
+  countedRows: count.optional(),
+  /** Rows of the backup that were looked for by their keys, and compared in `fields`. */
+  comparedRows: count,
+  fields: z.array(z.string()),
+  searches: z.array(
+    z.strictObject({
+      field: z.string(),
+      indexType: z.string(),
+      metricType: z.string(),
+      /** Vectors of the backup that were searched for, and how many of them found themselves first. */
+      queryCount: count,
+      foundCount: count,
+      /** Of a search among the sample, against brute force: 0 to 1. */
+      recall: z.number(),
+    }),
+  ),
+});
+
+/** `drill`; with `--clean` outcome `cleaned`, and no backup. */
+export const drill = documentOf("drill", {
+  ...succeeded,
+  backupName: z.string().optional(),
+  outcome: z.enum(["drilled", "cleaned"]),
+  /** It was restored into. */
+  environment: z.string().optional(),
+  /** Seconds until everything answered a search; absent with `--clean`. */
+  rtoSeconds: z.number().nonnegative().optional(),
+  /** Seconds between the backup's instant and the drill; absent where the backup has none. */
+  rpoSeconds: z.number().nonnegative().optional(),
+  collections: z.array(drilledCollection),
+  /** With `--clean`: drills of which nothing is left now. */
+  cleanedCount: count.optional(),
+});
+
 /** `verify`; with exit code 1 where the outcome is `failed`. */
 export const verify = documentOf("verify", {
   state: executionState.extract(["succeeded", "failed"]),
@@ -140,6 +184,9 @@ export const phase = z.enum([
   "importing",
   "finishing",
   "loading",
+  "restoring",
+  "searching",
+  "dropping what was made",
   "cleaning up after a failure",
 ]);
 
@@ -187,7 +234,7 @@ export const execution = documentOf("execution", {
   input: z.record(z.string(), z.unknown()).optional(),
   progress: progress.optional(),
   /** Once it succeeded, or a verification found problems: what the verb prints that starts such an execution. */
-  result: z.union([create, restore, copy, verify]).optional(),
+  result: z.union([create, restore, copy, drill, verify]).optional(),
   /** Once it failed. */
   error: problem.optional(),
 });

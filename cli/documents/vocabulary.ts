@@ -48,6 +48,24 @@ export const instant = z.strictObject({
   time,
 });
 
+/** How a drill of a backup ended. */
+const drill = z.strictObject({
+  at: time,
+  outcome: z.enum(["passed", "failed"]),
+  /** It was restored into. */
+  environment: z.string(),
+  /** Seconds until everything answered a search; absent where it never did. */
+  rtoSeconds: z.number().nonnegative().optional(),
+  /** Seconds between the backup's instant and the drill. */
+  rpoSeconds: z.number().nonnegative().optional(),
+  /** Why it failed. */
+  reason: z.string().optional(),
+  executionArn,
+});
+
+/** The last drill of a backup, and the last good one. */
+export const drilled = z.strictObject({ last: drill, lastPassed: drill.optional() });
+
 /** What lies at a destination, or is to lie there. */
 export const copied = z.strictObject({ segments: count, objects: count, bytes: count });
 

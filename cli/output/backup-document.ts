@@ -7,12 +7,12 @@ import {
   type SegmentBackup,
   segmentsOf,
 } from "../../src/core/format/meta.ts";
-import type { VerificationProof } from "../../src/core/format/proof.ts";
+import type { DrillProof, VerificationProof } from "../../src/core/format/proof.ts";
 import { qualifiedName } from "../../src/core/milvus/names.ts";
 import type { IncrementalBackup } from "../../src/steps/catalog/get-backup.ts";
 import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
 import type { Instants } from "../../src/steps/shared/stored-backup.ts";
-import { countOf, formatBytes, formatCount, formatInstant, formatTime } from "./format.ts";
+import { countOf, formatBytes, formatCount, formatDuration, formatInstant, formatTime } from "./format.ts";
 import { formatPairs, formatTable } from "./table.ts";
 import { tellVerified, verifiedDocument } from "./verified.ts";
 
@@ -33,6 +33,7 @@ export function backupDocument(
     instants,
     incremental,
     verified,
+    drilled,
     lock,
   }: {
     readonly backup: BackupWith<CountedSegment>;
@@ -40,6 +41,7 @@ export function backupDocument(
     readonly instants: Instants;
     readonly incremental?: IncrementalBackup;
     readonly verified?: VerificationProof;
+    readonly drilled?: DrillProof;
     readonly lock?: ObjectLock;
   },
   location: string,
@@ -59,11 +61,31 @@ export function backupDocument(
     ...(incremental && { incremental }),
     /** Absent where it was never verified. */
     ...(verified && { verified: verifiedDocument(verified) }),
+    ...(drilled && { drilled: drilledDocument(drilled) }),
     /** Until when it is not deleted; absent where it is not locked. */
     ...(lock && { lock }),
     databases: backup.database_backups.map(({ db_name }) => db_name),
     collections: backup.collection_backups.map((collection) => describeCollection(collection, instants)),
   } as const;
+}
+
+/** How a backup was drilled, as documents have it: without the version of the record. */
+export function drilledDocument({ last, lastPassed }: DrillProof) {
+  return { last, ...(lastPassed && { lastPassed }) };
+}
+
+/** The same in a word: `passed 2026-11-28 13:30:39 UTC`. */
+export function formatDrilled({ last }: Pick<DrillProof, "last">): string {
+  return `${last.outcome} ${formatTime(new Date(last.at))}`;
+}
+
+function describeDrilled({ last, lastPassed }: Omit<DrillProof, "version">): string {
+  if (last.outcome === "passed") {
+    const times = last.rtoSeconds === undefined ? "" : `, RTO ${formatDuration(last.rtoSeconds * 1000)}`;
+    return `${formatDrilled({ last })} into ${last.environment}${times}`;
+  }
+  const before = lastPassed === undefined ? "never passed" : `last passed ${formatTime(new Date(lastPassed.at))}`;
+  return `${formatDrilled({ last })} into ${last.environment} (${before}): ${last.reason ?? "no reason is known"}`;
 }
 
 function describeIncremental({ newObjects, newBytes, ownBytes }: IncrementalBackup): string {
@@ -120,6 +142,7 @@ export function formatBackup(document: BackupDocument): string {
       ["size", formatBytes(document.bytes)],
       ["incremental", document.incremental && describeIncremental(document.incremental)],
       ["verified", tellVerified(document.verified)],
+      ["drilled", document.drilled && describeDrilled(document.drilled)],
       ["locked", document.lock && `until ${lockEnd(document.lock.until)} (${document.lock.mode})`],
       ["lies in", document.location],
     ],

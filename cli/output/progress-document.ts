@@ -12,6 +12,13 @@ const phases: Readonly<Record<string, Phase>> = {
   "Copy Segments Directly": "copying",
   "Copy Batch Directly": "copying",
   "Finalize Backup": "writing the metas",
+  "Prepare Drill": "preparing",
+  "Run Restore": "restoring",
+  "Search Drill": "searching",
+  "Wait For Search": "searching",
+  "Clean Drill": "dropping what was made",
+  "Release Drill": "cleaning up after a failure",
+  "Drill Failed": "cleaning up after a failure",
   "Prepare Restore": "preparing",
   "Stage Segments": "staging",
   "Stage Segments Directly": "staging",
@@ -47,7 +54,7 @@ export function createProgressDocument(): (following: Following) => ProgressDocu
     const { totals, copied, restoring, loads } = progress;
     // the record says so from when all collections have their names, whether or not one is loaded
     const phase = last === "finishing" && restoring?.phase === "loading" && loads ? "loading" : last;
-    const imports = phase === "importing" && restoring?.phase === "importing" ? restoring : undefined;
+    const imports = isImporting(phase) && restoring?.phase === "importing" ? restoring : undefined;
     const percent = percentOf(phase, progress);
     return {
       phase,
@@ -67,9 +74,14 @@ export function createProgressDocument(): (following: Following) => ProgressDocu
   };
 }
 
+/** A drill's restore is another execution: its imports are what is known of it. */
+function isImporting(phase: Phase): boolean {
+  return phase === "importing" || phase === "restoring";
+}
+
 /** Of the phase, in whole percent; undefined where nobody knows. */
 function percentOf(phase: Phase, { totals, copied, restoring }: Progress): number | undefined {
-  if (phase === "importing" && restoring?.phase === "importing") return Math.floor(restoring.progress);
+  if (isImporting(phase) && restoring?.phase === "importing") return Math.floor(restoring.progress);
   if (!["copying", "staging", "verifying"].includes(phase) || totals === undefined) return undefined;
   const [done, all] = totals.bytes ? [copied.bytes, totals.bytes] : [copied.segments, totals.segments];
   return all === 0 ? undefined : Math.min(100, Math.floor((100 * done) / all));

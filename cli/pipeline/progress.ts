@@ -46,12 +46,38 @@ export interface ProgressReader {
   readonly last: Progress;
 }
 
-/** @param openWork opens the work bucket, when it is first read: the client of a store takes a moment to load */
+/** What the plan of a drill says of the execution that restores. */
+const drillPlanFile = z.object({ restoreExecution: z.string() });
+
+/**
+ * The progress of an execution; of a drill it is that of its restore.
+ * @param openWork opens the work bucket, when it is first read: the client of a store takes a moment to load
+ */
 export function createProgressReader(
   openWork: () => Promise<ObjectStore>,
   machine: Machine,
   execution: string,
 ): ProgressReader {
+  if (machine !== "drill") return readerOf(openWork, machine, execution);
+  let reader: ProgressReader | undefined;
+  return {
+    get last() {
+      return reader?.last ?? { copied: nothing };
+    },
+    async read() {
+      try {
+        const { plan: key } = workLayout("drill", execution);
+        const plan = reader === undefined ? await readJson(await openWork(), key, drillPlanFile) : undefined;
+        if (plan) reader = readerOf(openWork, "restore", plan.restoreExecution);
+      } catch (error) {
+        if (!(error instanceof PipelineError)) throw error;
+      }
+      return reader === undefined ? { copied: nothing } : reader.read();
+    },
+  };
+}
+
+function readerOf(openWork: () => Promise<ObjectStore>, machine: Machine, execution: string): ProgressReader {
   const layout = workLayout(machine, execution);
   const receipts = new Map<string, Progress["copied"]>();
   const limit = pLimit(receiptConcurrency);

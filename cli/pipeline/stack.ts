@@ -6,6 +6,8 @@ import { CliError } from "../errors.ts";
 export interface Pipeline {
   readonly stack: string;
   readonly backupStateMachineArn: string;
+  /** Absent in a pipeline that was deployed before there were drills. */
+  readonly drillStateMachineArn?: string;
   readonly restoreStateMachineArn: string;
   /** Absent in a pipeline that was deployed before there were transfers. */
   readonly transferStateMachineArn?: string;
@@ -36,6 +38,7 @@ export function deployedMachines(pipeline: Pipeline): Machine[] {
 function arnsOf(pipeline: Pipeline): Readonly<Record<Machine, string | undefined>> {
   return {
     backup: pipeline.backupStateMachineArn,
+    drill: pipeline.drillStateMachineArn,
     restore: pipeline.restoreStateMachineArn,
     transfer: pipeline.transferStateMachineArn,
     verify: pipeline.verifyStateMachineArn,
@@ -63,11 +66,13 @@ export function pipelineOf(stack: string, outputs: Readonly<Record<string, strin
     }
     return value;
   };
+  const drill = outputs.DrillStateMachineArn;
   const transfer = outputs.TransferStateMachineArn;
   const verify = outputs.VerifyStateMachineArn;
   return {
     stack,
     backupStateMachineArn: output("BackupStateMachineArn"),
+    ...(drill !== undefined && { drillStateMachineArn: drill }),
     restoreStateMachineArn: output("RestoreStateMachineArn"),
     ...(transfer !== undefined && { transferStateMachineArn: transfer }),
     ...(verify !== undefined && { verifyStateMachineArn: verify }),

@@ -1,6 +1,6 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
-import { scheduledBackupsMetric } from "../../src/core/execution/metrics.ts";
+import { goodDrillsMetric, scheduledBackupsMetric } from "../../src/core/execution/metrics.ts";
 import { variable } from "./variable.ts";
 
 /** One of each for a function; service and namespace come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE. */
@@ -33,8 +33,24 @@ export function countResult(result: object, target: Metrics = metrics): void {
  * @param schedule undefined for a backup that no schedule started: nothing is counted
  */
 export function countScheduledBackup(schedule: string | undefined, target: Metrics = metrics): void {
-  if (schedule === undefined) return;
+  count(scheduledBackupsMetric, schedule, target);
+}
+
+/**
+ * Counts a drill that ended well, likewise.
+ * @param drill undefined for one that pipeline.yaml did not start: nothing is counted
+ */
+export function countGoodDrill(drill: string | undefined, target: Metrics = metrics): void {
+  count(goodDrillsMetric, drill, target);
+}
+
+function count(
+  { name, dimensions }: { readonly name: string; dimensions(stack: string, of: string): Record<string, string> },
+  of: string | undefined,
+  target: Metrics,
+): void {
+  if (of === undefined) return;
   const single = target.singleMetric();
-  single.addDimensions(scheduledBackupsMetric.dimensions(variable("STACK_NAME"), schedule));
-  single.addMetric(scheduledBackupsMetric.name, MetricUnit.Count, 1);
+  single.addDimensions(dimensions(variable("STACK_NAME"), of));
+  single.addMetric(name, MetricUnit.Count, 1);
 }

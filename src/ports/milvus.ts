@@ -12,11 +12,34 @@ import type {
   IndexDescription,
   KeyValue,
   PartitionDescription,
+  SearchHit,
   SegmentDescription,
   SegmentLogs,
 } from "../core/milvus/descriptions.ts";
 
 export type * from "../core/milvus/descriptions.ts";
+
+/**
+ * A value as a query answers it: 64-bit integers are bigints, JSON and every vector the bytes that a binlog would store; of an array the
+ * elements.
+ */
+export type QueriedValue = boolean | number | bigint | string | Uint8Array | null | readonly QueriedValue[];
+
+/** By field; those that the server did not answer, or answered in a way that is not known here, are absent. */
+export type QueriedRow = ReadonlyMap<string, QueriedValue>;
+
+export interface VectorSearch {
+  readonly field: string;
+  readonly type: "FloatVector" | "BinaryVector";
+  /** As binlogs store them. */
+  readonly vectors: readonly Uint8Array[];
+  readonly limit: number;
+  readonly metricType: string;
+  /** Of the index: `ef`, `nprobe`. */
+  readonly params: Readonly<Record<string, number>>;
+  /** An expression: only rows of which it is true. */
+  readonly filter?: string;
+}
 
 /**
  * What the steps need from a Milvus server. Errors: MilvusUnreachable (with the address), MilvusUnauthenticated, MilvusBusy,
@@ -85,6 +108,22 @@ export interface Milvus {
   load(name: CollectionName, partitions?: readonly string[]): Promise<void>;
   /** Rows of the collection by Milvus's own statistics (segments' row counts, decimal). */
   rowCount(name: CollectionName): Promise<bigint>;
+
+  /** Rows of a loaded collection as a query counts them: those that are deleted, or whose time is over, are not. */
+  countRows(name: CollectionName): Promise<bigint>;
+  /**
+   * Rows of a loaded collection, everything acknowledged included.
+   * @param query.filter an expression of Milvus's
+   * @param query.limit how many at most; all where absent
+   */
+  queryRows(
+    name: CollectionName,
+    query: { readonly filter: string; readonly fields: readonly string[]; readonly limit?: number },
+  ): Promise<QueriedRow[]>;
+  /** The nearest vectors of a loaded collection for each of some vectors, best first. */
+  search(name: CollectionName, search: VectorSearch): Promise<(readonly SearchHit[])[]>;
+  /** Why Milvus does not go on loading a collection, in its own words; undefined where it says nothing. */
+  loadProblem(name: CollectionName): Promise<string | undefined>;
 
   /** Submits one import; answers its task or job ID. */
   submitImport(request: ImportRequest): Promise<Id>;

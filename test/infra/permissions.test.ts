@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { functionSpecs, pascalCase } from "../../infra/functions.ts";
+import { definitionOf } from "../../infra/pipeline-state-machine.ts";
 import { machines } from "../../src/core/execution/machines.ts";
 import { actionsOf, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
 
@@ -30,7 +31,7 @@ describe("roles of functions", () => {
       "UseWorkFiles: s3:GetObject s3:PutObject on <WorkBucket>/executions/backup/*",
       `ReadEnvironments: secretsmanager:GetSecretValue on ${environments}`,
       "NameEnvironments: secretsmanager:ListSecrets on *",
-      "LookAtLeaseHolders: states:DescribeExecution on arn:aws:states:region:account:execution:MilvusBackup-backup:* arn:aws:states:region:account:execution:MilvusBackup-restore:* arn:aws:states:region:account:execution:MilvusBackup-transfer:* arn:aws:states:region:account:execution:MilvusBackup-verify:*",
+      "LookAtLeaseHolders: states:DescribeExecution on arn:aws:states:region:account:execution:MilvusBackup-backup:* arn:aws:states:region:account:execution:MilvusBackup-drill:* arn:aws:states:region:account:execution:MilvusBackup-restore:* arn:aws:states:region:account:execution:MilvusBackup-transfer:* arn:aws:states:region:account:execution:MilvusBackup-verify:*",
     ]);
   });
 
@@ -159,7 +160,25 @@ describe("roles of functions", () => {
   });
 });
 
-describe.each(machines)("role of machine %s", (machine) => {
+const withMaps = machines.filter((machine) => definitionOf(machine).includes('"DISTRIBUTED"'));
+
+it("the role of machine drill runs its steps and executions of restore, hears of their end and announces; nothing else", () => {
+  const restore = "arn:aws:states:region:account:execution:MilvusBackup-restore:*";
+
+  expect(granted(template, "Drill").filter((line) => !line.startsWith("undefined"))).toEqual([
+    "RunSteps: lambda:InvokeFunction on <CleanDrillFunction> <PrepareDrillFunction> <ReleaseDrillFunction> <SearchDrillFunction>",
+    "RunExecutions: states:StartExecution on arn:aws:states:region:account:stateMachine:MilvusBackup-restore",
+    `FollowExecutions: states:DescribeExecution states:StopExecution on ${restore}`,
+    "HearOfExecutions: events:DescribeRule events:PutRule events:PutTargets on " +
+      "arn:aws:events:region:account:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule",
+    "Announce: events:PutEvents on arn:aws:events:region:account:event-bus/default",
+  ]);
+  for (const id of ["PrepareDrill", "CleanDrill", "ReleaseDrill"]) {
+    expect(granted(template, id)).toContain(`StopRestores: states:StopExecution on ${restore}`);
+  }
+});
+
+describe.each(withMaps)("role of machine %s", (machine) => {
   it("runs its own steps, its own map runs and announces; nothing else", () => {
     const name = `MilvusBackup-${machine}`;
     const functions = functionSpecs
@@ -177,7 +196,9 @@ describe.each(machines)("role of machine %s", (machine) => {
       "Announce: events:PutEvents on arn:aws:events:region:account:event-bus/default",
     ]);
   });
+});
 
+describe.each(machines)("role of machine %s", (machine) => {
   it("may on all resources only what log delivery and tracing need", () => {
     const everywhere = statementsOf(template, pascalCase(machine)).filter((it) => resourcesOf(it).includes("*"));
 

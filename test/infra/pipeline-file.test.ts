@@ -75,10 +75,11 @@ describe("examples/pipeline.yaml", () => {
       Name: "hourly-verify",
       Target: { Input: JSON.stringify({ environment: "prod", schedule: "hourly" }) },
     });
-    expect(statementsOf(template, "Schedules").map(actionsOf)).toEqual(Array(2).fill(["states:StartExecution"]));
-    expect(statementsOf(template, "Schedules").flatMap(resourcesOf)).toEqual([
-      expect.stringMatching(/^<BackupStateMachine/),
-      expect.stringMatching(/^<VerifyStateMachine/),
+    const statements = statementsOf(template, "Schedules").map((it) => [it.Sid, actionsOf(it), resourcesOf(it)]);
+    expect(statements).toEqual([
+      ["StartBackups", ["states:StartExecution"], [expect.stringMatching(/^<BackupStateMachine/)]],
+      ["StartDrills", ["states:StartExecution"], [expect.stringMatching(/^<DrillStateMachine/)]],
+      ["StartVerifications", ["states:StartExecution"], [expect.stringMatching(/^<VerifyStateMachine/)]],
     ]);
   });
 
@@ -97,6 +98,29 @@ describe("examples/pipeline.yaml", () => {
 
     without.resourceCountIs("AWS::Scheduler::Schedule", 1);
     expect(statementsOf(without, "Schedules")).toHaveLength(1);
+  });
+
+  it("starts the drill machine, with the environment of the schedule whose backups it is about", () => {
+    const target = (input: object) => ({
+      Arn: { Ref: Match.stringLikeRegexp("^DrillStateMachine") },
+      Input: JSON.stringify(input),
+    });
+    template.hasResourceProperties("AWS::Scheduler::Schedule", {
+      Name: "proof",
+      ScheduleExpression: "cron(0 6 ? * MON,THU *)",
+      Target: target({
+        environment: "dr",
+        from: "prod",
+        of: "nightly",
+        pick: "newest",
+        collections: ["coll"],
+        drill: "proof",
+      }),
+    });
+    template.hasResourceProperties("AWS::Scheduler::Schedule", {
+      Name: "any_of_them",
+      Target: target({ environment: "dr", from: "prod", pick: "random", drill: "any_of_them" }),
+    });
   });
 
   it("applies a schedule's rules when one of its backups is complete", () => {
@@ -232,6 +256,7 @@ describe("alarms", () => {
         "write-report-failed",
         "schedule-nightly-late",
         "schedule-hourly-late",
+        "drill-proof-late",
       ]
         .map((name) => `MilvusBackup-${name}`)
         .sort(),
@@ -243,6 +268,9 @@ describe("alarms", () => {
   it("take silence of a schedule for a fault, after the time the file says", () => {
     const late = (name: string) => alarms.find(({ AlarmName }) => AlarmName === `MilvusBackup-schedule-${name}-late`);
 
+    const drill = alarms.find(({ AlarmName }) => AlarmName === "MilvusBackup-drill-proof-late");
+    expect(drill).toMatchObject({ MetricName: "GoodDrills", Period: 3600, EvaluationPeriods: 120 });
+    expect(drill?.Dimensions).toContainEqual({ Name: "Drill", Value: "proof" });
     expect(late("nightly")).toMatchObject({ Period: 3600, EvaluationPeriods: 26, TreatMissingData: "breaching" });
     expect(late("hourly")).toMatchObject({ Period: 10_800, EvaluationPeriods: 1, TreatMissingData: "breaching" });
     expect(late("hourly")).toMatchObject({
@@ -259,7 +287,7 @@ describe("alarms", () => {
     const kinds = alarms.map(({ AlarmName }) =>
       String(AlarmName)
         .replace("MilvusBackup-", "")
-        .replace(/^schedule-.*-late$/, "schedule-NAME-late")
+        .replace(/^(schedule|drill)-.*-late$/, "$1-NAME-late")
         .replace(/^.*-timed-out$/, "MACHINE-timed-out"),
     );
 
@@ -271,7 +299,14 @@ describe("alarms", () => {
     template.hasResourceProperties("AWS::Events::Rule", {
       EventPattern: {
         source: ["milvus-backup"],
-        "detail-type": ["Backup Failed", "Restore Failed", "Transfer Failed", "Verify Failed", "Retention Failed"],
+        "detail-type": [
+          "Backup Failed",
+          "Drill Failed",
+          "Restore Failed",
+          "Transfer Failed",
+          "Verify Failed",
+          "Retention Failed",
+        ],
         detail: { stack: ["MilvusBackup"] },
       },
     });

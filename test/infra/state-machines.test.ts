@@ -34,6 +34,8 @@ interface Definition {
 }
 
 const announcement = "arn:aws:states:::events:putEvents";
+/** Runs an execution of another machine and waits for its end. */
+const child = "arn:aws:states:::states:startExecution.sync:2";
 
 /** The definition with something in the place of every substitution, as CloudFormation fills it in. */
 function definition(machine: Machine): Definition {
@@ -53,7 +55,9 @@ function statesOf(machine: Machine): [string, State][] {
 }
 
 const tasksOf = (machine: Machine) => statesOf(machine).filter(([, { Type }]) => Type === "Task");
-const stepsOf = (machine: Machine) => tasksOf(machine).filter(([, { Resource }]) => Resource !== announcement);
+const stepsOf = (machine: Machine) =>
+  tasksOf(machine).filter(([, { Resource }]) => Resource !== announcement && Resource !== child);
+const hasMaps = (machine: Machine) => statesOf(machine).some(([, { Type }]) => Type === "Map");
 const retried = ({ Retry = [] }: State) => Retry.flatMap(({ ErrorEquals }) => ErrorEquals);
 
 interface Policy {
@@ -117,7 +121,7 @@ describe("the retry policies of state-machines/README.md", () => {
     const policies = [...toldPolicies()];
     const names = machines.flatMap(statesOf).map(([name]) => name);
 
-    expect(policies.map(([policy]) => policy)).toEqual(["first", "later", "owed"]);
+    expect(policies.map(([policy]) => policy)).toEqual(["first", "later", "child", "owed"]);
     for (const pattern of policies.flatMap(([, { states }]) => states)) {
       expect(
         names.some((name) => isNamed(name, pattern)),
@@ -149,13 +153,13 @@ describe.each(machines)("state machine %s", (machine) => {
   it("has only ARNs and names substituted, each of a function named as its state", () => {
     const substitutions = new Set([...definitionOf(machine).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name ?? ""));
     const functions = functionSpecs
-      .filter((spec) => spec.machine === machine || spec.machine === "any")
+      .filter((spec) => spec.machine === machine || (spec.machine === "any" && hasMaps(machine)))
       .map(({ name }) => pascalCase(name));
 
     expect([...substitutions].sort()).toEqual(
       [
         "Partition",
-        "WorkBucketName",
+        hasMaps(machine) ? "WorkBucketName" : "RestoreStateMachineArn",
         "EventBusName",
         "StackName",
         ...functions.map((name) => `${name}FunctionArn`),
@@ -257,6 +261,21 @@ describe.each(machines)("state machine %s", (machine) => {
     }
   });
 
+  it("announces on the bus it is given, under one source, with the input and the outcome", () => {
+    for (const [name, state] of tasksOf(machine).filter(([, { Resource }]) => Resource === announcement)) {
+      const { Entries } = state.Parameters as { Entries: [{ Source: string; DetailType: string; Detail: object }] };
+      const [{ Source, DetailType, Detail }] = Entries;
+
+      expect(`Announce ${DetailType}`).toBe(name);
+      expect(Source).toBe("milvus-backup");
+      expect(Detail).toMatchObject({ machine, "execution.$": "$$.Execution.Id", "input.$": "$$.Execution.Input" });
+      expect(Object.keys(Detail)).toContain(DetailType.endsWith("Failed") ? "failure.$" : "result.$");
+      expect(state.ResultPath).toBeNull();
+    }
+  });
+});
+
+describe.each(machines.filter(hasMaps))("state machine %s", (machine) => {
   it("copies a small plan within the execution, just as it would in map runs", () => {
     const states = definition(machine).States;
     const maps = Object.entries(states).filter(([, { Type, Next }]) => Type === "Map" && Next !== "Count Import Round");
@@ -312,17 +331,16 @@ describe.each(machines)("state machine %s", (machine) => {
     });
     expect(map?.MaxConcurrency).toBeLessThanOrEqual(16);
   });
+});
 
-  it("announces on the bus it is given, under one source, with the input and the outcome", () => {
-    for (const [name, state] of tasksOf(machine).filter(([, { Resource }]) => Resource === announcement)) {
-      const { Entries } = state.Parameters as { Entries: [{ Source: string; DetailType: string; Detail: object }] };
-      const [{ Source, DetailType, Detail }] = Entries;
-
-      expect(`Announce ${DetailType}`).toBe(name);
-      expect(Source).toBe("milvus-backup");
-      expect(Detail).toMatchObject({ machine, "execution.$": "$$.Execution.Id", "input.$": "$$.Execution.Input" });
-      expect(Object.keys(Detail)).toContain(DetailType.endsWith("Failed") ? "failure.$" : "result.$");
-      expect(state.ResultPath).toBeNull();
-    }
+it("state machine drill runs its restore as an execution with a name, and keeps nothing of its answer", () => {
+  expect(definition("drill").States["Run Restore"]).toMatchObject({
+    Resource: child,
+    Parameters: {
+      StateMachineArn: "substituted",
+      "Name.$": "$.prepared.restoreExecution",
+      "Input.$": "$.prepared.restore",
+    },
+    ResultPath: null,
   });
 });

@@ -42,6 +42,7 @@ describe("stack", () => {
       LifecycleConfiguration: {
         Rules: [
           { Id: "executions", Prefix: "executions/", ExpirationInDays: 30, Status: "Enabled" },
+          { Id: "drills", Prefix: "drills/", ExpirationInDays: 30, Status: "Enabled" },
           { Id: "restores", Prefix: "restores/", ExpirationInDays: 30, Status: "Enabled" },
           { Id: "uploads", AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 }, Status: "Enabled" },
         ],

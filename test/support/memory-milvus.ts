@@ -17,9 +17,12 @@ import type {
   KeyValue,
   Milvus,
   PartitionDescription,
+  QueriedRow,
   SchemaDescription,
+  SearchHit,
   SegmentDescription,
   SegmentLogs,
+  VectorSearch,
 } from "../../src/ports/milvus.ts";
 
 /** A segment that a test puts in, with its exact logs where describeSegmentLogs is to tell them. */
@@ -74,7 +77,7 @@ interface PlannedFailure {
 
 /**
  * The Milvus port in memory, for tests of the steps: databases, collections, partitions, indexes, aliases, loading, segments and
- * imports with states that advance with every poll. It holds no rows, only their counts.
+ * imports with states that advance with every poll. It holds no rows, only their counts; what a query answers a test says.
  */
 export class MemoryMilvus implements Milvus {
   readonly address: string;
@@ -92,6 +95,8 @@ export class MemoryMilvus implements Milvus {
   #importsHeld = () => false;
   #importsFail: () => string | undefined = () => undefined;
   #loadsHeld = () => false;
+  #loadsRefused: () => string | undefined = () => undefined;
+  #content: (name: CollectionName) => readonly QueriedRow[] = () => [];
   #nextId = 470_000_000_000_000_001n;
 
   constructor(options: MemoryMilvusOptions = {}) {
@@ -220,6 +225,16 @@ export class MemoryMilvus implements Milvus {
   /** While that is so, no load gets any further. */
   holdLoads(isHeld: () => boolean): void {
     this.#loadsHeld = isHeld;
+  }
+
+  /** While that is so, a load is given up at once: the collection is as if it had not been asked for. */
+  refuseLoads(reason: () => string | undefined): void {
+    this.#loadsRefused = reason;
+  }
+
+  /** What queries and searches of a loaded collection answer; its primary key is the field `id`. */
+  holdRows(content: (name: CollectionName) => readonly QueriedRow[]): void {
+    this.#content = content;
   }
 
   /** What was submitted for a collection, in order. */
@@ -460,6 +475,7 @@ export class MemoryMilvus implements Milvus {
     this.#called("load", name, partitions);
     const { loaded, indexes } = this.#get(name);
     if (indexes.length === 0) throw this.#refused("LoadCollection", "there is no vector index on the collection");
+    if (this.#loadsRefused() !== undefined) return;
     for (const key of partitions ?? ["*"]) if (!loaded.has(key)) loaded.set(key, 0);
   }
 
@@ -467,6 +483,42 @@ export class MemoryMilvus implements Milvus {
     this.#called("rowCount", name);
     const { segments } = this.#get(name);
     return segments.reduce((sum, segment) => (segment.state === "Dropped" ? sum : sum + segment.rows), 0n);
+  }
+
+  async countRows(name: CollectionName): Promise<bigint> {
+    this.#called("countRows", name);
+    return BigInt(this.#loadedContent(name).length);
+  }
+
+  async queryRows(
+    name: CollectionName,
+    { filter, fields }: { readonly filter: string; readonly fields: readonly string[] },
+  ): Promise<QueriedRow[]> {
+    this.#called("queryRows", name);
+    const rows = this.#loadedContent(name).filter((row) => isAmong(filter, row));
+    return rows.map((row) => new Map([...row].filter(([field]) => fields.includes(field))));
+  }
+
+  async search(name: CollectionName, request: VectorSearch): Promise<(readonly SearchHit[])[]> {
+    this.#called("search", name);
+    const { field, vectors, limit, filter = "" } = request;
+    const rows = this.#loadedContent(name).filter((row) => filter === "" || isAmong(filter, row));
+    return vectors.map((vector) =>
+      rows
+        .map((row) => ({ key: row.get("id") as bigint, score: squared(vector, row.get(field) as Uint8Array) }))
+        .sort((a, b) => a.score - b.score)
+        .slice(0, limit),
+    );
+  }
+
+  async loadProblem(name: CollectionName): Promise<string | undefined> {
+    this.#called("loadProblem", name);
+    return this.#loadsRefused();
+  }
+
+  #loadedContent(name: CollectionName): readonly QueriedRow[] {
+    if (this.#get(name).loaded.size === 0) throw this.#refused("Query", "collection not loaded");
+    return this.#content(this.#get(name).description.name);
   }
 
   async submitImport(request: ImportRequest): Promise<Id> {
@@ -627,4 +679,16 @@ function spelled(argument: unknown): string {
     return qualifiedName(argument as CollectionName);
   }
   return Array.isArray(argument) ? argument.join(",") : String(argument);
+}
+
+/** Whether a filter `id in [1,2]` is true of a row. */
+function isAmong(filter: string, row: QueriedRow): boolean {
+  const keys = /^id in \[(.*)\]$/.exec(filter)?.[1]?.split(",") ?? [];
+  return keys.includes(String(row.get("id")));
+}
+
+function squared(a: Uint8Array, b: Uint8Array): number {
+  const floats = (bytes: Uint8Array) => [...new Float32Array(Uint8Array.from(bytes).buffer)];
+  const other = floats(b);
+  return floats(a).reduce((sum, value, at) => sum + (value - (other[at] ?? 0)) ** 2, 0);
 }

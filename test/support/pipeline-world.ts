@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readBinlog } from "../../src/core/binlog/frame.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
 import type { MilvusContext } from "../../src/ports/step-context.ts";
@@ -35,6 +36,8 @@ export class PipelineWorld {
   readonly #servers = new Map<string, MemoryMilvus>();
   /** Rows of a segment net of its deletes, by its ID. */
   readonly #rows = new Map<string, bigint>();
+  /** The segment of a payload that holds real rows, by its hash. */
+  readonly #payloads = new Map<string, string>();
 
   /** @param buckets those that are more than plain ones */
   constructor(
@@ -92,6 +95,18 @@ export class PipelineWorld {
     this.#rows.set(id, rows - deletes);
   }
 
+  /** Puts real rows in the place of a segment's log of one field. */
+  seedPayload(
+    environment: string,
+    log: { key: string; id: string; fieldId: bigint; dataType: number },
+    payload: Uint8Array,
+  ): void {
+    const { storage } = this.environment(environment);
+    const { key, id, fieldId, dataType } = log;
+    this.bucket(storage.bucket).seed(`${storage.rootPath}/${key}`, binlogOf([payload], { fieldId, dataType }));
+    this.#payloads.set(digestOf(payload), id);
+  }
+
   /** Takes a segment's logs away, as garbage collection does. */
   collectSegment(environment: string, collectionId: string, id: string): void {
     const { storage } = this.environment(environment);
@@ -141,18 +156,24 @@ export class PipelineWorld {
   #rowsBelow(bucket: MemoryObjectStore, directory: string): bigint {
     const logs = bucket.keys(directory).map((key) => ({ key, field: key.split("/").at(-2) ?? "" }));
     const byField = [...Map.groupBy(logs, ({ field }) => field).values()].map((ofField) =>
-      ofField.flatMap(({ key }) => segmentsIn(bucket.bytes(key) ?? Buffer.alloc(0), key)),
+      ofField.flatMap(({ key }) => this.#segmentsIn(bucket.bytes(key) ?? Buffer.alloc(0), key)),
     );
     const [first = [], ...others] = byField;
     if (others.some((ids) => ids.join() !== first.join())) throw new Error(`the rows of ${directory} mix`);
     return first.reduce((sum, id) => sum + (this.#rows.get(id) ?? 0n), 0n);
   }
+
+  /** The segments whose rows a log holds, event by event; of one that a test made up, the one that it lies below. */
+  #segmentsIn(bytes: Uint8Array, key: string): string[] {
+    const ids = eventsOf(bytes, key).map(
+      (payload) => this.#payloads.get(digestOf(payload)) ?? Buffer.from(payload).toString().split(" of ").at(-1) ?? "",
+    );
+    return ids.length > 0 ? ids : [key.split("/").at(-3) ?? ""];
+  }
 }
 
-/** The segments whose rows a log holds, event by event; of one that a test made up, the one that it lies below. */
-function segmentsIn(bytes: Uint8Array, key: string): string[] {
-  const ids = eventsOf(bytes, key).map((payload) => Buffer.from(payload).toString().split(" of ").at(-1) ?? "");
-  return ids.length > 0 ? ids : [key.split("/").at(-3) ?? ""];
+function digestOf(payload: Uint8Array): string {
+  return createHash("sha256").update(payload).digest("hex");
 }
 
 function eventsOf(bytes: Uint8Array, key: string): Uint8Array[] {

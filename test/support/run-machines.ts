@@ -98,6 +98,7 @@ export async function runRestore(
       }
     },
     (failure) => releaseRestore({ execution, input, attempt: 0, failure }, context),
+    options,
   );
 }
 

@@ -12,7 +12,7 @@ import type {
 } from "../../core/milvus/descriptions.ts";
 import { defaultDatabase } from "../../core/milvus/names.ts";
 import { type Features, features } from "../../core/milvus/version.ts";
-import type { Milvus } from "../../ports/milvus.ts";
+import type { Milvus, VectorSearch } from "../../ports/milvus.ts";
 import type { StepLog } from "../../ports/step-context.ts";
 import type { Patience } from "../patience.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
@@ -32,6 +32,7 @@ import { pauseGarbageCollection, resumeGarbageCollection } from "./garbage-colle
 import type { GrpcClient } from "./grpc-client.ts";
 import { grpcImports } from "./grpc-imports.ts";
 import type { ImportApi } from "./imports.ts";
+import { countRows, loadProblem, queryRows, search } from "./queries.ts";
 import { type HttpExchange, httpExchange, RestClient } from "./rest-client.ts";
 import { restImports } from "./rest-imports.ts";
 import { readKeyValue } from "./schema.ts";
@@ -233,6 +234,22 @@ export class MilvusAdapter implements Milvus {
       aboutCollection(name),
     );
     return BigInt(answer.stats.find(({ key }) => key === "row_count")?.value ?? "0");
+  }
+
+  countRows(name: CollectionName) {
+    return countRows(this.#grpc, name);
+  }
+
+  queryRows(name: CollectionName, query: Parameters<Milvus["queryRows"]>[1]) {
+    return queryRows(this.#grpc, name, query);
+  }
+
+  search(name: CollectionName, request: VectorSearch) {
+    return search(this.#grpc, name, request);
+  }
+
+  loadProblem(name: CollectionName) {
+    return loadProblem(this.#grpc, name);
   }
 
   submitImport(request: ImportRequest) {

@@ -55,6 +55,11 @@ export function encodeMessagePosition(message: PlainMessage): Uint8Array {
   return encode(root.lookupType("milvus.proto.msg.MsgPosition"), message);
 }
 
+/** Encodes the vectors of a search. */
+export function encodePlaceholderGroup(message: PlainMessage): Uint8Array {
+  return encode(root.lookupType("milvus.proto.common.PlaceholderGroup"), message);
+}
+
 type SchemaMessage = "CollectionSchema" | "FieldSchema" | "ValueField";
 
 function encode(type: protobuf.Type, message: PlainMessage): Uint8Array {

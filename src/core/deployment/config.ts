@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { environmentNamePattern } from "../environment/name.ts";
 import { PipelineError } from "../execution/errors.ts";
-import { backupInput, scheduleName } from "../execution/messages.ts";
+import { backupInput, drillInput, scheduleName } from "../execution/messages.ts";
 import { restoreConflict } from "../execution/restore-conflicts.ts";
 import { parseCollectionSelector } from "../milvus/names.ts";
 import { parseRenames, type Renames } from "../milvus/renames.ts";
@@ -91,6 +91,27 @@ const reportConfig = z.strictObject({
   enabled: z.boolean().default(true),
 });
 export type ReportConfig = z.infer<typeof reportConfig>;
+/** In the place of a schedule's name: every backup in the place of an environment. */
+export const anySchedule = "any";
+
+const drillConfig = z.strictObject({
+  name: scheduleName,
+  /** As for schedules. */
+  expression: scheduleConfig.shape.expression,
+  timeZone: scheduleConfig.shape.timeZone,
+  /** The schedule whose backups are drilled, or `any` for all that lie where `from` keeps its backups. */
+  of: z.union([z.literal(anySchedule), scheduleName]),
+  /** With `of: any`: the environment whose backups are meant; a schedule says it itself. */
+  from: environmentName.optional(),
+  pick: drillInput.shape.pick,
+  /** Restored into, and dropped again. */
+  environment: environmentName,
+  collections,
+  enabled: z.boolean().default(true),
+  /** An alarm where no drill ended well for so long (needs `alarms`). */
+  alarmAfter: duration.optional(),
+});
+export type DrillConfig = z.infer<typeof drillConfig>;
 
 const restoreTriggerConfig = z.strictObject({
   name: scheduleName,
@@ -145,6 +166,7 @@ export const pipelineConfig = z
       )
       .default({}),
     schedules: z.array(scheduleConfig).default([]),
+    drills: z.array(drillConfig).default([]),
     restoreTriggers: z.array(restoreTriggerConfig).default([]),
     /** Pages about all backups of an environment, written into its backup bucket. */
     reports: z.array(reportConfig).default([]),
@@ -160,7 +182,7 @@ export const pipelineConfig = z
       const names = known.length > 0 ? `declared are: ${known.join(", ")}` : "none is declared";
       context.addIssue({ code: "custom", path, message: `names ${name}, which is not under environments; ${names}` });
     };
-    for (const list of ["schedules", "restoreTriggers", "reports"] as const) {
+    for (const list of ["schedules", "drills", "restoreTriggers", "reports"] as const) {
       const names = config[list].map(({ name }) => name);
       for (const [index, name] of names.entries()) {
         const first = names.indexOf(name);
@@ -189,11 +211,18 @@ export const pipelineConfig = z
         context.addIssue({ code: "custom", path, message: conflict.problem });
       }
     }
+    for (const [index, drill] of config.drills.entries()) {
+      checkEnvironment(drill.from, ["drills", index, "from"]);
+      const wrong = problemOfDrill(drill, config.schedules);
+      if (wrong) context.addIssue({ code: "custom", path: ["drills", index, wrong.key], message: wrong.problem });
+    }
     if (config.alarms === undefined) {
-      for (const [index, { alarmAfter }] of config.schedules.entries()) {
-        if (alarmAfter === undefined) continue;
-        const message = "needs the section alarms: nobody would hear of it";
-        context.addIssue({ code: "custom", path: ["schedules", index, "alarmAfter"], message });
+      for (const list of ["schedules", "drills"] as const) {
+        for (const [index, { alarmAfter }] of config[list].entries()) {
+          if (alarmAfter === undefined) continue;
+          const message = "needs the section alarms: nobody would hear of it";
+          context.addIssue({ code: "custom", path: [list, index, "alarmAfter"], message });
+        }
       }
     }
   });
@@ -203,6 +232,32 @@ export type PipelineFile = z.input<typeof pipelineConfig>;
 
 /** What a deployment without `pipeline.yaml` is. */
 export const emptyPipeline: PipelineConfig = pipelineConfig.parse({});
+
+/** Whose backups a drill is about: a schedule of the file, or an environment's. */
+function problemOfDrill(
+  { name, of, from }: DrillConfig,
+  schedules: readonly ScheduleConfig[],
+): { readonly key: string; readonly problem: string } | undefined {
+  const names = schedules.map((schedule) => schedule.name);
+  if (names.includes(name)) {
+    return { key: "name", problem: `${name} is the name of a schedule: both become schedules of one group` };
+  }
+  if (of === anySchedule) {
+    return from === undefined
+      ? { key: "from", problem: "is missing: of: any needs the environment whose backups are meant" }
+      : undefined;
+  }
+  if (!names.includes(of)) {
+    const known = names.length > 0 ? `there is: ${names.join(", ")}` : "there is none";
+    return {
+      key: "of",
+      problem: `names ${of}, which is no schedule of this file (${known}); use one, or any with from`,
+    };
+  }
+  return from === undefined
+    ? undefined
+    : { key: "from", problem: `goes with of: any; the backups of ${of} lie where its own environment says` };
+}
 
 function problemOfSelector(text: string): string | undefined {
   return problemOfInput(() => parseCollectionSelector(text));

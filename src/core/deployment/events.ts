@@ -1,6 +1,8 @@
 import * as z from "zod";
 import {
   backupInput,
+  drilledCollection,
+  drillInput,
   machineResults,
   restoredCollection,
   restoreInput,
@@ -35,6 +37,7 @@ const failure = z.strictObject({
   Left: z.string().optional(),
 });
 
+const drillResult = machineResults.drilled.extend({ collections: z.array(drilledCollection.strict()).readonly() });
 const restoreResult = machineResults.restored.extend({ collections: z.array(restoredCollection.strict()).readonly() });
 
 /** What retention is asked to do: the rules of one schedule. */
@@ -86,6 +89,8 @@ const failed = <Machine extends string>(machine: Machine) =>
 export const eventDetails = {
   "Backup Completed": completed("backup", backupInput, machineResults.backedUp.strict()),
   "Backup Failed": failed("backup"),
+  "Drill Completed": completed("drill", drillInput, drillResult.strict()),
+  "Drill Failed": failed("drill"),
   "Restore Completed": completed("restore", restoreInput, restoreResult.strict()),
   "Restore Discarded": completed("restore", restoreInput, machineResults.discarded.strict()),
   "Restore Skipped": completed("restore", restoreInput, machineResults.skipped.strict()),

@@ -49,6 +49,7 @@ const errorDefinitions = {
   InconsistentSegments: { kind: "integrity" },
   CopyMismatch: { kind: "integrity" },
   RowCountMismatch: { kind: "integrity" },
+  DrillFailed: { kind: "integrity" },
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorName = keyof typeof errorDefinitions;

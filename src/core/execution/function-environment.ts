@@ -6,7 +6,7 @@ export interface FunctionEnvironment {
   readonly ENVIRONMENTS_PREFIX: string;
   /** Name of the deployment. */
   readonly STACK_NAME: string;
-  /** What Start Triggered Restore starts; no other function has it. */
+  /** What Start Triggered Restore starts, and what a drill's restore runs in; no other function has it. */
   readonly RESTORE_STATE_MACHINE_ARN?: string;
   /** Whose backups Write Report takes for those of this deployment's schedules; no other function has it. */
   readonly BACKUP_STATE_MACHINE_ARN?: string;

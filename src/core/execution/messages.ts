@@ -38,6 +38,27 @@ export const backupInput = z.strictObject({
 });
 export type BackupInput = z.infer<typeof backupInput>;
 
+/** Input of the state machine `drill`. */
+export const drillInput = z.strictObject({
+  /** The registered environment to restore into; what is made there is dropped again. */
+  environment: z.string().min(1),
+  /** Where the backups lie, when that is another environment's backup bucket. */
+  from: z.string().min(1).optional(),
+  /** The backup to prove; one of those that lie there where absent. */
+  backupName: z.string().min(1).optional(),
+  /** Only backups of this schedule of pipeline.yaml are chosen from. */
+  of: scheduleName.optional(),
+  /** Which of them; `newest` where absent. */
+  pick: z.enum(["newest", "random"]).optional(),
+  /** As in the backup: `coll`, `db.coll` or `db.*`; absent or empty means all. */
+  collections: nameList.optional(),
+  /** The drill of pipeline.yaml that starts it: its successes are counted for its alarm. */
+  drill: scheduleName.optional(),
+  /** true: remove what drills left behind that were stopped or died, restore nothing. */
+  clean: z.boolean().optional(),
+});
+export type DrillInput = z.infer<typeof drillInput>;
+
 /** Input of the state machine `restore`. */
 export const restoreInput = z.strictObject({
   /** The registered environment to restore into. */
@@ -83,6 +104,8 @@ export const restoreInput = z.strictObject({
   skipFieldParams: nameList.optional(),
   /** Parameters of indexes that are left out. */
   skipIndexParams: nameList.optional(),
+  /** false: sets no alias. */
+  aliases: z.boolean().optional(),
   /** false: load nothing; otherwise what was loaded is loaded again (not under skipCreate: that collection stays as it is). */
   load: z.boolean().optional(),
   /**
@@ -154,6 +177,8 @@ function stepRequest<T extends z.ZodType>(input: T) {
 }
 export const backupStepRequest = stepRequest(backupInput);
 export type BackupStepRequest = z.infer<typeof backupStepRequest>;
+export const drillStepRequest = stepRequest(drillInput);
+export type DrillStepRequest = z.infer<typeof drillStepRequest>;
 export const restoreStepRequest = stepRequest(restoreInput);
 export type RestoreStepRequest = z.infer<typeof restoreStepRequest>;
 export const transferStepRequest = stepRequest(transferInput);
@@ -221,6 +246,83 @@ const finalizeBackupResult = z.object({
   warnings,
 });
 export type FinalizeBackupResult = Readonly<z.infer<typeof finalizeBackupResult>>;
+
+const prepareDrillResult = z.discriminatedUnion("outcome", [
+  z.object({
+    outcome: z.literal("planned"),
+    backupName: z.string(),
+    collections: count,
+    /** Name of the execution of the machine `restore` that it starts, and its input. */
+    restoreExecution: z.string(),
+    restore: restoreInput,
+  }),
+  z.object({
+    outcome: z.literal("cleaned"),
+    /** Drills of which nothing is left now. */
+    drills: count,
+    /** Sentences: what could not be removed. */
+    warnings,
+  }),
+]);
+export type PrepareDrillResult = Readonly<z.infer<typeof prepareDrillResult>>;
+
+/** What was searched in one vector field of a drilled collection. */
+export const searchedField = z.object({
+  field: z.string(),
+  /** As Milvus calls them: `HNSW`, `L2`. */
+  indexType: z.string(),
+  metricType: z.string(),
+  /** Vectors of the backup that were searched for. */
+  queries: count,
+  /** How many of them found themselves first. */
+  found: count,
+  /** Recall of a search among the sample against brute force on the sample: 0 to 1. */
+  recall: z.number(),
+});
+export type SearchedField = Readonly<z.infer<typeof searchedField>>;
+
+export const drilledCollection = z.object({
+  /** `db.coll` in the backup. */
+  from: z.string(),
+  /** `db.coll` that the drill made, and dropped. */
+  to: z.string(),
+  /** ID of what it made. */
+  id: z.string(),
+  /** As the restore counted them, decimal. */
+  rows: z.string(),
+  /** As a query counted them, decimal; absent where it cannot be loaded. */
+  counted: z.string().optional(),
+  /** Rows of the backup that were looked for by their keys, and compared field by field. */
+  compared: count,
+  /** Fields that were compared. */
+  fields: z.array(z.string()).readonly(),
+  searched: z.array(searchedField).readonly(),
+  /** Sentences: what was not looked at, and why. */
+  leftOut: z.array(z.string()).readonly(),
+});
+export type DrilledCollection = Readonly<z.infer<typeof drilledCollection>>;
+
+const drillResult = z.object({
+  backupName: z.string(),
+  environment: z.string(),
+  /** Seconds from the start of the restore to the first answers of all collections to a search. */
+  rtoSeconds: z.number().optional(),
+  /** Seconds between the earliest instant of the backup and the start of the drill; absent where the backup has none. */
+  rpoSeconds: z.number().optional(),
+  /** As many as fit; a warning says where the others are listed. */
+  collections: z.array(drilledCollection).readonly(),
+  warnings,
+});
+
+export const searchDrillResult = drillResult.extend({
+  /** `searching`: there is more to load or to look at; ask again. */
+  outcome: z.enum(["searched", "searching"]),
+  waitSeconds: z.number(),
+});
+export type SearchDrillResult = Readonly<z.infer<typeof searchDrillResult>>;
+
+const cleanDrillResult = drillResult.extend({ outcome: z.literal("drilled") });
+export type CleanDrillResult = Readonly<z.infer<typeof cleanDrillResult>>;
 
 const prepareRestoreResult = preparedCopies.extend({
   /**
@@ -342,6 +444,8 @@ export type FinalizeVerifyResult = Readonly<z.infer<typeof finalizeVerifyResult>
  */
 export const machineResults = {
   backedUp: finalizeBackupResult.extend({ outcome: z.literal("backed-up") }),
+  drilled: cleanDrillResult,
+  drillsCleaned: prepareDrillResult.options[1],
   restored: finishRestoreResult.extend({ outcome: z.literal("restored") }),
   discarded: prepareRestoreResult.omit({ warnings: true, few: true }).extend({ outcome: z.literal("discarded") }),
   skipped: prepareRestoreResult.omit({ few: true }).extend({ outcome: z.literal("skipped"), warnings }),

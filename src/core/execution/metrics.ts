@@ -8,3 +8,9 @@ export const scheduledBackupsMetric = {
   name: "ScheduledBackups",
   dimensions: (stack: string, schedule: string) => ({ Stack: stack, Schedule: schedule }),
 } as const;
+
+/** Drills of pipeline.yaml that ended well: Clean Drill counts them, the alarm for a drill without successes looks at them. */
+export const goodDrillsMetric = {
+  name: "GoodDrills",
+  dimensions: (stack: string, drill: string) => ({ Stack: stack, Drill: drill }),
+} as const;

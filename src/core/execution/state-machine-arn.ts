@@ -6,6 +6,11 @@ export function stateMachineOf(executionArn: string): string {
   return before === undefined || machine === undefined ? executionArn : `${before}stateMachine:${machine}`;
 }
 
+/** The ARN of an execution of a state machine. */
+export function executionArnOf(stateMachineArn: string, name: string): string {
+  return `${stateMachineArn.replace(/:stateMachine:/, ":execution:")}:${name}`;
+}
+
 /** Whether two ARNs of Step Functions are of one account and region: another one's executions cannot be looked at. */
 export function sameAccountAndRegion(arn: string, other: string): boolean {
   const place = /^arn:[^:]+:states:[^:]*:[^:]*:/.exec(arn)?.[0];

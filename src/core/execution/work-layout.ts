@@ -2,6 +2,8 @@ import type { Machine } from "./machines.ts";
 
 /** What the keys of the pipeline's own work bucket begin with. */
 export const workPrefixes = {
+  /** What drills made and have not dropped yet (core/plan/drill.ts). */
+  drills: "drills/",
   executions: "executions/",
   /** Who reads which backup. */
   readers: "readers/",
@@ -11,6 +13,7 @@ export const workPrefixes = {
 
 /** The keys of many executions and subjects at once, as permissions name them. */
 export const workKeyPatterns = {
+  drills: `${workPrefixes.drills}*`,
   executions: `${workPrefixes.executions}*`,
   executionsOf: (machine: Machine) => `${workPrefixes.executions}${machine}/*`,
   /** What the distributed maps of a machine read. */
@@ -58,6 +61,8 @@ export function workLayout(machine: Machine, execution: string) {
     progress: `${root}/progress.json`,
     /** Its mere presence asks running copies to stop before their next segment. */
     cancel: `${root}/cancelled`,
+    /** When everything that a drill restored answered a search for the first time. */
+    searchable: `${root}/searchable.json`,
     failure: `${root}/failure.json`,
     /** What a verification found (core/plan/verify.ts): problems, one a line, in files from 0 on, and their sum. */
     problems: (file: number) => `${root}/problems/${file}.jsonl`,

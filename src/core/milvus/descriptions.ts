@@ -179,3 +179,11 @@ export interface ImportTask {
    */
   readonly files: readonly ImportFiles[];
 }
+
+/** An answer to a search. */
+export interface SearchHit {
+  /** Primary key. */
+  readonly key: bigint | string;
+  /** As Milvus scores it: L2 is squared. */
+  readonly score: number;
+}

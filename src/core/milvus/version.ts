@@ -38,6 +38,8 @@ export const releases = {
   rename: "2.2.9",
   partitionKey: "2.2.9",
   dynamicField: "2.2.9",
+  /** Queries answer vectors. */
+  queriedVectors: "2.3.0",
   /** REST import jobs, which take many path pairs; 2.2 and 2.3 import through gRPC, one pair a task. */
   restImports: "2.4.0",
   /** L0 segments exist and are imported with `l0_import`. */

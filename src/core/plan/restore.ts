@@ -91,6 +91,7 @@ export interface RestoreOptions {
   readonly metadataOnly: boolean;
   readonly indexes: boolean;
   readonly load: boolean;
+  readonly aliases: boolean;
   readonly overrides: Overrides;
 }
 
@@ -153,6 +154,7 @@ export function planRestore(
         metadataOnly: input.metadataOnly ?? false,
         indexes: input.indexes ?? true,
         load: input.load ?? true,
+        aliases: input.aliases ?? true,
         overrides: input,
       },
     });
@@ -301,7 +303,7 @@ export function planCollection(
         options.indexes && !options.skipCreate
           ? toCreateIndexRequests(collection).map((index) => overrideIndex(index, create, options.overrides))
           : [],
-      aliases: options.skipCreate ? [] : collection.aliases,
+      aliases: options.skipCreate || !options.aliases ? [] : collection.aliases,
       // A collection that was there before is loaded or not as its owner wants it.
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",
       imports: imports.imports,

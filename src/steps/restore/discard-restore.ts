@@ -111,11 +111,11 @@ async function putBack(
 }
 
 /** Milvus 2.3 imports nothing at all for minutes, into no collection, after one was dropped while it imported into it. */
-async function waitForImports(
+export async function waitForImports(
   milvus: Milvus,
   name: CollectionName,
   giveUpAt: number,
-  context: StepContext,
+  context: Pick<StepContext, "clock">,
 ): Promise<void> {
   for (;;) {
     const open = (await milvus.listImports(name)).filter(({ state }) => state === "pending" || state === "importing");

@@ -26,6 +26,10 @@ export interface CollectionSelection extends RowSelection {
   readonly partitions?: readonly string[] | undefined;
   /** How many rows will be taken: what comes behind is not fetched. */
   readonly limit?: number;
+  /** IDs of the segments to look into; all where absent. */
+  readonly segments?: ReadonlySet<string>;
+  /** How many rows of each segment will be taken. */
+  readonly perSegment?: number;
 }
 
 /**
@@ -74,19 +78,35 @@ export class CollectionRows {
     payloads: PayloadReader,
     collection: string,
   ): Promise<{ rows: CollectionRows; warnings: readonly string[] }> {
-    const wanted = parseQualifiedName(collection);
+    const { collections, warnings } = await CollectionRows.openEach(stored, payloads, [collection]);
+    const [rows] = collections;
+    if (rows === undefined) throw new RangeError(`no collection ${collection}`);
+    return { rows, warnings };
+  }
+
+  /** The same for several collections, whose metas are read once; in their order. */
+  static async openEach(
+    stored: StoredBackup,
+    payloads: PayloadReader,
+    wanted: readonly string[],
+  ): Promise<{ collections: CollectionRows[]; warnings: readonly string[] }> {
+    const selectors = wanted.map(parseQualifiedName);
     const metas = await stored.streamMetas();
     const { backup, warnings } = await metas.outline();
     const names = backup.collection_backups.map(({ db_name, collection_name }) =>
       parseQualifiedName(qualifiedName({ database: db_name, collection: collection_name })),
     );
-    checkEverySelectorFinds([wanted], names, `in backup ${stored.name} in ${stored.place}`);
-    const index = names.findIndex((name) => qualifiedName(name) === qualifiedName(wanted));
-    const found = backup.collection_backups[index];
-    if (found === undefined) throw new RangeError(`no collection ${index}`);
+    checkEverySelectorFinds(selectors, names, `in backup ${stored.name} in ${stored.place}`);
+    const indexes = new Map(names.map((name, index) => [qualifiedName(name), index]));
     const instants = await stored.readInstants(backup.id);
-    const instant = instants.get(found.collection_id.toString())?.instant;
-    return { rows: new CollectionRows(stored, payloads, metas, { index, collection: found, instant }), warnings };
+    const collections = selectors.map((name) => {
+      const index = indexes.get(qualifiedName(name)) ?? -1;
+      const found = backup.collection_backups[index];
+      if (found === undefined) throw new RangeError(`no collection ${index}`);
+      const instant = instants.get(found.collection_id.toString())?.instant;
+      return new CollectionRows(stored, payloads, metas, { index, collection: found, instant });
+    });
+    return { collections, warnings };
   }
 
   /** Fields whose type is not known here: their values are in the backup, and cannot be shown. */
@@ -105,12 +125,26 @@ export class CollectionRows {
     return segments.reduce((sum, { num_of_rows }) => sum + Number(num_of_rows), 0);
   }
 
+  /** Its segments with rows, deleted ones included, and the names of their partitions. */
+  get segments(): { readonly id: string; readonly partition: string; readonly rows: number }[] {
+    return this.#collection.partition_backups.flatMap(({ partition_name: partition, segment_backups }) =>
+      segment_backups.flatMap(({ segment_id, num_of_rows, is_l0 }) =>
+        is_l0 ? [] : [{ id: segment_id.toString(), partition, rows: Number(num_of_rows) }],
+      ),
+    );
+  }
+
+  /** Whether the backup holds deletes of its rows. */
+  get hasDeletes(): boolean {
+    return segmentsOf(this.#collection).some(({ is_l0, deltaLogs }) => is_l0 || deltaLogs > 0);
+  }
+
   /**
    * The living rows, in the order in which the backup has them.
    * @throws InvalidInput for a partition that is not there; as `segmentRows` does; CopyMismatch where the backup is replaced meanwhile
    */
   async *rows(selection: CollectionSelection): AsyncGenerator<CollectionRow> {
-    const { partitions, limit } = selection;
+    const { partitions, limit, segments, perSegment = Number.POSITIVE_INFINITY } = selection;
     this.#checkPartitions(partitions ?? []);
     const source: DeltaSource = {
       store: this.#stored.store,
@@ -128,11 +162,12 @@ export class CollectionRows {
       const partition = at === undefined ? undefined : this.partitions[at];
       if (collection !== this.#index || segment.is_l0 || partition === undefined || !isWanted(partition)) continue;
       if (segment.binlogs.length === 0) continue;
+      if (segments !== undefined && !segments.has(segment.segment_id.toString())) continue;
       const own = new Deletes();
       await addDeletes(own, segment, source);
       const deletes = [own, ...[levelZero.get(segment.partition_id.toString()), levelZero.get(allPartitions)]];
       const known = { ...source, deletes: deletes.filter((one) => one !== undefined) };
-      for await (const row of segmentRows(segment, known, selection, left)) {
+      for await (const row of segmentRows(segment, known, selection, Math.min(left, perSegment))) {
         yield { ...row, partition };
         left -= 1;
         if (left <= 0) return;

@@ -198,6 +198,18 @@ export async function giveBackTargets(
   await store.deleteKeys([pulse]);
 }
 
+/**
+ * Removes the leases that an execution has or had, with what they say of what it restored: for targets that are nobody's afterwards. From then
+ * on no step of it changes anything any more.
+ */
+export async function forgetTargets(store: ObjectStore, { pulse, leases }: HeldTargets, holder: string): Promise<void> {
+  await store.deleteKeys([pulse]);
+  await settleEach(leases, concurrency, async ({ key }) => {
+    const found = await readClaimAs(store, key, parseTargetLease);
+    if (found?.claim?.holder === holder) await store.deleteKeys([key]);
+  });
+}
+
 /** @param word the last one of a holder that cannot be asked */
 function heldBy(
   store: ObjectStore,

@@ -21,6 +21,7 @@ const account = "arn:aws:states:us-east-1:000000000000:stateMachine";
 export const stackOutputs = {
   BackupStateMachineArn: `${account}:backup`,
   RestoreStateMachineArn: `${account}:restore`,
+  DrillStateMachineArn: `${account}:drill`,
   TransferStateMachineArn: `${account}:transfer`,
   VerifyStateMachineArn: `${account}:verify`,
   WorkBucketName: "work",

@@ -28,7 +28,10 @@ function plan(collection: CollectionBackup, options: Partial<RestoreOptions> = {
     mayStream: true,
     firstTask: 0,
     stagedAs: 0,
-    options: { skipCreate: false, metadataOnly: false, indexes: true, load: true, overrides: {}, ...options },
+    options: {
+      ...{ skipCreate: false, metadataOnly: false, indexes: true, load: true, aliases: true, overrides: {} },
+      ...options,
+    },
   });
 }
 

@@ -1,0 +1,37 @@
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
+import { messageOf, PipelineError } from "../../core/execution/errors.ts";
+import { executionNameOf } from "../../core/execution/state-machine-arn.ts";
+import { workLayout } from "../../core/execution/work-layout.ts";
+import { type Drill, parseDrillProof } from "../../core/format/proof.ts";
+import type { DrillRecord } from "../../core/plan/drill.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { recordOutcome } from "../shared/proofs.ts";
+import { findBackup } from "../shared/stored-backup.ts";
+import type { DrillContext } from "./drill-context.ts";
+
+/**
+ * Writes down beside the backup how a drill of it ended; the last good one stays known. Only for a backup that is there: nothing is written
+ * where one was deleted.
+ * @returns a sentence where it could not be written: who drills another account's backup may only read it
+ * @throws what is transient
+ */
+export async function writeDrillProof(
+  record: DrillRecord,
+  outcome: Omit<Drill, "environment" | "executionArn">,
+  context: DrillContext,
+): Promise<string[]> {
+  const { environment, executionArn, backupName } = record;
+  const last: Drill = { ...outcome, environment, executionArn };
+  try {
+    const layout = workLayout("drill", executionNameOf(executionArn));
+    const from = await pinnedEnvironment(context, layout, record.from);
+    const store = await context.openStore(pinnedStore(from, "backup"));
+    const stored = await findBackup(store, from.backupStorage, backupName);
+    if ((await stored.committed()) === undefined) return [];
+    await recordOutcome(store, stored.layout.drilled, parseDrillProof, last);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.kind === "transient") throw error;
+    return [`how the drill ended could not be written beside the backup: ${messageOf(error)}`];
+  }
+}
