@@ -239,7 +239,8 @@ function problemOfDrill(
   schedules: readonly ScheduleConfig[],
 ): { readonly key: string; readonly problem: string } | undefined {
   const names = schedules.map((schedule) => schedule.name);
-  if (names.includes(name)) {
+  const taken = [...names, ...schedules.flatMap((it) => (it.verify ? [verifyScheduleName(it.name)] : []))];
+  if (taken.includes(name)) {
     return { key: "name", problem: `${name} is the name of a schedule: both become schedules of one group` };
   }
   if (of === anySchedule) {

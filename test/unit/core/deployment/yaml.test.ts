@@ -63,6 +63,31 @@ describe("parsePipelineYaml", () => {
     expect(parse(text)).toMatchObject({ schedules: [], drills: [], restoreTriggers: [] });
   });
 
+  it.each([
+    ["{ of: nightly, environment: prod }", undefined],
+    ["{ of: any, from: prod, environment: prod, pick: random }", undefined],
+    [
+      "{ of: hourly, environment: prod }",
+      /drills\[0\].of: names hourly, which is no schedule of this file \(there is: nightly\)/,
+    ],
+    ["{ of: any, environment: prod }", /drills\[0\].from: is missing/],
+    ["{ of: nightly, from: prod, environment: prod }", /drills\[0\].from: goes with of: any/],
+    ["{ of: any, from: nowhere, environment: prod }", /drills\[0\].from: names nowhere, which is not under environments/],
+    ["{ of: nightly, environment: nowhere }", /drills\[0\].environment: names nowhere/],
+    ["{ of: nightly, environment: prod, pick: oldest }", /drills\[0\].pick: /],
+    ["{ of: nightly, environment: prod, alarmAfter: 5d }", /drills\[0\].alarmAfter: needs the section alarms/],
+    ["{ of: nightly, environment: prod, name: nightly }", /drills\[0\].name: nightly is the name of a schedule/],
+  ])("a drill %s", (drill, problem) => {
+    const one = drill.replace(
+      "{ ",
+      drill.includes("name:") ? "{ expression: rate(1 day), " : "{ name: proof, expression: rate(1 day), ",
+    );
+    const text = schedule(`drills:\n  - ${one}\n`);
+
+    if (problem === undefined) expect(parse(text).drills).toHaveLength(1);
+    else expect(problemsOf(text).join()).toMatch(problem);
+  });
+
   it("names an unknown key with file, line and the accepted keys, wherever it stands", () => {
     expect(problemsOf(schedule("    keep: { last: 1 }\n    colections: [a]\nalarm: {}\n"))).toEqual([
       "pipeline.yaml:7: schedules[0].colections is not a known key; accepted: name, environment, expression, timeZone, collections, strategy, incremental, lock, enabled, keep, verify, alarmAfter",
