@@ -72,7 +72,10 @@ describe("parsePipelineYaml", () => {
     ],
     ["{ of: any, environment: prod }", /drills\[0\].from: is missing/],
     ["{ of: nightly, from: prod, environment: prod }", /drills\[0\].from: goes with of: any/],
-    ["{ of: any, from: nowhere, environment: prod }", /drills\[0\].from: names nowhere, which is not under environments/],
+    [
+      "{ of: any, from: nowhere, environment: prod }",
+      /drills\[0\].from: names nowhere, which is not under environments/,
+    ],
     ["{ of: nightly, environment: nowhere }", /drills\[0\].environment: names nowhere/],
     ["{ of: nightly, environment: prod, pick: oldest }", /drills\[0\].pick: /],
     ["{ of: nightly, environment: prod, alarmAfter: 5d }", /drills\[0\].alarmAfter: needs the section alarms/],
