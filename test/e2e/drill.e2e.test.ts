@@ -19,6 +19,8 @@ const small = milvusService({
   overrides: {
     "quotaAndLimits.limits.maxCollectionNumPerDB": 1,
     "queryCoord.overloadedMemoryThresholdPercentage": 0.1,
+    // It tries for ten minutes before it gives a load up.
+    "queryCoord.loadTimeoutSeconds": 5,
   },
 });
 
