@@ -33,6 +33,8 @@ export interface Bundles {
   readonly metafile: Metafile;
   /** What went into the clients beside them. */
   readonly storesMetafile: Metafile;
+  /** The same of what reads payloads; absent where no function does. */
+  readonly payloadsMetafile?: Metafile;
 }
 
 const bundled = new Map<string, Bundles>();
@@ -64,6 +66,7 @@ export function bundleFunctions(names: readonly string[]): Bundles {
     outdir: storesDir,
     metafile: true,
   });
+  let payloadsMetafile: Metafile | undefined;
   for (const [file, { imports }] of Object.entries(metafile.outputs)) {
     const besides = new Map<string, string>();
     const directory = join(projectDir, dirname(file));
@@ -75,25 +78,32 @@ export function bundleFunctions(names: readonly string[]): Bundles {
     }
     if (imports.some(({ path }) => path === payloads)) {
       besides.set(payloads, "./parquet.js");
-      addPayloads(directory);
+      payloadsMetafile = addPayloads(directory);
     }
     if (besides.size === 0) continue;
     writeFileSync(join(directory, "package.json"), JSON.stringify({ imports: Object.fromEntries(besides) }));
   }
-  const bundles: Bundles = { directoryOf: (name) => join(outdir, name), metafile, storesMetafile };
+  const bundles: Bundles = {
+    directoryOf: (name) => join(outdir, name),
+    metafile,
+    storesMetafile,
+    ...(payloadsMetafile && { payloadsMetafile }),
+  };
   bundled.set(key, bundles);
   return bundles;
 }
 
 /** The reader and, beside it, its WebAssembly, which it looks for there. */
-function addPayloads(directory: string): void {
-  buildSync({
+function addPayloads(directory: string): Metafile {
+  const { metafile } = buildSync({
     ...options,
     // The build of the package that finds its file beside itself.
     conditions: ["node"],
     mainFields: ["main"],
     entryPoints: [join(projectDir, "src/adapters/parquet/payload-reader.ts")],
     outfile: join(directory, "parquet.js"),
+    metafile: true,
   });
   cpSync(wasm, join(directory, "parquet_wasm_bg.wasm"));
+  return metafile;
 }

@@ -97,7 +97,8 @@ function functionsInto(outdir: string) {
   const names = [...functionSpecs, ...eventFunctionSpecs].map(({ name }) => name);
   const bundles = bundleFunctions(names);
   for (const name of names) cpSync(bundles.directoryOf(name), join(outdir, name), { recursive: true });
-  return [bundles.metafile, bundles.storesMetafile];
+  const { metafile, storesMetafile, payloadsMetafile } = bundles;
+  return [metafile, storesMetafile, ...(payloadsMetafile ? [payloadsMetafile] : [])];
 }
 
 /** The declarations that those of the construct need, and no others: its own parts are nobody's interface. */

@@ -167,7 +167,7 @@ describe("the apps of docs/construct.md", () => {
         .filter(({ Type }) => Type === "AWS::Lambda::Function")
         .map(({ Properties }) => Properties.FunctionName);
       expect(functions).toContain(functionName);
-      expect(resources.filter(({ Type }) => Type === "AWS::Scheduler::Schedule").length).toBe(index === 0 ? 1 : 2);
+      expect(resources.filter(({ Type }) => Type === "AWS::Scheduler::Schedule").length).toBe(index === 0 ? 1 : 7);
       expect(Object.keys(template.Outputs)).toEqual(
         expect.arrayContaining(["WorkBucketName", "BackupStateMachineArn"]),
       );
