@@ -4,6 +4,7 @@ import { backupLayout } from "../../../../src/core/format/layout.ts";
 import { outlineBackup } from "../../../../src/steps/catalog/get-backup.ts";
 import { listBackups } from "../../../../src/steps/catalog/list-backups.ts";
 import { pruneBackups } from "../../../../src/steps/events/prune-backups.ts";
+import { altered } from "../../../support/altered.ts";
 import { FaultInjector } from "../../../support/fault-injector.ts";
 import {
   backUp,
@@ -170,11 +171,7 @@ describe("an incremental backup", () => {
 });
 
 describe("what is stored under a segment's key", () => {
-  const [, altered] = ["", "other rows of the same size"];
-  const alter = (key: string) => {
-    const { length } = bucket().read(key) ?? "";
-    bucket().seed(key, altered.padEnd(length, ".").slice(0, length));
-  };
+  const alter = (key: string) => bucket().seed(key, altered(bucket(), key));
 
   it("is never overwritten where a backup names it: an error has both sums", async () => {
     await backUp(world, "night_1");
@@ -205,10 +202,10 @@ describe("what is stored under a segment's key", () => {
   it("is named before the target is touched where it is gone or altered", async () => {
     await backUp(world, "night_1");
     const [key = "", other = ""] = insertLogs();
-    const text = bucket().read(key) ?? "";
+    const right = bucket().bytes(key) ?? "";
     bucket().remove(key);
     await expect(rowsRestored("night_1")).rejects.toMatchObject({ name: "CorruptBackup" });
-    bucket().seed(key, text);
+    bucket().seed(key, right);
     alter(other);
 
     const failed = runRestore(
