@@ -4,6 +4,8 @@ import { formatReport } from "../local/index.ts";
 import { interruptible, reportFailure } from "../local/interrupt.ts";
 import { withStack } from "../measure/with-stack.ts";
 import { measureCopyRates } from "./copy-rate.ts";
+import { runGrowth } from "./growth.ts";
+import { growthChart, growthText } from "./growth-report.ts";
 import { runMany } from "./many.ts";
 import { runMinio } from "./minio.ts";
 import { minioText } from "./minio-text.ts";
@@ -118,6 +120,16 @@ bench<{ svg?: string }>(
     const result = await runNightlies(options);
     if (svg !== undefined) await writeFile(svg, nightliesChart(result));
     return [result, nightliesText(result)];
+  },
+).option("--svg <file>", "draws them");
+
+bench<{ svg?: string }>(
+  "growth",
+  "every step of 100 to 100,000 segments, with stores and Milvus in memory: time, memory, payloads",
+  async (options, { svg }) => {
+    const result = await runGrowth(options);
+    if (svg !== undefined) await writeFile(svg, growthChart(result));
+    return [result, growthText(result)];
   },
 ).option("--svg <file>", "draws them");
 

@@ -1,16 +1,17 @@
 import type { MilvusClient } from "@zilliz/milvus2-sdk-node";
+import { z } from "zod";
 import { dropCollection } from "../local/milvus-client.ts";
 import { milvusServers } from "../local/stack.ts";
 import { instantOf } from "../measure/backup-instant.ts";
 import { startCompactingServer } from "../measure/compacting-server.ts";
 import { atTimestamp, type InstantBounds, judgeInstant } from "../measure/instant-judge.ts";
 import { configs, milvusBackup } from "../measure/milvus-backup.ts";
-import { deleteBackup } from "../measure/pipeline-run.ts";
+import { deleteBackup, timesOf } from "../measure/pipeline-run.ts";
 import { startUpsertLoad } from "../measure/upsert-load.ts";
 import { readVersions } from "../measure/version-rows.ts";
 import { withStack } from "../measure/with-stack.ts";
 import type { LoadLog } from "../measure/write-log.ts";
-import type { BenchOptions } from "./options.ts";
+import { type BenchOptions, median } from "./options.ts";
 import { runRival } from "./rival.ts";
 
 /** What the backups that one tool took under one load brought back; sums over its backups. */
@@ -31,12 +32,17 @@ export interface BroughtBack {
   readonly keysTwice: number;
   /** Keys in a version that was not current at the instant. */
   readonly wrongVersions: number;
+  /** Of the commands of the backups that were taken; milliseconds. */
+  readonly medianMilliseconds: number;
+  readonly longestMilliseconds: number;
+  /** How often segments vanished while they were copied, so that a collection was cut anew; absent where the tool has no such thing. */
+  readonly cutAnew?: number;
 }
 
 /** A tool as this measurement uses it. */
 interface Tool {
   readonly name: BroughtBack["tool"];
-  create(config: string, collection: string, backup: string): Promise<unknown>;
+  create(config: string, collection: string, backup: string): Promise<{ readonly cutAnew?: number }>;
   /** Without it a backup may have been at any time while it was taken. */
   instant?(config: string, backup: string): Promise<InstantBounds>;
   restore(collection: string, backup: string): Promise<unknown>;
@@ -45,8 +51,11 @@ interface Tool {
 interface TakenBackup {
   readonly backup: string;
   readonly at: InstantBounds;
+  readonly milliseconds: number;
+  readonly cutAnew?: number;
 }
 
+const createDocument = z.object({ executionArn: z.string() });
 const collection = "bench_one_instant";
 const suffix = "_back";
 const backups = Array.from({ length: 5 }, (_, index) => `bench_one_instant_${index + 1}`);
@@ -73,8 +82,12 @@ export async function runOneInstant(options: BenchOptions): Promise<readonly Bro
 function pipeline(signal: AbortSignal): Tool {
   return {
     name: "pipeline",
-    create: (config, collection, backup) =>
-      milvusBackup(["--config", config, "create", "-c", collection, "-n", backup, "--quiet"], { signal }),
+    async create(config, collection, backup) {
+      const args = ["--config", config, "create", "-c", collection, "-n", backup, "--quiet", "--json"];
+      const { executionArn } = createDocument.parse(JSON.parse(await milvusBackup(args, { signal })));
+      const { states } = await timesOf(executionArn);
+      return { cutAnew: (states.find(({ state }) => state === "Prepare Backup")?.visits ?? 1) - 1 };
+    },
     instant: async (config, backup) => {
       const document = await milvusBackup(["--config", config, "get", "-n", backup, "--json"], { signal });
       return atTimestamp(instantOf(JSON.parse(document)).timestamp);
@@ -88,7 +101,10 @@ function goTool(binary: string, signal: AbortSignal): Tool {
   const run = (args: readonly string[]) => runRival(binary, args, signal);
   return {
     name: "milvus-backup",
-    create: (config, collection, backup) => run(["--config", config, "create", "-c", collection, "-n", backup]),
+    async create(config, collection, backup) {
+      await run(["--config", config, "create", "-c", collection, "-n", backup]);
+      return {};
+    },
     restore: (collection, backup) =>
       run(["--config", configs.b, "restore", "-c", collection, "-n", backup, "-s", suffix]),
   };
@@ -123,8 +139,8 @@ async function measureTool(
     try {
       for (const backup of backups) {
         say(`${label}: backup ${backup} under load`);
-        const at = await take(tool, server?.config ?? configs.a, backup).catch(trouble(`the backup ${backup}`));
-        if (at !== undefined) taken.push({ backup, at });
+        const one = await take(tool, server?.config ?? configs.a, backup).catch(trouble(`the backup ${backup}`));
+        if (one !== undefined) taken.push(one);
       }
     } finally {
       log = await load.stop();
@@ -144,17 +160,25 @@ async function measureTool(
       sum.keysTwice += keysWith("twice");
       sum.wrongVersions += keysWith("too old", "too new", "never written");
     }
-    return { tool: tool.name, compacting, asked: backups.length, taken: taken.length, ...sum };
+    const times = taken.map(({ milliseconds }) => milliseconds);
+    const anew = taken.flatMap(({ cutAnew }) => cutAnew ?? []);
+    return {
+      ...{ tool: tool.name, compacting, asked: backups.length, taken: taken.length, ...sum },
+      ...{ medianMilliseconds: median(times), longestMilliseconds: Math.max(0, ...times) },
+      ...(anew.length > 0 && { cutAnew: anew.reduce((all, one) => all + one, 0) }),
+    };
   } finally {
     await server?.stop();
   }
 }
 
-/** Takes a backup; answers when its instant was, as the tool tells it or as the clock does. */
-async function take(tool: Tool, config: string, backup: string): Promise<InstantBounds> {
-  const earliest = Date.now();
-  await tool.create(config, collection, backup);
-  return tool.instant === undefined ? { earliest, latest: Date.now() } : tool.instant(config, backup);
+/** Takes a backup; answers when its instant was, as the tool tells it or as the clock does, and how long it took. */
+async function take(tool: Tool, config: string, backup: string): Promise<TakenBackup> {
+  const [earliest, began] = [Date.now(), performance.now()];
+  const created = await tool.create(config, collection, backup);
+  const milliseconds = performance.now() - began;
+  const at = (await tool.instant?.(config, backup)) ?? { earliest, latest: Date.now() };
+  return { backup, at, milliseconds, ...created };
 }
 
 async function cleanUp(a: MilvusClient, b: MilvusClient): Promise<void> {

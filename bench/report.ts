@@ -60,12 +60,17 @@ export function manyText({ machine, runs, latency, restores }: ManyResult): stri
 /** What backups under a load brought back, as a table. */
 export function broughtBackText(results: readonly BroughtBack[]): string {
   return textTable(
-    ["upserted without a pause", "taken", "restored", "keys expected", "keys back", "twice", "wrong version"],
+    [
+      ...["upserted without a pause", "taken", "restored", "keys expected", "keys back", "twice", "wrong version"],
+      ...["a backup (median)", "the longest", "cut anew"],
+    ],
     results.map((result) => [
       `${result.tool}${result.compacting ? ", while compacted" : ""}`,
       `${result.taken} of ${result.asked}`,
       `${result.restored} of ${result.taken}`,
       ...[result.keysExpected, result.keysBack, result.keysTwice, result.wrongVersions].map(count),
+      ...[result.medianMilliseconds, result.longestMilliseconds].map(seconds),
+      result.cutAnew === undefined ? "-" : count(result.cutAnew),
     ]),
   );
 }

@@ -68,8 +68,8 @@ describe("across two object stores", () => {
   test("copy moves the whole backup, byte for byte", async () => {
     expect(expected.rows).toHaveLength(597);
     expect(copied).toMatchObject({
-      from: "minio-a",
-      to: "minio-b",
+      fromEnvironment: "minio-a",
+      toEnvironment: "minio-b",
       location: "bucket-b/backup/my_backup/",
       outcome: "transferred",
       segments: created.segments,
@@ -172,15 +172,15 @@ describe("across two object stores", () => {
     });
 
     test("a backup travels from MinIO to Azure, to Google and home, and each stop restores it whole", async () => {
-      expect(await copy(A.backupYaml, azure.backupYaml)).toMatchObject({ ...moved(), to: "azurite" });
+      expect(await copy(A.backupYaml, azure.backupYaml)).toMatchObject({ ...moved(), toEnvironment: "azurite" });
       expect(await copy(A.backupYaml, azure.backupYaml)).toMatchObject({
         outcome: "already-there",
         skippedObjects: created.objects,
       });
       await verified(azure.backupYaml, "_azure");
-      expect(await copy(azure.backupYaml, google.backupYaml)).toMatchObject({ ...moved(), to: "fake-gcs" });
+      expect(await copy(azure.backupYaml, google.backupYaml)).toMatchObject({ ...moved(), toEnvironment: "fake-gcs" });
       await verified(google.backupYaml, "_google");
-      expect(await copy(google.backupYaml, home)).toMatchObject({ ...moved(), to: "minio-home" });
+      expect(await copy(google.backupYaml, home)).toMatchObject({ ...moved(), toEnvironment: "minio-home" });
       await verified(home, "_home");
 
       const at = (path: string) => contentOf({ ...B, backups: { ...B.backups, rootPath: path } }, "my_backup");

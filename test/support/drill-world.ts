@@ -127,7 +127,7 @@ export async function runDrill(
     for (let left = retries; ; left -= 1) {
       try {
         const result = await run();
-        await after?.(name, 0);
+        await after?.(name, 0, result);
         return result;
       } catch (error) {
         if (error instanceof Died || left <= 0) throw error;

@@ -47,7 +47,7 @@ export class FaultInjector {
           return (...args: unknown[]) => this.wrap(`${label} upload of ${String(args[0])}`, call(...args));
         }
         return async (...args: unknown[]) => {
-          const name = `${label}.${property} ${JSON.stringify(args[0] ?? "")}`;
+          const name = `${label}.${property} ${JSON.stringify(nameOf(args[0]) ?? "")}`;
           const number = this.#enter(name);
           const running = `${number} ${name}`;
           this.running.add(running);
@@ -79,4 +79,9 @@ export class FaultInjector {
   #fault(number: number): PipelineError {
     return new PipelineError("StoreBusy", `injected ${this.#moment} ${this.calls[number]}`);
   }
+}
+
+/** A store that is an argument is told by its label: what it recorded would grow with every call. */
+function nameOf(argument: unknown): unknown {
+  return typeof argument === "object" && argument !== null && "label" in argument ? argument.label : argument;
 }

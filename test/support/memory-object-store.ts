@@ -13,6 +13,7 @@ import type {
   TextDigest,
   TextUpload,
 } from "../../src/ports/object-store.ts";
+import { SortedMap } from "./sorted-map.ts";
 import { chunksOf } from "./text-chunks.ts";
 
 /** Contents that were uploaded in parts. */
@@ -44,7 +45,7 @@ export class MemoryObjectStore implements ObjectStore {
   readonly bucket: string;
   readonly label: string;
   readonly calls: RecordedCall[] = [];
-  readonly #objects = new Map<string, Buffer>();
+  readonly #objects = new SortedMap<Buffer>();
   readonly #faults: { matches: (call: RecordedCall) => boolean; error: () => Error; times: number }[] = [];
 
   readonly #options: MemoryStoreOptions;
@@ -92,9 +93,14 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#objects.get(key);
   }
 
+  /** Bytes of all objects; records no call. */
+  get storedBytes(): number {
+    return this.#objects.bytes;
+  }
+
   /** All keys, sorted; records no call. */
   keys(prefix = ""): string[] {
-    return [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    return [...this.#objects.keysBelow(prefix)];
   }
 
   /** Deletes an object behind the store's back, as Milvus's garbage collection does. */
@@ -138,8 +144,7 @@ export class MemoryObjectStore implements ObjectStore {
 
   async *list(prefix: string, options: { startAfter?: string } = {}): AsyncIterable<ObjectSummary> {
     this.#record(`list ${prefix}`);
-    for (const key of this.keys(prefix)) {
-      if (options.startAfter !== undefined && key <= options.startAfter) continue;
+    for (const key of this.#objects.keysBelow(prefix, options.startAfter)) {
       const body = this.#objects.get(key);
       if (body !== undefined) yield { ...summary(key, body), ...(this.#archived.has(key) && { archived: true }) };
     }

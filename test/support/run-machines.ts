@@ -39,8 +39,8 @@ export interface RunOptions {
   readonly retries?: number;
   /** false: it ends without Release, as one does that runs into the machine's time limit. */
   readonly release?: boolean;
-  /** Called after each step with its name, before the next one. */
-  readonly after?: (step: string, attempt: number) => void | Promise<void>;
+  /** Called after each step with its name and what it answered, before the next one. */
+  readonly after?: (step: string, attempt: number, result: unknown) => void | Promise<void>;
   /** Called the moment a step has thrown. */
   readonly failed?: (step: string) => void;
 }
@@ -151,7 +151,7 @@ async function step<T>(name: string, attempt: number, options: RunOptions, run: 
   for (let left = options.retries ?? 0; ; left -= 1) {
     try {
       const result = await run();
-      await options.after?.(name, attempt);
+      await options.after?.(name, attempt, result);
       return result;
     } catch (error) {
       options.failed?.(name);
