@@ -3,7 +3,8 @@ import { jsonOrUndefined } from "../execution/work-json.ts";
 
 /**
  * What was found out about a backup after it was committed, kept beside its manifest: other readers skip it, and it is no part of the
- * backup (nothing checks it against the manifest). The last outcome and the last good one, so that a failure hides neither.
+ * backup (nothing checks it against the manifest). The last outcome and the last good one, so that a failure hides neither. A failure of a
+ * verification that read contents stays the last one until they are read again: keys and sizes, or a sample of others, say nothing of it.
  */
 const when = z.iso.datetime({ offset: true });
 

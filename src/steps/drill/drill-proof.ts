@@ -28,7 +28,7 @@ export async function writeDrillProof(
     const store = await context.openStore(pinnedStore(from, "backup"));
     const stored = await findBackup(store, from.backupStorage, backupName);
     if ((await stored.committed()) === undefined) return [];
-    await recordOutcome(store, stored.layout.drilled, parseDrillProof, last);
+    await recordOutcome(store, stored.layout.drilled, last, { parse: parseDrillProof });
     return [];
   } catch (error) {
     if (!(error instanceof PipelineError) || error.kind === "transient") throw error;

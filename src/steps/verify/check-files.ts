@@ -79,7 +79,7 @@ async function readIndex(
   const { store, layout } = stored;
   const text = await store.getTextIfPresent(layout.manifest);
   if (text === undefined) {
-    const isMissing = layout.source !== undefined || (await wasMadeWithOne(stored));
+    const isMissing = await lostManifest(stored);
     const detail = "the backup was made with one";
     return { isMissing, ...(isMissing && { problem: { key: layout.manifest, kind: "missing", detail } }) };
   }
@@ -91,10 +91,16 @@ async function readIndex(
   }
 }
 
-/** Parts without an index are those of a backup that lost it, or what a seal that was killed left under its claim. */
-async function wasMadeWithOne(stored: StoredBackup): Promise<boolean> {
-  for await (const _ of stored.store.list(stored.layout.manifestParts)) {
-    return (await claimOf(stored))?.purpose !== "seal";
+/**
+ * Whether a backup without the index of a manifest was made with one. Parts alone are those of a backup that lost it, or what a seal left
+ * under its claim: whoever seals asks before there is a claim of his own.
+ */
+export async function lostManifest(stored: StoredBackup): Promise<boolean> {
+  const { store, layout } = stored;
+  if (layout.source !== undefined) return true;
+  for await (const _ of store.list(layout.manifestParts)) {
+    // a seal that ended just now has no claim any more, and an index
+    return (await claimOf(stored))?.purpose !== "seal" && (await store.head(layout.manifest)) === undefined;
   }
   return false;
 }

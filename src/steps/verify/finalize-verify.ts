@@ -189,8 +189,13 @@ async function keepOutcome(
     executionArn: execution.id,
   };
   await checkNotBeingDeleted(stored, context);
+  let stands: Verification;
   try {
-    await recordOutcome(store, layout.verified, parseVerificationProof, verification);
+    stands = await recordOutcome(store, layout.verified, verification, {
+      parse: parseVerificationProof,
+      covers: (it, failure) =>
+        failure.depth === "size" || it.depth === "content" || (it === verification && plan.percent === 100),
+    });
   } catch (error) {
     if (!(error instanceof PipelineError) || error.name !== "StoreAccessDenied") throw error;
     return [
@@ -204,7 +209,11 @@ async function keepOutcome(
     await store.deleteKeys([layout.verified]);
     throw error;
   }
-  return [];
+  if (stands === verification || stands.outcome === "passed" || outcome === "failed") return [];
+  return [
+    `the verification of ${stands.at} (${stands.executionArn}) read contents and found ${stands.problems} problem${stands.problems === 1 ? "" : "s"}: ` +
+      "that stands in lists and for retention until one reads all of them (--read-data)",
+  ];
 }
 
 function damaged(stored: StoredBackup, problems: ProblemFiles): PipelineError {

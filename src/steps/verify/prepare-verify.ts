@@ -15,7 +15,7 @@ import { markReader, readerKeyOf } from "../shared/readers.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
-import { type CheckedFiles, checkFiles } from "./check-files.ts";
+import { type CheckedFiles, checkFiles, lostManifest } from "./check-files.ts";
 import { findVerified } from "./find-verified.ts";
 import { manifestSegments } from "./manifest-segments.ts";
 
@@ -72,7 +72,7 @@ async function recordOf(stored: StoredBackup): Promise<ObjectSummary> {
   return record;
 }
 
-/** A manifest that is there is what a backup is compared with, and nothing to be replaced. */
+/** A manifest that is there is what a backup is compared with, and nothing to be replaced; so is what is left of one. */
 async function checkUnsealed(stored: StoredBackup): Promise<void> {
   const { layout, name } = stored;
   const refused = (why: string) => {
@@ -82,7 +82,10 @@ async function checkUnsealed(stored: StoredBackup): Promise<void> {
   };
   if ((await stored.committed()) === undefined)
     throw refused("has no full_meta.json: only a complete backup is sealed");
-  if ((await stored.store.head(layout.manifest)) === undefined) return;
+  if ((await stored.store.head(layout.manifest)) === undefined) {
+    if (await lostManifest(stored)) throw notSealed(stored, `${layout.manifest} is missing, which it was made with`);
+    return;
+  }
   throw refused("has a manifest already: verify it without seal (--read-data reads its contents)");
 }
 
@@ -94,10 +97,7 @@ function checkComparable(
 ): void {
   if (seal && !never) {
     const [problem] = problems;
-    const why = `${problem?.key ?? stored.layout.manifest} is ${problem?.kind ?? "missing"}`;
-    throw new PipelineError("CorruptBackup", `backup ${stored.name} in ${stored.place} is not sealed: ${why}`, {
-      details: { key: "seal" },
-    });
+    throw notSealed(stored, `${problem?.key ?? stored.layout.manifest} is ${problem?.kind ?? "missing"}`);
   }
   if (!never || readData === undefined) return;
   throw new PipelineError(
@@ -106,6 +106,12 @@ function checkComparable(
       `--read-data (keys and sizes), or give it a manifest first: milvus-backup verify -n ${stored.name} --seal`,
     { details: { key: "readData" } },
   );
+}
+
+function notSealed({ name, place }: StoredBackup, why: string): PipelineError {
+  return new PipelineError("CorruptBackup", `backup ${name} in ${place} is not sealed: ${why}`, {
+    details: { key: "seal" },
+  });
 }
 
 interface PlanOptions {

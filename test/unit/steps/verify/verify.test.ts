@@ -374,6 +374,27 @@ describe("others at work", () => {
     });
   });
 
+  test("what reading found stands until it is read again: a look at keys and sizes, or another sample, proves nothing else", async () => {
+    const [key = ""] = logs();
+    const body = await bytesOf(key);
+    bucket().corruptBelowEtag(key);
+    await failed({ readData: 100 }, "deep");
+    world.memory.clock.sleep(60_000);
+
+    const result = await verify({}, "shallow");
+    await verify({ readData: 1 }, "sample").catch(() => undefined);
+
+    expect(result.warnings).toContainEqual(expect.stringContaining("read contents and found 1 problem: that stands"));
+    expect(proofOf()).toMatchObject({
+      last: { outcome: "failed", executionArn: executionOf("deep").id },
+      lastPassed: { outcome: "passed" },
+    });
+    bucket().seed(key, body);
+    world.memory.clock.sleep(60_000);
+    expect((await verify({ readData: 100 }, "mended")).warnings).toEqual([]);
+    expect(proofOf()).toMatchObject({ last: { outcome: "passed", executionArn: executionOf("mended").id } });
+  });
+
   test("one that is being written is none yet", async () => {
     bucket().remove(layout.meta.full_meta);
     bucket().seed(layout.claim, "{}");
@@ -438,6 +459,29 @@ describe("sealing", () => {
     await expect(seal()).rejects.toMatchObject({ name: "CorruptBackup", message: expect.stringContaining(key) });
     expect(bucket().read(golden.manifest)).toBeUndefined();
     expect(bucket().read(golden.claim)).toBeUndefined();
+  });
+
+  test("is refused to a backup that lost the manifest it was made with, however often, and what is left of that stays", async () => {
+    bucket().remove(layout.manifest);
+    const left = () =>
+      bucket()
+        .keys(layout.manifestParts)
+        .map((key) => bucket().read(key));
+    const parts = left();
+    const [key = ""] = logs();
+    bucket().corruptBelowEtag(key);
+
+    for (const run of ["seal-1", "seal-2"]) {
+      await expect(verify({ seal: true }, run)).rejects.toMatchObject({
+        name: "CorruptBackup",
+        message: expect.stringContaining(`${layout.manifest} is missing`),
+      });
+    }
+
+    expect(bucket().read(layout.manifest)).toBeUndefined();
+    expect(parts.length).toBeGreaterThan(0);
+    expect(left()).toEqual(parts);
+    expect(bucket().read(layout.claim)).toBeUndefined();
   });
 
   test("is one at a time, and nobody deletes meanwhile", async () => {
