@@ -60,7 +60,7 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
   const isGood = totalOf(problems.counts) === 0;
   if (isGood && plan.seal) {
     const receipts = readCopyReceipts(context, layout, 0);
-    await sealBackup(stored, plan, receipts, execution, context);
+    await sealBackup(stored, plan, { receipts, stillThere: () => checkStillThere(stored, plan) }, execution, context);
   }
   const findings: VerifyFindings = {
     backupName: plan.backupName,

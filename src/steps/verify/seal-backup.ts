@@ -17,13 +17,14 @@ const fileConcurrency = 4;
 /**
  * Gives a backup the manifest that it never had, of what was read of it: the parts first and the index last, which makes it one. No
  * instant is in it, nor anything else that nobody knows of such a backup.
- * @param receipts of every batch, in the order of the metas
- * @throws ClaimLost, BackupExists where somebody else gave it another one meanwhile
+ * @param read.receipts of every batch, in the order of the metas
+ * @param read.stillThere throws where another backup lies there by now; asked when everything but the index is written
+ * @throws what `stillThere` does, ClaimLost, BackupExists where somebody else gave it another one meanwhile
  */
 export async function sealBackup(
   stored: StoredBackup,
   plan: VerifyPlan,
-  receipts: AsyncIterable<CopyReceipt>,
+  { receipts, stillThere }: { receipts: AsyncIterable<CopyReceipt>; stillThere: () => Promise<void> },
   execution: ExecutionRef,
   context: Pick<StepContext, "clock">,
 ): Promise<void> {
@@ -36,6 +37,7 @@ export async function sealBackup(
       for (const segment of segments) await manifest.add(segment.collectionId, logsOf(segment));
     }
     const metas = await settleEach(metaFileNames, fileConcurrency, (file) => fileOf(stored, layout.meta[file]));
+    await stillThere();
     const created = execution.startTime;
     const sealed = { at: new Date(created).toISOString(), executionArn: execution.id };
     const head = { backupName: name, backupId: plan.backupId ?? "" };

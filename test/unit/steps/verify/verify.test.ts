@@ -484,6 +484,26 @@ describe("sealing", () => {
     expect(bucket().read(layout.claim)).toBeUndefined();
   });
 
+  test("gives no manifest to a backup that took its place while it was written", async () => {
+    const other = (bucket().read(golden.meta.full_meta) ?? "").replace(/"id": ?"[^"]*"/, '"id":"another"');
+    const replace = (call: string) => {
+      if (call.startsWith("list ")) return false;
+      if (call.includes(golden.manifestParts)) bucket().seed(golden.meta.full_meta, other);
+      return false;
+    };
+    bucket().failOn(replace, () => new Error("never"));
+
+    await expect(seal()).rejects.toMatchObject({ name: "CopyMismatch" });
+
+    expect(bucket().read(golden.meta.full_meta)).toBe(other);
+    expect(
+      bucket()
+        .keys("backup/golden/")
+        .filter((key) => key.includes("manifest")),
+    ).toEqual([]);
+    expect(bucket().read(golden.verified)).toBeUndefined();
+  });
+
   test("is one at a time, and nobody deletes meanwhile", async () => {
     world.memory.running.add(executionOf("seal-1").id);
     const others: string[] = [];
