@@ -143,7 +143,9 @@ export function reportExecution(facts: ExecutionFacts): ExecutionReport {
   const end = stoppedAt ?? now;
   const steps = stepsOf(facts.events, startedAt, end);
   const batches = facts.batches.length > 0 ? reportBatches(facts.batches, facts.receipts, end) : undefined;
-  const copies = facts.receipts.length > 0 ? copiesOf(facts.receipts, steps) : undefined;
+  // the receipts of a verification tell what was looked at
+  const hasCopies = facts.receipts.length > 0 && machine !== "verify";
+  const copies = hasCopies ? copiesOf(facts.receipts, steps) : undefined;
   return {
     kind: "execution-report",
     version: 1,
@@ -175,12 +177,21 @@ export function retriesIn(events: readonly ExecutionEvent[]): number {
   return Math.max(0, events.filter(({ kind }) => kind === "scheduled").length - 1);
 }
 
+/** States within a map of the execution itself: several are under way at once, and what they do is their map's. */
+export const statesOfMaps: ReadonlySet<string> = new Set([
+  "Copy Batch Directly",
+  "Stage Batch Directly",
+  "Verify Batch Directly",
+]);
+
 function stepsOf(events: readonly ExecutionEvent[], startedAt: Date, end: Date): ReportedStep[] {
-  const visits: { state: string; from: Date; to: Date; scheduled: number; errors: string[] }[] = [];
+  const visits: { state: string; from: Date; to: Date; tasks: number; scheduled: number; errors: string[] }[] = [];
   let open: (typeof visits)[number] | undefined;
   for (const { at, kind, state, error } of events) {
-    if (kind === "entered" && state !== undefined) {
-      open = { state, from: at, to: end, scheduled: 0, errors: [] };
+    if (state !== undefined && statesOfMaps.has(state)) {
+      if (kind === "entered" && open !== undefined) open.tasks += 1;
+    } else if (kind === "entered" && state !== undefined) {
+      open = { state, from: at, to: end, tasks: 0, scheduled: 0, errors: [] };
       visits.push(open);
     } else if (kind === "exited" && open !== undefined) {
       open.to = at;
@@ -198,7 +209,8 @@ function stepsOf(events: readonly ExecutionEvent[], startedAt: Date, end: Date):
     step,
     visits: all.length,
     milliseconds: all.reduce((sum, { from, to }) => sum + to.getTime() - from.getTime(), 0),
-    retries: all.reduce((sum, { scheduled }) => sum + Math.max(0, scheduled - 1), 0),
+    // of a map each task within it has a first attempt
+    retries: all.reduce((sum, { tasks, scheduled }) => sum + Math.max(0, scheduled - Math.max(1, tasks)), 0),
     errors: countsOf(all.flatMap(({ errors }) => errors)),
     spans: mergeSpans(all, gap),
   }));
@@ -266,8 +278,13 @@ function concurrencyOf(batches: readonly BatchRun[], end: Date): ReportedBatches
     .map((point) => ({ at: new Date(point.at).toISOString(), running: point.running }));
 }
 
-/** Copies between stores and within one are made by the one distributed map that each machine has. */
-const copyingSteps: ReadonlySet<string> = new Set(["Copy Segments", "Stage Segments"]);
+/** Copies between stores and within one are made by the maps of a machine: a small plan's by the one within the execution. */
+const copyingSteps: ReadonlySet<string> = new Set([
+  "Copy Segments",
+  "Copy Segments Directly",
+  "Stage Segments",
+  "Stage Segments Directly",
+]);
 
 function copiesOf(receipts: readonly BatchReceipt[], steps: readonly ReportedStep[]): ExecutionReport["copies"] {
   const sum = (of: (receipt: BatchReceipt) => number) => receipts.reduce((total, receipt) => total + of(receipt), 0);

@@ -15,8 +15,8 @@ import {
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { ExecutionDescription, MapItem, PipelineExecutions } from "../../ports/pipeline-executions.ts";
 
-/** Labels of the maps whose items are batches of copies. */
-const batchMaps = ["CopySegments", "StageSegments"] as const;
+/** Labels of the maps whose items are batches. */
+const batchMaps = ["CopySegments", "StageSegments", "VerifySegments"] as const;
 
 /** Step Functions answers some fifteen descriptions a second; the work bucket more than we ask. */
 const concurrency = 8;

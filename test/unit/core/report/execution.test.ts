@@ -1,6 +1,25 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { executionReport, mostBatches, reportExecution, retriesIn } from "../../../../src/core/report/execution.ts";
+import {
+  executionReport,
+  mostBatches,
+  reportExecution,
+  retriesIn,
+  statesOfMaps,
+} from "../../../../src/core/report/execution.ts";
 import { executionFacts, now } from "../../../support/report-facts.ts";
+
+interface Machine {
+  readonly States: Readonly<
+    Record<
+      string,
+      {
+        readonly Type: string;
+        readonly ItemProcessor?: Machine & { readonly ProcessorConfig: { readonly Mode: string } };
+      }
+    >
+  >;
+}
 
 describe("the report of an execution", () => {
   it("tells when it was where, what it copied how fast, and what was tried again", () => {
@@ -75,6 +94,56 @@ describe("the report of an execution", () => {
       ["Wait For Imports", 20, 20_000],
     ]);
     expect(steps[0]?.errors).toEqual({ "States.ExceedToleratedFailureThreshold": 1 });
+  });
+
+  it("takes copies within the execution as their map's: its time, its throughput, its retries", () => {
+    const at = (seconds: number) => new Date(Date.UTC(2026, 10, 28, 3, 0, seconds));
+    const facts = executionFacts(2);
+    const batch = (kind: "entered" | "exited", seconds: number) => ({
+      at: at(seconds),
+      kind,
+      state: "Copy Batch Directly",
+    });
+    const events = [
+      { at: at(0), kind: "entered" as const, state: "Copy Segments Directly" },
+      batch("entered", 0),
+      batch("entered", 0),
+      { at: at(0), kind: "scheduled" as const },
+      { at: at(0), kind: "scheduled" as const },
+      { at: at(2), kind: "failed" as const, error: "StoreBusy" },
+      batch("exited", 4),
+      { at: at(5), kind: "scheduled" as const },
+      batch("exited", 9),
+      { at: at(10), kind: "exited" as const, state: "Copy Segments Directly" },
+    ];
+
+    const report = reportExecution({ ...facts, events, batches: [] });
+
+    expect(report.steps).toEqual([
+      expect.objectContaining({
+        ...{ step: "Copy Segments Directly", visits: 1, milliseconds: 10_000, retries: 1, errors: { StoreBusy: 1 } },
+      }),
+    ]);
+    expect(report.copies).toMatchObject({ seconds: 10, bytesPerSecond: (report.copies?.bytes ?? 0) / 10 });
+    expect(report).toMatchObject({ retries: 1 });
+  });
+
+  it("knows every state within a map of an execution", () => {
+    const inner = ["backup", "restore", "transfer", "verify", "drill"].flatMap((machine) => {
+      const file = new URL(`../../../../state-machines/${machine}.asl.json`, import.meta.url);
+      const { States } = JSON.parse(readFileSync(file, "utf8")) as Machine;
+      return Object.values(States).flatMap(({ ItemProcessor: map }) =>
+        map?.ProcessorConfig.Mode === "INLINE"
+          ? Object.entries(map.States).flatMap(([name, { Type }]) => (Type === "Task" ? [name] : []))
+          : [],
+      );
+    });
+
+    expect(new Set(inner)).toEqual(statesOfMaps);
+  });
+
+  it("of a verification copied nothing", () => {
+    expect(reportExecution(executionFacts(1, { machine: "verify" }))).not.toHaveProperty("copies");
   });
 
   it("counts the attempts of a batch after the first", () => {
