@@ -31,6 +31,15 @@ test("the document has every verb and option of milvus-backup 0.5.16", () => {
   expect(new Set(rows.map(({ here }) => here))).toEqual(new Set(["same", "differs", "accepted", "refused"]));
 });
 
+test("the document has the verbs of the command that milvus-backup has not", () => {
+  const [, told = ""] = /^Verbs of this command that milvus-backup has not: (.*)\.$/m.exec(document) ?? [];
+  const theirs = new Set(rows.map(({ verb }) => verb));
+  const visible = program.createHelp().visibleCommands(program);
+  const ours = visible.map((verb) => verb.name()).filter((name) => name !== "help" && !theirs.has(name));
+
+  expect([...told.matchAll(/`(\w+)`/g)].map(([, name]) => name).sort()).toEqual(ours.sort());
+});
+
 describe("what it says is taken", () => {
   test.each(known)("$verb $option", ({ verb, option }) => {
     const command = program.commands.find((one) => one.name() === verb);
