@@ -4,6 +4,7 @@ import { copyReceipt } from "../../src/core/execution/copy-plan.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { Machine } from "../../src/core/execution/machines.ts";
 import { type ProgressRecord, progressRecord } from "../../src/core/execution/messages.ts";
+import { type CopiedShare, countsOn, plannedAttempt, sharesOf } from "../../src/core/execution/planned-copies.ts";
 import { parseWorkJson } from "../../src/core/execution/work-json.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
@@ -33,7 +34,7 @@ export type PlanTotals = z.infer<typeof totals>;
 const planFile = z.object({
   attempt: z.number().default(0),
   totals,
-  collections: z.array(z.object({ load: z.unknown() })).optional(),
+  collections: z.array(plannedAttempt.extend({ load: z.unknown().optional() })).optional(),
 });
 
 /** Receipts are small; a few at a time keep up with any pipeline. */
@@ -79,7 +80,7 @@ export function createProgressReader(
 
 function readerOf(openWork: () => Promise<ObjectStore>, machine: Machine, execution: string): ProgressReader {
   const layout = workLayout(machine, execution);
-  const receipts = new Map<string, Progress["copied"]>();
+  const receipts = new Map<string, readonly CopiedShare[]>();
   const limit = pLimit(receiptConcurrency);
   let plan: { etag: string; value: z.infer<typeof planFile> } | undefined;
 
@@ -104,8 +105,7 @@ function readerOf(openWork: () => Promise<ObjectStore>, machine: Machine, execut
         limit(async () => {
           const receipt = await readJson(work, key, copyReceipt);
           if (!receipt) return;
-          const segments = receipt.segments.filter(({ outcome }) => outcome === "copied").length;
-          receipts.set(key, { segments, objects: receipt.objects, bytes: receipt.bytes });
+          receipts.set(key, sharesOf(receipt, Number.parseInt(key.slice(layout.receipts.length), 10)));
         }),
       ),
     );
@@ -116,16 +116,17 @@ function readerOf(openWork: () => Promise<ObjectStore>, machine: Machine, execut
     const current = await readPlan(work);
     if (current === undefined) return { copied: nothing };
     await readNewReceipts(work);
-    // A later attempt plans every segment again and its receipts count what was copied before.
-    const ofThisAttempt = [...receipts].filter(([key]) => key.startsWith(`${layout.receipts}${current.attempt}-`));
-    const copied = ofThisAttempt.reduce(
-      (sum, [, receipt]) => ({
-        segments: sum.segments + receipt.segments,
-        objects: sum.objects + receipt.objects,
-        bytes: sum.bytes + receipt.bytes,
-      }),
-      nothing,
-    );
+    const copied = [...receipts.values()]
+      .flat()
+      .filter(countsOn(current))
+      .reduce(
+        (sum, share) => ({
+          segments: sum.segments + share.segments,
+          objects: sum.objects + share.objects,
+          bytes: sum.bytes + share.bytes,
+        }),
+        nothing,
+      );
     const restoring = machine === "restore" ? await readJson(work, layout.progress, progressRecord) : undefined;
     const loads = current.collections?.some(({ load }) => load !== undefined && load !== "none");
     return {

@@ -1,6 +1,7 @@
 import { copyReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { Machine } from "../../core/execution/machines.ts";
+import { type CopiedShare, countsOn, plannedAttempts, sharesOf } from "../../core/execution/planned-copies.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { jsonOrUndefined, parseWorkJson } from "../../core/execution/work-json.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
@@ -14,6 +15,7 @@ import {
 } from "../../core/report/execution.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { ExecutionDescription, MapItem, PipelineExecutions } from "../../ports/pipeline-executions.ts";
+import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
 /** Labels of the maps whose items are batches. */
 const batchMaps = ["CopySegments", "StageSegments", "VerifySegments"] as const;
@@ -76,26 +78,28 @@ function batchIn(input: string | undefined): string | undefined {
   return /\/batches\/([^/]+)\.json$/.exec(String(value.batchKey))?.[1];
 }
 
-/** Those of the last attempt, which count what was copied before. */
+/** What they tell of what is planned: a later attempt copies anew what changed meanwhile. */
 async function readReceipts(work: ObjectStore, machine: Machine, execution: string): Promise<BatchReceipt[]> {
-  const { receipts } = workLayout(machine, execution);
+  const layout = workLayout(machine, execution);
+  const plan = await readWorkJsonIfThere({ work }, layout.plan, plannedAttempts);
   const keys: string[] = [];
-  for await (const { key } of work.list(receipts)) keys.push(key);
-  const attemptOf = (key: string) => Number.parseInt(key.slice(receipts.length), 10);
-  const last = Math.max(...keys.map(attemptOf));
-  return settleEach(
-    keys.filter((key) => attemptOf(key) === last),
-    concurrency,
-    async (key) => {
-      const { batch, objects, bytes, skippedObjects, segments } = parseWorkJson(
-        await work.getText(key),
-        key,
-        copyReceipt,
-      );
-      const copied = segments.filter(({ outcome }) => outcome === "copied").length;
-      return { batch, segments: copied, objects, bytes, skippedObjects };
-    },
-  );
+  for await (const { key } of work.list(layout.receipts)) keys.push(key);
+  const receipts = await settleEach(keys, concurrency, async (key) => {
+    const receipt = parseWorkJson(await work.getText(key), key, copyReceipt);
+    const shares = sharesOf(receipt, Number.parseInt(key.slice(layout.receipts.length), 10));
+    const counted = shares.filter(countsOn(plan ?? { attempt: 0 }));
+    const sum = (of: (share: CopiedShare) => number) => counted.reduce((total, share) => total + of(share), 0);
+    return {
+      batch: receipt.batch,
+      segments: sum(({ segments }) => segments),
+      objects: sum(({ objects }) => objects),
+      bytes: sum(({ bytes }) => bytes),
+      // nothing tells of which collection they are
+      skippedObjects: counted.length === shares.length ? receipt.skippedObjects : 0,
+      counted: counted.length,
+    };
+  });
+  return receipts.flatMap(({ counted, ...receipt }) => (counted > 0 ? [receipt] : []));
 }
 
 /** What its last step warned of. */

@@ -125,6 +125,35 @@ describe("progress of an execution", () => {
     expect(new Set(reads).size).toBe(reads.length);
   });
 
+  test("counts on what an earlier attempt copied of collections that did not change", async () => {
+    const work = new MemoryObjectStore("work");
+    const log = (size: number) => ({ from: "a", key: "a", size, etag: "e" });
+    const segment = (collectionId: string, size: number) => ({
+      ...{ collectionId, partitionId: "2", segmentId: collectionId, outcome: "copied", deltaLogs: [] },
+      insertLogs: [log(size)],
+    });
+    const receiptOf = (batch: string, ...segments: ReturnType<typeof segment>[]) => {
+      const bytes = segments.reduce((sum, { insertLogs }) => sum + (insertLogs[0]?.size ?? 0), 0);
+      const totals = { objects: segments.length, bytes, skippedObjects: 0 };
+      work.seed(`${root}/receipts/${batch}.json`, JSON.stringify({ batch, outcome: "copied", ...totals, segments }));
+    };
+    const plan = {
+      attempt: 1,
+      totals: { collections: 2, segments: 2 },
+      collections: [
+        { id: "1", attempt: 0 },
+        { id: "2", attempt: 1 },
+      ],
+    };
+    work.seed(`${root}/plan.json`, JSON.stringify(plan));
+    receiptOf("0-000000", segment("1", 10), segment("2", 20));
+    receiptOf("1-000000", segment("2", 30));
+
+    const { copied } = await createProgressReader(async () => work, "backup", "e").read();
+
+    expect(copied).toEqual({ segments: 2, objects: 2, bytes: 40 });
+  });
+
   test("whoever may not read the work bucket sees no progress and no error", async () => {
     const work = new MemoryObjectStore("work");
     work.failOn(

@@ -119,14 +119,27 @@ describe("a report of an execution", () => {
     cli.executions.items.set("CopySegments", [
       { arn: `${arn}/1`, state: "succeeded", startedAt: at(1), stoppedAt: at(9) },
     ]);
-    const receipt = { outcome: "copied", objects: 5, bytes: 1_000, skippedObjects: 0, segments: [] };
-    for (const batch of ["0-000000", "1-000000"]) {
-      cli.work.seed(workLayout("backup", "create-x").receipt(batch), JSON.stringify({ batch, ...receipt }));
-    }
+    // the first attempt copied two collections, of which the other was copied anew
+    const segment = (collectionId: string, size: number) => ({
+      ...{ collectionId, partitionId: "2", segmentId: collectionId, outcome: "copied", deltaLogs: [] },
+      insertLogs: [{ from: "a", key: "a", size, etag: "e" }],
+    });
+    const layout = workLayout("backup", "create-x");
+    const seed = (batch: string, bytes: number, ...segments: ReturnType<typeof segment>[]) => {
+      const totals = { outcome: "copied", objects: segments.length, bytes, skippedObjects: 0 };
+      cli.work.seed(layout.receipt(batch), JSON.stringify({ batch, ...totals, segments }));
+    };
+    seed("0-000000", 700, segment("1", 400), segment("2", 300));
+    seed("1-000000", 600, segment("2", 600));
+    const collections = [
+      { id: "1", attempt: 0 },
+      { id: "2", attempt: 1 },
+    ];
+    cli.work.seed(layout.plan, JSON.stringify({ attempt: 1, collections }));
     return arn;
   }
 
-  test("has its steps, its throughput by the receipts of the last attempt, and its warnings", async () => {
+  test("has its steps, its throughput by the receipts of what is planned, and its warnings", async () => {
     const arn = await start();
 
     const { stdout, stderr } = await cli.run("--json", "report", "--execution", "create-x");
@@ -135,7 +148,7 @@ describe("a report of an execution", () => {
       ...{ kind: "execution-report", executionArn: arn, state: "succeeded", warnings: ["look here"] },
       steps: [{ step: "Copy Segments", milliseconds: 10_000 }],
       batches: { total: 1, succeeded: 1 },
-      copies: { objects: 5, bytes: 1_000, bytesPerSecond: 100 },
+      copies: { segments: 2, objects: 2, bytes: 1_000, bytesPerSecond: 100 },
     });
     expect(stderr).toContain("look here");
   });

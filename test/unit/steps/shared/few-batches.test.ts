@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { createProgressReader } from "../../../../cli/pipeline/progress.ts";
 import { explainMapFailure, recordCopyFailure } from "../../../../functions/shared/copy-failures.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { backupStepRequest, copySegmentsRequest, fewBatches } from "../../../../src/core/execution/messages.ts";
@@ -96,6 +97,19 @@ test("a small backup starts no map run, and its history has the copies", async (
   expect(output).toMatchObject({ outcome: "backed-up", backupName: "nightly" });
   expect(asked).toEqual(["PrepareBackup", "CopySegments", "FinalizeBackup"]);
   expect(events).toHaveLength(1);
+});
+
+test("its progress is read from the very plan and receipts that it wrote", async () => {
+  const world = new PipelineWorld();
+  seedShop(world);
+  const { output } = await backup(world);
+
+  const { totals, copied } = await createProgressReader(async () => world.context().work, "backup", "backup-1").read();
+
+  const { segments, objects, bytes } = output as Record<string, number>;
+  expect(copied).toEqual({ segments, objects, bytes });
+  expect(copied.segments).toBeGreaterThan(0);
+  expect(totals).toMatchObject({ segments });
 });
 
 function deny(world: PipelineWorld): void {
