@@ -184,9 +184,19 @@ export const statesOfMaps: ReadonlySet<string> = new Set([
   "Verify Batch Directly",
 ]);
 
+interface Visit {
+  readonly state: string;
+  readonly from: Date;
+  to: Date;
+  /** Of those within a map. */
+  tasks: number;
+  scheduled: number;
+  readonly errors: string[];
+}
+
 function stepsOf(events: readonly ExecutionEvent[], startedAt: Date, end: Date): ReportedStep[] {
-  const visits: { state: string; from: Date; to: Date; tasks: number; scheduled: number; errors: string[] }[] = [];
-  let open: (typeof visits)[number] | undefined;
+  const visits: Visit[] = [];
+  let open: Visit | undefined;
   for (const { at, kind, state, error } of events) {
     if (state !== undefined && statesOfMaps.has(state)) {
       if (kind === "entered" && open !== undefined) open.tasks += 1;
@@ -209,11 +219,15 @@ function stepsOf(events: readonly ExecutionEvent[], startedAt: Date, end: Date):
     step,
     visits: all.length,
     milliseconds: all.reduce((sum, { from, to }) => sum + to.getTime() - from.getTime(), 0),
-    // of a map each task within it has a first attempt
-    retries: all.reduce((sum, { tasks, scheduled }) => sum + Math.max(0, scheduled - Math.max(1, tasks)), 0),
+    retries: all.reduce((sum, visit) => sum + retriesOf(visit), 0),
     errors: countsOf(all.flatMap(({ errors }) => errors)),
     spans: mergeSpans(all, gap),
   }));
+}
+
+/** Each task within a map has a first attempt (the local emulator does not tell of their entries), and whatever is tried again failed before. */
+function retriesOf({ tasks, scheduled, errors }: Pick<Visit, "tasks" | "scheduled" | "errors">): number {
+  return Math.max(0, Math.min(errors.length, scheduled - Math.max(1, tasks)));
 }
 
 function mergeSpans(visits: readonly { from: Date; to: Date }[], gap: number): Span[] {

@@ -128,6 +128,18 @@ describe("the report of an execution", () => {
     expect(report).toMatchObject({ retries: 1 });
   });
 
+  it("takes first attempts of tasks that nothing tells the entries of for no retries", () => {
+    const at = new Date("2026-11-28T03:00:00Z");
+    const events = [
+      { at, kind: "entered" as const, state: "Copy Segments Directly" },
+      { at, kind: "scheduled" as const },
+      { at, kind: "scheduled" as const },
+      { at, kind: "exited" as const, state: "Copy Segments Directly" },
+    ];
+
+    expect(reportExecution({ ...executionFacts(2), events, batches: [] })).toMatchObject({ retries: 0 });
+  });
+
   it("knows every state within a map of an execution", () => {
     const inner = ["backup", "restore", "transfer", "verify", "drill"].flatMap((machine) => {
       const file = new URL(`../../../../state-machines/${machine}.asl.json`, import.meta.url);
