@@ -1,3 +1,4 @@
+import type { Machine } from "../../src/core/execution/machines.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
 import { executionDocument, timesOf } from "../output/execution-document.ts";
 import { formatDuration, formatTime } from "../output/format.ts";
@@ -58,10 +59,16 @@ export async function stop({ arguments: [name = ""], shared, output, context }: 
   const work = await context.connections.workStore(pipeline);
   await work.putText(workLayout(machine, execution.name).cancel, "stopped by hand\n");
   await executions.stop(execution.arn, "stopped with milvus-backup stop");
-  const kept =
-    machine === "drill"
-      ? "What it made is removed by the next drill, or by drill --clean."
-      : `What it copied is kept: the same command again goes on from there${machine === "restore" ? ", and restore --discard removes it" : ""}.`;
+  const kept = keptOf(machine);
   const stopped = executionDocument({ ...execution, status: "aborted" }, machine);
   output.result(stopped, `Execution ${execution.name} is stopped. ${kept}`);
+}
+
+/** What becomes of what an execution did before it was stopped. */
+function keptOf(machine: Machine): string {
+  if (machine === "drill") return "What it made is removed by the next drill, or by drill --clean.";
+  if (machine === "verify")
+    return "It changed nothing that a backup holds: the same command looks at everything again.";
+  const discard = machine === "restore" ? ", and restore --discard removes it" : "";
+  return `What it copied is kept: the same command again goes on from there${discard}.`;
 }

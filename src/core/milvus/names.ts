@@ -1,5 +1,5 @@
 import { PipelineError } from "../execution/errors.ts";
-import { sharedSegmentsName } from "../format/layout.ts";
+import { reportName, sharedSegmentsName } from "../format/layout.ts";
 
 /** What a backup name may hold: it becomes a part of keys, of execution names and of command lines. */
 const backupNamePattern = /^[A-Za-z0-9_.-]{1,100}$/;
@@ -10,6 +10,14 @@ export function checkBackupName(name: string): string {
     throw new PipelineError(
       "InvalidInput",
       `backupName ${JSON.stringify(name)} is not valid: use 1 to 100 characters of [A-Za-z0-9_.-], not only dots`,
+      { details: { key: "backupName" } },
+    );
+  }
+  // A directory of the name of a file: some stores could hold only one of them.
+  if (name === reportName) {
+    throw new PipelineError(
+      "InvalidInput",
+      `backupName ${name} is taken: the report of all backups lies there; choose another name`,
       { details: { key: "backupName" } },
     );
   }

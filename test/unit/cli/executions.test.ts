@@ -174,6 +174,16 @@ describe("stop", () => {
     expect(cli.work.keys()).toEqual(["executions/backup/create-nightly-1/cancelled"]);
   });
 
+  test("says of a verification that it copied nothing", async () => {
+    const stateMachineArn = stackOutputs.VerifyStateMachineArn;
+    await cli.executions.start({ stateMachineArn, name: "verify-nightly-1", input: { backupName: "nightly" } });
+
+    const { stdout } = await cli.run("stop", "verify-nightly-1");
+
+    expect(stdout).toContain("It changed nothing");
+    expect(stdout).not.toContain("copied");
+  });
+
   test("leaves one that is over alone", async () => {
     cli.executions.script = [() => ({ status: "failed" })];
 

@@ -25,6 +25,13 @@ describe("checkBackupName", () => {
       );
     },
   );
+
+  test.each(["milvus-backup-segments", "milvus-backup-report.html"])(
+    "refuses %s, which lies beside backups",
+    (name) => {
+      expect(() => checkBackupName(name)).toThrow(`backupName ${name} is taken`);
+    },
+  );
 });
 
 describe("checkMilvusName", () => {
