@@ -4,7 +4,8 @@ type Shell = (typeof shells)[number];
 
 /**
  * What a shell runs once to complete `milvus-backup`: each Tab asks the command itself (`milvus-backup __complete -- WORDS`), which answers a
- * line a candidate, value and description parted by a tab, or `:files`. Words are handed on as they are, and never evaluated.
+ * line a candidate, value and description parted by a tab, or `:files`. Words are handed on as they are, and never evaluated. Its exit code says
+ * nothing: after names it is that of a command that leaves at once.
  */
 export function completionScript(shell: Shell): string {
   return scripts[shell];
@@ -14,7 +15,7 @@ const bash = `# milvus-backup: completion for bash. In ~/.bashrc: source <(milvu
 _milvus_backup() {
   local answer line word="\${COMP_WORDS[COMP_CWORD]}"
   COMPREPLY=()
-  answer=$("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) || return
+  answer=$("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
   # bash takes = for a word of its own, and completes what stands behind it
   [[ $word == "=" ]] && word=""
   if [[ $answer == ":files" ]]; then
@@ -35,7 +36,7 @@ const zsh = `#compdef milvus-backup
 _milvus_backup() {
   local answer line
   local -a described
-  answer="$("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)" || return
+  answer="$("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"
   if [[ $answer == ":files" ]]; then
     [[ \${words[CURRENT]} == --*=* ]] && compset -P '*='
     _files

@@ -166,12 +166,20 @@ describe("a real bash", () => {
 
   test("completes verbs, options, values and files at Tab", async () => {
     // Ctrl-A and echo: the line is printed in place of being run.
+    const file = join(directory, "schedules.yaml");
+    writeFileSync(
+      file,
+      "environments: { prod: }\nschedules: [{ name: weekly, environment: prod, expression: rate(7 days) }]\n",
+    );
     const shown = await type(
+      // a name that is asked for
+      `milvus-backup retention --pipeline ${file} we\t\x01echo zero: `,
       "milvus-backup crea\t--strat\tfl\t\x01echo one: ",
       "milvus-backup --config=package.js\t\x01echo two: ",
       "milvus-backup status --max-\t'$(touch injected)' --la\t\x01echo three: ",
     );
 
+    expect(shown).toContain(`zero: milvus-backup retention --pipeline ${file} weekly`);
     expect(shown).toContain("one: milvus-backup create --strategy flush");
     expect(shown).toContain("two: milvus-backup --config=package.json");
     expect(shown).toContain("three: milvus-backup status --max-age $(touch injected) --last");
