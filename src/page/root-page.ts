@@ -87,7 +87,7 @@ function glance({ totals, backups, generatedAt, schedules }: RootReport): Tile[]
     ...(broken > 0
       ? [
           {
-            label: "Found broken",
+            label: "Failed when tried",
             value: formatCount(broken),
             detail: "by reading, verifying or restoring",
             tone: "bad" as const,
@@ -358,7 +358,9 @@ function backupTables({ backups, older, totals }: RootReport): Html {
 function backupState(backup: ReportedBackup): Html {
   if (backup.state === "corrupt") return badge("bad", "corrupt");
   if (backup.state !== "complete") return badge(backup.state === "writing" ? "plain" : "warn", backup.state);
-  return proofOf(backup) === "failed" ? badge("bad", "found broken") : badge("good", "complete");
+  if (proofOf(backup) !== "failed") return badge("good", "complete");
+  // a drill may fail for its target, which says nothing of the backup
+  return badge("bad", backup.verification?.last.outcome === "failed" ? "found broken" : "drill failed");
 }
 
 /** What the last verification said, in a word and its day. */

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { reportBackup } from "../../../src/core/report/backup.ts";
 import { reportExecution } from "../../../src/core/report/execution.ts";
-import { reportRoot } from "../../../src/core/report/root.ts";
+import { type ReportedBackup, reportRoot } from "../../../src/core/report/root.ts";
 import { pageMark } from "../../../src/page/document.ts";
 import { type Report, renderReport } from "../../../src/page/render.ts";
 import { outlineBackup } from "../../../src/steps/catalog/get-backup.ts";
 import { MemoryObjectStore } from "../../support/memory-object-store.ts";
-import { executionFacts, night, now, rootFacts } from "../../support/report-facts.ts";
+import { drill, executionFacts, night, now, rootFacts, verification } from "../../support/report-facts.ts";
 import { seedBackup } from "../../support/seed-backup.ts";
 
 const evil = `</text><script>alert("x")</script><img src=x onerror='alert(1)'>`;
@@ -76,6 +76,17 @@ describe.each(Object.entries(reports))("the page of a report of %s", (_, make) =
     expect(labels).toHaveLength(2 * figures);
     for (const label of labels) expect(label?.length).toBeGreaterThan(20);
   });
+});
+
+it("says of a backup whose drill failed just that: the target may have been too small", async () => {
+  const backups = (more: Partial<ReportedBackup>) => reportRoot(rootFacts({ backups: [night(0, more)] }));
+
+  const drilled = await renderReport(backups({ drill: drill("2026-11-28T09:00:00Z", "failed") }));
+  const verified = await renderReport(backups({ verification: verification("2026-11-28T09:00:00Z", "failed") }));
+
+  expect(drilled).toContain("drill failed");
+  expect(drilled).not.toMatch(/found broken/i);
+  expect(verified).toContain("found broken");
 });
 
 describe("a large page", () => {
