@@ -3,7 +3,6 @@ import {
   DescribeExecutionCommand,
   ExecutionDoesNotExist,
   type ExecutionListItem,
-  GetExecutionHistoryCommand,
   type HistoryEvent,
   ListExecutionsCommand,
   paginateGetExecutionHistory,
@@ -24,7 +23,7 @@ import type {
 
 /**
  * Events of one state's start are among its machine's newest: a distributed map adds two or three after its own, and one within the
- * execution about ten a batch.
+ * execution about ten a batch. Where its tasks are tried again and again, there are more behind it.
  */
 const newestEvents = 100;
 
@@ -70,15 +69,15 @@ export function createPipelineExecutions(client: SFNClient): PipelineExecutions 
     },
 
     async currentState(executionArn) {
-      const { events = [] } = await client.send(
-        new GetExecutionHistoryCommand({
-          executionArn,
-          reverseOrder: true,
-          maxResults: newestEvents,
-          includeExecutionData: false,
-        }),
+      const pages = paginateGetExecutionHistory(
+        { client, pageSize: newestEvents },
+        { executionArn, reverseOrder: true, includeExecutionData: false },
       );
-      return events.find((event) => event.stateEnteredEventDetails)?.stateEnteredEventDetails?.name;
+      for await (const { events = [] } of pages) {
+        const entered = events.find((event) => event.stateEnteredEventDetails);
+        if (entered) return entered.stateEnteredEventDetails?.name;
+      }
+      return undefined;
     },
 
     async list(stateMachineArn, limit) {
