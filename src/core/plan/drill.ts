@@ -30,6 +30,10 @@ export const drillRecord = z.object({
   suffix: z.string(),
   renames: z.record(z.string(), z.string()).optional(),
   collections: z.number().int().min(0),
+  /** Its commit record when it was chosen: another one is another backup. Absent in records of earlier versions. */
+  committed: z.object({ key: z.string(), etag: z.string() }).optional(),
+  /** true: its restore was stopped, and what that made is dropped; once more, as a step of it may have gone on. */
+  stopped: z.boolean().optional(),
 });
 export type DrillRecord = Readonly<z.infer<typeof drillRecord>>;
 

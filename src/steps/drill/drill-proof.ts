@@ -10,9 +10,9 @@ import { findBackup } from "../shared/stored-backup.ts";
 import type { DrillContext } from "./drill-context.ts";
 
 /**
- * Writes down beside the backup how a drill of it ended; the last good one stays known. Only for a backup that is there: nothing is written
- * where one was deleted.
- * @returns a sentence where it could not be written: who drills another account's backup may only read it
+ * Writes down beside the backup how a drill of it ended; the last good one stays known. Only for the backup that was drilled: nothing is
+ * written where it was deleted, or replaced.
+ * @returns a sentence where it could not be written: who drills another account's backup may only read it, and what was replaced was not drilled
  * @throws what is transient
  */
 export async function writeDrillProof(
@@ -27,7 +27,11 @@ export async function writeDrillProof(
     const from = await pinnedEnvironment(context, layout, record.from);
     const store = await context.openStore(pinnedStore(from, "backup"));
     const stored = await findBackup(store, from.backupStorage, backupName);
-    if ((await stored.committed()) === undefined) return [];
+    const found = await stored.committed();
+    if (found === undefined) return [];
+    if (record.committed !== undefined && found.etag !== record.committed.etag) {
+      return [`backup ${backupName} in ${stored.place} was replaced while it was drilled: nothing is said of it there`];
+    }
     await recordOutcome(store, stored.layout.drilled, last, { parse: parseDrillProof });
     return [];
   } catch (error) {

@@ -19,7 +19,7 @@ import { readHeld } from "../shared/held.ts";
 import { environmentToRelease } from "../shared/pinned-environments.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { forgetTargets } from "../shared/target-leases.ts";
-import { readWorkJsonIfThere } from "../shared/work-files.ts";
+import { readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import type { DrillContext } from "./drill-context.ts";
 
 /** How long imports that still run get to end: one that is dropped under them keeps Milvus 2.3 from importing for minutes. */
@@ -31,21 +31,21 @@ const stoppedMilliseconds = 5_000;
 /**
  * Removes everything that a drill made, whatever became of it: ends its restore where that still runs, drops its collections by the IDs
  * that the restore noted, removes what was staged, the leases and the records. Runs any number of times, and goes on where it was.
- * @returns sentences: what stays, and why; with any, and where the restore had to be ended, the record stays for another run
+ * @returns sentences: what stays, and why; with any, and where the restore was ended from outside, the record stays for another run
  * @throws what Milvus and the stores throw
  */
 export async function dropMade(record: DrillRecord, context: DrillContext): Promise<string[]> {
   const { restoreExecution, restoreArn } = record;
   const drill = executionNameOf(record.executionArn);
   const layout = workLayout("restore", restoreExecution);
-  const state = await context.executions.state(restoreArn);
-  if (state === "running") {
-    // Copies under way outlive their execution; they look for this mark.
-    await context.work.putText(layout.cancel, "the drill is over\n");
-    await context.restores.stop(restoreArn, "the drill is over");
-  }
+  const isRunning = (await context.executions.state(restoreArn)) === "running";
+  if (isRunning) await context.restores.stop(restoreArn, "the drill is over");
   const held = await readHeld(context, layout);
   const plan = await readWorkJsonIfThere(context, layout.plan, restorePlan);
+  // One that was stopped, by whomever, leaves neither result nor reason, and a step of it may go on.
+  const isStopped = isRunning || ((held ?? plan) !== undefined && !(await saidHowItEnded(context, layout)));
+  // Copies under way outlive their execution; they look for this mark.
+  if (isStopped) await context.work.putText(layout.cancel, "the drill is over\n");
   const left: string[] = [];
   if (held !== undefined || plan !== undefined) {
     const environment = await environmentOf(record, context);
@@ -63,23 +63,34 @@ export async function dropMade(record: DrillRecord, context: DrillContext): Prom
       const drop = () =>
         dropCollections(plan.collections, { milvus, key: layout.result, restoreId: plan.restoreId }, context);
       await drop();
-      if (state === "running") await context.clock.sleep(stoppedMilliseconds);
+      if (isStopped) await context.clock.sleep(stoppedMilliseconds);
       // Also what a step made that had begun before.
       left.push(...(await drop()));
       await milvusStore.deletePrefix(plan.stagingPrefix);
       if (left.length === 0) await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
     }
   }
-  if (left.length === 0 && state !== "running") await context.work.deleteKeys([drillRecordKey(drill)]);
-  return left;
+  if (left.length > 0) return left;
+  const key = drillRecordKey(drill);
+  // Looked at once more by a later run: what a step of it was about to stage is there by then.
+  if (isStopped && !record.stopped) await writeWorkJson(context, key, { ...record, stopped: true });
+  else if (!isRunning) await context.work.deleteKeys([key]);
+  return [];
 }
 
-/** The environment with which the drill began, or today's where that is the same Milvus and the same bucket. */
+/** A restore that came to its end left its result; one that failed left why, when none of its steps ran any more. */
+async function saidHowItEnded(context: DrillContext, layout: ReturnType<typeof workLayout>): Promise<boolean> {
+  return (
+    (await context.work.head(layout.result)) !== undefined || (await context.work.head(layout.failure)) !== undefined
+  );
+}
+
+/** The environment with which the restore began, which may be a later one than the drill's, or today's where that is the same Milvus and bucket. */
 async function environmentOf(
-  { executionArn, environment }: DrillRecord,
+  { restoreExecution, environment }: DrillRecord,
   context: DrillContext,
 ): Promise<RegisteredEnvironment | undefined> {
-  const layout = workLayout("drill", executionNameOf(executionArn));
+  const layout = workLayout("restore", restoreExecution);
   const same = (a: Environment, b: Environment) =>
     a.milvus.address === b.milvus.address &&
     sameBucket(a.storage, b.storage) &&
@@ -123,15 +134,21 @@ async function dropOne(
   for (const name of ["working", "target"] as const) {
     if (name === "working" && !hasWorkingName(collection)) continue;
     const at = collection[name];
-    const standing = await standingUnder(milvus, at);
-    if (standing === undefined) continue;
-    const isEmpty = noted === undefined && (await holdsNothing(milvus, at));
-    const what = dropOf(noted, standing, { name, isEmpty });
+    const look = async () => {
+      const standing = await standingUnder(milvus, at);
+      const isEmpty = standing !== undefined && noted === undefined && (await holdsNothing(milvus, at));
+      return dropOf(noted, standing, { name, isEmpty });
+    };
+    let what = await look();
+    if (what === "drop") {
+      await waitForImports(milvus, at, giveUpAt, context);
+      // That may take minutes, and what is dropped is dropped by its name.
+      what = await look();
+    }
     if (what === "foreign") foreign.push(qualifiedName(at));
     if (what !== "drop") continue;
-    await waitForImports(milvus, at, giveUpAt, context);
     await milvus.dropCollection(at);
-    context.log.info("dropped what a drill made", { collection: qualifiedName(at), id: standing.id });
+    context.log.info("dropped what a drill made", { collection: qualifiedName(at), ...(noted && { id: noted }) });
   }
   return foreign.length === 0
     ? []

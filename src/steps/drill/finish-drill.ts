@@ -44,8 +44,8 @@ export async function cleanDrill(request: DrillStepRequest, context: DrillContex
 const restoreFailure = z.object({ error: z.string(), cause: z.string() });
 
 /**
- * What every failed drill ends in: the restore is ended where it still runs, what was made is dropped, and it is said beside the backup that
- * the drill failed, and why.
+ * What every failed drill ends in: it is said beside the backup that the drill failed, and why, the restore is ended where it still runs, and
+ * what was made is dropped.
  */
 export async function releaseDrill(
   request: DrillStepRequest & { failure: CaughtFailure },
@@ -58,15 +58,15 @@ export async function releaseDrill(
   const failure = record ? await reasonOf(record, request.failure, context) : request.failure;
   await recordFailure(context, layout, failure);
   if (record === undefined) return releasedFailure(failure, "");
-  const left = await tryToDrop(record, context);
   const { error, message } = readFailure(failure);
   const searched = await readWorkJsonIfThere(context, layout.result, searchDrillResult);
   const at = context.clock.now().toISOString();
-  // One that was good, and left something, has said so already.
+  // One that was good, and left something, has said so already. Before anything is dropped, which a Milvus that is busy keeps from being done.
   if (searched === undefined) {
     const proof = { at, outcome: "failed", reason: `${error}: ${message}` } as const;
     for (const reason of await writeDrillProof(record, proof, context)) context.log.warn(reason);
   }
+  const left = await tryToDrop(record, context);
   await unmarkReader(context, record.readerKey);
   return releasedFailure(failure, left.join("; "));
 }

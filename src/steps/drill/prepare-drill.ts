@@ -55,6 +55,7 @@ export async function prepareDrill(request: DrillStepRequest, context: DrillCont
   await backupStore.checkAccess();
   const stored = await chooseBackup(backupStore, source.backupStorage, input, { from, executionArn: execution.id });
   const readerKey = readerKeyOf(stored, source.backupStorage, "drill", execution);
+  const committed = await stored.committed();
   const { backup } = await (await stored.streamMetas()).outline();
   const selected = selectedCollections(backup, input, stored);
   const names = drillNames(
@@ -80,6 +81,7 @@ export async function prepareDrill(request: DrillStepRequest, context: DrillCont
     suffix: names.suffix,
     ...(Object.keys(names.renames).length > 0 && { renames: names.renames }),
     collections: selected.length,
+    ...(committed && { committed: { key: committed.key, etag: committed.etag } }),
   };
   await writeWorkJson(context, drillRecordKey(execution.name), record);
   await markReader(context, stored, readerKey, execution);
