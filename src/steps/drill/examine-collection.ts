@@ -10,7 +10,7 @@ import { anyVector, isSearchable, searchParams } from "../../core/plan/drill-sea
 import type { Milvus } from "../../ports/milvus.ts";
 import type { CollectionRows } from "../rows/collection-rows.ts";
 import { compareRows } from "./compare-rows.ts";
-import { sampleOf } from "./sample-rows.ts";
+import { type RowSample, sampleOf } from "./sample-rows.ts";
 import { searchVectors } from "./search-vectors.ts";
 
 /** A collection that a drill restored, as it stands in Milvus. */
@@ -87,7 +87,7 @@ export async function examineCollection(
   const counted = await milvus.countRows(name);
   const problem = countProblem(BigInt(brought), counted, rows.hasDeletes);
   const problems = problem === undefined ? [] : [problem];
-  const looked = await lookAtRows(milvus, made, rows, seed);
+  const looked = await lookAtRows(milvus, made, { rows, counted }, seed);
   problems.push(...looked.problems);
   return {
     drilled: { ...seen, counted: counted.toString(), ...looked.seen },
@@ -98,7 +98,7 @@ export async function examineCollection(
 async function lookAtRows(
   milvus: Milvus,
   { description, indexes }: MadeCollection,
-  rows: CollectionRows,
+  { rows, counted }: { readonly rows: CollectionRows; readonly counted: bigint },
   seed: string,
 ) {
   const answering = new Set(
@@ -112,17 +112,19 @@ async function lookAtRows(
       ({ name, type }) => `${name} (${type}) is not compared: it is not read from backups, or not answered by queries`,
     );
   const nothing = { compared: 0, fields: [], searched: [] };
-  let sample: Awaited<ReturnType<typeof sampleOf>>;
+  let sampled: RowSample;
   try {
-    sample = await sampleOf(rows, fields, seed);
+    sampled = await sampleOf(rows, fields, seed);
   } catch (error) {
     if (!(error instanceof PipelineError) || error.name !== "UnsupportedData") throw error;
     return { seen: { ...nothing, leftOut: [`rows are not compared or searched: ${error.message}`] }, problems: [] };
   }
+  const { rows: sample, complete, segments } = sampled;
   if (sample.length === 0) {
+    const none = complete ? "it holds none" : `no row lives in the ${segments} segments that were looked through`;
     return {
-      seen: { ...nothing, leftOut: [...leftOut, "rows are not compared or searched: it holds none"] },
-      problems: [],
+      seen: { ...nothing, leftOut: [...leftOut, `rows are not compared or searched: ${none}`] },
+      problems: complete && counted > 0n ? [`a query counts ${counted} rows, and no row of the backup lives`] : [],
     };
   }
   const { name } = description;
