@@ -202,10 +202,10 @@ export function stagingLayout(restoreId: string) {
     /**
      * One import task of Milvus 2.2 and 2.3: `insert` and `delta` are its two paths, and their children are the segments.
      * @param task number of the task within the restore
-     * @param merges what is put together in it: another plan of the same task has another directory
+     * @param contents what lies in it, where its number does not tell: another plan of the same task has another directory
      */
-    task(task: number, partition: Omit<SegmentPath, "segmentId">, merges: readonly string[] = []) {
-      const name = merges.length === 0 ? `t${task}` : `t${task}-${shortHash(...merges)}`;
+    task(task: number, partition: Omit<SegmentPath, "segmentId">, contents: readonly string[] = []) {
+      const name = contents.length === 0 ? `t${task}` : `t${task}-${shortHash(...contents)}`;
       const insert = directory(root, name, "insert_log", partition.collectionId, partition.partitionId);
       const delta = directory(root, name, "delta_log", partition.collectionId, partition.partitionId);
       return {

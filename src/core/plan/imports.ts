@@ -42,6 +42,8 @@ export interface PlannedImport {
 
 export interface ImportPlan {
   readonly imports: readonly PlannedImport[];
+  /** Whether logs are put together: what comes behind may have had other numbers in another plan. */
+  readonly hasMerges: boolean;
   /** The segments that an import brings; those without anything to import are in none. */
   segmentsOf(task: number): readonly SegmentBrief[];
   /** What an import reads. */
@@ -67,6 +69,8 @@ interface DraftedImport extends Omit<PlannedImport, "task" | "fingerprint" | "di
   readonly segments: readonly SegmentBrief[];
   /** Of segments that are side by side. */
   readonly merges: readonly Merge[];
+  /** What the directory is named after beside its number; nothing where all plans number alike. */
+  readonly contents: readonly string[];
 }
 
 /** An import and what is found of it again and again. */
@@ -94,6 +98,8 @@ interface PlanContext {
   readonly firstTask: number;
   /** Staging directories are named after the numbers from this one on: a collection that is restored under several names is staged once. */
   readonly stagedAs: number;
+  /** Whether logs are put together in imports with lower numbers. */
+  readonly afterMerges: boolean;
 }
 
 /** With more partitions, a second job for each would come near the 1,024 jobs that Milvus 2.4+ takes at once (`maxImportJobNum`). */
@@ -115,6 +121,10 @@ class CollectionImports implements ImportPlan {
 
   constructor(context: PlanContext) {
     this.#context = context;
+  }
+
+  get hasMerges(): boolean {
+    return this.#drafts.some(({ merges }) => merges.length > 0);
   }
 
   addPartition(partition: PartitionWith<SegmentBrief>): void {
@@ -151,6 +161,7 @@ class CollectionImports implements ImportPlan {
           partitionId: "",
           segments: chunk,
           merges: [],
+          contents: [],
         });
       }
     }
@@ -257,7 +268,20 @@ class CollectionImports implements ImportPlan {
       partitionId: partition_id.toString(),
       segments,
       merges,
+      contents: this.#contentsOf(segments, merges),
     });
+  }
+
+  /**
+   * Names what lies in the directory of a task, where plans differ in what has its number: with logs that are put together (another target,
+   * another copyMode, an earlier version) there are fewer tasks. Milvus would import whatever the other plan left there.
+   */
+  #contentsOf(segments: readonly SegmentBrief[], merges: readonly Merge[]): string[] {
+    if (merges.length === 0 && !this.hasMerges && !this.#context.afterMerges) return [];
+    const idsOf = (of: readonly SegmentBrief[]) => of.map(({ segment_id }) => segment_id).join();
+    const merged = new Set(merges.flat());
+    const others = segments.filter((segment) => !merged.has(segment));
+    return [...merges.map(idsOf), ...(others.length > 0 ? [`beside ${idsOf(others)}`] : [])];
   }
 
   #add(draft: DraftedImport): void {
@@ -332,13 +356,9 @@ class CollectionImports implements ImportPlan {
     return { insert: directory.insertLogs(id), delta: directory.deltaLogs(id) };
   }
 
-  /**
-   * The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. What is merged is part of its name: where an
-   * earlier version planned otherwise, Milvus would find rows twice in it.
-   */
-  #taskDirectory(task: number, { partitionId, merges }: DraftedImport): ReturnType<StagingLayout["task"]> {
+  /** The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. */
+  #taskDirectory(task: number, { partitionId, contents }: DraftedImport): ReturnType<StagingLayout["task"]> {
     const collectionId = this.#context.collection.collection_id.toString();
-    const contents = merges.map((merge) => merge.map(({ segment_id }) => segment_id).join());
     return this.#context.staging.task(this.#stagedTask(task), { collectionId, partitionId }, contents);
   }
 

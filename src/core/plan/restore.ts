@@ -129,14 +129,16 @@ export function planRestore(
   const collections: PlannedRestore[] = [];
   const warnings = [...context.warnings];
   /** The first import of a collection that several names get: they read the same files. */
-  const firstTasks = new Map<CollectionOutline, number>();
+  const firstPlans = new Map<CollectionOutline, { readonly stagedAs: number; readonly afterMerges: boolean }>();
   /** Databases of the target in which a name of a collection has its aliases, by collection. */
   const aliased = new Map<CollectionOutline, Set<string>>();
   let firstTask = 0;
+  let afterMerges = false;
   for (const name of names) {
     const collection = collectionOf(backup, name.source);
     const collectionId = collection.collection_id.toString();
-    const stagedAs = firstTasks.get(collection);
+    const first = firstPlans.get(collection);
+    const staged = first ?? { stagedAs: firstTask, afterMerges };
     const planned = planCollection(collection, name, {
       restoreId,
       version: context.version,
@@ -148,7 +150,7 @@ export function planRestore(
       kept: context.kept.get(collectionId),
       known: context.known,
       firstTask,
-      stagedAs: stagedAs ?? firstTask,
+      ...staged,
       options: {
         skipCreate: input.skipCreate ?? false,
         metadataOnly: input.metadataOnly ?? false,
@@ -164,10 +166,11 @@ export function planRestore(
     // Of several names in one database the first one gets the aliases.
     collections.push(databases.has(name.target.database) ? { ...restore, aliases: [] } : restore);
     aliased.set(collection, databases.add(name.target.database));
-    segments.add(planned.imports, stagedAs === undefined);
-    firstTasks.set(collection, stagedAs ?? firstTask);
-    if (stagedAs === undefined) warnings.push(...planned.warnings);
+    segments.add(planned.imports, first === undefined);
+    firstPlans.set(collection, staged);
+    if (first === undefined) warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
+    afterMerges ||= planned.imports.hasMerges;
   }
   const imports = collections.flatMap((collection) => collection.imports);
   return {
@@ -265,6 +268,8 @@ export function planCollection(
     readonly known?: ReadonlyMap<string, KnownRows> | undefined;
     readonly firstTask: number;
     readonly stagedAs: number;
+    /** Whether logs are put together in imports with lower numbers. */
+    readonly afterMerges: boolean;
     readonly options: RestoreOptions;
   },
 ): { restore: PlannedRestore; imports: ImportPlan; warnings: readonly string[] } {
@@ -283,6 +288,7 @@ export function planCollection(
     known: context.known,
     firstTask: context.firstTask,
     stagedAs: context.stagedAs,
+    afterMerges: context.afterMerges,
   });
   const create = overrideCollection(toCreateRequest(collection, working, context.kept), options.overrides);
   const takenAt = takenAtOf(collection, context.cut);

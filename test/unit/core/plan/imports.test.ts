@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { backupLayout, stagingLayout } from "../../../../src/core/format/layout.ts";
-import { type CollectionBackup, collectionSchema, fieldSchema, segmentsOf } from "../../../../src/core/format/meta.ts";
+import {
+  type CollectionBackup,
+  collectionSchema,
+  fieldSchema,
+  partitionBackup,
+  segmentsOf,
+} from "../../../../src/core/format/meta.ts";
 import { type Instant, instantOf } from "../../../../src/core/milvus/instant.ts";
 import { features } from "../../../../src/core/milvus/version.ts";
 import { planImports } from "../../../../src/core/plan/imports.ts";
@@ -23,10 +29,11 @@ function plan(
     laterRows?: ReadonlySet<string>;
     instant?: Instant;
     mayStream?: boolean;
+    afterMerges?: boolean;
   } = {},
 ) {
   const { version = "2.3.5", readsInPlace = false, firstTask = 0, stagedAs = firstTask, laterRows, instant } = options;
-  const { mayStream = true } = options;
+  const { mayStream = true, afterMerges = false } = options;
   const planned = planImports({
     collection: outlineOf(collection),
     backup,
@@ -36,6 +43,7 @@ function plan(
     mayStream,
     firstTask,
     stagedAs,
+    afterMerges,
     laterRows,
     instant,
   });
@@ -197,6 +205,43 @@ describe("Milvus 2.3, many small segments whose logs are put together", () => {
 
     expect(new Set([some, more, cut].map(directoryOf)).size).toBe(3);
     expect(directoryOf(plan(many(80, true)))).toBe(directoryOf(some));
+  });
+
+  test("no directory has other segments in a plan that puts nothing together, though its tasks have other numbers", () => {
+    const small = segmentRecord(302, { logsPerField: 100 });
+    const others = Array.from({ length: 80 }, (_, index) =>
+      segmentRecord(401 + index, { bytes: 50 * 2 ** 20, partition: 201n }),
+    );
+    const of = (id: bigint, segments: ReturnType<typeof numbered>) =>
+      partitionBackup.create({
+        ...{ partition_id: id, partition_name: `p${id}`, collection_id: 100n, segment_backups: segments },
+      });
+    const collection = collectionRecord([], {
+      ...schema,
+      partition_backups: [of(200n, [segmentRecord(301, { bytes: gibibyte }), small]), of(201n, others)],
+    });
+    const directories = (mayStream: boolean) => {
+      const tos = plan(collection, { readsInPlace: true, mayStream }).segments.flatMap(({ segment }) =>
+        segment.prefixes.flatMap(({ to }) => (to === "" ? [] : [to.split("/").slice(0, -2).join("/")])),
+      );
+      return Map.groupBy(tos, (to) => to);
+    };
+
+    const [apart, together] = [directories(false), directories(true)];
+
+    expect([apart.size, together.size]).toEqual([2, 3]);
+    expect([...together.keys()].filter((directory) => apart.has(directory))).toEqual([]);
+    expect([...apart.keys()]).toEqual([2, 3].map((task) => `${staged}/t${task}/insert_log/100/201`));
+  });
+
+  test("another collection behind one that is put together has directories of its own, too", () => {
+    const [alone, behind] = [
+      plan(collectionRecord(numbered(2))),
+      plan(collectionRecord(numbered(2)), { afterMerges: true }),
+    ];
+
+    expect(directoryOf(alone)).toBe(`${staged}/t0/insert_log/100/200/`);
+    expect(directoryOf(behind)).toMatch(new RegExp(`^${staged}/t0-[0-9a-f]{12}/`));
   });
 
   test("a collection under a second name reads what the first one has staged", () => {
