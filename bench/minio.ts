@@ -1,6 +1,6 @@
-import { S3Client } from "@aws-sdk/client-s3";
+import type { S3Client } from "@aws-sdk/client-s3";
 import { execa } from "execa";
-import { minioEnvironments } from "../local/index.ts";
+import { minioClient, minioEnvironments } from "../local/index.ts";
 import { mc } from "../local/mc.ts";
 import { connectClient, dropCollection } from "../local/milvus-client.ts";
 import type { MinioEnvironment } from "../local/minio-environments.ts";
@@ -62,7 +62,7 @@ export async function runMinio(options: RepeatedOptions): Promise<MinioResult> {
   await mc.ensure({ reporter, signal });
   return withStack(options, async () => {
     await up({ minio: true, deploy: false, reporter, signal });
-    const stores = { from: clientOf(from), to: clientOf(to) };
+    const stores = { from: minioClient(from.store), to: minioClient(to.store) };
     try {
       await cleanUp(from, to, stores, options.runs);
       return await measure(from, to, stores, options);
@@ -176,15 +176,6 @@ async function runMc(from: MinioEnvironment, to: MinioEnvironment, name: string,
 
 function byCommand(runs: readonly MeasuredRun[]): MeasuredRun {
   return medianBy(runs, ({ commandMilliseconds }) => commandMilliseconds);
-}
-
-function clientOf({ store }: MinioEnvironment): S3Client {
-  return new S3Client({
-    endpoint: `http://${store.address}`,
-    region: "us-east-1",
-    credentials: { accessKeyId: store.accessKeyId, secretAccessKey: store.secretAccessKey },
-    forcePathStyle: true,
-  });
 }
 
 /** Takes away what the benchmark makes; a backup's folder as it is, claims and all: nobody else uses these names. */

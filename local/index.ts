@@ -3,7 +3,7 @@ export { aws, awsEnvironment, s3Client, stackName } from "./aws.ts";
 export { backupYaml } from "./backup-yaml.ts";
 export { cloudEnvironments } from "./cloud-environments.ts";
 export { type MilvusService, milvusService } from "./milvus.ts";
-export { minioService } from "./minio.ts";
+export { minioClient, minioService } from "./minio.ts";
 export { minioEnvironments } from "./minio-environments.ts";
 export { formatReport, type StepReport } from "./reporter.ts";
 export { type Service, startService, stopService } from "./service.ts";

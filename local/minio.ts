@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { S3Client } from "@aws-sdk/client-s3";
 import { goProgram } from "./go-program.ts";
 import type { ObjectStore } from "./milvus-config.ts";
 import { localDir } from "./paths.ts";
@@ -35,6 +36,16 @@ export interface MinioOptions {
 /** A MinIO store, with what its users need to know. */
 export interface MinioService extends Service, ObjectStore {
   buckets: string[];
+}
+
+/** An S3 client of such a store. */
+export function minioClient({ address, accessKeyId, secretAccessKey }: MinioService): S3Client {
+  return new S3Client({
+    endpoint: `http://${address}`,
+    region: "us-east-1",
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+  });
 }
 
 /** A MinIO server with one drive: the folder of its name under .local. What it holds stays until the stack goes down. */

@@ -1,9 +1,18 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { paginateListObjectsV2 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { backupYaml, cloudEnvironments, minioEnvironments, status, stopService, up } from "../../local/index.ts";
+import { makeBackup, removeAll } from "../../bench/made-backup.ts";
+import {
+  backupYaml,
+  cloudEnvironments,
+  minioClient,
+  minioEnvironments,
+  status,
+  stopService,
+  up,
+} from "../../local/index.ts";
 import { projectDir } from "../../local/paths.ts";
 import { type BackupDocument, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
 import { connectTo, dropCollections } from "../support/e2e/milvus.ts";
@@ -80,6 +89,29 @@ describe("across two object stores", () => {
     const [here, there] = [await contentOf(A, "my_backup"), await contentOf(B, "my_backup")];
     expect(there).toEqual(here);
     expect(Object.keys(there)).toContain("meta/full_meta.json");
+  });
+
+  test("a backup of hundreds of segments is copied by a map run, whose batches its report shows", async () => {
+    const large = { name: "large_backup", objects: 1_600, objectSize: 64 };
+    const [from, to] = [A, B].map(({ store }) => minioClient(store));
+    if (from === undefined || to === undefined) throw new Error("there are two stores");
+    await makeBackup(from, A.backups, large);
+
+    const { objects, executionArn } = await milvusBackupJson<TransferDocument>(
+      ...["--config", A.backupYaml, "copy", "-n", large.name, "--to", B.backupYaml],
+    );
+
+    expect(objects).toBe(large.objects);
+    expect(await contentOf(B, large.name)).toEqual(await contentOf(A, large.name));
+    const name = executionArn.split(":").at(-1) ?? "";
+    const { batches } = await milvusBackupJson<{ batches: { total: number; succeeded: number } }>(
+      ...["--config", A.backupYaml, "report", "--execution", name],
+    );
+    expect(batches.total).toBeGreaterThan(8);
+    expect(batches.succeeded).toBe(batches.total);
+    await removeAll(from, A.backups.bucket, `${A.backups.rootPath}/${large.name}/`);
+    await removeAll(to, B.backups.bucket, `${B.backups.rootPath}/${large.name}/`);
+    for (const client of [from, to]) client.destroy();
   });
 
   test("the copied backup restores into the other Milvus, every row of it", async () => {
@@ -399,14 +431,12 @@ function environments(): [MinioEnvironment, MinioEnvironment] {
 
 /** Path and ETag of all that lies under a backup of an environment (`""`: under all its backups), by the plain SDK. */
 async function contentOf({ store, backups }: MinioEnvironment, name: string): Promise<Record<string, string>> {
-  const client = new S3Client({
-    endpoint: `http://${store.address}`,
-    region: "us-east-1",
-    forcePathStyle: true,
-    credentials: { accessKeyId: store.accessKeyId, secretAccessKey: store.secretAccessKey },
-  });
+  const client = minioClient(store);
   const Prefix = `${[backups.rootPath, name].filter((part) => part !== "").join("/")}/`;
-  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: backups.bucket, Prefix }));
+  const content: Record<string, string> = {};
+  for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: backups.bucket, Prefix })) {
+    for (const { Key = "", ETag = "" } of Contents) content[Key.slice(Prefix.length)] = ETag;
+  }
   client.destroy();
-  return Object.fromEntries(Contents.map(({ Key = "", ETag = "" }) => [Key.slice(Prefix.length), ETag]));
+  return content;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
@@ -19,12 +19,13 @@ import { deletePrefix } from "../support/e2e/objects.ts";
 import { seedSmall } from "../support/e2e/seeds.ts";
 
 const root = "report-e2e";
-const environment = ["--config", configs.a, "--set", `minio.backupRootPath=${root}`];
 const collection = "report_coll";
 
 describe("the page of what a real pipeline made", async () => {
   const a = await connectToServer("milvus-a");
   let folder: string;
+  /** Milvus A with backups in a place of their own, under a name that is not the other tests'. */
+  let environment: string[];
   let browser: Browser;
   let made: BackupDocument;
   const opened: OpenedPage[] = [];
@@ -46,6 +47,12 @@ describe("the page of what a real pipeline made", async () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "milvus-backup-report-"));
+    const config = join(folder, `${root}.yaml`);
+    await writeFile(
+      config,
+      (await readFile(configs.a, "utf8")).replace(/backupRootPath: .*/, `backupRootPath: ${root}`),
+    );
+    environment = ["--config", config];
     await deletePrefix("bucket-b", `${root}/`);
     await dropCollections(a, collection);
     await seedSmall(a, { collection }, { segments: 2, rows: 200 });
@@ -68,15 +75,7 @@ describe("the page of what a real pipeline made", async () => {
   });
 
   test("of a root shows its backups on a time line", async () => {
-    made = await milvusBackupJson<BackupDocument>(
-      ...environment,
-      "create",
-      "--replace",
-      "-c",
-      collection,
-      "-n",
-      "report_one",
-    );
+    made = await milvusBackupJson<BackupDocument>(...environment, "create", "-c", collection, "-n", "report_one");
 
     const { page, text } = await report("root");
 
