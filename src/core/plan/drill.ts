@@ -132,10 +132,10 @@ export function dropOf(
 /**
  * What is wrong with the rows that a query counts in a restored collection; undefined for nothing.
  * @param rows as the restore counted them, by Milvus's statistics
- * @param hasDeletes the backup holds deletes, which the statistics of some versions do not know
+ * @param hasLevelZero the backup holds L0 segments: Milvus applies their deletes as it reads, and its statistics do not know them
  */
-export function countProblem(rows: bigint, counted: bigint, hasDeletes: boolean): string | undefined {
-  if (counted === rows || (counted < rows && hasDeletes)) return undefined;
+export function countProblem(rows: bigint, counted: bigint, hasLevelZero: boolean): string | undefined {
+  if (counted === rows || (counted < rows && hasLevelZero)) return undefined;
   return `a query counts ${counted} rows, and the restore brought ${rows}`;
 }
 

@@ -85,7 +85,7 @@ export async function examineCollection(
   }
   const { name } = description;
   const counted = await milvus.countRows(name);
-  const problem = countProblem(BigInt(brought), counted, rows.hasDeletes);
+  const problem = countProblem(BigInt(brought), counted, rows.hasLevelZero);
   const problems = problem === undefined ? [] : [problem];
   const looked = await lookAtRows(milvus, made, { rows, counted }, seed);
   problems.push(...looked.problems);

@@ -134,9 +134,9 @@ export class CollectionRows {
     );
   }
 
-  /** Whether the backup holds deletes of its rows. */
-  get hasDeletes(): boolean {
-    return segmentsOf(this.#collection).some(({ is_l0, deltaLogs }) => is_l0 || deltaLogs > 0);
+  /** Whether it has L0 segments (2.4+), whose deletes take rows away as they are read; those beside a segment go with its import. */
+  get hasLevelZero(): boolean {
+    return segmentsOf(this.#collection).some(({ is_l0 }) => is_l0);
   }
 
   /**
@@ -181,7 +181,7 @@ export class CollectionRows {
     isWanted: (partition: string | undefined) => boolean,
   ): Promise<Map<string, Deletes>> {
     const found = new Map<string, Deletes>();
-    if (!segmentsOf(this.#collection).some(({ is_l0 }) => is_l0)) return found;
+    if (!this.hasLevelZero) return found;
     for await (const { segment, collection, partition } of this.#metas.segments()) {
       if (collection !== this.#index || !segment.is_l0) continue;
       if (partition !== undefined && !isWanted(this.partitions[partition])) continue;

@@ -107,7 +107,7 @@ describe("what is dropped", () => {
   });
 });
 
-test("rows are as many as the restore brought, fewer only where the backup holds deletes", () => {
+test("rows are as many as the restore brought, fewer only where the backup holds L0 segments", () => {
   expect(countProblem(10n, 10n, false)).toBeUndefined();
   expect(countProblem(10n, 9n, true)).toBeUndefined();
   expect(countProblem(10n, 9n, false)).toContain("counts 9 rows");
