@@ -1,5 +1,4 @@
 import type { S3Client } from "@aws-sdk/client-s3";
-import { execa } from "execa";
 import { minioClient, minioEnvironments } from "../local/index.ts";
 import { mc } from "../local/mc.ts";
 import { connectClient, dropCollection } from "../local/milvus-client.ts";
@@ -156,22 +155,12 @@ async function measureTransfer(
   return { backup, copy: byCommand(copies), mc: median(clients) };
 }
 
-/** Milliseconds of `mc cp --recursive` of one backup. @throws Error with what it printed where it failed */
+/** Milliseconds of `mc cp --recursive` of one backup. */
 async function runMc(from: MinioEnvironment, to: MinioEnvironment, name: string, signal: AbortSignal): Promise<number> {
   const host = ({ store }: MinioEnvironment) => `http://${store.accessKeyId}:${store.secretAccessKey}@${store.address}`;
   const folder = ({ backups }: MinioEnvironment) => `${backups.bucket}/${backups.rootPath}/${name}/`;
-  const began = performance.now();
-  const result = await execa(mc.file(), ["cp", "--recursive", "--quiet", `from/${folder(from)}`, `to/${folder(to)}`], {
-    env: { HOME: localDir, MC_HOST_from: host(from), MC_HOST_to: host(to) },
-    reject: false,
-    stdin: "ignore",
-    all: true,
-    cancelSignal: signal,
-    timeout: 600_000,
-  });
-  signal.throwIfAborted();
-  if (result.exitCode !== 0) throw new Error(`mc cp failed: ${result.all.slice(-2_000)}`);
-  return performance.now() - began;
+  const args = ["cp", "--recursive", "--quiet", `from/${folder(from)}`, `to/${folder(to)}`];
+  return runRival(mc.file(), args, signal, { HOME: localDir, MC_HOST_from: host(from), MC_HOST_to: host(to) });
 }
 
 function byCommand(runs: readonly MeasuredRun[]): MeasuredRun {
