@@ -1,7 +1,7 @@
-import * as echarts from "echarts";
 import prettyBytes from "pretty-bytes";
 import { textTable } from "../measure/text-table.ts";
 import { seconds } from "../measure/times-table.ts";
+import { drawChart, looks } from "./chart.ts";
 import type { Grown, GrownStep, GrowthResult } from "./growth.ts";
 import { machineText } from "./options.ts";
 
@@ -26,17 +26,6 @@ export function growthText({ machine, sizes }: GrowthResult): string {
   return `${machineText(machine)}\n\n${table}`;
 }
 
-/** Okabe and Ito's colours, which people with any kind of colour vision tell apart; each line has a symbol of its own too. */
-const looks = [
-  { color: "#0072B2", symbol: "circle" },
-  { color: "#D55E00", symbol: "rect" },
-  { color: "#009E73", symbol: "triangle" },
-  { color: "#CC79A7", symbol: "diamond" },
-  { color: "#E69F00", symbol: "pin" },
-  { color: "#56B4E9", symbol: "arrow" },
-  { color: "#000000", symbol: "roundRect" },
-] as const;
-
 const drawn = [
   "backup: prepare",
   "backup: copy",
@@ -49,7 +38,6 @@ const drawn = [
 
 /** Time and memory against the number of segments, both axes logarithmic, as an SVG. On white, whatever the page has. */
 export function growthChart({ sizes }: GrowthResult): string {
-  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 960, height: 460 });
   const of = ({ steps }: Grown, name: string) => steps.find(({ step }) => step === name);
   const lines = (axis: number, value: (step: GrownStep) => number, least: number) =>
     drawn.map((name, index) => ({
@@ -70,9 +58,7 @@ export function growthChart({ sizes }: GrowthResult): string {
     top: 44,
     textStyle: { fontSize: 13, fontWeight: "normal" as const },
   });
-  chart.setOption({
-    animation: false,
-    backgroundColor: "#ffffff",
+  const option = {
     title: [
       { text: "100 to 100,000 segments", left: "center", top: 8 },
       title("All invocations of a step, s", 60),
@@ -97,10 +83,8 @@ export function growthChart({ sizes }: GrowthResult): string {
       ...lines(0, ({ milliseconds }) => milliseconds / 1_000, 0.01),
       ...lines(1, ({ peakBytes }) => peakBytes / 2 ** 20, 0.1),
     ],
-  });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return svg.replace(/^<svg /, `<svg role="img" aria-label="${described(sizes)}" `);
+  };
+  return drawChart(option, { height: 460, label: described(sizes) });
 }
 
 /** The figure in words, for who cannot see it. */

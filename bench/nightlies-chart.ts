@@ -1,19 +1,18 @@
-import * as echarts from "echarts";
+import { drawChart, looks as lineLooks } from "./chart.ts";
 import type { Nightlies, NightliesResult } from "./nightlies.ts";
 
-/** Okabe and Ito's colours, which people with any kind of colour vision tell apart; each line has a symbol of its own too. */
+const [first, second, third] = lineLooks;
 const looks = {
-  plain: { color: "#0072B2", symbol: "circle", type: "solid" },
-  incremental: { color: "#D55E00", symbol: "rect", type: "solid" },
+  plain: { ...first, type: "solid" },
+  incremental: { ...second, type: "solid" },
   // dashed: it stores what plain backups store, and its line lies on theirs
-  "milvus-backup": { color: "#009E73", symbol: "triangle", type: "dashed" },
+  "milvus-backup": { ...third, type: "dashed" },
 } as const satisfies Readonly<Record<Nightlies["tool"], object>>;
 
 const megabyte = 1e6;
 
 /** Thirty nights as an SVG: bytes stored on the left, seconds a night on the right. On white, whatever the page has. */
 export function nightliesChart({ series, rows }: NightliesResult): string {
-  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 960, height: 420 });
   const line = ({ tool, nights }: Nightlies, axis: number, value: (night: Nightlies["nights"][number]) => number) => ({
     name: tool,
     type: "line" as const,
@@ -25,9 +24,7 @@ export function nightliesChart({ series, rows }: NightliesResult): string {
     lineStyle: { type: looks[tool].type },
     data: nights.map((night) => [night.day, value(night)]),
   });
-  chart.setOption({
-    animation: false,
-    backgroundColor: "#ffffff",
+  const option = {
     title: [
       { text: `Thirty nightlies of ${rows.toLocaleString("en-US")} rows`, left: "center", top: 8 },
       { text: "Stored by then, MB", left: 60, top: 44, textStyle: { fontSize: 13, fontWeight: "normal" } },
@@ -52,10 +49,8 @@ export function nightliesChart({ series, rows }: NightliesResult): string {
       ...series.map((one) => line(one, 0, ({ storedBytes }) => storedBytes / megabyte)),
       ...series.map((one) => line(one, 1, ({ milliseconds }) => milliseconds / 1_000)),
     ],
-  });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return svg.replace(/^<svg /, `<svg role="img" aria-label="${described(series)}" `);
+  };
+  return drawChart(option, { height: 420, label: described(series) });
 }
 
 /** The figure in words, for who cannot see it. */
