@@ -5,8 +5,10 @@ import pLimit from "p-limit";
 /** What a backup is made of that is only ever transferred: its logs hold random bytes. */
 export interface MadeBackup {
   readonly name: string;
-  /** Logs: a multiple of four. */
+  /** Logs: a multiple of those of a segment. */
   readonly objects: number;
+  /** Logs of each segment, one a field: four unless told otherwise. */
+  readonly logsPerSegment?: 1 | 2 | 3 | 4;
   /** Bytes of each. */
   readonly objectSize: number;
 }
@@ -18,11 +20,12 @@ interface Place {
 
 const [collectionId, partitionId] = ["470615367219150891", "470615367219150892"];
 const firstSegment = 470615367219350906n;
-const fields = [0, 1, 100, 101];
+const allFields = [0, 1, 100, 101];
 
-/** Writes a backup as milvus-backup lays it out, without a manifest: one partition, four logs a segment. */
+/** Writes a backup as milvus-backup lays it out, without a manifest: one partition. */
 export async function makeBackup(client: S3Client, { bucket, rootPath }: Place, backup: MadeBackup): Promise<void> {
-  const { name, objects, objectSize } = backup;
+  const { name, objects, objectSize, logsPerSegment = allFields.length } = backup;
+  const fields = allFields.slice(-logsPerSegment);
   const limit = pLimit(16);
   const segments = Array.from({ length: objects / fields.length }, (_, index) => firstSegment + BigInt(index));
   const path = (segment: bigint, group: string) => `${collectionId}/${partitionId}/${group}${segment}`;

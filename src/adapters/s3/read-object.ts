@@ -8,11 +8,15 @@ import { splitIntoParts, streamedPartSize, streamMemory } from "../streams/parts
 import type { S3Bucket } from "./bucket.ts";
 import { hidesMd5, looksLikeMd5 } from "./content.ts";
 
-/** Reads an object, or a part of it, into memory; reads again where the connection breaks in the middle. */
+/**
+ * Reads an object, or a part of it, into memory; reads again where the connection breaks in the middle.
+ * @param memory of that size; new memory where absent
+ */
 export async function readRange(
   source: S3Bucket,
   object: ObjectSummary,
   range: { offset: number; size: number } | undefined,
+  memory?: Buffer,
 ): Promise<{ body: Uint8Array; etagIsMd5: boolean }> {
   const expected = range?.size ?? object.size;
   const read = () =>
@@ -25,7 +29,7 @@ export async function readRange(
           ...(range === undefined ? {} : { Range: `bytes=${range.offset}-${range.offset + range.size - 1}` }),
         }),
       );
-      const { body, received } = await readInto(Buffer.allocUnsafe(expected), answer.Body);
+      const { body, received } = await readInto(memory ?? Buffer.allocUnsafe(expected), answer.Body);
       if (received !== expected) {
         const reason = `${object.key} in bucket ${source.name}: ${received} bytes came instead of ${expected}`;
         throw new PipelineError("StoreBusy", reason, { details: { key: object.key } });
@@ -39,17 +43,13 @@ export async function readRange(
   });
 }
 
-/** The bytes of an object, a part at a time, all of the version that was listed. */
-async function* readParts(source: S3Bucket, object: ObjectSummary): AsyncGenerator<Uint8Array> {
-  for (const part of splitIntoParts(object.size, streamedPartSize)) {
-    const { body } = await streamMemory.run(part.size, () => readRange(source, object, part));
-    yield body;
-  }
-}
-
 /** What a hash makes of what lies there, by reading it: for stores that report no checksum of the whole. */
 export async function checksumByReading(source: S3Bucket, object: ObjectSummary, hash: ContentHash): Promise<string> {
-  for await (const part of readParts(source, object)) hash.update(part);
+  for (const part of splitIntoParts(object.size, streamedPartSize)) {
+    await streamMemory.run(part.size, async (memory) => {
+      hash.update((await readRange(source, object, part, memory)).body);
+    });
+  }
   return hash.digest();
 }
 

@@ -15,9 +15,9 @@ const maximumParts = 10_000;
 export function s3Source(bucket: S3Bucket, object: ObjectSummary): CopySource {
   let etagIsMd5 = false;
   return {
-    async read(range) {
+    async read(range, memory) {
       const isWhole = range.offset === 0 && range.size === object.size;
-      const answer = await readRange(bucket, object, isWhole ? undefined : range);
+      const answer = await readRange(bucket, object, isWhole ? undefined : range, memory);
       etagIsMd5 = answer.etagIsMd5;
       return answer.body;
     },

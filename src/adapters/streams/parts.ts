@@ -9,10 +9,12 @@ export interface Part {
   readonly size: number;
 }
 
-/** Objects up to this size are read whole and written in one request. */
-export const streamedPartSize = 16 * 2 ** 20;
-/** What all streamed copies and reads of a process hold in memory together. */
-export const streamMemory = byteBudget(128 * 2 ** 20);
+/** Objects up to this size are read whole and written in one request: their ETag is their MD5. */
+export const streamedWholeSize = 16 * 2 ** 20;
+/** Bytes of a part of what is larger. */
+export const streamedPartSize = 8 * 2 ** 20;
+/** What all streamed copies and reads of a process hold in memory together: four parts on their way keep a Lambda's network busy. */
+export const streamMemory = byteBudget(32 * 2 ** 20);
 
 const mebibyte = 2 ** 20;
 

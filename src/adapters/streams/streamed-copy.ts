@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ByteRange, CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
-import { type Part, streamedPartSize as partSize, splitIntoParts, streamMemory } from "./parts.ts";
+import { type Part, splitIntoParts, streamedPartSize, streamedWholeSize, streamMemory } from "./parts.ts";
 
 /** What a streamed copy reads: one version of one object. */
 export interface CopySource {
-  read(range: ByteRange): Promise<Uint8Array>;
+  /** @param memory of the range's size, where the answer may lie */
+  read(range: ByteRange, memory: Buffer): Promise<Uint8Array>;
   /** Whether its content has this MD5 (hex), as far as its store tells without being read; undefined where it does not. Asked last. */
   hasMd5(md5: string): Promise<boolean | undefined>;
 }
@@ -61,9 +62,9 @@ export async function copyStreamed(
     return digest;
   };
   const { key } = target;
-  if (object.size <= partSize) {
-    return streamMemory.run(object.size, async () => {
-      const body = await source.read({ offset: 0, size: object.size });
+  if (object.size <= streamedWholeSize) {
+    return streamMemory.run(object.size, async (memory) => {
+      const body = await source.read({ offset: 0, size: object.size }, memory);
       const digest = await checked(createHash("md5").update(body).digest());
       const etag = await target.put(body, digest);
       return { key, size: body.length, etag, checksum: `md5:${digest.toString("hex")}`, skipped: false };
@@ -74,13 +75,13 @@ export async function copyStreamed(
   let hashed: Promise<unknown> = Promise.resolve();
   let digest = Buffer.alloc(0);
   const etag = await target.putParts(
-    splitIntoParts(object.size, partSize, target.maximumParts),
+    splitIntoParts(object.size, streamedPartSize, target.maximumParts),
     (part, send) => {
       const before = hashed;
       const own = Promise.withResolvers<void>();
       hashed = own.promise;
-      const write = streamMemory.run(part.size, async () => {
-        const body = await source.read({ offset: part.offset, size: part.size });
+      const write = streamMemory.run(part.size, async (memory) => {
+        const body = await source.read({ offset: part.offset, size: part.size }, memory);
         await before;
         whole.update(body);
         own.resolve();

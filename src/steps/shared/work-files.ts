@@ -22,7 +22,7 @@ const batchCount = z.object({ batches: z.number().int().min(0) });
 type WorkLayout = ReturnType<typeof workLayout>;
 
 /** At most so many requests to the work bucket at once; each holds a file in memory that may be megabytes. */
-const workConcurrency = 16;
+const workConcurrency = 8;
 
 /** A receipt is parsed as soon as it comes, and takes a few megabytes until it is its turn. */
 const receiptsAhead = 6;

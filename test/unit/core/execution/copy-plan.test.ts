@@ -30,9 +30,9 @@ describe("planBatches", () => {
     const small = (count: number) => batchesOf(Array.from({ length: count }), () => 1, 64);
 
     expect(await small(0)).toEqual([]);
-    expect(await small(40)).toHaveLength(1);
-    expect(await small(80)).toHaveLength(2);
-    expect(await small(81)).toHaveLength(3);
+    expect(await small(200)).toHaveLength(1);
+    expect(await small(400)).toHaveLength(2);
+    expect(await small(401)).toHaveLength(3);
     expect(await small(100_000)).toHaveLength(Math.ceil(100_000 / batchLimits.segments));
   });
 

@@ -25,8 +25,8 @@ const stores = {
 test.each([
   [0, undefined],
   [1, 1],
-  [40 * fewBatches, fewBatches],
-  [40 * fewBatches + 1, undefined],
+  [200 * fewBatches, fewBatches],
+  [200 * fewBatches + 1, undefined],
 ])("of %d small segments the state carries %s batches", async (count, few) => {
   const context = new PipelineWorld().context();
   const segments = Array.from({ length: count }, (_, index) => ({
