@@ -2,11 +2,29 @@ import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 
 /**
- * What a function may do with the objects of a data bucket, where environments use the functions' own role. `prove`: write what lies
- * beside the logs and metas of a backup, and take claims and records away. `ask-locks`: whether the bucket locks objects, `see-locks`: how
+ * What a function may do with the objects below a root path of backups. `prove`: write what lies beside the logs and metas of a backup, and
+ * take claims and records away; `say-drilled`: say there how a drill ended. `ask-locks`: whether the bucket locks objects, `see-locks`: how
  * objects are locked, `lock`: lock them. None may take a lock off. `report`: write the page about all backups of a root.
  */
-export type DataAccess = "read" | "write" | "delete" | "prove" | "ask-locks" | "see-locks" | "lock" | "report";
+export type BackupAccess =
+  | "read"
+  | "write"
+  | "delete"
+  | "prove"
+  | "say-drilled"
+  | "ask-locks"
+  | "see-locks"
+  | "lock"
+  | "report";
+
+/** What a function may do with data, where environments use the functions' own role. Nobody changes what is Milvus's. */
+export interface DataAccess {
+  /** Below Milvus's root path. */
+  readonly milvus?: "list" | "read";
+  /** Below `milvus-backup-staging/` of Milvus's bucket. */
+  readonly staging?: readonly ("read" | "write" | "delete")[];
+  readonly backups?: readonly BackupAccess[];
+}
 
 /**
  * Which machine's files in the work bucket a function works on. `any`: steps of every machine; the others are invoked by a rule of
@@ -48,7 +66,8 @@ export interface FunctionSpec {
   readonly runsRestores?: boolean;
   readonly timeoutMinutes: number;
   readonly memoryMiB: number;
-  readonly dataAccess: readonly DataAccess[];
+  /** Absent where it touches no data: then it assumes no role either. */
+  readonly dataAccess?: DataAccess;
 }
 
 /** The longest a Lambda may take; every step can be tried again and goes on where it was. */
@@ -56,73 +75,86 @@ const longest = 15;
 /** CPU comes with memory: at 1 GiB the SDKs load in a few tenths of a second, below it slower and no cheaper. */
 const usual = 1024;
 
+/** Reads, writes and deletes. */
+const all = ["read", "write", "delete"] as const;
+
 /** Counts what the schedules made (metrics.ts). Deletes copies of segments that vanished between two attempts. */
 /** Asks who else may use shared segments, where some of them are in its way. */
 export const finalizeBackup: FunctionSpec = step(
   "finalize-backup",
   "backup",
-  ["read", "write", "delete", "ask-locks", "see-locks", "lock"],
-  {
-    asks: true,
-  },
+  { backups: [...all, "ask-locks", "see-locks", "lock"] },
+  { asks: true },
 );
 
 /** Counts the drills that ended well. Says beside the backup how the drill ended. */
-export const cleanDrill: FunctionSpec = step("clean-drill", "drill", ["read", "write", "delete"], {
-  asks: true,
-  runsRestores: true,
-});
+export const cleanDrill: FunctionSpec = step(
+  "clean-drill",
+  "drill",
+  { staging: all, backups: ["read", "say-drilled"] },
+  { asks: true, runsRestores: true },
+);
 
 /** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [
   // Takes its claim on the backup's folder, and away again where something else lies there.
-  step("prepare-backup", "backup", ["read", "write", "delete", "ask-locks"], { first: true }),
+  step("prepare-backup", "backup", { milvus: "list", backups: [...all, "ask-locks"] }, { first: true }),
   // One whole CPU for streamed copies, whose bytes are hashed and encrypted on the way.
   // Deletes what an earlier attempt copied of a segment that is another one now.
-  step("copy-segments", "any", ["read", "write", "delete", "see-locks", "lock"], { memoryMiB: 1769 }),
+  step(
+    "copy-segments",
+    "any",
+    { milvus: "read", staging: all, backups: [...all, "see-locks", "lock"] },
+    { memoryMiB: 1769 },
+  ),
   finalizeBackup,
   // Marks its claim as failed, or takes it away.
-  step("release-backup", "backup", ["read", "write", "delete"], { timeoutMinutes: 5 }),
+  step("release-backup", "backup", { backups: all }, { timeoutMinutes: 5 }),
   // Ends the restore of a drill that died, removes what it staged, and its leases; so do those that clean up.
-  step("prepare-drill", "drill", ["read", "write", "delete"], { first: true, runsRestores: true }),
+  step("prepare-drill", "drill", { staging: all, backups: ["read"] }, { first: true, runsRestores: true }),
   // Binlogs of a few segments, and of WebAssembly's copies of them.
-  step("search-drill", "drill", ["read"], { memoryMiB: 3008, runsRestores: true }),
+  step("search-drill", "drill", { backups: ["read"] }, { memoryMiB: 3008, runsRestores: true }),
   cleanDrill,
-  step("release-drill", "drill", ["read", "write", "delete"], { asks: true, runsRestores: true }),
+  step(
+    "release-drill",
+    "drill",
+    { staging: all, backups: ["read", "say-drilled"] },
+    { asks: true, runsRestores: true },
+  ),
   // Deletes what a failed restore staged, when asked to discard it.
   // Takes its targets, by small objects in the bucket of their Milvus.
-  step("prepare-restore", "restore", ["read", "write", "delete"], { first: true }),
-  step("recreate-collections", "restore", ["read", "write"]),
+  step("prepare-restore", "restore", { staging: all, backups: ["read"] }, { first: true }),
+  step("recreate-collections", "restore", { staging: ["read", "write"] }),
   // Says there that it goes on.
-  step("import-segments", "restore", ["read", "write"]),
+  step("import-segments", "restore", { staging: ["read", "write"] }),
   // Deletes the staging files. Gives the targets back, and says what was restored there.
-  step("finish-restore", "restore", ["read", "write", "delete"]),
-  step("release-restore", "restore", ["read", "write", "delete"], { timeoutMinutes: 5 }),
-  step("prepare-transfer", "transfer", ["read", "write", "delete", "ask-locks"], { first: true }),
+  step("finish-restore", "restore", { staging: all }),
+  step("release-restore", "restore", { staging: all }, { timeoutMinutes: 5 }),
+  step("prepare-transfer", "transfer", { backups: [...all, "ask-locks"] }, { first: true }),
   // Deletes what an earlier transfer of another backup of that name left.
-  step("finalize-transfer", "transfer", ["read", "write", "delete", "see-locks", "lock"]),
-  step("release-transfer", "transfer", ["read", "write", "delete"], { timeoutMinutes: 5 }),
+  step("finalize-transfer", "transfer", { backups: [...all, "see-locks", "lock"] }),
+  step("release-transfer", "transfer", { backups: all }, { timeoutMinutes: 5 }),
   // Change nothing of a backup: they write what was found out about it, and the manifest it never had, under a claim.
-  step("prepare-verify", "verify", ["read", "prove"], { first: true }),
-  step("finalize-verify", "verify", ["read", "prove"]),
-  step("release-verify", "verify", ["read", "prove"], { timeoutMinutes: 5 }),
+  step("prepare-verify", "verify", { backups: ["read", "prove"] }, { first: true }),
+  step("finalize-verify", "verify", { backups: ["read", "prove"] }),
+  step("release-verify", "verify", { backups: ["read", "prove"] }, { timeoutMinutes: 5 }),
 ];
 
 /** Deletes what the rules of a schedule do not keep, under a claim; deployed with the first schedule that has rules. */
 export const pruneBackups: FunctionSpec = step(
   "prune-backups",
   "retention",
-  ["read", "write", "delete", "ask-locks", "see-locks"],
-  {
-    first: true,
-  },
+  { backups: [...all, "ask-locks", "see-locks"] },
+  { first: true },
 );
 
 /** Starts the restore of a backup that appeared; deployed with the first restore trigger. */
-export const startTriggeredRestore: FunctionSpec = step("start-triggered-restore", "none", [], { timeoutMinutes: 1 });
+export const startTriggeredRestore: FunctionSpec = step("start-triggered-restore", "none", undefined, {
+  timeoutMinutes: 1,
+});
 
 /** Writes the page about all backups beside them, and can write nothing else; deployed with the first report. */
-export const writeReport: FunctionSpec = step("write-report", "none", ["read", "report"]);
+export const writeReport: FunctionSpec = step("write-report", "none", { backups: ["read", "report"] });
 
 /** The functions that rules and schedules invoke. */
 export const eventFunctionSpecs: readonly FunctionSpec[] = [pruneBackups, startTriggeredRestore, writeReport];
@@ -143,8 +175,9 @@ export function pascalCase(name: string): string {
 function step(
   name: string,
   machine: Owner,
-  dataAccess: readonly DataAccess[],
+  dataAccess: DataAccess | undefined,
   overrides: Partial<FunctionSpec> = {},
 ): FunctionSpec {
-  return { name, machine, dataAccess, timeoutMinutes: longest, memoryMiB: usual, ...overrides };
+  const base = { name, machine, timeoutMinutes: longest, memoryMiB: usual };
+  return { ...base, ...(dataAccess && { dataAccess }), ...overrides };
 }

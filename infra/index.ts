@@ -1,3 +1,3 @@
 /** What other CDK apps get: docs/construct.md. */
-export { MilvusBackup, type MilvusBackupProps } from "./milvus-backup.ts";
+export { MilvusBackup, type MilvusBackupBucket, type MilvusBackupProps } from "./milvus-backup.ts";
 export type { PipelineOptions } from "./pipeline-options.ts";

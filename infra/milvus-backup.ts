@@ -8,19 +8,29 @@ import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
+import { insteadOfDataBuckets } from "../src/core/deployment/bucket-root.ts";
 import { checkPipeline, parsePipelineYaml } from "../src/core/deployment/yaml.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
 import type { PipelineOptions } from "./pipeline-options.ts";
 import { Pipeline } from "./pipeline-stack.ts";
 import { settingsOf } from "./settings.ts";
 
+/** What lies below a root path of a bucket. */
+export interface MilvusBackupBucket {
+  readonly bucket: IBucket;
+  /** As in backup.yaml: `files` of a Milvus, `backup` of backups; "" for the whole bucket. */
+  readonly rootPath: string;
+}
+
 export interface MilvusBackupProps {
   /** Names the deployment: its functions, machines, alarms and the place of registered environments. The stack's name where absent. */
   readonly name?: string;
   /** What `pipeline.yaml` would say: as an object, or the path of such a file. Nothing but the state machines where absent. */
   readonly pipeline?: PipelineOptions | string;
-  /** Buckets that the functions' own roles may use, with the keys they are encrypted with: for environments with `useIAM: true`. */
-  readonly dataBuckets?: readonly IBucket[];
+  /** Where the functions' own roles may read Milvus's data, with the keys of the buckets: for environments with `useIAM: true`. */
+  readonly milvusBuckets?: readonly MilvusBackupBucket[];
+  /** Where they may read and write backups, likewise. */
+  readonly backupBuckets?: readonly MilvusBackupBucket[];
   /** ARNs of roles that the functions may assume: for environments with `roleArn`. */
   readonly assumableRoleArns?: readonly string[];
   /** Customer-managed key of the pipeline's own bucket. */
@@ -60,19 +70,29 @@ export class MilvusBackup extends Construct {
       );
     }
     const pipeline = readPipeline(props.pipeline);
-    const { dataBuckets = [], vpc, vpcSubnets, securityGroups } = props;
+    const { milvusBuckets = [], backupBuckets = [], vpc, vpcSubnets, securityGroups } = props;
+    if ("dataBuckets" in props) throw new Error(`MilvusBackup, dataBuckets ${insteadOfDataBuckets}`);
     const settings = settingsOf(
-      {
-        stack: name,
-        dataBuckets: dataBuckets.map((bucket) => bucket.bucketName),
-        assumableRoles: props.assumableRoleArns,
-      },
+      { stack: name, assumableRoles: props.assumableRoleArns },
       props.workBucketKey === undefined ? pipeline : { ...pipeline, workBucketKeyArn: props.workBucketKey.keyArn },
       (key) => `MilvusBackup, ${key === "stack" ? "name" : key}`,
     );
-    const keys = dataBuckets.flatMap(({ encryptionKey }) => (encryptionKey ? [encryptionKey.keyArn] : []));
+    const keys = [...milvusBuckets, ...backupBuckets].flatMap(({ bucket: { encryptionKey } }) =>
+      encryptionKey ? [encryptionKey.keyArn] : [],
+    );
+    // Names that are not known before the deployment are no names as the file has them.
+    const rootOf = ({ bucket, rootPath }: MilvusBackupBucket) => ({
+      bucket: bucket.bucketName,
+      rootPath: rootPath.replace(/^\/+|\/+$/g, ""),
+    });
+    const data = {
+      ...settings.data,
+      milvusBuckets: milvusBuckets.map(rootOf),
+      backupBuckets: backupBuckets.map(rootOf),
+      dataKeys: [...new Set(keys)],
+    };
     const created = new Pipeline(this, "Default", {
-      settings: { ...settings, dataKeys: [...new Set([...settings.dataKeys, ...keys])] },
+      settings: { ...settings, data },
       bundles: { directoryOf: (functionName) => codeOf(props.functionsDirectory ?? packaged, functionName) },
       network: vpc && {
         vpc,

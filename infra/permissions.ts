@@ -2,15 +2,16 @@ import { ArnFormat, Aws, Stack } from "aws-cdk-lib";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
-import { besideBackups, reportName } from "../src/core/format/layout.ts";
-import { type DataAccess, type Owner, workKeys } from "./functions.ts";
+import type { BucketRoot } from "../src/core/deployment/bucket-root.ts";
+import { besideBackups, drilledPattern, reportName, stagingRoot } from "../src/core/format/layout.ts";
+import { type BackupAccess, type DataAccess, type Owner, workKeys } from "./functions.ts";
 import type { Grant, Wildcard } from "./grants.ts";
 
-const objectActions: Readonly<Record<Exclude<DataAccess, "prove" | "report">, readonly string[]>> = {
+/** Of whole objects, below a root path. */
+const objectActions: Partial<Readonly<Record<BackupAccess, readonly string[]>>> = {
   read: ["s3:GetObject"],
-  write: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+  write: ["s3:PutObject", "s3:AbortMultipartUpload"],
   delete: ["s3:DeleteObject"],
-  "ask-locks": [],
   "see-locks": ["s3:GetObjectRetention"],
   lock: ["s3:PutObjectRetention"],
 };
@@ -56,25 +57,34 @@ export function executionFiles(bucket: IBucket, keys: string): Wildcard {
   };
 }
 
-/** Reads registered environments; `listNames` lets the error for an unknown one name those that are there. */
-export function environmentGrants(scope: Construct, prefix: string, listNames: boolean): Grant[] {
-  const secrets = Stack.of(scope).formatArn({
-    service: "secretsmanager",
-    resource: "secret",
-    resourceName: `${prefix}*`,
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  });
+/**
+ * Reads registered environments; `listNames` lets the error for an unknown one name those that are there.
+ * @param names those it is about; any where absent, since environments are registered after the deployment
+ */
+export function environmentGrants(
+  scope: Construct,
+  prefix: string,
+  { listNames, names }: { readonly listNames: boolean; readonly names?: readonly string[] | undefined },
+): Grant[] {
+  const secretOf = (name: string) =>
+    Stack.of(scope).formatArn({
+      service: "secretsmanager",
+      resource: "secret",
+      resourceName: `${prefix}${name}`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+  const [patterns, reason] =
+    names === undefined
+      ? [
+          ["*"],
+          "Environments are registered after the deployment, below a prefix that belongs to this stack; Secrets Manager adds six characters to each name.",
+        ]
+      : [names.map((name) => `${name}-??????`), "Secrets Manager adds six characters to each name."];
   return [
     {
       sid: "ReadEnvironments",
       actions: ["secretsmanager:GetSecretValue"],
-      resources: [
-        {
-          arn: secrets,
-          reason:
-            "Environments are registered after the deployment, below a prefix that belongs to this stack; Secrets Manager adds six characters to each name.",
-        },
-      ],
+      resources: patterns.map((pattern) => ({ arn: secretOf(pattern), reason })),
     },
     ...(listNames
       ? [
@@ -94,61 +104,96 @@ export function environmentGrants(scope: Construct, prefix: string, listNames: b
   ];
 }
 
-/** The data buckets of environments with `useIAM: true`; none where no bucket is named. */
-export function dataBucketGrants(buckets: readonly string[], access: readonly DataAccess[]): Grant[] {
-  if (buckets.length === 0 || access.length === 0) return [];
-  const arns = buckets.map((bucket) => `arn:${Aws.PARTITION}:s3:::${bucket}`);
-  const uploads = access.includes("write") || access.includes("prove");
+/** What the functions' own roles may use, for environments with `useIAM: true` and no role. */
+export interface DataRoots {
+  readonly milvusBuckets: readonly BucketRoot[];
+  readonly backupBuckets: readonly BucketRoot[];
+}
+
+/** Data of environments with `useIAM: true`; nothing where no bucket is named. */
+export function dataGrants({ milvusBuckets, backupBuckets }: DataRoots, access: DataAccess): Grant[] {
+  const { milvus, staging = [], backups = [] } = access;
+  const staged = [...new Set(milvusBuckets.map(({ bucket }) => bucket))].map((bucket) => ({
+    bucket,
+    rootPath: stagingRoot.replace(/\/$/, ""),
+  }));
   return [
-    {
-      sid: "ListDataBuckets",
-      // A copy that starts again first ends uploads that a killed function left.
-      actions: [
-        "s3:ListBucket",
-        "s3:GetBucketLocation",
-        ...(uploads ? ["s3:ListBucketMultipartUploads"] : []),
-        ...(access.includes("ask-locks") ? ["s3:GetBucketObjectLockConfiguration"] : []),
-      ],
-      resources: arns,
-    },
-    {
-      sid: "UseDataBuckets",
-      actions: access.flatMap((kind) => (kind === "prove" || kind === "report" ? [] : objectActions[kind])),
-      resources: arns.map((arn) => ({
-        arn: `${arn}/*`,
-        reason: "Objects of a bucket that the deployment names, in a directory tree that Milvus names.",
-      })),
-    },
-    ...(access.includes("prove") ? besideBackupGrants(arns) : []),
-    ...(access.includes("report")
-      ? [
-          {
-            sid: "WriteReport",
-            actions: ["s3:PutObject"],
-            resources: arns.map((arn) => ({
-              arn: `${arn}/*${reportName}`,
-              reason: "One key, below the root path of an environment that is registered after the deployment.",
-            })),
-          },
-        ]
-      : []),
+    ...(milvus === undefined ? [] : rootGrants("Milvus", milvusBuckets, milvus === "read" ? ["read"] : [])),
+    ...(staging.length === 0 ? [] : rootGrants("Staging", staged, staging)),
+    ...(backups.length === 0 ? [] : rootGrants("Backups", backupBuckets, backups)),
   ];
 }
 
-/** What lies beside the logs and metas of backups: nothing that a backup is made of can be changed with it. */
-function besideBackupGrants(arns: readonly string[]): Grant[] {
+/** What one may do below root paths; buckets with the same one share their statements. */
+function rootGrants(of: string, roots: readonly BucketRoot[], access: readonly BackupAccess[]): Grant[] {
+  return [...Map.groupBy(roots, ({ rootPath }) => rootPath)].flatMap(([rootPath, same], index) =>
+    grantsBelow(
+      `${of}${index === 0 ? "" : index + 1}`,
+      { buckets: [...new Set(same.map(({ bucket }) => `arn:${Aws.PARTITION}:s3:::${bucket}`))], rootPath },
+      access,
+    ),
+  );
+}
+
+interface Root {
+  /** ARNs. */
+  readonly buckets: readonly string[];
+  readonly rootPath: string;
+}
+
+function grantsBelow(name: string, root: Root, access: readonly BackupAccess[]): Grant[] {
+  const { buckets, rootPath } = root;
+  const below = rootPath === "" ? "" : `${rootPath}/`;
+  const uploads = access.includes("write") || access.includes("prove");
+  const objects = access.flatMap((kind) => objectActions[kind] ?? []);
+  const on = (keys: readonly string[], reason: string) =>
+    buckets.flatMap((bucket) => keys.map((key) => ({ arn: `${bucket}/${below}${key}`, reason })));
+  const named = "Backups are named when they are made, below a root path that the deployment names.";
   const { kept, removable } = besideBackups;
-  const objects = (keys: readonly string[]) =>
-    arns.flatMap((arn) =>
-      keys.map((key) => ({
-        arn: `${arn}/${key}`,
-        reason: "Backups are named when they are made, below any root path.",
-      })),
-    );
-  return [
-    { sid: "WriteBesideBackups", actions: objectActions.write, resources: objects([...kept, ...removable]) },
-    { sid: "RemoveBesideBackups", actions: objectActions.delete, resources: objects(removable) },
+  const grants: (Grant | false)[] = [
+    {
+      sid: `List${name}`,
+      // A copy that starts again first ends uploads that a killed function left.
+      actions: ["s3:ListBucket", ...(uploads ? ["s3:ListBucketMultipartUploads"] : [])],
+      resources: buckets,
+      ...(below !== "" && { conditions: { StringLike: { "s3:prefix": [`${below}*`] } } }),
+    },
+    access.includes("ask-locks") && {
+      sid: `AskLocksOf${name}`,
+      actions: ["s3:GetBucketObjectLockConfiguration"],
+      resources: buckets,
+    },
+    objects.length > 0 && {
+      sid: `Use${name}`,
+      actions: objects,
+      resources: on(
+        ["*"],
+        "Objects below a root path that the deployment names, in a directory tree that Milvus names.",
+      ),
+    },
+    // Nothing that a backup is made of can be changed with these.
+    access.includes("prove") && {
+      sid: `WriteBeside${name}`,
+      actions: objectActions.write ?? [],
+      resources: on([...kept, ...removable], named),
+    },
+    access.includes("prove") && {
+      sid: `RemoveBeside${name}`,
+      actions: objectActions.delete ?? [],
+      resources: on(removable, named),
+    },
+    access.includes("say-drilled") && {
+      sid: `SayDrilledBeside${name}`,
+      actions: ["s3:PutObject"],
+      resources: on([drilledPattern], named),
+    },
+    access.includes("report") && {
+      sid: `WriteReportOf${name}`,
+      actions: ["s3:PutObject"],
+      resources: buckets.map((bucket) => `${bucket}/${below}${reportName}`),
+    },
   ];
+  return grants.filter((grant) => grant !== false);
 }
 
 /** The roles that environments with a `roleArn` name; none where no role is named. */
@@ -157,16 +202,24 @@ export function assumeRoleGrants(roles: readonly string[]): Grant[] {
 }
 
 /** Customer-managed keys of buckets, whose own policies have to let the account's roles in; none where no key is named. */
-export function keyGrants(sid: string, keyArns: readonly string[], access: readonly DataAccess[]): Grant[] {
+export function keyGrants(sid: string, keyArns: readonly string[], access: readonly ("read" | "write")[]): Grant[] {
   const actions = [
     ...(access.includes("read") ? ["kms:Decrypt"] : []),
     // Parts of an upload are decrypted to be put together.
-    ...(access.some((kind) => kind === "write" || kind === "prove" || kind === "report")
-      ? ["kms:GenerateDataKey", "kms:Decrypt"]
-      : []),
+    ...(access.includes("write") ? ["kms:GenerateDataKey", "kms:Decrypt"] : []),
   ];
   if (keyArns.length === 0 || actions.length === 0) return [];
   return [{ sid, actions: [...new Set(actions)], resources: keyArns }];
+}
+
+/** How a function uses the keys of the data's buckets. */
+export function keyUseOf({ milvus, staging = [], backups = [] }: DataAccess): ("read" | "write")[] {
+  const writing: readonly BackupAccess[] = ["write", "prove", "say-drilled", "report"];
+  const kinds = [...staging, ...backups];
+  return [
+    ...(milvus === "read" || kinds.includes("read") ? (["read"] as const) : []),
+    ...(kinds.some((kind) => writing.includes(kind)) ? (["write"] as const) : []),
+  ];
 }
 
 /** What Lambda does with the function's role to put it into a VPC. */

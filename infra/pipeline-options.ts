@@ -16,9 +16,25 @@ export interface PipelineOptions {
        */
       description?: string;
       /**
-       * buckets that the functions' own roles may use: for an environment with `useIAM: true` and no role
+       * where the functions' own roles may read Milvus's data, and stage restores: for an environment with `useIAM: true` and no role
        */
-      dataBuckets?: string[];
+      milvusBuckets?: (
+        | string
+        | {
+            bucket: string;
+            rootPath: string;
+          }
+      )[];
+      /**
+       * where they may read, write and delete backups, likewise
+       */
+      backupBuckets?: (
+        | string
+        | {
+            bucket: string;
+            rootPath: string;
+          }
+      )[];
       /**
        * roles that the functions may assume: for an environment with `roleArn`
        */

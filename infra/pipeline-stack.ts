@@ -3,6 +3,7 @@ import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
+import { problemOfRoots } from "../src/core/deployment/bucket-root.ts";
 import { promiseOutputs } from "../src/core/deployment/schedule-promise.ts";
 import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
 import { type Machine, machines } from "../src/core/execution/machines.ts";
@@ -23,10 +24,11 @@ import { type FunctionNetwork, functionNetwork } from "./network.ts";
 import {
   announceGrant,
   assumeRoleGrants,
-  dataBucketGrants,
+  dataGrants,
   describeExecutionsGrant,
   environmentGrants,
   keyGrants,
+  keyUseOf,
   networkGrant,
   statesArn,
   stopExecutionsGrant,
@@ -37,7 +39,7 @@ import { PipelineStateMachine } from "./pipeline-state-machine.ts";
 import { Reports } from "./reports.ts";
 import { RestoreTriggers } from "./restore-triggers.ts";
 import { Schedules } from "./schedules.ts";
-import type { Settings } from "./settings.ts";
+import { dataOf, type Settings } from "./settings.ts";
 import { WorkBucket } from "./work-bucket.ts";
 
 export interface PipelineProps {
@@ -83,6 +85,9 @@ export class Pipeline extends Construct {
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
     this.#settings = props.settings;
+    const { milvusBuckets, backupBuckets } = dataOf(this.#settings);
+    const problem = problemOfRoots(milvusBuckets, backupBuckets);
+    if (problem !== undefined) throw new Error(problem);
     this.#environmentsPrefix = `milvus-backup/${this.#settings.stack}/environments/`;
     this.#workBucket = new WorkBucket(this, "Work", {
       retention: Duration.days(this.#settings.retentionDays),
@@ -125,13 +130,17 @@ export class Pipeline extends Construct {
     const { stateMachine: verifyMachine } = required(this.stateMachines.get("verify"));
     if (schedules.length + drills.length > 0) {
       const prune = schedules.some(({ keep }) => keep !== undefined)
-        ? add(pruneBackups, { grants: [announceGrant(this.#eventBus)] })
+        ? add(pruneBackups, {
+            environments: schedules.flatMap(({ environment, keep }) => (keep === undefined ? [] : [environment])),
+            grants: [announceGrant(this.#eventBus)],
+          })
         : undefined;
       const machines = { backupMachine, drillMachine, verifyMachine };
       new Schedules(this, "Schedules", { stack, schedules, drills, ...machines, pruneBackups: prune });
     }
     if (restoreTriggers.length > 0) {
       const start = add(startTriggeredRestore, {
+        environments: restoreTriggers.map(({ environment, from }) => from ?? environment),
         environment: { RESTORE_STATE_MACHINE_ARN: restoreMachine.stateMachineArn },
         grants: [
           {
@@ -149,7 +158,10 @@ export class Pipeline extends Construct {
       });
     }
     if (pipeline.reports.length > 0) {
-      const write = add(writeReport, { environment: { BACKUP_STATE_MACHINE_ARN: backupMachine.stateMachineArn } });
+      const write = add(writeReport, {
+        environments: pipeline.reports.map(({ environment }) => environment),
+        environment: { BACKUP_STATE_MACHINE_ARN: backupMachine.stateMachineArn },
+      });
       new Reports(this, "Reports", { stack, reports: pipeline.reports, schedules, writeReport: write });
     }
     if (pipeline.alarms === undefined) return undefined;
@@ -172,7 +184,9 @@ export class Pipeline extends Construct {
   }
 
   #createFunction(spec: FunctionSpec, code: string, extra: FunctionExtra = {}): PipelineFunction {
-    const { dataBuckets, assumableRoles, dataKeys, pipeline } = this.#settings;
+    const { pipeline } = this.#settings;
+    const names = extra.environments && [...new Set(extra.environments)];
+    const data = dataOf(this.#settings, names);
     return new PipelineFunction(this, pascalCase(spec.name), {
       spec,
       functionName: `${this.#settings.stack}-${spec.name}`,
@@ -190,10 +204,14 @@ export class Pipeline extends Construct {
       logRetention: logRetention(this.#settings.retentionDays),
       grants: [
         ...workBucketGrants(this.#workBucket.bucket, spec.machine),
-        ...environmentGrants(this, this.#environmentsPrefix, namesEnvironments(spec)),
-        ...dataBucketGrants(dataBuckets, spec.dataAccess),
-        ...assumeRoleGrants(assumableRoles),
-        ...keyGrants("UseDataKeys", dataKeys, spec.dataAccess),
+        ...environmentGrants(this, this.#environmentsPrefix, { listNames: namesEnvironments(spec), names }),
+        ...(spec.dataAccess
+          ? [
+              ...dataGrants(data, spec.dataAccess),
+              ...assumeRoleGrants(data.assumableRoles),
+              ...keyGrants("UseDataKeys", data.dataKeys, keyUseOf(spec.dataAccess)),
+            ]
+          : []),
         ...(spec.machine === "none"
           ? []
           : keyGrants(
@@ -237,6 +255,8 @@ export class Pipeline extends Construct {
 
 /** What only one function has. */
 interface FunctionExtra {
+  /** The environments it is about; absent where executions name any. */
+  readonly environments?: readonly string[];
   readonly environment?: Partial<FunctionEnvironment>;
   readonly grants?: readonly Grant[];
 }

@@ -1,11 +1,14 @@
 import * as z from "zod";
+import { bucketRoot, insteadOfDataBuckets } from "../src/core/deployment/bucket-root.ts";
 import { emptyPipeline, type PipelineConfig } from "../src/core/deployment/config.ts";
+import type { DataRoots } from "./permissions.ts";
 
-/** A list in cdk.json, or text with commas on the command line (`-c dataBuckets=bucket-a,bucket-b`). */
-const list = z.preprocess(
-  (value) => (typeof value === "string" ? value.split(",").map((item) => item.trim()) : value),
-  z.array(z.string().min(1)),
-);
+/** A list in cdk.json, or text with commas on the command line (`-c backupBuckets=bucket-a/backup,bucket-b/backup`). */
+const listOf = <T extends z.ZodType>(item: T) =>
+  z.preprocess(
+    (value) => (typeof value === "string" ? value.split(",").map((text) => text.trim()) : value),
+    z.array(item),
+  );
 
 const settingsSchema = z.object({
   /** Names the stack, its functions and machines, and the place of the environments' secrets. */
@@ -13,18 +16,28 @@ const settingsSchema = z.object({
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9-]{0,39}$/, "use a letter, then up to 39 letters, digits and -")
     .default("MilvusBackup"),
-  /** Buckets that the functions' own roles may use, for environments with `useIAM: true`; others bring keys or a role. */
-  dataBuckets: list.default([]),
+  /** Where the functions' own roles may read Milvus's data, for environments with `useIAM: true`; others bring keys or a role. */
+  milvusBuckets: listOf(bucketRoot).default([]),
+  /** Where they may read and write backups, likewise. */
+  backupBuckets: listOf(bucketRoot).default([]),
   /** Roles that the functions may assume, for environments with a `roleArn`. */
-  assumableRoles: list.default([]),
+  assumableRoles: listOf(z.string().min(1)).default([]),
   /** What executions leave in the work bucket, and log lines, are kept so long. */
   retentionDays: z.coerce.number().int().min(1).default(30),
 });
 
-/** What can be chosen when the pipeline is deployed. */
-export interface Settings extends z.infer<typeof settingsSchema> {
-  /** Customer-managed keys of the data buckets. */
+/** What the functions' own roles may use of the data. */
+export interface DataSettings extends DataRoots {
+  /** Roles they may assume. */
+  readonly assumableRoles: readonly string[];
+  /** Customer-managed keys of the buckets. */
   readonly dataKeys: readonly string[];
+}
+
+/** What can be chosen when the pipeline is deployed. */
+export interface Settings extends Pick<z.infer<typeof settingsSchema>, "stack" | "retentionDays"> {
+  /** Said for every environment, beside what the file says for each. */
+  readonly data: DataSettings;
   /** The deploy-time file. */
   readonly pipeline: PipelineConfig;
 }
@@ -44,6 +57,7 @@ export function readSettings(
   const file = context("pipeline");
   if (file !== undefined && typeof file !== "string")
     throw new Error("context key pipeline: must be the path of a file");
+  if (context("dataBuckets") !== undefined) throw new Error(`context key dataBuckets ${insteadOfDataBuckets}`);
   const pipeline = readFile(file);
   const given = Object.fromEntries(Object.keys(settingsSchema.shape).map((key) => [key, context(key)]));
   return settingsOf(
@@ -54,7 +68,7 @@ export function readSettings(
 }
 
 /**
- * The settings of a deployment: what is given wins over the file's, lists of both are taken together.
+ * The settings of a deployment: what is given wins over the file's.
  * @param called how a message calls a key
  * @throws an Error that names the key
  */
@@ -71,22 +85,27 @@ export function settingsOf(
   if (!parsed.success) {
     throw new Error(parsed.error.issues.map((issue) => `${called(issue.path.join("."))}: ${issue.message}`).join("; "));
   }
-  const environments = Object.values(pipeline.environments);
+  const { stack, retentionDays, ...data } = parsed.data;
+  return { stack, retentionDays, data: { ...data, dataKeys: [] }, pipeline };
+}
+
+/**
+ * What may be used of the data of some environments: what is said for every one, and for each of them.
+ * @param names all of the file where absent
+ */
+export function dataOf({ data, pipeline }: Settings, names?: readonly string[]): DataSettings {
+  const environments = Object.entries(pipeline.environments)
+    .filter(([name]) => names?.includes(name) ?? true)
+    .map(([, environment]) => environment);
   return {
-    ...parsed.data,
-    dataBuckets: union(
-      parsed.data.dataBuckets,
-      environments.flatMap(({ dataBuckets }) => dataBuckets),
-    ),
-    assumableRoles: union(
-      parsed.data.assumableRoles,
-      environments.flatMap(({ roleArns }) => roleArns),
-    ),
-    dataKeys: union(environments.flatMap(({ kmsKeyArns }) => kmsKeyArns)),
-    pipeline,
+    milvusBuckets: union(data.milvusBuckets, ...environments.map((it) => it.milvusBuckets)),
+    backupBuckets: union(data.backupBuckets, ...environments.map((it) => it.backupBuckets)),
+    assumableRoles: union(data.assumableRoles, ...environments.map((it) => it.roleArns)),
+    dataKeys: union(data.dataKeys, ...environments.map((it) => it.kmsKeyArns)),
   };
 }
 
-function union(...lists: readonly (readonly string[])[]): string[] {
-  return [...new Set(lists.flat())];
+/** Each once, by what it says. */
+function union<T>(...lists: readonly (readonly T[])[]): T[] {
+  return [...new Map(lists.flat().map((item) => [JSON.stringify(item), item])).values()];
 }

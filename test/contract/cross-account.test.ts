@@ -60,7 +60,7 @@ const targetTemplate = JSON.stringify({
                 Version: "2012-10-17",
                 Statement: [
                   { Effect: "Allow", Action: "sts:AssumeRole", Resource: assumable },
-                  // what `dataBuckets` of pipeline.yaml grants
+                  // what `backupBuckets` of pipeline.yaml grants
                   { Effect: "Allow", Action: ["s3:ListBucket"], Resource: `arn:aws:s3:::${openBucket}` },
                   { Effect: "Allow", Action: ["s3:GetObject"], Resource: `arn:aws:s3:::${openBucket}/*` },
                 ],

@@ -37,7 +37,8 @@ function stackWithParts() {
   const data = new Bucket(stack, "Data", { encryption: BucketEncryption.KMS, encryptionKey });
   const vpc = new Vpc(stack, "Vpc");
   const group = new SecurityGroup(stack, "Group", { vpc });
-  new MilvusBackup(stack, "Backup", { functionsDirectory, dataBuckets: [data], vpc, securityGroups: [group] });
+  const [milvusBuckets, backupBuckets] = ["files", "/backup/"].map((rootPath) => [{ bucket: data, rootPath }]);
+  new MilvusBackup(stack, "Backup", { functionsDirectory, milvusBuckets, backupBuckets, vpc, securityGroups: [group] });
   return { app, stack };
 }
 
@@ -96,7 +97,12 @@ describe("MilvusBackup in a stack of another app", () => {
     template.hasResourceProperties("AWS::IAM::Policy", {
       PolicyDocument: {
         Statement: Match.arrayWith([
-          Match.objectLike({ Sid: "UseDataBuckets" }),
+          Match.objectLike({
+            Sid: "UseMilvus",
+            Action: "s3:GetObject",
+            Resource: { "Fn::Join": ["", Match.arrayWith([{ Ref: Match.stringLikeRegexp("^Data") }, "/files/*"])] },
+          }),
+          Match.objectLike({ Sid: "UseBackups" }),
           Match.objectLike({ Sid: "UseDataKeys", Resource: { "Fn::GetAtt": [Match.stringLikeRegexp("^Key"), "Arn"] } }),
         ]),
       },
@@ -112,6 +118,21 @@ describe("MilvusBackup in a stack of another app", () => {
 
     expect(() => app.synth()).toThrow(/Shop\/Data\/Resource/);
     expect(() => app.synth()).not.toThrow(/Shop\/Backup/);
+  });
+
+  it("says what is written in the place of dataBuckets, and refuses backups where Milvus's own data lies", () => {
+    const { stack } = newStack();
+    const bucket = new Bucket(stack, "Data");
+    const root = { bucket, rootPath: "files" };
+
+    const old: object = { functionsDirectory, dataBuckets: [bucket] };
+    expect(() => new MilvusBackup(stack, "Old", old)).toThrow(
+      /MilvusBackup, dataBuckets is told by its parts now: milvusBuckets, .* and backupBuckets, /,
+    );
+    const props = { functionsDirectory, milvusBuckets: [root], backupBuckets: [root] };
+    expect(() => new MilvusBackup(newStack().stack, "One", props)).toThrow(
+      /backupBuckets: .*\/files lies where Milvus/,
+    );
   });
 
   it("lets somebody start a machine", () => {

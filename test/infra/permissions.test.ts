@@ -1,18 +1,37 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { functionSpecs, pascalCase } from "../../infra/functions.ts";
+import { eventFunctionSpecs, functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { definitionOf } from "../../infra/pipeline-state-machine.ts";
 import { machines } from "../../src/core/execution/machines.ts";
 import { actionsOf, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
 
 const template = pipelineTemplate();
 const withData = pipelineTemplate({
-  dataBuckets: "bucket-a,bucket-b",
+  milvusBuckets: "bucket-a/files,bucket-b/files",
+  backupBuckets: ["bucket-b/backup", { bucket: "bucket-c", rootPath: "" }],
   assumableRoles: ["arn:aws:iam::444455556666:role/reader"],
 });
 
 const example = readFileSync(new URL("../../examples/pipeline.yaml", import.meta.url), "utf8");
 const withRetention = pipelineTemplate({ pipeline: example });
+
+/** One bucket for Milvus and its backups, another one for backups, and every function. */
+const withEvents = pipelineTemplate({
+  pipeline: `
+environments:
+  prod: { milvusBuckets: [milvus/files], backupBuckets: [milvus/backup, backups/backup] }
+schedules: [{ name: nightly, environment: prod, expression: rate(1 day), keep: { last: 3 } }]
+restoreTriggers: [{ name: standby, bucket: backups, environment: prod, suffix: _a }]
+reports: [{ name: morning, environment: prod, expression: rate(1 day) }]
+`,
+});
+
+/** The statements of a function, of which there are some. */
+function allStatements(from: typeof template, id: string) {
+  const statements = statementsOf(from, id);
+  expect(statements).not.toEqual([]);
+  return statements;
+}
 
 /** `Sid: actions on resources`, one line a statement. */
 function granted(from: typeof template, id: string): string[] {
@@ -54,32 +73,54 @@ describe("roles of functions", () => {
     },
   );
 
-  it("let those that copy write to named data buckets, and those that only look read them", () => {
-    const buckets = "arn:aws:s3:::bucket-a arn:aws:s3:::bucket-b";
-    const objects = "arn:aws:s3:::bucket-a/* arn:aws:s3:::bucket-b/*";
+  it("let Copy Segments read Milvus's data, and write to the backups and to what is staged", () => {
     const assume = "AssumeRoles: sts:AssumeRole on arn:aws:iam::444455556666:role/reader";
+    const all = "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject";
+    const stagingOf = (bucket: string) => `arn:aws:s3:::${bucket}/milvus-backup-staging/*`;
 
-    expect(granted(withData, "CopySegments").slice(-3)).toEqual([
-      `ListDataBuckets: s3:GetBucketLocation s3:ListBucket s3:ListBucketMultipartUploads on ${buckets}`,
-      `UseDataBuckets: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:GetObjectRetention s3:ListMultipartUploadParts s3:PutObject s3:PutObjectRetention on ${objects}`,
+    expect(granted(withData, "CopySegments").slice(-9)).toEqual([
+      "ListMilvus: s3:ListBucket on arn:aws:s3:::bucket-a arn:aws:s3:::bucket-b",
+      "UseMilvus: s3:GetObject on arn:aws:s3:::bucket-a/files/* arn:aws:s3:::bucket-b/files/*",
+      "ListStaging: s3:ListBucket s3:ListBucketMultipartUploads on arn:aws:s3:::bucket-a arn:aws:s3:::bucket-b",
+      `UseStaging: ${all} on ${stagingOf("bucket-a")} ${stagingOf("bucket-b")}`,
+      "ListBackups: s3:ListBucket s3:ListBucketMultipartUploads on arn:aws:s3:::bucket-b",
+      `UseBackups: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:GetObjectRetention s3:PutObject s3:PutObjectRetention on arn:aws:s3:::bucket-b/backup/*`,
+      "ListBackups2: s3:ListBucket s3:ListBucketMultipartUploads on arn:aws:s3:::bucket-c",
+      `UseBackups2: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:GetObjectRetention s3:PutObject s3:PutObjectRetention on arn:aws:s3:::bucket-c/*`,
       assume,
     ]);
-    // They say beside what is staged that the restore goes on.
-    for (const id of ["RecreateCollections", "ImportSegments"]) {
-      expect(granted(withData, id)).toContain(
-        `UseDataBuckets: s3:AbortMultipartUpload s3:GetObject s3:ListMultipartUploadParts s3:PutObject on ${objects}`,
-      );
-    }
+    const prefixes = statementsOf(withData, "CopySegments").flatMap(({ Sid, Condition }) => [[Sid, Condition]]);
+    const like = (prefix: string) => ({ StringLike: { "s3:prefix": [prefix] } });
+    expect(Object.fromEntries(prefixes)).toMatchObject({
+      ListMilvus: like("files/*"),
+      ListStaging: like("milvus-backup-staging/*"),
+      ListBackups: like("backup/*"),
+      ListBackups2: undefined,
+    });
     expect(granted(withData, "RecreateCollections")).toContain(assume);
   });
 
-  it("let a verification read named data buckets, and write only what lies beside the logs and metas of a backup", () => {
-    const below = (key: string) => `arn:aws:s3:::bucket-a/*/${key} arn:aws:s3:::bucket-b/*/${key}`;
+  it.each([...functionSpecs, ...eventFunctionSpecs])(
+    "let $name change nothing below Milvus's root path, and nothing but backups and what is staged",
+    ({ name }) => {
+      for (const { Action, Resource } of allStatements(withEvents, pascalCase(name))) {
+        const changes = [Action].flat().some((action) => /^s3:(Put|Delete|Abort)/.test(action));
+        const data = resourcesOf({ Effect: "Allow", Action, Resource }).filter((arn) => arn.includes(":s3:::"));
+        if (!changes) continue;
+        for (const arn of data) {
+          expect(arn).toMatch(/^arn:aws:s3:::(milvus\/milvus-backup-staging\/\*$|milvus\/backup\/|backups\/backup\/)/);
+        }
+      }
+    },
+  );
+
+  it("let a verification read named backups, and write only what lies beside the logs and metas of one", () => {
+    const below = (key: string) => `arn:aws:s3:::bucket-b/backup/*/${key}`;
     for (const id of ["PrepareVerify", "FinalizeVerify", "ReleaseVerify"]) {
       const lines = granted(withData, id);
-      expect(lines).toContain("UseDataBuckets: s3:GetObject on arn:aws:s3:::bucket-a/* arn:aws:s3:::bucket-b/*");
+      expect(lines).toContain("UseBackups: s3:GetObject on arn:aws:s3:::bucket-b/backup/*");
       const written = lines.find((line) => line.startsWith("WriteBesideBackups: ")) ?? "";
-      const keys = [...written.matchAll(/bucket-a\/\*\/(\S+)/g)].map(([, key]) => key);
+      const keys = [...written.matchAll(/bucket-b\/backup\/\*\/(\S+)/g)].map(([, key]) => key);
       expect(keys.sort()).toEqual([
         "manifest/*.jsonl",
         "milvus-backup-claim.json",
@@ -88,24 +129,44 @@ describe("roles of functions", () => {
       ]);
       const removed = lines.find((line) => line.startsWith("RemoveBesideBackups: ")) ?? "";
       expect(removed.split(" on ")[1]?.split(" ").sort()).toEqual(
-        ["manifest/*.jsonl", "milvus-backup-verified.json", "milvus-backup-claim.json"]
-          .flatMap((key) => below(key).split(" "))
-          .sort(),
+        ["manifest/*.jsonl", "milvus-backup-claim.json", "milvus-backup-verified.json"].map(below),
       );
     }
   });
 
-  it.each([
-    "PrepareBackup",
-    "ReleaseBackup",
-    "PrepareTransfer",
-    "ReleaseTransfer",
-    "PrepareRestore",
-    "FinishRestore",
-    "ReleaseRestore",
-  ])("let %s write and take away its claim or leases in a named data bucket", (id) => {
-    const [use] = statementsOf(withData, id).filter(({ Sid }) => Sid === "UseDataBuckets");
-    expect(use && actionsOf(use)).toEqual(expect.arrayContaining(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]));
+  it("let a drill say beside a backup how it ended, and change nothing else of it", () => {
+    for (const id of ["CleanDrill", "ReleaseDrill"]) {
+      const ofBackups = granted(withData, id).filter((line) => line.includes("bucket-b/backup/"));
+      expect(ofBackups).toEqual([
+        "UseBackups: s3:GetObject on arn:aws:s3:::bucket-b/backup/*",
+        "SayDrilledBesideBackups: s3:PutObject on arn:aws:s3:::bucket-b/backup/*/milvus-backup-drilled.json",
+      ]);
+    }
+  });
+
+  it("behind rules and schedules know the secrets, buckets and roles of their environments and of no others", () => {
+    const pipeline = `
+environments:
+  prod: { backupBuckets: [prod-backups/backup], roleArns: ["arn:aws:iam::444455556666:role/prod"] }
+  dr: { backupBuckets: [dr-backups/backup], roleArns: ["arn:aws:iam::444455556666:role/dr"] }
+schedules:
+  - { name: nightly, environment: prod, expression: rate(1 day), keep: { last: 3 } }
+  - { name: of_dr, environment: dr, expression: rate(1 day) }
+restoreTriggers: [{ name: standby, bucket: prod-backups, prefix: backup, from: prod, environment: dr, suffix: _a }]
+reports: [{ name: morning, environment: dr, expression: rate(1 day) }]
+`;
+    const from = pipelineTemplate({ pipeline });
+    const seen = (id: string) => JSON.stringify(statementsOf(from, id));
+
+    const secret = (name: string) => `environments/${name}-??????`;
+    expect(seen("PruneBackups")).toContain(secret("prod"));
+    expect(seen("PruneBackups")).toContain("role/prod");
+    expect(seen("PruneBackups")).not.toMatch(/environments\/(dr|\*)|dr-backups|role\/dr/);
+    expect(seen("WriteReport")).toContain(secret("dr"));
+    expect(seen("WriteReport")).not.toMatch(/environments\/(prod|\*)|prod-backups|role\/prod/);
+    expect(seen("StartTriggeredRestore")).toContain(secret("prod"));
+    expect(seen("StartTriggeredRestore")).not.toMatch(/environments\/(dr|\*)|-backups|sts:/);
+    expect(seen("CopySegments")).toMatch(/environments\/\*.*prod-backups.*dr-backups/);
   });
 
   it("let only those lock objects that write backups, and only those see locks that write or delete them", () => {

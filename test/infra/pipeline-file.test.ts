@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Match, type Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
-import { readSettings } from "../../infra/settings.ts";
+import { dataOf, readSettings } from "../../infra/settings.ts";
 import { promisesIn } from "../../src/core/deployment/schedule-promise.ts";
 import { parsePipelineYaml } from "../../src/core/deployment/yaml.ts";
 import { machines } from "../../src/core/execution/machines.ts";
@@ -172,9 +172,9 @@ describe("examples/pipeline.yaml", () => {
       "SeeWorkFiles",
       "ReadEnvironments",
       "NameEnvironments",
-      "ListDataBuckets",
-      "UseDataBuckets",
-      "AssumeRoles",
+      "ListBackups",
+      "AskLocksOfBackups",
+      "UseBackups",
       "UseDataKeys",
       "UseWorkBucketKey",
       "JoinNetwork",
@@ -185,7 +185,7 @@ describe("examples/pipeline.yaml", () => {
     expect(list?.Condition).toEqual({ StringLike: { "s3:prefix": ["readers/*"] } });
     expect(see?.Action).toBe("s3:GetObject");
     expect(granted("StartTriggeredRestore")).toContain("StartRestores");
-    expect(granted("StartTriggeredRestore")).not.toContain("UseDataBuckets");
+    expect(granted("StartTriggeredRestore").join()).not.toMatch(/Milvus|Staging|Backups|AssumeRoles|DataKeys/);
   });
 
   it("writes reports on a schedule, with a function that can write that one key and nothing else", () => {
@@ -201,7 +201,8 @@ describe("examples/pipeline.yaml", () => {
       actionsOf(it).some((action) => /s3:(Put|Delete)/.test(action)),
     );
     expect(writes.flatMap(actionsOf)).toEqual(["s3:PutObject"]);
-    for (const resource of writes.flatMap(resourcesOf)) expect(resource).toMatch(/\/\*milvus-backup-report\.html$/);
+    for (const resource of writes.flatMap(resourcesOf))
+      expect(resource).toMatch(/:::prod-backups\/backup\/milvus-backup-report\.html$/);
   });
 
   it("puts every function into the network", () => {
@@ -319,15 +320,41 @@ describe("settings", () => {
   const file = (text: string) => () => parsePipelineYaml(text, "pipeline.yaml");
 
   it("of the context win over the file's, and lists of both are taken together", () => {
-    const context: Record<string, unknown> = { retentionDays: "7", dataBuckets: "more" };
+    const context: Record<string, unknown> = { retentionDays: "7", backupBuckets: "more/backup" };
 
     const settings = readSettings(
       (name) => context[name],
       {},
-      file("{ stack: FromFile, retentionDays: 60, environments: { prod: { dataBuckets: [prod-milvus] } } }"),
+      file(
+        "{ stack: FromFile, retentionDays: 60, environments: { prod: { backupBuckets: [prod/b] }, dr: { backupBuckets: [dr-2/b] } } }",
+      ),
     );
 
-    expect(settings).toMatchObject({ stack: "FromFile", retentionDays: 7, dataBuckets: ["more", "prod-milvus"] });
+    const bucketsOf = (names?: string[]) => dataOf(settings, names).backupBuckets.map(({ bucket }) => bucket);
+    expect(settings).toMatchObject({ stack: "FromFile", retentionDays: 7 });
+    expect(bucketsOf()).toEqual(["more", "prod", "dr-2"]);
+    expect(bucketsOf(["dr"])).toEqual(["more", "dr-2"]);
+  });
+
+  it.each([
+    ["files", "files"],
+    ["files", ""],
+    ["files/a", "files"],
+    ["files", "files/insert_log/1"],
+    ["", "delta_log"],
+  ])("refuse, where Milvus's data lies below %j, backups below %j", (milvus, backups) => {
+    const root = (rootPath: string) => `[{ bucket: shared, rootPath: "${rootPath}" }]`;
+    const text = `environments: { prod: { milvusBuckets: ${root(milvus)}, backupBuckets: ${root(backups)} } }`;
+
+    expect(() => pipelineTemplate({ pipeline: text })).toThrow(
+      `backupBuckets: shared/${backups} lies where Milvus's own data does (milvusBuckets: shared/${milvus})`,
+    );
+  });
+
+  it("say what is written in the place of dataBuckets", () => {
+    const context = (key: string) => (key === "dataBuckets" ? "bucket-a" : undefined);
+
+    expect(() => readSettings(context)).toThrow(/^context key dataBuckets is told by its parts now: milvusBuckets, /);
   });
 
   it("fail at synthesis with the line of what is wrong", () => {

@@ -5,6 +5,7 @@ import { backupInput, drillInput, scheduleName } from "../execution/messages.ts"
 import { restoreConflict } from "../execution/restore-conflicts.ts";
 import { parseCollectionSelector } from "../milvus/names.ts";
 import { parseRenames, type Renames } from "../milvus/renames.ts";
+import { bucketName, bucketRoot } from "./bucket-root.ts";
 import { triggeredRestore } from "./restore-trigger.ts";
 import { keepRules } from "./retention.ts";
 import { problemOfScheduleExpression, problemOfTimeZone } from "./schedule-expression.ts";
@@ -16,7 +17,6 @@ import { verifyRule, verifyScheduleName } from "./verify-rule.ts";
  */
 
 const environmentName = z.string().regex(environmentNamePattern, { error: "use 1 to 100 of [A-Za-z0-9_.-]" });
-const bucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { error: "is no name of a bucket" });
 const arn = (service: string, resource: string) =>
   z.string().regex(new RegExp(`^arn:[a-z-]+:${service}:[^:]*:\\d{12}:${resource}.+$`), {
     error: `is no ARN of ${service}: use arn:aws:${service}:...:${resource}...`,
@@ -30,8 +30,10 @@ const id = (prefix: string) =>
 /** What the deployment has to know of an environment: its content is registered after the deployment. */
 const deployedEnvironment = z.strictObject({
   description: z.string().optional(),
-  /** Buckets the functions' own roles may use, where it says `useIAM: true` and names no role. */
-  dataBuckets: z.array(bucketName).default([]),
+  /** Where the functions' own roles may read Milvus's data, and stage restores, where it says `useIAM: true` and names no role. */
+  milvusBuckets: z.array(bucketRoot).default([]),
+  /** Where they may read and write backups, likewise. */
+  backupBuckets: z.array(bucketRoot).default([]),
   /** Roles the functions may assume, where it says `roleArn`. */
   roleArns: z.array(roleArn).default([]),
   /** Customer-managed keys of its buckets. */

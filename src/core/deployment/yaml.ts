@@ -1,6 +1,7 @@
 import { isNode, LineCounter, parseDocument } from "yaml";
 import * as z from "zod";
 import { PipelineError } from "../execution/errors.ts";
+import { insteadOfDataBuckets } from "./bucket-root.ts";
 import { type PipelineConfig, pipelineConfig } from "./config.ts";
 
 /**
@@ -65,7 +66,8 @@ function describe(
     const accepted = acceptedKeys(pipelineConfig, issue.path).join(", ");
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
-      return { line: lineAt(path), text: `${written(path)} is not a known key; accepted: ${accepted}` };
+      const problem = key === "dataBuckets" ? insteadOfDataBuckets : `is not a known key; accepted: ${accepted}`;
+      return { line: lineAt(path), text: `${written(path)} ${problem}` };
     });
   }
   const message = issue.message.replace(/^Invalid input: /, "");

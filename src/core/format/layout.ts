@@ -161,6 +161,9 @@ export const besideBackups = {
   removable: ["*/manifest/*.jsonl", "*/milvus-backup-verified.json", "*/milvus-backup-claim.json"],
 } as const;
 
+/** The keys of what drills say beside backups, likewise. */
+export const drilledPattern = "*/milvus-backup-drilled.json";
+
 /** What a report of all backups is called that is written beside them: a file, where backups are directories. */
 export const reportName = "milvus-backup-report.html";
 
@@ -190,12 +193,15 @@ export function milvusLayout(rootPath: string) {
 
 export type MilvusLayout = ReturnType<typeof milvusLayout>;
 
+/** All that restores leave in the target's Milvus bucket: what they stage, and who restores into what. */
+export const stagingRoot = "milvus-backup-staging/";
+
 /**
  * Where a restore puts the segments it imports, in the target's Milvus bucket but outside of Milvus's root path, so that
  * Milvus's garbage collection leaves it alone.
  */
 export function stagingLayout(restoreId: string) {
-  const root = directory("milvus-backup-staging", restoreId);
+  const root = directory(stagingRoot, restoreId);
   return {
     /** Everything of this restore: deleted when it is over. */
     root,
@@ -238,7 +244,7 @@ export function stagingLayout(restoreId: string) {
  * @param rootPath of Milvus in that bucket; it tells two Milvus apart that share one, and is the same from wherever Milvus is reached
  */
 export function targetsLayout(rootPath: string) {
-  const root = directory("milvus-backup-staging", "targets", shortHash(directory(rootPath)));
+  const root = directory(stagingRoot, "targets", shortHash(directory(rootPath)));
   return {
     /** Who restores into a collection, and what was restored there last (target-lease.ts). */
     lease: (target: string) => `${root}${target}.json`,

@@ -7,7 +7,7 @@ import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { backupLayout, parseLogKey } from "../../core/format/layout.ts";
+import { backupLayout, parseLogKey, stagingRoot } from "../../core/format/layout.ts";
 import { segmentsOf } from "../../core/format/meta.ts";
 import type { BackupOutline, CollectionOutline, SegmentBrief } from "../../core/format/outline.ts";
 import { isOutdated, type LastRestored } from "../../core/format/target-lease.ts";
@@ -70,7 +70,7 @@ export async function prepareRestore(
   const backupName = checkBackupName(input.backupName);
   // no more than the backup itself: a grant in another account may reach no further
   const { root } = backupLayout(from.backupStorage.rootPath, backupName);
-  await settleAll([backupStore.checkAccess(root), milvusStore.checkAccess()]);
+  await settleAll([backupStore.checkAccess(root), milvusStore.checkAccess(stagingRoot)]);
   const stored = await findBackup(backupStore, from.backupStorage, backupName);
   if (stored.layout.shared) await backupStore.checkAccess(stored.layout.shared.root);
 

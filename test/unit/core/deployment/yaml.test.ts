@@ -97,7 +97,35 @@ describe("parsePipelineYaml", () => {
       "pipeline.yaml:8: alarm is not a known key; accepted: stack, retentionDays, environments, schedules, drills, restoreTriggers, reports, network, workBucketKeyArn, alarms",
     ]);
     expect(problemsOf("environments:\n  prod:\n    bucket: b\n")).toEqual([
-      "pipeline.yaml:3: environments.prod.bucket is not a known key; accepted: description, dataBuckets, roleArns, kmsKeyArns",
+      "pipeline.yaml:3: environments.prod.bucket is not a known key; accepted: description, milvusBuckets, backupBuckets, roleArns, kmsKeyArns",
+    ]);
+  });
+
+  it("takes a bucket with its root path as text or by name", () => {
+    const list = "[prod-milvus//files/, { bucket: prod-milvus, rootPath: /a/b/ }, { bucket: other, rootPath: '' }]";
+    const { environments } = parse(`environments:\n  prod:\n    milvusBuckets: ${list}\n`);
+
+    expect(environments.prod?.milvusBuckets).toEqual([
+      { bucket: "prod-milvus", rootPath: "files" },
+      { bucket: "prod-milvus", rootPath: "a/b" },
+      { bucket: "other", rootPath: "" },
+    ]);
+  });
+
+  it.each(["prod-milvus", "prod-milvus/", "b/files", "prod-milvus/a*", "prod-milvus/$x", "{ bucket: prod-milvus }"])(
+    "refuses %s, which leaves open what of a bucket is meant",
+    (root) => {
+      expect(problemsOf(`environments:\n  prod:\n    backupBuckets: [${JSON.stringify(root)}]\n`)).toEqual([
+        "pipeline.yaml:3: environments.prod.backupBuckets[0]: use bucket/root/path, or {bucket: prod-milvus, rootPath: files}; rootPath: '' is the whole bucket",
+      ]);
+    },
+  );
+
+  it("says what is written in the place of dataBuckets", () => {
+    expect(problemsOf("environments:\n  prod:\n    dataBuckets: [prod-milvus]\n")).toEqual([
+      expect.stringMatching(
+        /^pipeline.yaml:3: environments.prod.dataBuckets is told by its parts now: milvusBuckets, .* and backupBuckets, /,
+      ),
     ]);
   });
 
