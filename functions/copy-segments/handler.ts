@@ -1,7 +1,7 @@
 import { garbageCollection } from "../../src/adapters/milvus/garbage-collection.ts";
 import { copySegmentsRequest } from "../../src/core/execution/messages.ts";
 import { type CopyContext, copySegments } from "../../src/steps/copy/copy-segments.ts";
-import { recordCopyFailure } from "../shared/copy-failures.ts";
+import { tellingWhy } from "../shared/copy-failures.ts";
 import { parseRequest } from "../shared/parse-request.ts";
 import { observedHandler } from "../shared/step-handler.ts";
 import { storeContext } from "../shared/store-context.ts";
@@ -14,10 +14,5 @@ const context: CopyContext = {
 
 export const handler = observedHandler(async (event) => {
   const request = parseRequest(copySegmentsRequest, event);
-  try {
-    return await copySegments(request, context);
-  } catch (error) {
-    await recordCopyFailure(context.work, request.batchKey, error);
-    throw error;
-  }
+  return tellingWhy(request, context.work, () => copySegments(request, context));
 });

@@ -1,4 +1,5 @@
-import type { CaughtFailure } from "../../src/core/execution/messages.ts";
+import { unansweredStep } from "../../src/core/execution/failure.ts";
+import type { CaughtFailure, CopySegmentsRequest } from "../../src/core/execution/messages.ts";
 import { copyFailureKey, receiptKeyOfFailure, type workLayout } from "../../src/core/execution/work-layout.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 import { failureOf, type StepFailure } from "./report-error.ts";
@@ -9,6 +10,25 @@ const mapErrors: readonly string[] = [...batchErrors, "States.ItemReaderFailed"]
 
 /** Failures looked at: batches fail for one reason more often than not. */
 const mostFailures = 20;
+
+/**
+ * Copies a batch, and leaves the reason in the work bucket where it fails: a map run fails without one. Of a batch that `died` it is there
+ * before the copy begins, as one that is killed again cannot tell any more.
+ */
+export async function tellingWhy<T>(
+  request: CopySegmentsRequest,
+  work: ObjectStore,
+  copy: () => Promise<T>,
+): Promise<T> {
+  const { batchKey, died } = request;
+  if (died) await recordCopyFailure(work, batchKey, unansweredStep("CopySegments", died));
+  try {
+    return await copy();
+  } catch (error) {
+    await recordCopyFailure(work, batchKey, error);
+    throw error;
+  }
+}
 
 /** Leaves why a batch could not be copied in the work bucket. Never throws: the failure itself is what counts. */
 export async function recordCopyFailure(work: ObjectStore, batchKey: string, error: unknown): Promise<void> {
@@ -47,6 +67,7 @@ function withoutReason(error: string): CaughtFailure {
   return { Error: error, Cause: causeOf({ name: error, message }) };
 }
 
-function causeOf({ name, message }: Pick<StepFailure, "name" | "message">): string {
+/** As Lambda hands a failure to Step Functions. */
+export function causeOf({ name, message }: Pick<StepFailure, "name" | "message">): string {
   return JSON.stringify({ errorType: name, errorMessage: message });
 }

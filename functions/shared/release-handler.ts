@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { PipelineError } from "../../src/core/execution/errors.ts";
-import { releasedFailure } from "../../src/core/execution/failure.ts";
+import { releasedFailure, unansweredStep } from "../../src/core/execution/failure.ts";
 import type { Machine } from "../../src/core/execution/machines.ts";
 import {
   type CaughtFailure,
@@ -10,9 +10,16 @@ import {
 } from "../../src/core/execution/messages.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
-import { explainMapFailure } from "./copy-failures.ts";
+import { causeOf, explainMapFailure } from "./copy-failures.ts";
 import { parseRequest } from "./parse-request.ts";
+import { failureOf } from "./report-error.ts";
 import { observedHandler, type Step } from "./step-handler.ts";
+
+/** `unanswered` has the step that gave no answer, by the name of its state; `failure` is what failed otherwise. */
+const releaseRequest = z.object({
+  failure: caughtFailure,
+  unanswered: z.record(z.string(), caughtFailure).default({}),
+});
 
 type StepRequest = { execution: z.infer<typeof executionRef> };
 
@@ -27,13 +34,20 @@ export function releaseHandler<Request extends StepRequest, Context extends Step
   context: Context,
 ) {
   return observedHandler<ReleaseResult>(async (event) => {
-    const { failure: caught } = parseRequest(z.object({ failure: caughtFailure }), event);
+    const caught = caughtOf(parseRequest(releaseRequest, event));
     const request = validOrUndefined(schema, event);
     if (request === undefined) return releasedFailure(caught, "");
     const layout = workLayout(machine, request.execution.name);
     const failure = await explainMapFailure(context.work, layout, caught);
     return step({ ...request, failure }, context);
   });
+}
+
+function caughtOf({ failure, unanswered }: z.infer<typeof releaseRequest>): CaughtFailure {
+  const [first] = Object.entries(unanswered);
+  if (first === undefined) return failure;
+  const { name, message } = failureOf(unansweredStep(...first));
+  return { Error: name, Cause: causeOf({ name, message }) };
 }
 
 function validOrUndefined<Request>(schema: z.ZodType<Request>, event: unknown): Request | undefined {

@@ -3,9 +3,11 @@ import validate from "asl-validator";
 import { describe, expect, it } from "vitest";
 import { functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { definitionOf } from "../../infra/pipeline-state-machine.ts";
-import { outageErrorNames, transientErrorNames } from "../../src/core/execution/errors.ts";
+import { lambdaErrors, outageErrorNames, transientErrorNames } from "../../src/core/execution/errors.ts";
+import { readFailure } from "../../src/core/execution/failure.ts";
 import { type Machine, machines } from "../../src/core/execution/machines.ts";
-import { fewBatches } from "../../src/core/execution/messages.ts";
+import { caughtFailure, fewBatches } from "../../src/core/execution/messages.ts";
+import { claimTimes } from "../../src/core/format/claim.ts";
 
 interface Retrier {
   readonly ErrorEquals: readonly string[];
@@ -24,11 +26,12 @@ interface State {
   readonly Next?: string;
   readonly Default?: string;
   readonly Choices?: readonly unknown[];
-  readonly Result?: { Error?: string };
+  readonly Result?: { Error?: string; failure?: unknown };
   readonly ItemProcessor?: { readonly States: Record<string, State> };
   readonly [field: string]: unknown;
 }
 interface Definition {
+  readonly StartAt: string;
   readonly TimeoutSeconds: number;
   readonly States: Record<string, State>;
 }
@@ -121,7 +124,15 @@ describe("the retry policies of state-machines/README.md", () => {
     const policies = [...toldPolicies()];
     const names = machines.flatMap(statesOf).map(([name]) => name);
 
-    expect(policies.map(([policy]) => policy)).toEqual(["first", "later", "child", "owed"]);
+    expect(policies.map(([policy]) => policy)).toEqual([
+      "first",
+      "later",
+      "copy",
+      "gently",
+      "child",
+      "release",
+      "announce",
+    ]);
     for (const pattern of policies.flatMap(([, { states }]) => states)) {
       expect(
         names.some((name) => isNamed(name, pattern)),
@@ -173,6 +184,10 @@ describe.each(machines)("state machine %s", (machine) => {
         "Copy Batch Directly": "CopySegments",
         "Stage Batch Directly": "CopySegments",
         "Verify Batch Directly": "CopySegments",
+        "Copy Gently": "CopySegments",
+        "Copy Gently Directly": "CopySegments",
+        "Stage Gently Directly": "CopySegments",
+        "Verify Gently Directly": "CopySegments",
         "Import Further": "ImportSegments",
       };
       expect(functionName).toBe(withinMaps[name] ?? name.replaceAll(" ", ""));
@@ -195,17 +210,31 @@ describe.each(machines)("state machine %s", (machine) => {
 
       const outages = name.startsWith("Prepare ") ? [] : outageErrorNames;
       expect(state.Retry?.[0]?.ErrorEquals, name).toEqual(transientErrorNames);
+      const { service, waking, network, throttled, killed, unanswered } = lambdaErrors;
+      const isCopy = / (Batch|Gently)( Directly)?$/.test(name);
       expect(retried(state).slice(transientErrorNames.length), name).toEqual([
         ...outages,
-        "Lambda.ClientExecutionTimeoutException",
-        "Lambda.ServiceException",
-        "Lambda.AWSLambdaException",
-        "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
-        "Sandbox.Timedout",
-        "Lambda.Unknown",
-        "States.Timeout",
+        ...service,
+        ...waking,
+        ...network,
+        ...throttled,
+        // a copy that was killed goes on with less at once, in a state of its own
+        ...(isCopy ? [] : killed),
+        ...(/ Gently/.test(name) ? [] : unanswered),
       ]);
+    }
+  });
+
+  it("waits five minutes for a network, and half an hour for the account's concurrency, however the jitter falls on average", () => {
+    const averageWait = (errors: readonly string[], { Retry = [] }: State) =>
+      longestWaits(Retry.find(({ ErrorEquals }) => ErrorEquals.some((it) => errors.includes(it))) as Retrier) / 2;
+
+    for (const [name, state] of stepsOf(machine)) {
+      expect(averageWait(lambdaErrors.waking, state), name).toBeGreaterThanOrEqual(300);
+      expect(averageWait(lambdaErrors.network, state), name).toBeGreaterThanOrEqual(300);
+      expect(averageWait(lambdaErrors.throttled, state), name).toBeGreaterThanOrEqual(1_500);
+      // nobody takes what the execution holds for abandoned meanwhile
+      expect(2 * averageWait(lambdaErrors.throttled, state), name).toBeLessThan(claimTimes.silentMilliseconds / 1_000);
     }
   });
 
@@ -213,7 +242,11 @@ describe.each(machines)("state machine %s", (machine) => {
     const owed = tasksOf(machine).filter(([name]) => /^(Release|Announce) /.test(name));
 
     expect(owed.length).toBeGreaterThanOrEqual(3);
-    for (const [name, state] of owed) expect(retried(state), name).toEqual(["States.ALL"]);
+    const { waking, network, throttled } = lambdaErrors;
+    for (const [name, state] of owed) {
+      const first = name.startsWith("Release ") ? [...waking, ...network, ...throttled] : [];
+      expect(retried(state), name).toEqual([...first, "States.ALL"]);
+    }
   });
 
   it("backs off with jitter and a longest delay in every retry", () => {
@@ -222,8 +255,10 @@ describe.each(machines)("state machine %s", (machine) => {
         expect(retrier.BackoffRate, name).toBeGreaterThan(1);
         expect(retrier.MaxDelaySeconds, name).toBeLessThanOrEqual(60);
         expect(retrier.JitterStrategy, name).toBe("FULL");
-        const isOutage = retrier.ErrorEquals.some((error) => outageErrorNames.some((outage) => outage === error));
-        expect(retrier.MaxAttempts, name).toBeLessThanOrEqual(isOutage ? 13 : 8);
+        const has = (errors: readonly string[]) => retrier.ErrorEquals.some((error) => errors.includes(error));
+        const isOutage = has(outageErrorNames);
+        const waitsLong = isOutage || has(lambdaErrors.waking) || has(lambdaErrors.network);
+        expect(retrier.MaxAttempts, name).toBeLessThanOrEqual(has(lambdaErrors.throttled) ? 60 : waitsLong ? 13 : 8);
         // jitter takes half of it away on average: a restart of minutes fits
         if (isOutage) expect(longestWaits(retrier), name).toBeGreaterThanOrEqual(600);
       }
@@ -237,9 +272,23 @@ describe.each(machines)("state machine %s", (machine) => {
       ([name, { Type }]) => ["Task", "Map"].includes(Type) && !/^(Release|Announce) /.test(name),
     );
 
-    for (const [name, { Catch }] of failing) {
-      expect(Catch, name).toEqual([{ ErrorEquals: ["States.ALL"], ResultPath: "$.failure", Next: release }]);
+    const { killed, unanswered } = lambdaErrors;
+    for (const [name, { Type, Resource, Catch }] of failing) {
+      const ErrorEquals = Resource === child ? ["States.Timeout"] : [...killed, ...unanswered];
+      const ResultPath = `$.unanswered.${name.replaceAll(" ", "")}`;
+      expect(Catch, name).toEqual([
+        ...(Type === "Task" ? [{ ErrorEquals, ResultPath, Next: release }] : []),
+        { ErrorEquals: ["States.ALL"], ResultPath: "$.failure", Next: release },
+      ]);
     }
+    // what is told where neither the step nor Release says anything
+    const begin = States[definition(machine).StartAt];
+    expect(begin?.Result).toMatchObject({ unanswered: {}, failure: { Error: "StepTimedOut" } });
+    expect(readFailure(caughtFailure.parse(begin?.Result?.failure)).error).toBe("StepTimedOut");
+    expect(States[release ?? ""]?.Parameters).toMatchObject({
+      "failure.$": "$.failure",
+      "unanswered.$": "$.unanswered",
+    });
     const announced = States[release ?? ""]?.Next ?? "";
     expect(States[release ?? ""]?.Catch?.[0]?.Next).toBe(announced);
     const failed = States[announced]?.Next ?? "";
@@ -280,22 +329,29 @@ describe.each(machines.filter(hasMaps))("state machine %s", (machine) => {
     const states = definition(machine).States;
     const maps = Object.entries(states).filter(([, { Type, Next }]) => Type === "Map" && Next !== "Count Import Round");
     const [[direct = "", inline], [, distributed]] = maps as [[string, State], [string, State]];
-    const copyOf = ({ ItemProcessor }: State) => {
-      const { Comment, Catch, ...copy } = Object.values(ItemProcessor?.States ?? {})[0] ?? { Type: "none" };
-      return copy;
-    };
+    const copiesOf = ({ ItemProcessor }: State) =>
+      Object.values(ItemProcessor?.States ?? {})
+        .filter(({ Type }) => Type === "Task")
+        .map(({ Comment, Catch, ...copy }) => copy);
+
+    const failed = { ErrorEquals: ["States.ALL"], ResultPath: null, Next: "Batch Failed" };
+    const { killed, unanswered } = lambdaErrors;
+    const goesOnGently = (Next: string) => ({ ErrorEquals: [...killed, ...unanswered], ResultPath: "$.died", Next });
 
     expect(maps).toHaveLength(2);
     expect(inline).toMatchObject({
       ItemsPath: "$.prepared.few",
       ItemProcessor: { ProcessorConfig: { Mode: "INLINE" } },
     });
-    expect(copyOf(inline)).toEqual(copyOf(distributed));
+    expect(copiesOf(inline)).toHaveLength(2);
+    expect(copiesOf(inline)).toEqual(copiesOf(distributed));
+    expect(distributed.ItemProcessor?.States).toMatchObject({ "Copy Batch": { Catch: [goesOnGently("Copy Gently")] } });
     // a map run fails without a reason, and so does this: Release looks for the reason in either case
     expect(inline.ItemProcessor?.States).toMatchObject({
       [direct.replace("Segments", "Batch")]: {
-        Catch: [{ ErrorEquals: ["States.ALL"], ResultPath: null, Next: "Batch Failed" }],
+        Catch: [goesOnGently(direct.replace("Segments", "Gently")), failed],
       },
+      [direct.replace("Segments", "Gently")]: { Catch: [failed] },
       "Batch Failed": { Type: "Fail", Error: "CopyFailed" },
     });
     for (const field of ["Next", "ItemSelector", "MaxConcurrency", "ResultPath", "Catch"]) {

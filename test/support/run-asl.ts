@@ -13,7 +13,8 @@ interface State {
   readonly SecondsPath?: string;
   readonly Choices?: readonly Rule[];
   readonly Default?: string;
-  readonly Catch?: readonly { readonly ResultPath: string | null; readonly Next: string }[];
+  readonly Catch?: readonly Catcher[];
+  readonly Retry?: readonly Retrier[];
   readonly ItemsPath?: string;
   readonly ItemReader?: { readonly Parameters: unknown };
   readonly ItemSelector?: unknown;
@@ -23,6 +24,20 @@ interface State {
   readonly Cause?: string;
   readonly ErrorPath?: string;
   readonly CausePath?: string;
+}
+
+interface Catcher {
+  readonly ErrorEquals: readonly string[];
+  readonly ResultPath: string | null;
+  readonly Next: string;
+}
+
+interface Retrier {
+  readonly ErrorEquals: readonly string[];
+  readonly IntervalSeconds: number;
+  readonly BackoffRate: number;
+  readonly MaxAttempts: number;
+  readonly MaxDelaySeconds: number;
 }
 
 interface Rule {
@@ -63,8 +78,10 @@ export interface AslExecution {
 const mostEvents = 25_000;
 
 class TaskFailed extends Error {}
+/** All that a distributed map says of an item that failed. */
+const thresholdExceeded = "States.ExceedToleratedFailureThreshold";
 
-/** Runs a state machine as its text says, with JSONPath, without retries, and counts the events of every execution. */
+/** Runs a state machine as its text says, with JSONPath, its retries without jitter, and counts the events of every execution. */
 export async function runAsl(
   definition: Definition,
   input: unknown,
@@ -88,15 +105,15 @@ async function runStates(
   let data = input;
   // started, and how it ended
   let events = 2;
-  const inline = (of: number) => {
+  const more = (of: number) => {
     events += of;
+    if (events > mostEvents) throw new Error("more events than an execution may have");
   };
   for (let name = StartAt; ; ) {
     const state = States[name];
     if (!state) throw new Error(`no state ${name}`);
     const scope = { data, context };
-    events += { Task: 5, Map: 4 }[state.Type] ?? 2;
-    if (events > mostEvents) throw new Error(`${name}: more events than an execution may have`);
+    more({ Task: 5, Map: 4 }[state.Type] ?? 2);
     if (state.Type === "Succeed") return { status: "succeeded", output: outputOf(state, data), events };
     if (state.Type === "Fail") {
       const error = state.Error ?? String(valueAt(state.ErrorPath ?? "", scope));
@@ -115,10 +132,11 @@ async function runStates(
     if (state.Type === "Wait") await world.wait(Number(valueAt(state.SecondsPath ?? "", scope)));
     else {
       try {
-        data = outputOf(state, withResult(state, data, await resultOf(state, scope, world, children, inline)));
+        data = outputOf(state, withResult(state, data, await triedResult(state, scope, world, children, more)));
       } catch (error) {
-        const [caught] = state.Catch ?? [];
-        if (!caught || !(error instanceof Error)) throw error;
+        if (!(error instanceof Error)) throw error;
+        const caught = matching(state.Catch, error.name);
+        if (!caught) throw error;
         const Cause = JSON.stringify({ errorType: error.name, errorMessage: `${error.name}: ${error.message}` });
         data = withResult(caught, data, { Error: error.name, Cause });
         name = caught.Next;
@@ -135,13 +153,41 @@ interface Scope {
   readonly context: Record<string, unknown>;
 }
 
-/** @param inline hears of the events of items that have no history of their own */
+function matching<T extends { readonly ErrorEquals: readonly string[] }>(list: readonly T[] = [], error: string) {
+  return list.find(({ ErrorEquals }) => ErrorEquals.includes(error) || ErrorEquals.includes("States.ALL"));
+}
+
+/** The first retrier that names an error decides. @param more hears of events that a try costs, and an item without a history of its own */
+async function triedResult(
+  state: State,
+  { data, context }: Scope,
+  world: AslWorld,
+  children: number[],
+  more: (events: number) => void,
+): Promise<unknown> {
+  const tried = new Map<Retrier, number>();
+  for (let RetryCount = 0; ; RetryCount += 1) {
+    const scope = { data, context: { ...context, State: { RetryCount } } };
+    try {
+      return await resultOf(state, scope, world, children, more);
+    } catch (error) {
+      const retrier = error instanceof Error ? matching(state.Retry, error.name) : undefined;
+      const times = retrier === undefined ? 0 : (tried.get(retrier) ?? 0);
+      if (retrier === undefined || times >= retrier.MaxAttempts) throw error;
+      tried.set(retrier, times + 1);
+      more(3); // scheduled, started, failed
+      const { IntervalSeconds, BackoffRate, MaxDelaySeconds } = retrier;
+      await world.wait(Math.min(IntervalSeconds * BackoffRate ** times, MaxDelaySeconds));
+    }
+  }
+}
+
 async function resultOf(
   state: State,
   scope: Scope,
   world: AslWorld,
   children: number[],
-  inline: (events: number) => void,
+  more: (events: number) => void,
 ): Promise<unknown> {
   const given = state.InputPath ? valueAt(state.InputPath, scope) : scope.data;
   const asked = state.Parameters === undefined ? given : filled(state.Parameters, scope);
@@ -162,15 +208,17 @@ async function resultOf(
     const child = await runStates(processor, itemInput, world, itemContext, children).catch((error: unknown) => error);
     if (child instanceof Error) {
       if (!state.ToleratedFailurePercentage)
-        throw new TaskFailed("States.ExceedToleratedFailureThreshold", { cause: child });
+        throw Object.assign(new TaskFailed("an item failed", { cause: child }), { name: thresholdExceeded });
       continue;
     }
     const { events, output, status, error = "", cause } = child as Ended;
     const isInline = processor.ProcessorConfig?.Mode === "INLINE";
     // an item of the execution itself fails it with its own error
     if (status === "failed" && isInline) throw Object.assign(new TaskFailed(cause), { name: error });
-    if (isInline) inline(events);
+    if (isInline) more(events);
     else children.push(events);
+    if (status === "failed" && !state.ToleratedFailurePercentage)
+      throw Object.assign(new TaskFailed("an item failed"), { name: thresholdExceeded });
     results.push(output);
   }
   return results;
@@ -179,7 +227,12 @@ async function resultOf(
 function withResult({ ResultPath }: { readonly ResultPath?: string | null }, data: unknown, result: unknown): unknown {
   if (ResultPath === undefined) return result;
   if (ResultPath === null) return data;
-  return { ...(data as object), [ResultPath.slice(2)]: result };
+  return withValueAt(ResultPath.slice(2).split("."), data, result);
+}
+
+function withValueAt([key = "", ...within]: readonly string[], data: unknown, value: unknown): unknown {
+  const { [key]: inner, ...others } = data as Record<string, unknown>;
+  return { ...others, [key]: within.length === 0 ? value : withValueAt(within, inner ?? {}, value) };
 }
 
 function outputOf({ OutputPath }: State, data: unknown): unknown {

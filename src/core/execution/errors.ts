@@ -44,6 +44,9 @@ const errorDefinitions = {
   ObjectNotFound: { kind: "permanent" },
   ObjectArchived: { kind: "permanent" },
   ImportFailed: { kind: "permanent" },
+  // what the steps run on
+  StepKilled: { kind: "permanent" },
+  StepTimedOut: { kind: "permanent" },
   // what does not match
   CorruptBackup: { kind: "integrity" },
   InconsistentSegments: { kind: "integrity" },
@@ -59,6 +62,35 @@ export const transientErrorNames: readonly ErrorName[] = namesOf("transient");
 
 /** The names a state machine retries in the states after its first step, by when everything has answered. */
 export const outageErrorNames: readonly ErrorName[] = namesOf("outage");
+
+/**
+ * Faults of the functions themselves, by the names that Step Functions gives them: `Lambda.` and an exception of Lambda's API
+ * (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html), or what the runtime reports of a process.
+ */
+export const lambdaErrors = {
+  /** The service, or the way to it. */
+  service: [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+  ],
+  /** A function in a VPC that nobody called for weeks lost its network and gets it again; one that is deployed gets it for the first time. */
+  waking: ["Lambda.ResourceNotReadyException", "Lambda.ResourceConflictException"],
+  /** EC2 has no network interface or no address for it, or is asked too often. */
+  network: [
+    "Lambda.EC2ThrottledException",
+    "Lambda.EC2UnexpectedException",
+    "Lambda.ENILimitReachedException",
+    "Lambda.SubnetIPAddressLimitReachedException",
+  ],
+  /** As many run as the account, or what is reserved for the function, lets. */
+  throttled: ["Lambda.TooManyRequestsException"],
+  /** The process was ended, for its memory as a rule. */
+  killed: ["Runtime.ExitError", "Runtime.OutOfMemory"],
+  /** It ran out of time, or ended without saying why. */
+  unanswered: ["Sandbox.Timedout", "Lambda.Unknown", "States.Timeout"],
+} as const;
 
 function namesOf(kind: FaultKind): ErrorName[] {
   return (Object.keys(errorDefinitions) as ErrorName[]).filter((name) => errorDefinitions[name].kind === kind);

@@ -1,4 +1,4 @@
-import { isErrorName } from "./errors.ts";
+import { isErrorName, lambdaErrors, PipelineError } from "./errors.ts";
 import type { CaughtFailure, ReleaseResult } from "./messages.ts";
 
 /** A failure as people read it. */
@@ -31,6 +31,31 @@ export function releasedFailure(caught: CaughtFailure, left: string): ReleaseRes
     }),
     left,
   };
+}
+
+/**
+ * What is told of a step whose function gave no answer, after all its tries.
+ * @param state as Catch notes it: the name of the state without blanks, which is that of its function too
+ */
+export function unansweredStep(state: string, caught: CaughtFailure): PipelineError {
+  const words = state.replace(/(?<=[a-z])(?=[A-Z])/g, " ");
+  const name = words.replaceAll(" ", "-").toLowerCase();
+  const { message } = readFailure(caught);
+  const said = message === caught.Error ? caught.Error : `${caught.Error}: ${message}`;
+  const again = "Start the same again: it goes on with what is there";
+  if (lambdaErrors.killed.some((error) => error === caught.Error)) {
+    return new PipelineError(
+      "StepKilled",
+      `${words} was killed, and killed again when it was tried once more: its function ran out of memory, as a rule (${said}). Give it more, ` +
+        `by functions.${name}.memoryMiB in pipeline.yaml, and deploy. ${again}`,
+    );
+  }
+  const unsaid = caught.Error === "Lambda.Unknown" ? ", or ran out of memory" : "";
+  return new PipelineError(
+    "StepTimedOut",
+    `${words} gave no answer within its time${unsaid}, however often it was tried (${said}). The log of its function and the execution in ` +
+      `Step Functions tell what it was at. ${again}`,
+  );
 }
 
 function parseCause(cause: string): { errorType?: string; errorMessage?: string } | undefined {

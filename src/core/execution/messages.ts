@@ -186,11 +186,17 @@ export type TransferStepRequest = z.infer<typeof transferStepRequest>;
 export const verifyStepRequest = stepRequest(verifyInput);
 export type VerifyStepRequest = z.infer<typeof verifyStepRequest>;
 
+/** What the failure states hand to Release: what failed, as Step Functions caught it. */
+export const caughtFailure = z.object({ Error: z.string(), Cause: z.string().default("") });
+export type CaughtFailure = z.infer<typeof caughtFailure>;
+
 /** What Copy Segments gets: one item of the distributed map. */
 export const copySegmentsRequest = z.object({
   execution: executionRef.shape.name,
   /** Key of the batch file in the work bucket. */
   batchKey: z.string().min(1),
+  /** How its function ended before without an answer: killed, or out of time. */
+  died: caughtFailure.optional(),
 });
 export type CopySegmentsRequest = z.infer<typeof copySegmentsRequest>;
 
@@ -466,10 +472,6 @@ export const progressRecord = z.discriminatedUnion("phase", [
   z.object({ phase: z.enum(["replacing", "loading"]) }),
 ]);
 export type ProgressRecord = Readonly<z.infer<typeof progressRecord>>;
-
-/** What the failure states hand to Release: what failed, as Step Functions caught it. */
-export const caughtFailure = z.object({ Error: z.string(), Cause: z.string().default("") });
-export type CaughtFailure = z.infer<typeof caughtFailure>;
 
 /** What Release answers: the failure again for the Fail state, and what the execution leaves behind ("" for nothing). */
 const releaseResult = z.object({

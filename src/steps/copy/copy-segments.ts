@@ -26,7 +26,7 @@ import { checkAhead, checkLocked } from "../shared/locks.ts";
 import { type BatchStores, mismatch, receiptOf } from "./batch-stores.ts";
 import { cancelWatch } from "./cancel-watch.ts";
 import { ContentComparison } from "./compare-content.ts";
-import { objectSlots, segmentsInFlight } from "./in-flight.ts";
+import { gentlePace, objectSlots, type Pace, usualPace } from "./in-flight.ts";
 import { listPrefixes } from "./list-prefixes.ts";
 import { mergeSegments } from "./merge-segments.ts";
 import { repairLog } from "./repair-log.ts";
@@ -40,7 +40,7 @@ export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "c
 /**
  * Copies (or verifies) the segments of one batch and leaves a receipt. Safe to run again: what lies at the destination already is
  * skipped, and a batch whose receipt says `copied` is not looked at again. Transient faults of the stores are thrown, for the machine to
- * retry; what the sources look like is the outcome.
+ * retry; what the sources look like is the outcome. A batch whose function `died` before is copied with little in flight.
  * @returns `copied` only where every segment is; `source-changed` where at least one has another outcome (the receipt says which)
  * @throws ClaimLost where somebody else writes the backup by now
  */
@@ -54,13 +54,15 @@ export async function copySegments(request: CopySegmentsRequest, context: CopyCo
   // Release has ended the pause by then
   if (!(await isCancelled())) await keepPaused(request.batchKey, batch, context);
   const source = await context.openStore(batch.source);
+  const pace = request.died ? gentlePace : usualPace;
   const receipt = batch.verify
     ? await verifySegments({ ...batch, verify: batch.verify }, source, {
         execution: request.execution,
         isCancelled,
         confirm: claimWatch(source, batch.claim, context),
+        pace,
       })
-    : await copyBatchSegments(batch, source, isCancelled, context);
+    : await copyBatchSegments(batch, source, { isCancelled, pace }, context);
   await context.work.putText(receiptKey, JSON.stringify(copyReceipt.parse(receipt)), {
     contentType: "application/json",
   });
@@ -78,7 +80,7 @@ export async function copySegments(request: CopySegmentsRequest, context: CopyCo
 async function copyBatchSegments(
   batch: CopyBatch,
   source: ObjectStore,
-  isCancelled: () => Promise<boolean>,
+  { isCancelled, pace }: { readonly isCancelled: () => Promise<boolean>; readonly pace: Pace },
   context: CopyContext,
 ): Promise<CopyReceipt> {
   const destination = await context.openStore(batch.destination);
@@ -92,9 +94,9 @@ async function copyBatchSegments(
     listPrefixes(destination, prefixesOf(batch, "to")),
   ]);
   const stores: BatchStores = { source, destination, listed, present, confirm };
-  if (batch.merged) return mergeSegments(batch, stores, isCancelled);
-  const copier = new BatchCopier(batch, stores);
-  const copied = await settleEach(batch.segments, segmentsInFlight, async (segment, isStopped) =>
+  if (batch.merged) return mergeSegments(batch, stores, isCancelled, pace);
+  const copier = new BatchCopier(batch, stores, pace);
+  const copied = await settleEach(batch.segments, pace.segments, async (segment, isStopped) =>
     (await isCancelled()) ? undefined : copier.segment(segment, isStopped),
   );
   const segments = copied.filter((receipt) => receipt !== undefined);
@@ -116,7 +118,7 @@ async function keepPaused(batchKey: string, { source }: CopyBatch, context: Copy
 
 /** The copies of one batch; they share the slots of objects in flight. */
 class BatchCopier {
-  readonly #slot = objectSlots();
+  readonly #slot: ReturnType<typeof objectSlots>;
   readonly #batch: CopyBatch;
   readonly #stores: BatchStores;
   readonly #existing: ReadonlyMap<string, ObjectSummary>;
@@ -125,7 +127,8 @@ class BatchCopier {
   readonly #comparison: ContentComparison;
   #skipped = 0;
 
-  constructor(batch: CopyBatch, stores: BatchStores) {
+  constructor(batch: CopyBatch, stores: BatchStores, pace: Pace) {
+    this.#slot = objectSlots(pace);
     this.#batch = batch;
     this.#stores = stores;
     this.#comparison = new ContentComparison(stores.source, batch.content);

@@ -18,11 +18,8 @@ import { checkFound } from "../shared/check-merged.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "../shared/check-segment.ts";
 import { type BatchStores, mismatch, receiptOf } from "./batch-stores.ts";
 import { ContentComparison } from "./compare-content.ts";
-import { objectSlots } from "./in-flight.ts";
+import { objectSlots, type Pace } from "./in-flight.ts";
 import { listPrefixes } from "./list-prefixes.ts";
-
-/** Logs of fields that are put together side by side. Each is held in memory, and all of a batch are no more than a merge may have. */
-const fieldsInFlight = 8;
 
 /**
  * Puts the logs of the segments of a batch together, field by field (merges.ts), and leaves nothing else in its directories. Every object is read once,
@@ -35,8 +32,9 @@ export async function mergeSegments(
   batch: CopyBatch,
   stores: BatchStores,
   isCancelled: () => Promise<boolean>,
+  pace: Pace,
 ): Promise<CopyReceipt> {
-  return new BatchMerger(batch, stores, isCancelled).run();
+  return new BatchMerger(batch, stores, isCancelled, pace).run();
 }
 
 /** A log of a segment, to be put together with others. */
@@ -66,13 +64,16 @@ class BatchMerger {
   readonly #stores: BatchStores;
   readonly #isCancelled: () => Promise<boolean>;
   readonly #comparison: ContentComparison;
-  readonly #slot = objectSlots();
+  readonly #pace: Pace;
+  readonly #slot: ReturnType<typeof objectSlots>;
   /** By segment, for people. */
   readonly #problems = new Map<CopySegment, string[]>();
   readonly #vanished = new Map<CopySegment, string>();
   readonly #logs = new Map<CopySegment, { insertLogs: CopiedLog[]; deltaLogs: CopiedLog[] }>();
 
-  constructor(batch: CopyBatch, stores: BatchStores, isCancelled: () => Promise<boolean>) {
+  constructor(batch: CopyBatch, stores: BatchStores, isCancelled: () => Promise<boolean>, pace: Pace) {
+    this.#pace = pace;
+    this.#slot = objectSlots(pace);
     this.#batch = batch;
     this.#stores = stores;
     this.#isCancelled = isCancelled;
@@ -90,13 +91,15 @@ class BatchMerger {
     const mergings = this.#plan(listed);
     if (this.#isWrong) return this.#receipt("source-changed", this.#wrongSegments());
 
-    const joined = await settleEach(mergings, fieldsInFlight, (merging, isStopped) => this.#join(merging, isStopped));
+    const joined = await settleEach(mergings, this.#pace.fields, (merging, isStopped) =>
+      this.#join(merging, isStopped),
+    );
     if (this.#isWrong) return this.#receipt("source-changed", this.#wrongSegments());
     const joins = joined.filter((one) => one !== undefined);
     if (joins.length < mergings.length || (await this.#isCancelled())) return this.#receipt("cancelled", []);
 
     await this.#deleteOthers(new Set(mergings.map(({ key }) => key)));
-    await settleEach(joins, fieldsInFlight, async ({ key, join }) => this.#write(key, join));
+    await settleEach(joins, this.#pace.fields, async ({ key, join }) => this.#write(key, join));
     const merged = await this.#look(joins.map(({ key, join }) => ({ key, size: join.size })));
     const receipts = segments.map((segment) =>
       receiptOf(segment, { outcome: "copied" }, this.#logs.get(segment) ?? { insertLogs: [], deltaLogs: [] }),

@@ -15,7 +15,7 @@ import { shortList } from "../../core/execution/short-list.ts";
 import { sampleOf, tellProblem } from "../../core/plan/verify.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import { compareContent } from "./compare-content.ts";
-import { objectSlots, segmentsInFlight } from "./in-flight.ts";
+import { objectSlots, type Pace } from "./in-flight.ts";
 import { listPrefixes } from "./list-prefixes.ts";
 
 /** What a seal writes down of each object: every store and every reader of manifests can compute it. */
@@ -27,6 +27,7 @@ interface VerifyOptions {
   readonly isCancelled: () => Promise<boolean>;
   /** @throws ClaimLost where the backup is somebody else's by now */
   readonly confirm: () => Promise<void>;
+  readonly pace: Pace;
 }
 
 /** One object that is expected to lie there, and what does. */
@@ -44,7 +45,7 @@ interface Looked {
 export async function verifySegments(
   batch: CopyBatch & { readonly verify: NonNullable<CopyBatch["verify"]> },
   source: ObjectStore,
-  { execution, isCancelled, confirm }: VerifyOptions,
+  { execution, isCancelled, confirm, pace }: VerifyOptions,
 ): Promise<CopyReceipt> {
   await confirm();
   const listed = await listPrefixes(
@@ -54,8 +55,8 @@ export async function verifySegments(
   const objects = new Map([...listed.values()].flat().map((object) => [object.key, object]));
   const looks = new Map(batch.segments.map((segment) => [segment, looksOf(segment, objects)]));
   const all = [...looks.values()].flat().map(({ key, expected }) => ({ key, size: expected.size }));
-  const verifier = new Verifier(source, batch.verify, sampleOf(all, batch.verify.percent, execution), confirm);
-  const receipts = await settleEach([...looks], segmentsInFlight, async ([segment, looked], isStopped) =>
+  const verifier = new Verifier(source, batch.verify, sampleOf(all, batch.verify.percent, execution), confirm, pace);
+  const receipts = await settleEach([...looks], pace.segments, async ([segment, looked], isStopped) =>
     (await isCancelled()) ? undefined : verifier.segment(segment, looked, isStopped),
   );
   return verifier.receipt(
@@ -80,7 +81,7 @@ interface Verdict {
 }
 
 class Verifier {
-  readonly #slot = objectSlots();
+  readonly #slot: ReturnType<typeof objectSlots>;
   readonly #source: ObjectStore;
   readonly #verify: NonNullable<CopyBatch["verify"]>;
   /** Keys that are read. */
@@ -95,7 +96,9 @@ class Verifier {
     verify: NonNullable<CopyBatch["verify"]>,
     sample: ReadonlySet<string>,
     confirm: () => Promise<void>,
+    pace: Pace,
   ) {
+    this.#slot = objectSlots(pace);
     this.#source = source;
     this.#verify = verify;
     this.#sample = sample;

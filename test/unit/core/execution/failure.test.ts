@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readFailure, releasedFailure } from "../../../../src/core/execution/failure.ts";
+import { readFailure, releasedFailure, unansweredStep } from "../../../../src/core/execution/failure.ts";
 
 const lambdaCause = (errorType: string, errorMessage: string) => JSON.stringify({ errorType, errorMessage, trace: [] });
 
@@ -48,4 +48,29 @@ describe("releasedFailure", () => {
 
     expect(readFailure({ Error: released.error, Cause: released.cause }).message).toBe("no space");
   });
+});
+
+describe("unansweredStep", () => {
+  test("says of a step that was killed which one it was, why, and what to do", () => {
+    const Cause = lambdaCause("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: signal: killed");
+
+    const { name, message } = unansweredStep("FinalizeBackup", { Error: "Runtime.ExitError", Cause });
+
+    expect(name).toBe("StepKilled");
+    expect(message).toMatch(/^Finalize Backup was killed, and killed again .* out of memory/);
+    expect(message).toContain("functions.finalize-backup.memoryMiB in pipeline.yaml");
+    expect(message).toContain("signal: killed");
+  });
+
+  test.each(["States.Timeout", "Sandbox.Timedout", "Lambda.Unknown"])(
+    "says of one that ended with %s that it gave no answer",
+    (error) => {
+      const { name, message } = unansweredStep("RunRestore", { Error: error, Cause: "" });
+
+      expect(name).toBe("StepTimedOut");
+      expect(message).toMatch(/^Run Restore gave no answer within its time/);
+      expect(message).toContain(`(${error})`);
+      expect(message.includes("memory")).toBe(error === "Lambda.Unknown");
+    },
+  );
 });

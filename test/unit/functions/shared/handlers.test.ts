@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { releaseHandler } from "../../../../functions/shared/release-handler.ts";
 import { stepHandler } from "../../../../functions/shared/step-handler.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
-import { releasedFailure } from "../../../../src/core/execution/failure.ts";
+import { readFailure, releasedFailure } from "../../../../src/core/execution/failure.ts";
 import {
   type BackupStepRequest,
   backupStepRequest,
@@ -107,6 +107,17 @@ describe("releaseHandler", () => {
 
     expect(step.mock.calls[0]?.[0]).toEqual({ execution, input, attempt: 0, failure });
     expect(result).toMatchObject({ error: "StoreFailed", left: "copies" });
+  });
+
+  it("hands on which step gave no answer, and what to do, whatever the machine began with", async () => {
+    const { step, handler } = releasing();
+    const unanswered = { FinalizeBackup: { Error: "Runtime.ExitError", Cause: "" } };
+
+    const result = await handler({ execution, input, failure, unanswered }, invocation);
+
+    expect(step.mock.calls[0]?.[0].failure.Error).toBe("StepKilled");
+    expect(result.error).toBe("StepKilled");
+    expect(readFailure({ Error: result.error, Cause: result.cause }).message).toMatch(/^Finalize Backup was killed/);
   });
 
   it("hands on why a batch failed where the map only says that one did", async () => {

@@ -1,9 +1,15 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createProgressReader } from "../../../../cli/pipeline/progress.ts";
-import { explainMapFailure, recordCopyFailure } from "../../../../functions/shared/copy-failures.ts";
+import { explainMapFailure, tellingWhy } from "../../../../functions/shared/copy-failures.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
-import { backupStepRequest, copySegmentsRequest, fewBatches } from "../../../../src/core/execution/messages.ts";
+import { readFailure } from "../../../../src/core/execution/failure.ts";
+import {
+  backupStepRequest,
+  type CopySegmentsRequest,
+  copySegmentsRequest,
+  fewBatches,
+} from "../../../../src/core/execution/messages.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
 import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
@@ -46,21 +52,32 @@ const definition: Definition = JSON.parse(
   readFileSync(new URL("../../../../state-machines/backup.asl.json", import.meta.url), "utf8"),
 );
 
+interface Options {
+  /** What the machine catches of a copy whose process is ended the moment it begins; undefined lets it live. */
+  readonly death?: (request: CopySegmentsRequest) => Error | undefined;
+  /** true: the batches are copied by a map run, as those of a large plan. */
+  readonly inMapRun?: boolean;
+}
+
 /** The state machine `backup` as its text says it, with the real steps; tells the resources it asked for. */
-async function backup(world: PipelineWorld, options: { readonly leavesReason?: boolean } = {}) {
+async function backup(world: PipelineWorld, options: Options = {}) {
   const context = world.context();
   const execution = executionOf("backup-1");
   const input = { environment: "prod", backupName: "nightly" };
   const steps: Record<string, (event: unknown) => Promise<unknown>> = {
-    PrepareBackup: (event) => prepareBackup(backupStepRequest.parse(event), context),
+    PrepareBackup: async (event) => {
+      const { few, ...prepared } = await prepareBackup(backupStepRequest.parse(event), context);
+      return options.inMapRun ? prepared : { ...prepared, few };
+    },
     CopySegments: async (event) => {
       const request = copySegmentsRequest.parse(event);
-      try {
-        return await copySegments(request, context);
-      } catch (error) {
-        if (options.leavesReason !== false) await recordCopyFailure(context.work, request.batchKey, error);
-        throw error;
-      }
+      copies.push(request);
+      const death = options.death?.(request);
+      if (death === undefined) return tellingWhy(request, context.work, () => copySegments(request, context));
+      await new Promise<void>((begun) => {
+        void tellingWhy(request, context.work, () => new Promise(() => begun()));
+      });
+      throw death;
     },
     FinalizeBackup: (event) => finalizeBackup(backupStepRequest.parse(event), context),
     ReleaseBackup: async (event) => {
@@ -70,6 +87,7 @@ async function backup(world: PipelineWorld, options: { readonly leavesReason?: b
     },
   };
   const asked: string[] = [];
+  const copies: CopySegmentsRequest[] = [];
   const ended = await runAsl(
     definition,
     input,
@@ -79,12 +97,15 @@ async function backup(world: PipelineWorld, options: { readonly leavesReason?: b
         if (steps[name]) asked.push(name);
         return steps[name]?.(event) ?? {};
       },
-      items: () => Promise.reject(new Error("no map run is to be started")),
+      items: async ({ Key = "" }) => {
+        if (!options.inMapRun) throw new Error("no map run is to be started");
+        return JSON.parse(await context.work.getText(Key));
+      },
       wait: async () => {},
     },
     { Execution: { Id: execution.id, Name: execution.name, StartTime: execution.startTime, Input: input } },
   );
-  return { ...ended, asked };
+  return { ...ended, asked, copies };
 }
 
 test("a small backup starts no map run, and its history has the copies", async () => {
@@ -120,14 +141,57 @@ function deny(world: PipelineWorld): void {
   );
 }
 
-test("a copy whose function dies is told as such", async () => {
+/** As Step Functions names it. */
+const fault = (name: string, message: string) => Object.assign(new Error(message), { name });
+const killed = () => fault("Runtime.ExitError", "Runtime exited with error: signal: killed");
+
+describe.each([false, true])("a copy whose function is killed for its memory (in a map run: %s)", (inMapRun) => {
+  test("is tried once more with less at once, and then the backup is whole", async () => {
+    const world = new PipelineWorld();
+    seedShop(world);
+
+    const { status, copies } = await backup(world, { inMapRun, death: ({ died }) => (died ? undefined : killed()) });
+
+    expect(status).toBe("succeeded");
+    expect(copies.map(({ died }) => died?.Error)).toEqual([undefined, "Runtime.ExitError"]);
+  });
+
+  test("is told as such where that does not help: which function, and what gives it more", async () => {
+    const world = new PipelineWorld();
+    seedShop(world);
+
+    const { status, error, cause = "", copies } = await backup(world, { inMapRun, death: killed });
+
+    expect({ status, error }).toEqual({ status: "failed", error: "StepKilled" });
+    expect(readFailure({ Error: "", Cause: cause }).message).toMatch(
+      /^Copy Segments was killed, .* functions\.copy-segments\.memoryMiB in pipeline\.yaml/,
+    );
+    expect(copies).toHaveLength(2);
+  });
+
+  test("or never ends, is told as such after five tries", async () => {
+    const world = new PipelineWorld();
+    seedShop(world);
+    const death = () => fault("Sandbox.Timedout", "Task timed out after 900.00 seconds");
+
+    const { error, cause, copies } = await backup(world, { inMapRun, death });
+
+    expect(error).toBe("StepTimedOut");
+    expect(cause).toContain("Copy Segments gave no answer within its time");
+    expect(copies).toHaveLength(5);
+  });
+});
+
+test("copies that the account has no room for are tried sixty times more", async () => {
   const world = new PipelineWorld();
-  deny(world);
+  seedShop(world);
+  let left = 60;
+  const death = () => {
+    left -= 1;
+    return left < 0 ? undefined : fault("Lambda.TooManyRequestsException", "Rate Exceeded");
+  };
 
-  const { status, cause } = await backup(world, { leavesReason: false });
-
-  expect(status).toBe("failed");
-  expect(cause).toContain("a copy failed without saying why");
+  await expect(backup(world, { death })).resolves.toMatchObject({ status: "succeeded" });
 });
 
 test("a batch that fails for good fails the execution with its own reason, through Release", async () => {
