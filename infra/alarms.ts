@@ -1,7 +1,7 @@
 import { Aws, Duration, Validations } from "aws-cdk-lib";
-import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { Alarm, ComparisonOperator, type IMetric, MathExpression, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
-import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
+import { EventField, type IRule, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets";
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
@@ -12,8 +12,10 @@ import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { AlarmsConfig, DrillConfig, ScheduleConfig } from "../src/core/deployment/config.ts";
 import { detailTypes, eventSource } from "../src/core/deployment/events.ts";
+import { longestSilence, promiseOf } from "../src/core/deployment/schedule-promise.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
-import { goodDrills, scheduledBackups } from "./metrics.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import { failedInvocations, goodDrills, scheduledBackups, schedulerFaults } from "./metrics.ts";
 
 interface AlarmsProps {
   readonly stack: string;
@@ -21,6 +23,11 @@ interface AlarmsProps {
   readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;
   /** The functions that rules invoke, by name: their failures fail no execution. */
   readonly eventFunctions: ReadonlyMap<string, IFunction>;
+  /** Rules of the stack, by a name for people. */
+  readonly rules: ReadonlyMap<string, IRule>;
+  /** Groups of schedules of EventBridge Scheduler, by what they are. */
+  readonly scheduleGroups: ReadonlyMap<string, string>;
+  readonly deadLetters: DeadLetters;
   readonly schedules: readonly ScheduleConfig[];
   readonly drills: readonly DrillConfig[];
 }
@@ -29,7 +36,7 @@ const sum = { period: Duration.minutes(5), statistic: "Sum" };
 
 /**
  * Who is told, and of what: every event of a failure with its reason, and alarms for failed executions, failed functions behind rules
- * and schedules without backups, drills without successes. `docs/runbook.md` has an entry for each alarm, by the end of its name.
+ * that EventBridge could not start, what lies in the dead-letter queue, schedules without backups, drills without successes. `docs/runbook.md` has an entry for each alarm, by the end of its name.
  */
 export class Alarms extends Construct {
   readonly topic: Topic;
@@ -41,7 +48,7 @@ export class Alarms extends Construct {
     const { stack, config } = props;
     this.#stack = stack;
     this.topic = this.#createTopic(config);
-    this.#tellFailures(stack);
+    const failures = this.#tellFailures(stack, props.deadLetters);
     this.alarms = [
       // Those that were stopped by hand are no fault.
       ...[...props.stateMachines].flatMap(([machine, it]) => [
@@ -51,12 +58,34 @@ export class Alarms extends Construct {
       ...[...props.eventFunctions].map(([name, lambda]) =>
         this.#alarm(`${name}-failed`, `The function ${name} failed`, lambda.metricErrors(sum)),
       ),
+      ...[...props.rules, ["failures", failures] as const].map(([name, rule]) =>
+        this.#alarm(
+          `rule-${name}-failed`,
+          `The rule ${name} could not start what it is for`,
+          failedInvocations(rule, sum),
+        ),
+      ),
+      ...[...props.scheduleGroups].map(([name, group]) =>
+        this.#alarm(
+          `${name}-failed`,
+          `EventBridge Scheduler could not start what ${name} are for`,
+          new MathExpression({ ...schedulerFaults(group, sum), period: sum.period }),
+        ),
+      ),
+      this.#alarm(
+        "dead-letters",
+        "Something that an event was to start could not be started, and lies in the dead-letter queue",
+        props.deadLetters.queue.metricApproximateNumberOfMessagesVisible({ ...sum, statistic: "Maximum" }),
+      ),
       ...props.schedules.flatMap((schedule) =>
-        this.#late(schedule, {
-          name: `schedule-${schedule.name}-late`,
-          what: `The schedule ${schedule.name} has not produced a complete backup`,
-          metric: (period) => scheduledBackups(stack, schedule.name, period),
-        }),
+        this.#late(
+          { ...schedule, alarmAfter: schedule.alarmAfter ?? longestSilence(promiseOf(schedule)) },
+          {
+            name: `schedule-${schedule.name}-late`,
+            what: `The schedule ${schedule.name} has not produced a complete backup`,
+            metric: (period) => scheduledBackups(stack, schedule.name, period),
+          },
+        ),
       ),
       ...props.drills.flatMap((drill) =>
         this.#late(drill, {
@@ -100,9 +129,9 @@ export class Alarms extends Construct {
   }
 
   /** Sends every failure with its reason: an alarm only says that there was one. */
-  #tellFailures(stack: string): void {
+  #tellFailures(stack: string, { queue }: DeadLetters): IRule {
     const field = (path: string) => EventField.fromPath(path);
-    new Rule(this, "Failures", {
+    return new Rule(this, "Failures", {
       description: "milvus-backup: tells the topic what failed, and why",
       eventPattern: {
         source: [eventSource],
@@ -111,6 +140,7 @@ export class Alarms extends Construct {
       },
       targets: [
         new SnsTopic(this.topic, {
+          deadLetterQueue: queue,
           message: RuleTargetInput.fromObject({
             what: field("$.detail-type"),
             stack,
@@ -125,7 +155,7 @@ export class Alarms extends Construct {
     });
   }
 
-  /** What a schedule did not bring in time; none where it is off, or nobody said how long it may take. */
+  /** What a schedule did not bring in time; none where it is off, or nobody can say how long it may take. */
   #late(
     { alarmAfter, enabled }: Pick<ScheduleConfig, "alarmAfter" | "enabled">,
     { name, what, metric }: { readonly name: string; readonly what: string; metric(period: Duration): IMetric },

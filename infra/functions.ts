@@ -1,3 +1,4 @@
+import type { FunctionName } from "../src/core/deployment/function-names.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 
@@ -56,7 +57,7 @@ export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
 
 export interface FunctionSpec {
   /** Folder below `functions/`, and the last part of the function's name. */
-  readonly name: string;
+  readonly name: FunctionName;
   readonly machine: Owner;
   /** Runs first: tells unknown environments by name, takes leases and claims from executions that are over. */
   readonly first?: boolean;
@@ -173,7 +174,7 @@ export function pascalCase(name: string): string {
 }
 
 function step(
-  name: string,
+  name: FunctionName,
   machine: Owner,
   dataAccess: DataAccess | undefined,
   overrides: Partial<FunctionSpec> = {},

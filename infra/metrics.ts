@@ -1,5 +1,6 @@
 import type { Duration } from "aws-cdk-lib";
-import { Metric } from "aws-cdk-lib/aws-cloudwatch";
+import { type MathExpressionProps, Metric, type MetricOptions } from "aws-cdk-lib/aws-cloudwatch";
+import type { IRule } from "aws-cdk-lib/aws-events";
 import { goodDrillsMetric, metricsNamespace, scheduledBackupsMetric } from "../src/core/execution/metrics.ts";
 import { cleanDrill, finalizeBackup } from "./functions.ts";
 
@@ -23,4 +24,32 @@ export function goodDrills(stack: string, drill: string, period: Duration): Metr
     statistic: "Sum",
     period,
   });
+}
+
+/** What a rule could not hand to its target, for good. */
+export function failedInvocations({ ruleName }: IRule, options: MetricOptions): Metric {
+  return new Metric({
+    namespace: "AWS/Events",
+    metricName: "FailedInvocations",
+    dimensionsMap: { RuleName: ruleName },
+    ...options,
+  });
+}
+
+/**
+ * What the schedules of a group could not start: the target refused, or they gave up.
+ * https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
+ */
+export function schedulerFaults(group: string, options: MetricOptions): MathExpressionProps {
+  const metrics = ["TargetErrorCount", "InvocationDroppedCount", "InvocationsFailedToBeSentToDeadLetterCount"];
+  return {
+    expression: metrics.map((_, index) => `FILL(m${index}, 0)`).join(" + "),
+    usingMetrics: Object.fromEntries(
+      metrics.map((metricName, index) => [
+        `m${index}`,
+        new Metric({ namespace: "AWS/Scheduler", metricName, dimensionsMap: { ScheduleGroup: group }, ...options }),
+      ]),
+    ),
+    label: "Starts that failed",
+  };
 }

@@ -1,10 +1,12 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { type Policy, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
+import { Alias, Architecture, Code, Function as LambdaFunction, Runtime, type Version } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
+import type { FunctionConfig } from "../src/core/deployment/config.ts";
 import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
 import { metricsNamespace } from "../src/core/execution/metrics.ts";
+import { pipelineVersion } from "../src/core/execution/pipeline-version.ts";
 import type { FunctionSpec } from "./functions.ts";
 import { type Grant, grantedPolicy } from "./grants.ts";
 import type { FunctionNetwork } from "./network.ts";
@@ -16,20 +18,29 @@ interface PipelineFunctionProps {
   /** Directory with the bundled `index.js`. */
   readonly code: string;
   readonly environment: FunctionEnvironment;
+  /** What pipeline.yaml says of it. */
+  readonly config?: FunctionConfig | undefined;
   readonly logRetention: RetentionDays;
   readonly grants: readonly Grant[];
   /** Where it runs; outside of any VPC where absent. */
   readonly network?: FunctionNetwork | undefined;
 }
 
-/** One Lambda of the pipeline with its log group and a role that holds nothing but the given grants. */
+/**
+ * One Lambda of the pipeline with its log group and a role that holds nothing but the given grants. What is called is a version of it, so
+ * that a deployment changes no code under who runs: executions name versions, and go on with theirs (pipeline-state-machine.ts); rules and
+ * schedules call `live`, which is the one that was deployed last.
+ */
 export class PipelineFunction extends Construct {
   readonly function: LambdaFunction;
+  /** Code and settings of this deployment. The one before stays; `milvus-backup versions --prune` removes what nothing runs any more. */
+  readonly version: Version;
+  readonly live: Alias;
   readonly policy: Policy;
 
   constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
     super(scope, id);
-    const { spec, functionName } = props;
+    const { spec, functionName, config = {} } = props;
     const logGroup = new LogGroup(this, "Logs", {
       logGroupName: `/aws/lambda/${functionName}`,
       retention: props.logRetention,
@@ -46,13 +57,15 @@ export class PipelineFunction extends Construct {
     ]);
     this.function = new LambdaFunction(this, "Function", {
       functionName,
-      description: `milvus-backup: ${spec.name.replaceAll("-", " ")}`,
+      // With the release in it every release makes versions: none is mistaken for the one before.
+      description: `milvus-backup ${pipelineVersion}: ${spec.name.replaceAll("-", " ")}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       handler: "index.handler",
       code: Code.fromAsset(props.code),
       timeout: Duration.minutes(spec.timeoutMinutes),
-      memorySize: spec.memoryMiB,
+      memorySize: config.memoryMiB ?? spec.memoryMiB,
+      ...(config.reservedConcurrency !== undefined && { reservedConcurrentExecutions: config.reservedConcurrency }),
       role,
       logGroup,
       environment: {
@@ -62,7 +75,11 @@ export class PipelineFunction extends Construct {
         POWERTOOLS_LOG_LEVEL: "INFO",
       },
       ...props.network,
+      // A version of a deployment that was rolled back goes, or the next one could not publish the same code again.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     });
+    this.version = this.function.currentVersion;
+    this.live = new Alias(this, "Live", { aliasName: "live", version: this.version });
     // The first invocation must not come before the permissions.
     this.function.node.addDependency(this.policy);
   }

@@ -180,6 +180,10 @@ export interface PipelineOptions {
      */
     account?: string;
     /**
+     * the region of the bucket, whose events are forwarded too
+     */
+    region?: string;
+    /**
      * names of backups, with `*` and `?`
      */
     backups?: string;
@@ -298,6 +302,22 @@ export interface PipelineOptions {
      * @maxItems 5
      */
     securityGroupIds?: string[];
+  };
+  /**
+   * batches of one execution that are copied at once, each by an invocation of `copy-segments`
+   */
+  maxConcurrency?: number;
+  functions?: {
+    [k: string]: {
+      /**
+       * 1024 to 10240, where a function is killed (`StepKilled`); CPU comes with it
+       */
+      memoryMiB?: number;
+      /**
+       * invocations that may run at once, taken out of the account's: others cannot take them, nor does it take theirs
+       */
+      reservedConcurrency?: number;
+    };
   };
   /**
    * customer-managed key of the pipeline's own bucket

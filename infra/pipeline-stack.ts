@@ -1,5 +1,5 @@
 import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
-import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
+import { EventBus, type IEventBus, type IRule } from "aws-cdk-lib/aws-events";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
@@ -10,6 +10,7 @@ import { type Machine, machines } from "../src/core/execution/machines.ts";
 import { Alarms } from "./alarms.ts";
 import type { Bundles } from "./bundle.ts";
 import { PipelineDashboard } from "./dashboard.ts";
+import { DeadLetters } from "./dead-letters.ts";
 import {
   type FunctionSpec,
   functionSpecs,
@@ -36,7 +37,7 @@ import {
 } from "./permissions.ts";
 import { PipelineFunction } from "./pipeline-function.ts";
 import { PipelineStateMachine } from "./pipeline-state-machine.ts";
-import { Reports } from "./reports.ts";
+import { Reports, reportsGroup } from "./reports.ts";
 import { RestoreTriggers } from "./restore-triggers.ts";
 import { Schedules } from "./schedules.ts";
 import { dataOf, type Settings } from "./settings.ts";
@@ -116,13 +117,19 @@ export class Pipeline extends Construct {
   #addEvents(bundles: PipelineProps["bundles"]): ITopic | undefined {
     const { stack, pipeline } = this.#settings;
     const { schedules, drills, restoreTriggers } = pipeline;
+    const events = schedules.length + drills.length + restoreTriggers.length + pipeline.reports.length;
+    if (events === 0 && pipeline.alarms === undefined) return undefined;
+    const deadLetters = new DeadLetters(this, "DeadLetters");
+    const rules = new Map<string, IRule>();
+    const scheduleGroups = new Map<string, string>();
     const eventFunctions = new Map<string, PipelineFunction>();
     const add = (spec: FunctionSpec, extra: FunctionExtra) => {
-      const created = this.#createFunction(spec, bundles.directoryOf(spec.name), extra);
+      const grants = [...(extra.grants ?? []), deadLetters.grant];
+      const created = this.#createFunction(spec, bundles.directoryOf(spec.name), { ...extra, grants });
       // EventBridge tries twice more on its own; a fault that lasts is told once more, not for hours.
-      created.function.configureAsyncInvoke({ retryAttempts: 1 });
+      created.live.configureAsyncInvoke({ retryAttempts: 1, onFailure: deadLetters.destination });
       eventFunctions.set(spec.name, created);
-      return created.function;
+      return created.live;
     };
     const { stateMachine: backupMachine } = required(this.stateMachines.get("backup"));
     const { stateMachine: restoreMachine } = required(this.stateMachines.get("restore"));
@@ -136,7 +143,12 @@ export class Pipeline extends Construct {
           })
         : undefined;
       const machines = { backupMachine, drillMachine, verifyMachine };
-      new Schedules(this, "Schedules", { stack, schedules, drills, ...machines, pruneBackups: prune });
+      const created = new Schedules(this, "Schedules", {
+        ...{ stack, schedules, drills, ...machines, deadLetters },
+        pruneBackups: prune,
+      });
+      for (const [name, rule] of created.rules) rules.set(name, rule);
+      scheduleGroups.set("schedules", stack);
     }
     if (restoreTriggers.length > 0) {
       const start = add(startTriggeredRestore, {
@@ -150,19 +162,22 @@ export class Pipeline extends Construct {
           },
         ],
       });
-      new RestoreTriggers(this, "RestoreTriggers", {
+      const created = new RestoreTriggers(this, "RestoreTriggers", {
         stack,
         triggers: restoreTriggers,
         startTriggeredRestore: start,
         eventBus: this.#eventBus,
+        deadLetters,
       });
+      for (const [name, rule] of created.rules) rules.set(name, rule);
     }
     if (pipeline.reports.length > 0) {
       const write = add(writeReport, {
         environments: pipeline.reports.map(({ environment }) => environment),
         environment: { BACKUP_STATE_MACHINE_ARN: backupMachine.stateMachineArn },
       });
-      new Reports(this, "Reports", { stack, reports: pipeline.reports, schedules, writeReport: write });
+      new Reports(this, "Reports", { stack, reports: pipeline.reports, schedules, writeReport: write, deadLetters });
+      scheduleGroups.set("reports", reportsGroup(stack));
     }
     if (pipeline.alarms === undefined) return undefined;
     const stateMachines = new Map([...this.stateMachines].map(([name, created]) => [name, created.stateMachine]));
@@ -173,6 +188,9 @@ export class Pipeline extends Construct {
       config: pipeline.alarms,
       stateMachines,
       eventFunctions: functionsOf(eventFunctions),
+      rules,
+      scheduleGroups,
+      deadLetters,
       schedules,
       drills,
     });
@@ -190,6 +208,7 @@ export class Pipeline extends Construct {
     return new PipelineFunction(this, pascalCase(spec.name), {
       spec,
       functionName: `${this.#settings.stack}-${spec.name}`,
+      config: pipeline.functions[spec.name],
       code,
       environment: {
         WORK_BUCKET: this.#workBucket.bucket.bucketName,
@@ -240,6 +259,7 @@ export class Pipeline extends Construct {
       workBucketKeyArn: this.#settings.pipeline.workBucketKeyArn,
       eventBus: this.#eventBus,
       logRetention: logRetention(this.#settings.retentionDays),
+      maxConcurrency: this.#settings.pipeline.maxConcurrency,
     });
   }
 

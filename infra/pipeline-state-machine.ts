@@ -7,6 +7,7 @@ import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
+import { usualConcurrency } from "../src/core/deployment/config.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 import { pascalCase } from "./functions.ts";
@@ -35,6 +36,8 @@ interface PipelineStateMachineProps {
   /** Customer-managed key of the work bucket. */
   readonly workBucketKeyArn?: string | undefined;
   readonly logRetention: RetentionDays;
+  /** Batches that are copied at once. */
+  readonly maxConcurrency: number;
 }
 
 const definitionsDir = join(import.meta.dirname, "..", "state-machines");
@@ -51,7 +54,7 @@ export class PipelineStateMachine extends Construct {
   constructor(scope: Construct, id: string, props: PipelineStateMachineProps) {
     super(scope, id);
     const { machine, stateMachineName, workBucket, eventBus, runs } = props;
-    const definition = definitionOf(machine);
+    const definition = withConcurrency(definitionOf(machine), props.maxConcurrency);
     const hasMaps = definition.includes('"DISTRIBUTED"');
     const used = [...props.functions].filter(([name]) => definition.includes(substitutionOf(name)));
     const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
@@ -59,7 +62,10 @@ export class PipelineStateMachine extends Construct {
       {
         sid: "RunSteps",
         actions: ["lambda:InvokeFunction"],
-        resources: used.map(([, { function: lambda }]) => lambda.functionArn),
+        resources: used.map(([, { function: lambda }]) => ({
+          arn: `${lambda.functionArn}:*`,
+          reason: "Versions: an execution that began before a deployment goes on with those that it began with.",
+        })),
       },
       ...(hasMaps ? this.#mapGrants(props) : []),
       ...(runs === undefined ? [] : runExecutionsGrants(this, runs)),
@@ -69,7 +75,8 @@ export class PipelineStateMachine extends Construct {
       stateMachineName,
       definitionBody: DefinitionBody.fromString(definition),
       definitionSubstitutions: {
-        ...Object.fromEntries(used.map(([name, { function: lambda }]) => [substitutionName(name), lambda.functionArn])),
+        // Versions, as the definition of an execution stays what it was when that began.
+        ...Object.fromEntries(used.map(([name, { version }]) => [substitutionName(name), version.functionArn])),
         Partition: Aws.PARTITION,
         WorkBucketName: workBucket.bucketName,
         EventBusName: eventBus.eventBusName,
@@ -130,6 +137,11 @@ export class PipelineStateMachine extends Construct {
       ...keyGrants("ReadWorkBucketKey", workBucketKeyArn ? [workBucketKeyArn] : [], ["read"]),
     ];
   }
+}
+
+/** A definition whose maps of copies run so many at once. A number cannot be substituted in what is valid JSON as it stands. */
+function withConcurrency(definition: string, maxConcurrency: number): string {
+  return definition.replaceAll(`"MaxConcurrency": ${usualConcurrency},`, `"MaxConcurrency": ${maxConcurrency},`);
 }
 
 function substitutionName(functionName: string): string {

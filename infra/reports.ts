@@ -5,6 +5,7 @@ import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import { Construct } from "constructs";
 import type { ReportConfig, ScheduleConfig } from "../src/core/deployment/config.ts";
 import { promiseOf } from "../src/core/deployment/schedule-promise.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 import { grantedPolicy } from "./grants.ts";
 
 interface ReportsProps {
@@ -14,13 +15,19 @@ interface ReportsProps {
   readonly schedules: readonly ScheduleConfig[];
   /** Write Report. */
   readonly writeReport: IFunction;
+  readonly deadLetters: DeadLetters;
+}
+
+/** The group of the schedules of reports. */
+export function reportsGroup(stack: string): string {
+  return `${stack}-reports`;
 }
 
 /** The reports that are written on a schedule: each tells the function whose backups, and what their schedules promise. */
 export class Reports extends Construct {
-  constructor(scope: Construct, id: string, { stack, reports, schedules, writeReport }: ReportsProps) {
+  constructor(scope: Construct, id: string, { stack, reports, schedules, writeReport, deadLetters }: ReportsProps) {
     super(scope, id);
-    const group = new CfnScheduleGroup(this, "Group", { name: `${stack}-reports` });
+    const group = new CfnScheduleGroup(this, "Group", { name: reportsGroup(stack) });
     const role = new Role(this, "Role", {
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
@@ -28,6 +35,7 @@ export class Reports extends Construct {
     });
     const policy = grantedPolicy(this, role, [
       { sid: "WriteReports", actions: ["lambda:InvokeFunction"], resources: [writeReport.functionArn] },
+      deadLetters.grant,
     ]);
     for (const { name, environment, expression, timeZone, enabled } of reports) {
       const promises = schedules.filter((schedule) => schedule.environment === environment).map(promiseOf);
@@ -45,6 +53,7 @@ export class Reports extends Construct {
           input: JSON.stringify({ environment, promises }),
           // What could not start within the hour is the next one's business.
           retryPolicy: { maximumEventAgeInSeconds: 3600, maximumRetryAttempts: 10 },
+          deadLetterConfig: { arn: deadLetters.queue.queueArn },
         },
       });
       created.node.addDependency(policy);

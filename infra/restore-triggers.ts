@@ -1,11 +1,20 @@
 import { Aws } from "aws-cdk-lib";
-import { CfnEventBusPolicy, EventField, type IEventBus, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
+import {
+  CfnEventBusPolicy,
+  EventField,
+  type EventPattern,
+  type IEventBus,
+  type IRule,
+  Rule,
+  RuleTargetInput,
+} from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import type { RestoreTriggerConfig } from "../src/core/deployment/config.ts";
 import { type TriggeredRestore, triggeredRestore } from "../src/core/deployment/restore-trigger.ts";
 import { commitRecordPatterns } from "../src/core/format/layout.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 
 interface RestoreTriggersProps {
   /** Name of the deployment. */
@@ -15,32 +24,60 @@ interface RestoreTriggersProps {
   readonly startTriggeredRestore: IFunction;
   /** This account's default bus: S3 has no other. */
   readonly eventBus: IEventBus;
+  readonly deadLetters: DeadLetters;
+}
+
+/** S3's events of the object that completes a backup in a bucket. */
+export function backupCommitted(of: {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly account: string;
+  readonly region: string;
+}): EventPattern {
+  return {
+    source: ["aws.s3"],
+    detailType: ["Object Created"],
+    account: [of.account],
+    region: [of.region],
+    detail: {
+      bucket: { name: [of.bucket] },
+      object: { key: commitRecordPatterns(of.prefix).map((wildcard) => ({ wildcard })) },
+    },
+  };
 }
 
 /**
  * The restore triggers: rules on "Object Created" events of a backup bucket. The bucket has to send its events to EventBridge
- * (docs/pipeline-yaml.md has the command); those of another account come through this account's default bus, which its policy lets in.
+ * (docs/pipeline-yaml.md has the command); those of another account or region come through this account's default bus, forwarded by
+ * events-forwarder.ts there.
  */
 export class RestoreTriggers extends Construct {
+  /** By the name of the trigger. */
+  readonly rules: ReadonlyMap<string, IRule>;
+
   constructor(scope: Construct, id: string, props: RestoreTriggersProps) {
     super(scope, id);
+    const rules = new Map<string, IRule>();
+    this.rules = rules;
     for (const trigger of props.triggers) {
-      const { name, bucket, prefix, account, backups, enabled, ...rest } = trigger;
+      const {
+        name,
+        bucket,
+        prefix,
+        account = Aws.ACCOUNT_ID,
+        region = Aws.REGION,
+        backups,
+        enabled,
+        ...rest
+      } = trigger;
       const restore: TriggeredRestore = triggeredRestore.parse(rest);
-      new Rule(this, name, {
+      const rule = new Rule(this, name, {
         description: `milvus-backup: restores backups that appear in ${bucket} into ${restore.environment}`,
         enabled,
-        eventPattern: {
-          source: ["aws.s3"],
-          detailType: ["Object Created"],
-          account: [account ?? Aws.ACCOUNT_ID],
-          detail: {
-            bucket: { name: [bucket] },
-            object: { key: commitRecordPatterns(prefix).map((wildcard) => ({ wildcard })) },
-          },
-        },
+        eventPattern: backupCommitted({ bucket, prefix, account, region }),
         targets: [
           new LambdaFunction(props.startTriggeredRestore, {
+            deadLetterQueue: props.deadLetters.queue,
             event: RuleTargetInput.fromObject({
               trigger: name,
               backups,
@@ -54,6 +91,7 @@ export class RestoreTriggers extends Construct {
           }),
         ],
       });
+      rules.set(name, rule);
     }
     const accounts = new Set(props.triggers.flatMap(({ account }) => (account === undefined ? [] : [account])));
     for (const account of accounts) this.#letIn(account, props);

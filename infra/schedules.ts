@@ -1,5 +1,5 @@
 import { Aws } from "aws-cdk-lib";
-import { EventField, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
+import { EventField, type IRule, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
@@ -10,6 +10,7 @@ import { anySchedule, type DrillConfig, type ScheduleConfig } from "../src/core/
 import { type DetailType, eventSource } from "../src/core/deployment/events.ts";
 import { verifyScheduleName } from "../src/core/deployment/verify-rule.ts";
 import type { BackupInput, DrillInput, VerifyInput } from "../src/core/execution/messages.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 import { grantedPolicy } from "./grants.ts";
 
 interface SchedulesProps {
@@ -22,6 +23,7 @@ interface SchedulesProps {
   readonly verifyMachine: IStateMachine;
   /** Prune Backups; needed where a schedule has rules. */
   readonly pruneBackups?: IFunction | undefined;
+  readonly deadLetters: DeadLetters;
 }
 
 /**
@@ -30,9 +32,14 @@ interface SchedulesProps {
  * which its newest backup is verified. And the drills: each starts the drill machine.
  */
 export class Schedules extends Construct {
+  /** By `<schedule>-retention`. */
+  readonly rules: ReadonlyMap<string, IRule>;
+
   constructor(scope: Construct, id: string, props: SchedulesProps) {
     super(scope, id);
-    const { stack, schedules, drills, backupMachine, drillMachine, verifyMachine } = props;
+    const { stack, schedules, drills, backupMachine, drillMachine, verifyMachine, deadLetters } = props;
+    const rules = new Map<string, IRule>();
+    this.rules = rules;
     const group = new CfnScheduleGroup(this, "Group", { name: stack });
     const role = new Role(this, "Role", {
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
@@ -51,6 +58,7 @@ export class Schedules extends Construct {
       ...(verified.length > 0
         ? [{ sid: "StartVerifications", actions: ["states:StartExecution"], resources: started(verifyMachine) }]
         : []),
+      deadLetters.grant,
     ]);
     const start = (id: string, { machine, input, ...more }: Start, { timeZone, enabled }: Timing) => {
       const created = new CfnSchedule(this, id, {
@@ -66,6 +74,7 @@ export class Schedules extends Construct {
           input: JSON.stringify(input),
           // What could not start within the hour is the next one's business.
           retryPolicy: { maximumEventAgeInSeconds: 3600, maximumRetryAttempts: 10 },
+          deadLetterConfig: { arn: deadLetters.queue.queueArn },
         },
       });
       created.node.addDependency(policy);
@@ -88,7 +97,7 @@ export class Schedules extends Construct {
         );
       }
       if (schedule.keep !== undefined && props.pruneBackups !== undefined) {
-        this.#retain(schedule, stack, props.pruneBackups);
+        rules.set(`${name}-retention`, this.#retain(schedule, stack, props.pruneBackups, deadLetters));
       }
     }
     const environmentOf = new Map(schedules.map(({ name, environment }) => [name, environment]));
@@ -104,9 +113,9 @@ export class Schedules extends Construct {
     }
   }
 
-  #retain(schedule: ScheduleConfig, stack: string, pruneBackups: IFunction): void {
+  #retain(schedule: ScheduleConfig, stack: string, pruneBackups: IFunction, { queue }: DeadLetters): IRule {
     const { name, environment, keep, timeZone } = schedule;
-    new Rule(this, `${name}Retention`, {
+    return new Rule(this, `${name}Retention`, {
       description: `milvus-backup: applies the retention of ${name} when one of its backups is complete`,
       eventPattern: {
         source: [eventSource],
@@ -115,6 +124,7 @@ export class Schedules extends Construct {
       },
       targets: [
         new LambdaFunction(pruneBackups, {
+          deadLetterQueue: queue,
           event: RuleTargetInput.fromObject({
             input: { schedule: name, environment, keep, timeZone },
             execution: EventField.fromPath("$.detail.execution"),

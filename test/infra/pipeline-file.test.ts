@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Match, type Template } from "aws-cdk-lib/assertions";
+import { App, Validations } from "aws-cdk-lib";
+import { Match, Template } from "aws-cdk-lib/assertions";
+import { AwsSolutionsChecks } from "cdk-nag";
 import { describe, expect, it } from "vitest";
+import { forwarderOf } from "../../infra/events-forwarder.ts";
 import { dataOf, readSettings } from "../../infra/settings.ts";
 import { promisesIn } from "../../src/core/deployment/schedule-promise.ts";
 import { parsePipelineYaml } from "../../src/core/deployment/yaml.ts";
@@ -31,6 +34,7 @@ describe("without pipeline.yaml", () => {
       "CloudWatch::Alarm",
       "CloudWatch::Dashboard",
       "SNS::Topic",
+      "SQS::Queue",
     ]) {
       expect(count(plain, `AWS::${type}`)).toBe(0);
     }
@@ -80,6 +84,7 @@ describe("examples/pipeline.yaml", () => {
       ["StartBackups", ["states:StartExecution"], [expect.stringMatching(/^<BackupStateMachine/)]],
       ["StartDrills", ["states:StartExecution"], [expect.stringMatching(/^<DrillStateMachine/)]],
       ["StartVerifications", ["states:StartExecution"], [expect.stringMatching(/^<VerifyStateMachine/)]],
+      ["KeepWhatFailed", ["sqs:SendMessage"], ["<DeadLettersQueue>"]],
     ]);
   });
 
@@ -97,7 +102,7 @@ describe("examples/pipeline.yaml", () => {
     const without = pipelineTemplate({ pipeline: `environments: { prod: }\nschedules:\n  - ${one}\n` });
 
     without.resourceCountIs("AWS::Scheduler::Schedule", 1);
-    expect(statementsOf(without, "Schedules")).toHaveLength(1);
+    expect(statementsOf(without, "Schedules").map(({ Sid }) => Sid)).toEqual(["StartBackups", "KeepWhatFailed"]);
   });
 
   it("starts the drill machine, with the environment of the schedule whose backups it is about", () => {
@@ -142,6 +147,7 @@ describe("examples/pipeline.yaml", () => {
         source: ["aws.s3"],
         "detail-type": ["Object Created"],
         account: ["444455556666"],
+        region: [{ Ref: "AWS::Region" }],
         detail: {
           bucket: { name: ["partner-backups"] },
           object: {
@@ -179,6 +185,7 @@ describe("examples/pipeline.yaml", () => {
       "UseWorkBucketKey",
       "JoinNetwork",
       "Announce",
+      "KeepWhatFailed",
       "LookAtLeaseHolders",
     ]);
     const [list, see] = statementsOf(template, "PruneBackups").slice(1, 3);
@@ -195,8 +202,11 @@ describe("examples/pipeline.yaml", () => {
       ScheduleExpressionTimezone: "Europe/Berlin",
       Target: { Input: Match.stringLikeRegexp('^{"environment":"prod","promises":\\[{"name":"nightly"') },
     });
-    expect(statementsOf(template, "Reports").flatMap(actionsOf)).toEqual(["lambda:InvokeFunction"]);
-    expect(statementsOf(template, "Reports").flatMap(resourcesOf)).toEqual([expect.stringMatching(/^<WriteReport/)]);
+    expect(statementsOf(template, "Reports").flatMap(actionsOf)).toEqual(["lambda:InvokeFunction", "sqs:SendMessage"]);
+    expect(statementsOf(template, "Reports").flatMap(resourcesOf)).toEqual([
+      expect.stringMatching(/^<WriteReportLive/),
+      "<DeadLettersQueue>",
+    ]);
     const writes = statementsOf(template, "WriteReport").filter((it) =>
       actionsOf(it).some((action) => /s3:(Put|Delete)/.test(action)),
     );
@@ -255,6 +265,10 @@ describe("alarms", () => {
         "prune-backups-failed",
         "start-triggered-restore-failed",
         "write-report-failed",
+        ...["standby", "partner", "nightly-retention", "hourly-retention", "failures"].map((it) => `rule-${it}-failed`),
+        "schedules-failed",
+        "reports-failed",
+        "dead-letters",
         "schedule-nightly-late",
         "schedule-hourly-late",
         "drill-proof-late",
@@ -264,6 +278,55 @@ describe("alarms", () => {
     );
     for (const { AlarmActions } of alarms)
       expect(AlarmActions).toEqual([{ Ref: expect.stringMatching(/^AlarmsTopic/) }]);
+  });
+
+  it("watch what EventBridge could not start, and whatever lies in the dead-letter queue", () => {
+    const named = (name: string) => alarms.find(({ AlarmName }) => AlarmName === `MilvusBackup-${name}`);
+
+    expect(named("rule-standby-failed")).toMatchObject({
+      Namespace: "AWS/Events",
+      MetricName: "FailedInvocations",
+      Dimensions: [{ Name: "RuleName", Value: { Ref: expect.stringMatching(/^RestoreTriggersstandby/) } }],
+      Threshold: 1,
+      TreatMissingData: "notBreaching",
+    });
+    for (const [name, group] of [
+      ["schedules", "MilvusBackup"],
+      ["reports", "MilvusBackup-reports"],
+    ]) {
+      const metrics = named(`${name}-failed`)?.Metrics as { MetricStat?: { Metric: object }; Expression?: string }[];
+      const groupOf = { Name: "ScheduleGroup", Value: group };
+      expect(metrics.flatMap(({ MetricStat }) => (MetricStat ? [MetricStat.Metric] : []))).toEqual(
+        ["TargetErrorCount", "InvocationDroppedCount", "InvocationsFailedToBeSentToDeadLetterCount"].map(
+          (MetricName) => ({
+            ...{ Namespace: "AWS/Scheduler", MetricName },
+            Dimensions: [groupOf],
+          }),
+        ),
+      );
+      expect(metrics.flatMap(({ Expression }) => Expression ?? [])).toEqual([
+        "FILL(m0, 0) + FILL(m1, 0) + FILL(m2, 0)",
+      ]);
+    }
+    expect(named("dead-letters")).toMatchObject({
+      MetricName: "ApproximateNumberOfMessagesVisible",
+      Statistic: "Maximum",
+      Threshold: 1,
+    });
+  });
+
+  it("look for silent schedules by their runs where the file says no time, if CloudWatch looks back so far", () => {
+    const late = (expression: string) => {
+      const schedules = `schedules: [{ name: s, environment: prod, expression: "${expression}" }]`;
+      const made = pipelineTemplate({ pipeline: `{ environments: { prod: }, alarms: {}, ${schedules} }` });
+      const [found] = Object.values(made.findResources("AWS::CloudWatch::Alarm"))
+        .map(({ Properties }) => Properties)
+        .filter(({ AlarmName }) => AlarmName === "MilvusBackup-schedule-s-late");
+      return found && (found.Period * found.EvaluationPeriods) / 3600;
+    };
+
+    expect(late("cron(0 3 * * ? *)")).toBe(31);
+    expect(late("cron(0 3 ? * SUN *)")).toBeUndefined();
   });
 
   it("take silence of a schedule for a fault, after the time the file says", () => {
@@ -289,6 +352,7 @@ describe("alarms", () => {
       String(AlarmName)
         .replace("MilvusBackup-", "")
         .replace(/^(schedule|drill)-.*-late$/, "$1-NAME-late")
+        .replace(/^rule-.*-failed$/, "rule-NAME-failed")
         .replace(/^.*-timed-out$/, "MACHINE-timed-out"),
     );
 
@@ -313,6 +377,179 @@ describe("alarms", () => {
     });
     expect(inputOfRule(template, "AlarmsFailures")).toContain('"error":<detail-failure-Error>');
     template.resourceCountIs("AWS::CloudWatch::Dashboard", 1);
+  });
+});
+
+describe("what cannot be started", () => {
+  const [queue = ""] = Object.keys(template.findResources("AWS::SQS::Queue"));
+  const arn = { "Fn::GetAtt": [queue, "Arn"] };
+
+  it("lies for two weeks in a queue that is encrypted and reached by TLS only", () => {
+    template.resourceCountIs("AWS::SQS::Queue", 1);
+    template.hasResourceProperties("AWS::SQS::Queue", {
+      MessageRetentionPeriod: 14 * 86_400,
+      SqsManagedSseEnabled: true,
+    });
+    template.hasResourceProperties("AWS::SQS::QueuePolicy", {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
+        ]),
+      },
+    });
+  });
+
+  it("gets there from every rule, which may put there what is its own", () => {
+    const rules = Object.entries(template.findResources("AWS::Events::Rule"));
+    expect(rules).toHaveLength(5);
+    const { Statement } =
+      Object.values(template.findResources("AWS::SQS::QueuePolicy"))[0]?.Properties.PolicyDocument ?? {};
+    const sources = (Statement as { Action: string; Condition?: { ArnEquals?: Record<string, unknown> } }[]).flatMap(
+      ({ Action, Condition }) => (Action === "sqs:SendMessage" ? [Condition?.ArnEquals?.["aws:SourceArn"]] : []),
+    );
+    for (const [id, { Properties }] of rules) {
+      for (const { DeadLetterConfig } of Properties.Targets) expect(DeadLetterConfig).toEqual({ Arn: arn });
+      expect(sources).toContainEqual({ "Fn::GetAtt": [id, "Arn"] });
+    }
+  });
+
+  it("gets there from every schedule, and from every function that is called without waiting", () => {
+    template.allResourcesProperties("AWS::Scheduler::Schedule", { Target: { DeadLetterConfig: { Arn: arn } } });
+    const configs = Object.values(template.findResources("AWS::Lambda::EventInvokeConfig"));
+    expect(configs).toHaveLength(3);
+    for (const { Properties } of configs) {
+      expect(Properties).toMatchObject({
+        MaximumRetryAttempts: 1,
+        // of the ARN of the alias
+        Qualifier: { "Fn::Select": [7, { "Fn::Split": [":", { Ref: expect.stringMatching(/Live[0-9A-F]{8}$/) }] }] },
+        DestinationConfig: { OnFailure: { Destination: arn } },
+      });
+    }
+    for (const id of ["PruneBackups", "StartTriggeredRestore", "WriteReport"]) {
+      const [keep] = statementsOf(template, id).filter(({ Sid }) => Sid === "KeepWhatFailed");
+      expect(keep && [actionsOf(keep), resourcesOf(keep)]).toEqual([["sqs:SendMessage"], ["<DeadLettersQueue>"]]);
+    }
+  });
+});
+
+describe("a bucket of another region or account", () => {
+  const pipeline =
+    "{ environments: { dr: }, restoreTriggers: [{ name: near, bucket: here, environment: dr }, " +
+    "{ name: far, bucket: dr-backups, region: eu-west-1, prefix: backup, environment: dr }] }";
+  const settings = readSettings(
+    () => undefined,
+    {},
+    () => parsePipelineYaml(pipeline, "pipeline.yaml"),
+  );
+
+  it("is heard of by the events of its region", () => {
+    pipelineTemplate({ pipeline }).hasResourceProperties("AWS::Events::Rule", {
+      EventPattern: {
+        region: ["eu-west-1"],
+        account: [{ Ref: "AWS::AccountId" }],
+        detail: { bucket: { name: ["dr-backups"] } },
+      },
+    });
+  });
+
+  it("gets a stack with the rule that forwards them, and a role that may do that and nothing else", () => {
+    const app = new App();
+    const forwarder = Template.fromStack(forwarderOf(app, settings, "far"));
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+
+    expect(() => app.synth()).not.toThrow();
+    forwarder.hasParameter("EventBusArn", { Type: "String" });
+    forwarder.hasResourceProperties("AWS::Events::Rule", {
+      EventPattern: {
+        source: ["aws.s3"],
+        "detail-type": ["Object Created"],
+        region: [{ Ref: "AWS::Region" }],
+        detail: {
+          bucket: { name: ["dr-backups"] },
+          object: {
+            key: [{ wildcard: "backup/*/meta/full_meta.json" }, { wildcard: "backup/*/incremental/*/full_meta.json" }],
+          },
+        },
+      },
+      Targets: [
+        {
+          Arn: { Ref: "EventBusArn" },
+          RoleArn: { "Fn::GetAtt": [Match.stringLikeRegexp("^ForwarderRole"), "Arn"] },
+          DeadLetterConfig: { Arn: Match.anyValue() },
+        },
+      ],
+    });
+    const statements = statementsOf(forwarder, "Forwarder");
+    expect(statements.map((it) => [actionsOf(it), resourcesOf(it)])).toEqual([
+      [["events:PutEvents"], ["<EventBusArn>"]],
+    ]);
+    forwarder.hasResourceProperties("AWS::IAM::Role", {
+      AssumeRolePolicyDocument: {
+        Statement: [
+          {
+            Principal: { Service: "events.amazonaws.com" },
+            Condition: { StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } },
+          },
+        ],
+      },
+    });
+  });
+
+  it("names the triggers that have one where another is asked for", () => {
+    expect(() => forwarderOf(new App(), settings, "near")).toThrow(
+      "near is no restore trigger with a region or an account; those of pipeline.yaml: far",
+    );
+  });
+});
+
+describe("functions", () => {
+  const pipeline = (functions: string, more = "") => `{ functions: ${functions}${more} }`;
+
+  it("get memory and concurrency of their own, and maps the concurrency that is said", () => {
+    const made = pipelineTemplate({
+      pipeline: pipeline(
+        "{ copy-segments: { reservedConcurrency: 64, memoryMiB: 3008 }, finalize-backup: { memoryMiB: 2048 } }",
+        ", maxConcurrency: 64",
+      ),
+    });
+
+    made.hasResourceProperties("AWS::Lambda::Function", {
+      FunctionName: "MilvusBackup-copy-segments",
+      ReservedConcurrentExecutions: 64,
+      MemorySize: 3008,
+    });
+    made.hasResourceProperties("AWS::Lambda::Function", {
+      FunctionName: "MilvusBackup-finalize-backup",
+      MemorySize: 2048,
+    });
+    made.hasResourceProperties("AWS::Lambda::Function", {
+      FunctionName: "MilvusBackup-prepare-backup",
+      MemorySize: 1024,
+    });
+    for (const [id, { Properties }] of Object.entries(made.findResources("AWS::StepFunctions::StateMachine"))) {
+      const concurrency = [...String(Properties.DefinitionString).matchAll(/"MaxConcurrency": (\d+)/g)].map(
+        ([, it]) => it,
+      );
+      // a leg of imports is one item
+      const copies = id.startsWith("Drill") ? [] : ["64", "64"];
+      expect(concurrency, id).toEqual(id.startsWith("Restore") ? [...copies, "1"] : copies);
+    }
+  });
+
+  it.each([
+    [pipeline("{ copy-segment: { memoryMiB: 2048 } }"), /functions.*copy-segment/],
+    [pipeline("{ copy-segments: { memoryMiB: 512 } }"), /pipeline.yaml:1: functions.copy-segments.memoryMiB: .*1024/],
+    [
+      pipeline("{ copy-segments: { reservedConcurrency: 8 } }"),
+      /reservedConcurrency: is less than maxConcurrency \(16\)/,
+    ],
+    [
+      pipeline("{ copy-segments: { memory: 2048 } }"),
+      /memory is not a known key; accepted: memoryMiB, reservedConcurrency/,
+    ],
+    [pipeline("{}", ", maxConcurrency: 0"), /maxConcurrency: .*1/],
+  ])("%s is refused with the key and what it takes", (text, message) => {
+    expect(() => parsePipelineYaml(text, "pipeline.yaml")).toThrow(message);
   });
 });
 

@@ -1,4 +1,4 @@
-import { Match } from "aws-cdk-lib/assertions";
+import { Match, type Template } from "aws-cdk-lib/assertions";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { describe, expect, it } from "vitest";
 import { functionSpecs, pascalCase } from "../../infra/functions.ts";
@@ -81,6 +81,41 @@ describe("stack", () => {
       });
     },
   );
+
+  it("runs a version of each function, which a deployment leaves as it is, and calls the newest one live", () => {
+    const versions = Object.entries(template.findResources("AWS::Lambda::Version"));
+    const functionOf = new Map(versions.map(([id, { Properties }]) => [id, Properties.FunctionName.Ref as string]));
+
+    expect(new Set(functionOf.values()).size).toBe(functionSpecs.length);
+    for (const [, version] of versions) {
+      expect(version).toMatchObject({ DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" });
+    }
+    const aliases = Object.values(template.findResources("AWS::Lambda::Alias")).map(({ Properties }) => Properties);
+    expect(aliases).toHaveLength(functionSpecs.length);
+    for (const { Name, FunctionName, FunctionVersion } of aliases) {
+      expect(Name).toBe("live");
+      expect(functionOf.get(FunctionVersion["Fn::GetAtt"][0])).toBe(FunctionName.Ref);
+    }
+    for (const { Properties } of Object.values(template.findResources("AWS::StepFunctions::StateMachine"))) {
+      for (const [name, value] of Object.entries(
+        Properties.DefinitionSubstitutions as Record<string, { Ref: string }>,
+      )) {
+        if (!name.endsWith("FunctionArn")) continue;
+        expect(functionOf.get(value.Ref), name).toMatch(new RegExp(`^${name.replace("Arn", "")}[0-9A-F]{8}$`));
+      }
+    }
+  });
+
+  it("makes versions anew when code or settings change, and not otherwise", () => {
+    const idsOf = (of: Template) => Object.keys(of.findResources("AWS::Lambda::Version")).sort();
+    const changed = pipelineTemplate({ pipeline: "{ functions: { copy-segments: { memoryMiB: 2048 } } }" });
+
+    expect(idsOf(pipelineTemplate())).toEqual(idsOf(template));
+    const [before, after] = [idsOf(template), idsOf(changed)];
+    expect(after.filter((id) => !before.includes(id))).toEqual([
+      expect.stringMatching(/^CopySegmentsFunctionCurrentVersion/),
+    ]);
+  });
 
   it("logs and traces executions without their data", () => {
     template.allResourcesProperties("AWS::StepFunctions::StateMachine", {

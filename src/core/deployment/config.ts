@@ -6,6 +6,7 @@ import { restoreConflict } from "../execution/restore-conflicts.ts";
 import { parseCollectionSelector } from "../milvus/names.ts";
 import { parseRenames, type Renames } from "../milvus/renames.ts";
 import { bucketName, bucketRoot } from "./bucket-root.ts";
+import { functionNames } from "./function-names.ts";
 import { triggeredRestore } from "./restore-trigger.ts";
 import { keepRules } from "./retention.ts";
 import { problemOfScheduleExpression, problemOfTimeZone } from "./schedule-expression.ts";
@@ -130,6 +131,11 @@ const restoreTriggerConfig = z.strictObject({
     .string()
     .regex(/^\d{12}$/, { error: "is no account: use 12 digits in quotes" })
     .optional(),
+  /** The region of the bucket, where it is another one than the deployment's. */
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { error: "is no region: use a name such as eu-west-1" })
+    .optional(),
   /** Names of backups; `*` and `?` as in a shell. */
   backups: z.string().min(1).default("*"),
   enabled: z.boolean().default(true),
@@ -138,6 +144,21 @@ const restoreTriggerConfig = z.strictObject({
   renames: triggeredRestore.shape.renames.check(problem(problemOfRenames)),
 });
 export type RestoreTriggerConfig = z.infer<typeof restoreTriggerConfig>;
+
+/** Batches of one execution that are copied at once, where nothing else is said: what the state machines say themselves. */
+export const usualConcurrency = 16;
+/** What a map of Step Functions runs at once, of which each copy is an invocation. */
+const mostConcurrency = 1_000;
+/** Where its bounds were measured: below it the SDKs of the clients alone take most of the memory. */
+const [leastMemoryMiB, mostMemoryMiB] = [1_024, 10_240];
+
+const functionConfig = z.strictObject({
+  /** MiB; CPU comes with it. */
+  memoryMiB: z.number().int().min(leastMemoryMiB).max(mostMemoryMiB).optional(),
+  /** Invocations that may run at once, taken out of what the account has for all of its functions. */
+  reservedConcurrency: z.number().int().min(1).optional(),
+});
+export type FunctionConfig = z.infer<typeof functionConfig>;
 
 const networkConfig = z.strictObject({
   vpcId: id("vpc"),
@@ -173,6 +194,10 @@ export const pipelineConfig = z
     /** Pages about all backups of an environment, written into its backup bucket. */
     reports: z.array(reportConfig).default([]),
     network: networkConfig.optional(),
+    /** Batches of one execution that are copied at once. */
+    maxConcurrency: z.number().int().min(1).max(mostConcurrency).default(usualConcurrency),
+    /** What single functions get, by their names. */
+    functions: z.partialRecord(z.enum(functionNames), functionConfig).default({}),
     /** Customer-managed key of the work bucket. */
     workBucketKeyArn: keyArn.optional(),
     alarms: alarmsConfig.optional(),
@@ -198,6 +223,11 @@ export const pipelineConfig = z
       for (const [index, { environment }] of config[list].entries()) {
         checkEnvironment(environment, [list, index, "environment"]);
       }
+    }
+    const reserved = config.functions["copy-segments"]?.reservedConcurrency;
+    if (reserved !== undefined && reserved < config.maxConcurrency) {
+      const message = `is less than maxConcurrency (${config.maxConcurrency}), which one execution runs at once: the others would be refused and wait`;
+      context.addIssue({ code: "custom", path: ["functions", "copy-segments", "reservedConcurrency"], message });
     }
     const names = config.schedules.map(({ name }) => name);
     for (const [index, { name, verify }] of config.schedules.entries()) {

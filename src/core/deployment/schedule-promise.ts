@@ -92,6 +92,29 @@ export function lateFrom(promise: SchedulePromise, at: Date): Date | undefined {
   return due && new Date(due.getTime() + graceOf(after === undefined ? longestGrace : after.getTime() - due.getTime()));
 }
 
+/** A backup may take that much longer than the one before, where nobody says what a schedule promises. */
+const longestDelay = 6 * 60 * minute;
+const longestLookBack = 7 * 24 * 60 * minute;
+/** More runs than a year of nights, and than the exceptions of any calendar. */
+const runsLookedAt = 400;
+
+/**
+ * How long a schedule may bring no backup, in seconds, where nobody said so: the longest time between two of its runs and as much again, at
+ * most six hours. Whole hours where it is more than a day, as CloudWatch counts.
+ * @returns undefined where it is longer than the seven days that an alarm can look back
+ */
+export function longestSilence(promise: SchedulePromise): number | undefined {
+  const rate = rateOf(promise);
+  // any time does, and a fixed one makes the same template tomorrow
+  const runs = cronOf(promise)?.nextRuns(runsLookedAt, new Date("2026-01-01T00:00:00Z")) ?? [];
+  const gaps = runs.slice(1).map((run, index) => run.getTime() - (runs[index] ?? run).getTime());
+  const gap = rate ?? (gaps.length > 0 ? Math.max(...gaps) : Number.POSITIVE_INFINITY);
+  const silence = gap + Math.min(gap, longestDelay) + clockSlack;
+  if (silence > longestLookBack) return undefined;
+  const step = silence > 24 * 60 * minute ? 60 * minute : minute;
+  return (Math.ceil(silence / step) * step) / 1000;
+}
+
 /** Whether a schedule keeps its promise. */
 export interface PromiseState {
   /** What the newest good backup must not be older than; absent where nothing is promised. */
