@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { GetObjectTaggingCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, describe, expect, test } from "vitest";
 import { connectS3 } from "../../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../../src/adapters/s3/object-store.ts";
@@ -71,6 +72,28 @@ for (const url of s3Stores) {
       const back = await newBucket(url, { copyMode: "streamed" });
       const returned = await back.store.copyFrom(destination.store, await summary(destination, "copy"), "back");
       expect(returned.checksum).toBe(`md5:${md5(body)}`);
+    });
+  });
+
+  describe(`tags at ${host}`, () => {
+    test.each([
+      { copyMode: "server-side", bytes: 10 },
+      { copyMode: "server-side", multipartCopyThresholdBytes: 5 * mebibyte, bytes: 6 * mebibyte },
+      { copyMode: "streamed", bytes: 10 },
+    ] as const)("of an object of $bytes bytes are not copied ($copyMode)", async ({ bytes, ...options }) => {
+      const source = await newBucket(url);
+      const destination = await newBucket(url, options);
+      const body = randomBytes(bytes);
+      const { client } = connectS3(source.settings);
+      const tagged = { Bucket: source.settings.bucket, Key: "tagged", Body: body, Tagging: "team=search&secret=yes" };
+      await client.send(new PutObjectCommand(tagged));
+
+      await destination.store.copyFrom(source.store, await summary(source, "tagged"), "copy");
+
+      const tagsOf = async (Bucket: string, Key: string) =>
+        (await client.send(new GetObjectTaggingCommand({ Bucket, Key }))).TagSet;
+      expect(await tagsOf(source.settings.bucket, "tagged")).toHaveLength(2);
+      expect(await tagsOf(destination.settings.bucket, "copy")).toEqual([]);
     });
   });
 

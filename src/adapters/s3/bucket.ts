@@ -36,8 +36,8 @@ export class S3Bucket {
   }
 
   /**
-   * Makes a request and turns its fault into a PipelineError that names bucket, address and the missing permission. Once the store has
-   * answered here, a request that does not reach it is made again for a while.
+   * Makes a request and turns its fault into a PipelineError that names bucket, address and the missing permission. A store that has too
+   * much to do is asked again for a while, and so is one that has answered here and is not reached any more.
    * @param send is called for every try
    */
   async request<T>(action: string, target: string | S3Target, send: () => Promise<T>): Promise<T> {
@@ -52,9 +52,11 @@ export class S3Bucket {
         throw fault;
       }
     };
-    return patiently(this.#patience, `${action} at ${this.connection.address}`, once, (error) =>
-      this.#answered && error instanceof PipelineError && error.name === "StoreUnreachable" ? "outage" : undefined,
-    );
+    return patiently(this.#patience, `${action} at ${this.connection.address}`, once, (error) => {
+      if (!(error instanceof PipelineError)) return undefined;
+      if (error.details.throttled === true) return "busy";
+      return this.#answered && error.name === "StoreUnreachable" ? "outage" : undefined;
+    });
   }
 
   /** What a request failed with, as request would throw it. */

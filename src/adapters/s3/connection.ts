@@ -7,6 +7,7 @@ import type { StorageCredentials, StorageSettings } from "../../core/environment
 import { locksObjects } from "../../core/environment/keeping.ts";
 import { awsRegionOfHost, storeIdentity } from "../../core/environment/storage-identity.ts";
 import { assumedRole } from "./assumed-role.ts";
+import { mostInFlight, withinWhatTheStoreBears } from "./in-flight.ts";
 
 /** One account's way into one object store; buckets of it share the client. */
 export interface S3Connection {
@@ -23,8 +24,10 @@ export interface S3Connection {
   readonly signer: string;
   /** Google has neither UploadPartCopy nor DeleteObjects in its S3-compatible interface. */
   readonly dialect: "s3" | "gcp";
-  /** Whether it can be asked about Object Lock: other stores that speak S3 may take the question for another one. */
-  readonly knowsLocks: boolean;
+  /** Whether it is S3 itself or MinIO, with Object Lock and tags: other stores that speak S3 may take a question about those for another one. */
+  readonly isWhole: boolean;
+  /** true: every request says that who signs it pays. A copy says so for its source as well. */
+  readonly requesterPays: boolean;
 }
 
 /** Hosts other than AWS's that name buckets in front, whatever the storage type (minio-go 7.0.97: Google, Alibaba). */
@@ -86,14 +89,15 @@ export function connectS3(settings: StorageSettings): S3Connection {
   const credentials = credentialsOf(settings.credentials, endpoint.region);
   if (credentials !== undefined) config.credentials = credentials;
   return {
-    client: withContentMd5(new S3Client(config)),
+    client: prepared(new S3Client(config), settings),
     address: endpoint.address,
     region: endpoint.region,
     endpointIdentity: endpoint.identity,
     credentialsIdentity: credentialsIdentity(settings.credentials),
     signer: signerOf(settings.credentials),
     dialect: settings.type === "gcp" ? "gcp" : "s3",
-    knowsLocks: locksObjects(settings.type),
+    isWhole: locksObjects(settings.type),
+    requesterPays: settings.requesterPays === true,
   };
 }
 
@@ -102,14 +106,15 @@ export function connectOwnS3(): S3Connection {
   const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
   return {
     // an endpoint that is not AWS's (an emulator) has no host names for buckets
-    client: withContentMd5(new S3Client({ ...commonConfig(), forcePathStyle: endpoint !== undefined })),
+    client: prepared(new S3Client({ ...commonConfig(), forcePathStyle: endpoint !== undefined })),
     region: process.env.AWS_REGION ?? "us-east-1",
     address: endpoint === undefined ? "s3.amazonaws.com" : new URL(endpoint).host,
     endpointIdentity: endpoint === undefined ? "aws" : identityOfUrl(new URL(endpoint)),
     credentialsIdentity: "own",
     signer: "the pipeline's own role",
     dialect: "s3",
-    knowsLocks: true,
+    isWhole: true,
+    requesterPays: false,
   };
 }
 
@@ -123,8 +128,8 @@ function commonConfig(ca?: string): S3ClientConfig {
       connectionTimeout: 3_000,
       // the server-side copy of one large part may take minutes without a byte on the wire
       socketTimeout: 300_000,
-      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 128 }),
-      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 128, ...(ca === undefined ? {} : { ca }) }),
+      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: mostInFlight }),
+      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: mostInFlight, ...(ca === undefined ? {} : { ca }) }),
     }),
   };
 }
@@ -158,6 +163,31 @@ function signerOf(credentials: StorageCredentials): string {
   }
   const accessKeyId = credentials.kind === "static" ? credentials.accessKeyId : "";
   return accessKeyId.length > 4 ? `access key ...${accessKeyId.slice(-4)}` : "the access key";
+}
+
+/** Commands that make an object, which may have an ACL. */
+const makingObjects: ReadonlySet<string | undefined> = new Set([
+  "PutObjectCommand",
+  "CopyObjectCommand",
+  "CreateMultipartUploadCommand",
+]);
+
+/** What every client gets, and what the bucket wants to be said with its requests. */
+function prepared(
+  client: S3Client,
+  { requesterPays, acl }: Pick<StorageSettings, "requesterPays" | "acl"> = {},
+): S3Client {
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const request = args.request as { headers: Record<string, string> };
+        if (requesterPays) request.headers["x-amz-request-payer"] = "requester";
+        if (acl !== undefined && makingObjects.has(commandName)) request.headers["x-amz-acl"] = acl;
+        return next(args);
+      },
+    { step: "build", name: "requestsOfTheBucket" },
+  );
+  return withinWhatTheStoreBears(withContentMd5(client));
 }
 
 /** Commands that must carry a digest of their body. */

@@ -109,7 +109,8 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
     return new PipelineError("ObjectNotFound", `${on} was replaced while it was read`, { details, cause });
   }
   if (facts.isBusy) {
-    return new PipelineError("StoreBusy", `${at} is busy (${name}) on ${action}: ${message}`, { details, cause });
+    const more = { ...details, ...(facts.isThrottled && { throttled: true }) };
+    return new PipelineError("StoreBusy", `${at} is busy (${name}) on ${action}: ${message}`, { details: more, cause });
   }
   if (status === 404) {
     return new PipelineError(
@@ -158,6 +159,12 @@ function elsewhere(
 
 function accessDenied(request: S3Request, on: string, message: string): string {
   const { signer, action, bucket, copySource } = request;
+  if (copySource !== undefined && /VPC endpoint.*cross-region/i.test(message)) {
+    return (
+      `${on} cannot be copied from bucket ${copySource.bucket}, which lies in another region: the VPC endpoint that the request took copies ` +
+      `nothing between regions. Set copyMode to auto or streamed (${message})`
+    );
+  }
   const kms = /kms:[A-Za-z]+/.exec(message)?.[0];
   if (kms !== undefined) {
     const key = /arn:[a-z-]+:kms:[^\s,;()]+/.exec(message)?.[0];

@@ -10,6 +10,8 @@ export interface Facts {
   /** Where a redirect points. */
   readonly location: string | undefined;
   readonly isBusy: boolean;
+  /** Busy with too many requests at once: it was not done, and fewer of them help. */
+  readonly isThrottled: boolean;
   readonly isExpired: boolean;
   readonly isUnknownKey: boolean;
 }
@@ -26,19 +28,20 @@ const unreachableCodes = new Set([
 const brokenConnectionCodes = new Set(["ECONNRESET", "EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ECONNABORTED"]);
 const wrongKeyNames = new Set(["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "TokenRefreshRequired"]);
 const expiredNames = new Set(["ExpiredToken", "ExpiredTokenException", "RequestExpired"]);
-const busyNames = new Set([
+/** Those of KMS come through S3 under either name, with status 400. */
+const throttledNames = new Set([
   "SlowDown",
   "SlowDownRead",
   "SlowDownWrite",
   "ServiceUnavailable",
-  "RequestTimeout",
-  "InternalError",
   "Throttling",
   "ThrottlingException",
+  "KMS.ThrottlingException",
+  "KMSThrottlingException",
   "TooManyRequestsException",
   "RequestLimitExceeded",
-  "OperationAborted",
 ]);
+const busyNames = new Set(["RequestTimeout", "InternalError", "OperationAborted"]);
 
 /** Reads an SDK or network error without trusting its shape: error bodies differ between stores. */
 export function factsOf(error: unknown): Facts {
@@ -54,6 +57,7 @@ export function factsOf(error: unknown): Facts {
   // SDK errors carry their name twice; `Code` is the one the store sent
   const isNetworkCode = code !== undefined && /^(E[A-Z]+|ERR_|CERT_|DEPTH_|SELF_|UNABLE_|HPE_)/.test(code);
   const name = text(record.name) ?? "Error";
+  const isThrottled = throttledNames.has(name) || status === 429 || status === 503;
   return {
     name,
     message: message === "" || message === "UnknownError" ? `HTTP ${status ?? "status unknown"}` : message,
@@ -61,7 +65,8 @@ export function factsOf(error: unknown): Facts {
     code: isNetworkCode ? code : undefined,
     region,
     location: originOf(text(headers.location)),
-    isBusy: busyNames.has(name) || status === 429 || (status !== undefined && status >= 500),
+    isBusy: isThrottled || busyNames.has(name) || (status !== undefined && status >= 500),
+    isThrottled,
     isExpired: expiredNames.has(name),
     isUnknownKey: wrongKeyNames.has(name),
   };

@@ -33,7 +33,7 @@ export function lockHeaders(lock: ObjectLock | undefined) {
 
 /** `ObjectStore.bucketLock` */
 export async function bucketLock(bucket: S3Bucket): Promise<BucketLock> {
-  if (!bucket.connection.knowsLocks) return { state: "unsupported" };
+  if (!bucket.connection.isWhole) return { state: "unsupported" };
   return bucket.request("s3:GetBucketObjectLockConfiguration", {}, async () => {
     try {
       const command = new GetObjectLockConfigurationCommand({ Bucket: bucket.name });
@@ -50,7 +50,7 @@ export async function bucketLock(bucket: S3Bucket): Promise<BucketLock> {
 
 /** `ObjectStore.lockOf` */
 export async function lockOf(bucket: S3Bucket, key: string): Promise<ObjectLock | undefined> {
-  if (!bucket.connection.knowsLocks) return undefined;
+  if (!bucket.connection.isWhole) return undefined;
   return bucket.request("s3:GetObjectRetention", key, async () => {
     try {
       const answer = await bucket.client.send(new GetObjectRetentionCommand({ Bucket: bucket.name, Key: key }));

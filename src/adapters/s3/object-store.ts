@@ -251,12 +251,16 @@ export class S3ObjectStore implements ObjectStore {
     return oneStore && !this.#refusedSources.has(source.#identity);
   }
 
-  /** In one store with other credentials, a bucket policy decides whether the destination's key may read the source. */
+  /**
+   * With other credentials a bucket policy decides whether the destination's key may read the source, and between two regions the way of
+   * the request: a VPC endpoint refuses it.
+   */
   #mayStreamInstead(source: S3ObjectStore, error: unknown): boolean {
-    const sameSigner = source.#s3.connection.credentialsIdentity === this.#s3.connection.credentialsIdentity;
-    if ((this.#options.copyMode ?? "auto") !== "auto" || sameSigner) return false;
+    const [from, to] = [source.#s3.connection, this.#s3.connection];
+    if ((this.#options.copyMode ?? "auto") !== "auto" || !(error instanceof PipelineError)) return false;
+    if (["StoreAccessDenied", "StoreFailed"].includes(error.name) && from.region !== to.region) return true;
     const refusals = ["StoreAccessDenied", "BucketNotFound", "ObjectNotFound", "StoreFailed"];
-    return error instanceof PipelineError && refusals.includes(error.name);
+    return from.credentialsIdentity !== to.credentialsIdentity && refusals.includes(error.name);
   }
 
   /**

@@ -67,6 +67,9 @@ async function copyAtOnce(
           CopySourceIfMatch: object.etag,
           MetadataDirective: "REPLACE",
           Metadata: { [sourceEtagMetadata]: object.etag },
+          // with none given the copy has no tags: they would take permissions of their own at both sides
+          ...(destination.connection.isWhole && { TaggingDirective: "REPLACE" }),
+          ...payer(source),
           ...keepingHeaders(keeping),
         }),
       ),
@@ -100,6 +103,7 @@ async function copyInParts(
               CopySource: copySource(source.name, object.key),
               CopySourceIfMatch: object.etag,
               CopySourceRange: `bytes=${part.offset}-${part.offset + part.size - 1}`,
+              ...payer(source),
             }),
           ),
         ),
@@ -107,6 +111,11 @@ async function copyInParts(
       return copied.CopyPartResult?.ETag ?? "";
     },
   });
+}
+
+/** A copy is a request to the destination, which does not say by itself who pays for reading the source. */
+function payer({ connection }: S3Bucket) {
+  return connection.requesterPays ? { RequestPayer: "requester" as const } : {};
 }
 
 /** A missing or replaced source is told as the source's fault: the message would otherwise name the destination. */

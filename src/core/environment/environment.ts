@@ -66,6 +66,10 @@ export interface StorageSettings {
   /** PEM text of the authority that signed the store's certificate; absent for a public one. */
   readonly caCert?: string | undefined;
   readonly bucket: string;
+  /** true: whoever asks pays for the requests and for what is read, and says so with each of them. */
+  readonly requesterPays?: true | undefined;
+  /** What is written belongs to the bucket's owner, also where that is another account and the bucket has ACLs; absent: no ACL is set. */
+  readonly acl?: "bucket-owner-full-control" | undefined;
   /** Without slashes at its ends. */
   readonly rootPath: string;
   readonly credentials: StorageCredentials;

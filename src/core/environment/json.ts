@@ -24,6 +24,8 @@ const storage = z.object({
   useSSL: z.boolean(),
   caCert: z.string().optional(),
   bucket: z.string(),
+  requesterPays: z.literal(true).optional(),
+  acl: z.literal("bucket-owner-full-control").optional(),
   rootPath: z.string(),
   credentials,
   objectLock: lockSettings.optional(),

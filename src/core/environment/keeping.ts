@@ -8,6 +8,32 @@ export function locksObjects(type: StorageSettings["type"]): boolean {
   return withS3Features.has(type);
 }
 
+const bucketKeys = {
+  primary: { requesterPays: "minio.requesterPays", acl: "minio.acl" },
+  backup: { requesterPays: "minio.backupRequesterPays", acl: "minio.backupAcl" },
+} as const;
+
+/**
+ * What requests to a bucket of AWS say beside what they ask: who pays, and to whom belongs what is written.
+ * @param inherited of the other bucket, where that is the same one
+ * @throws InvalidEnvironment for a kind of store that knows neither
+ */
+export function bucketRequests(
+  values: GivenValues,
+  type: StorageSettings["type"],
+  side: keyof typeof bucketKeys,
+  inherited?: Pick<StorageSettings, "requesterPays" | "acl">,
+): Pick<StorageSettings, "requesterPays" | "acl"> {
+  const keys = bucketKeys[side];
+  const asked = Object.values(keys).find((key) => values.get(key));
+  if (asked !== undefined && !locksObjects(type)) {
+    throw values.error(asked, `works with minio, s3 and aws only, and the type of the store is ${type}: leave it out`);
+  }
+  const requesterPays = values.get(keys.requesterPays) ?? inherited?.requesterPays ?? false;
+  const acl = values.get(keys.acl) ?? inherited?.acl;
+  return { ...(requesterPays && { requesterPays }), ...(acl !== undefined && { acl }) };
+}
+
 /**
  * How an environment keeps its backups: the lock that each gets, and the storage class of their logs.
  * @throws InvalidEnvironment for a mode without a time, or a kind of store that knows neither

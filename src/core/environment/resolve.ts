@@ -1,8 +1,8 @@
 import { jsonOrUndefined } from "../execution/work-json.ts";
 import type { Environment, MilvusSettings, StorageCredentials, StorageSettings } from "./environment.ts";
-import { backupKeeping } from "./keeping.ts";
+import { backupKeeping, bucketRequests } from "./keeping.ts";
 import type { GivenValues, KnownKey } from "./keys.ts";
-import { sameStore } from "./storage-identity.ts";
+import { sameBucket, sameStore } from "./storage-identity.ts";
 
 /** milvus-backup's default access key and secret key. */
 const defaultKey = "minioadmin";
@@ -114,6 +114,7 @@ function primaryStorage(given: Given): StorageSettings {
     ...authority(certificate(given, "minio.caCertPath")),
     region: values.get("minio.region") ?? "",
     bucket: bucketName(values, "minio.bucketName", values.get("minio.bucketName") ?? "a-bucket"),
+    ...bucketRequests(values, type, "primary"),
     rootPath: trimSlashes(values.get("minio.rootPath") ?? "files"),
   };
   if (azure) return { ...common, credentials: azure.credentials };
@@ -173,16 +174,21 @@ function backupStorage(given: Given, primary: StorageSettings): StorageSettings 
   const inherited = inheritedEndpoint(type, primary);
   const rootPath = values.get("minio.backupRootPath") ?? (primary.rootPath || "backup");
   const azure = type === "azure" ? azureAccount(values, backupAzureKeys, primary) : undefined;
+  const bucket = bucketName(values, "minio.backupBucketName", values.get("minio.backupBucketName") ?? primary.bucket);
+  const address = azure?.endpoint.address ?? (values.get("minio.backupAddress") || inherited.address);
+  const port = azure?.endpoint.port ?? values.get("minio.backupPort") ?? inherited.port;
+  const isSame = sameBucket(primary, { type, address, port, bucket });
   return {
     type,
-    address: azure?.endpoint.address ?? (values.get("minio.backupAddress") || inherited.address),
-    port: azure?.endpoint.port ?? values.get("minio.backupPort") ?? inherited.port,
+    address,
+    port,
     useSSL: azure?.endpoint.useSSL ?? values.get("minio.backupUseSSL") ?? inherited.useSSL,
     ...authority(
       isGiven(values, "minio.backupCaCertPath") ? certificate(given, "minio.backupCaCertPath") : primary.caCert,
     ),
     region: values.get("minio.backupRegion") ?? primary.region,
-    bucket: bucketName(values, "minio.backupBucketName", values.get("minio.backupBucketName") ?? primary.bucket),
+    bucket,
+    ...bucketRequests(values, type, "backup", isSame ? primary : undefined),
     rootPath: trimSlashes(rootPath),
     credentials: azure?.credentials ?? backupCredentials(given, type, typeKey, primary),
     ...backupKeeping(values, type),

@@ -3,6 +3,8 @@ import type { StorageSettings } from "./environment.ts";
 /** Where an object store answers. */
 type StoreAddress = Pick<StorageSettings, "address" | "port"> & Partial<Pick<StorageSettings, "type" | "credentials">>;
 
+type BucketAddress = StoreAddress & Pick<StorageSettings, "bucket">;
+
 /** The host of an S3 endpoint of AWS, global, regional, dual-stack or VPC; the region is the first group. */
 const awsHost = /(?:^|\.)s3(?:[.-]dualstack)?(?:[.-]([a-z0-9-]+))?(?:\.vpce)?\.amazonaws\.com(?:\.cn)?$/;
 
@@ -35,6 +37,6 @@ export function sameStore(a: StoreAddress, b: StoreAddress): boolean {
 }
 
 /** Whether two settings mean the same bucket of the same object store, whatever credentials each uses. */
-export function sameBucket(a: StorageSettings, b: StorageSettings): boolean {
+export function sameBucket(a: BucketAddress, b: BucketAddress): boolean {
   return a.bucket === b.bucket && sameStore(a, b);
 }

@@ -51,11 +51,12 @@ function around(key: KnownKey): Readonly<Record<string, string>> {
 function another(key: KnownKey): string {
   if (/[pP]ort$/.test(key)) return "4321";
   if (/tlsMode$/.test(key)) return "1";
-  if (/useSSL|UseSSL|crossStorage|keepTempFiles/.test(key)) return "true";
+  if (/useSSL|UseSSL|crossStorage|keepTempFiles|equesterPays/.test(key)) return "true";
   if (/gcPause.enable$/.test(key)) return "false";
   if (/ObjectLock$/.test(key)) return "30d";
   if (/LockMode$/.test(key)) return "compliance";
   if (/StorageClass$/.test(key)) return "GLACIER";
+  if (/[aA]cl$/.test(key)) return "bucket-owner-full-control";
   if (/copyMode$/.test(key)) return "streamed";
   if (/[sS]torageType$|cloudProvider$/.test(key)) return "aws";
   if (/MiB$|parallelism/.test(key)) return "7";
