@@ -1,7 +1,7 @@
 import { App, Validations } from "aws-cdk-lib";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { bundleFunctions } from "./bundle.ts";
-import { forwarderOf } from "./events-forwarder.ts";
+import { forwarderOf } from "./events-forwarder-stack.ts";
 import { eventFunctionSpecs, functionSpecs } from "./functions.ts";
 import { readPipelineFile } from "./pipeline-file.ts";
 import { PipelineStack } from "./pipeline-stack.ts";

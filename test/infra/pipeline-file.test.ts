@@ -4,7 +4,7 @@ import { App, Validations } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { describe, expect, it } from "vitest";
-import { forwarderOf } from "../../infra/events-forwarder.ts";
+import { forwarderOf } from "../../infra/events-forwarder-stack.ts";
 import { dataOf, readSettings } from "../../infra/settings.ts";
 import { promisesIn } from "../../src/core/deployment/schedule-promise.ts";
 import { parsePipelineYaml } from "../../src/core/deployment/yaml.ts";
