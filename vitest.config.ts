@@ -25,6 +25,17 @@ export default defineConfig({
           maxWorkers: "100%",
         },
       },
+      // Linters of templates and a second Step Functions engine, from PyPI.
+      {
+        test: {
+          name: "judges",
+          include: ["test/judges/**/*.test.ts"],
+          globalSetup: ["test/judges/venv.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: "100%",
+        },
+      },
       // Pages in a real Chromium: one at a time, it takes a core.
       {
         test: { name: "browser", include: ["test/browser/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },

@@ -30,6 +30,7 @@ await section("dependency rules", () =>
 await section("types", () => runCheck("tsc", ["-p", "."]));
 await section("unit", () => runTests("unit"));
 await section("infra", () => runTests("infra"));
+await section("judges", () => runTests("judges"));
 await section("browser", () => runTests("browser"));
 
 let stack: Promise<() => Promise<void>> | undefined;

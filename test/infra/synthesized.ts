@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, Validations } from "aws-cdk-lib";
@@ -18,6 +18,11 @@ export interface Statement {
   readonly Condition?: unknown;
 }
 
+/** The feature flags of `cdk deploy`. */
+const flags: Record<string, unknown> = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../cdk.json"), "utf8"),
+).context;
+
 const directories: string[] = [];
 // Not when the process exits: vitest's workers are ended, and a process that is ended runs no handler.
 afterAll(() => {
@@ -34,7 +39,7 @@ export function pipelineApp(context: Record<string, unknown> = {}) {
   const [outdir, code] = [join(directory, "out"), join(directory, "code")];
   mkdirSync(code);
   writeFileSync(join(code, "index.js"), "");
-  const app = new App({ outdir });
+  const app = new App({ outdir, context: flags });
   const settings = readSettings(
     (key) => context[key],
     {},
