@@ -43,7 +43,8 @@ export function releaseHandler<Request extends StepRequest, Context extends Step
   });
 }
 
-function caughtOf({ failure, unanswered }: z.infer<typeof releaseRequest>): CaughtFailure {
+/** What failed, as the machine hands it on. */
+export function caughtOf({ failure, unanswered }: z.infer<typeof releaseRequest>): CaughtFailure {
   const [first] = Object.entries(unanswered);
   if (first === undefined) return failure;
   const { name, message } = failureOf(unansweredStep(...first));

@@ -299,6 +299,11 @@ describe.each(machines)("state machine %s", (machine) => {
   it("gives up loops in the end, with an error of the pipeline and through Release", () => {
     const { States } = definition(machine);
     const counters = Object.entries(States).filter(([name]) => name.startsWith("Count "));
+    for (const [name, { Parameters }] of statesOf(machine).filter(([it]) => / Round$/.test(it))) {
+      expect(Parameters, name).toMatchObject({
+        "events.$": expect.stringMatching(/^States\.MathAdd\(\$\.\w+\.events, \$\.\w+\.events\)$/),
+      });
+    }
     const bounds = Object.values(States).filter(
       ({ Type, Choices }) => Type === "Choice" && JSON.stringify(Choices).includes("NumericLessThan"),
     );
@@ -323,6 +328,45 @@ describe.each(machines)("state machine %s", (machine) => {
     }
   });
 });
+
+/** Events in the history of an execution: what each kind of state adds, and what a try that failed does. */
+const eventsOf = { Task: 5, Choice: 2, Wait: 2, Pass: 2, Fail: 1, Succeed: 2, Map: 6, item: 2, retry: 3 };
+const mostRetries = ({ Retry = [] }: State) => Retry.reduce((sum, { MaxAttempts }) => sum + MaxAttempts, 0);
+/** The most that a state adds: all its retriers used up. */
+function mostEvents(state: State): number {
+  const own = (eventsOf[state.Type as keyof typeof eventsOf] ?? 0) + eventsOf.retry * mostRetries(state);
+  if (state.Type !== "Map" || state.ItemReader !== undefined || state.Label !== undefined) return own;
+  const item = Object.values(state.ItemProcessor?.States ?? {}).reduce(
+    (sum, it) => sum + mostEvents(it),
+    eventsOf.item,
+  );
+  return own + fewBatches * item;
+}
+
+/** The bounds of a loop in events, by the state that counts them. */
+function eventBounds(states: Record<string, State>): number[] {
+  const text = JSON.stringify(Object.values(states).flatMap(({ Choices = [] }) => Choices));
+  return [...text.matchAll(/"\$\.\w+\.events","NumericLessThan":(\d+)/g)].map(([, bound]) => Number(bound));
+}
+
+it.each(["restore", "drill"] as const)(
+  "no execution of %s reaches 25,000 events, whatever is retried how often",
+  (machine) => {
+    const { States } = definition(machine);
+    const once = Object.values(States).reduce((sum, state) => sum + mostEvents(state), 0);
+    // imports that go on in legs are counted by the second bound, which the first one is a part of; a leg has a map in place of a wait
+    const [imports, legs = imports, ...others] = eventBounds(States) as [number, ...number[]];
+    const withinLoops =
+      machine === "drill" ? imports : imports + ((legs - imports) / 11) * 15 + others.reduce((a, b) => a + b, 0);
+
+    expect(once + withinLoops).toBeLessThan(25_000);
+    for (const { ItemProcessor } of Object.values(States).filter(({ Label }) => Label === "GoOnImporting")) {
+      const leg = ItemProcessor?.States ?? {};
+      const atOnce = Object.values(leg).reduce((sum, state) => sum + mostEvents(state), 0);
+      expect(atOnce + Math.max(...eventBounds(leg))).toBeLessThan(25_000);
+    }
+  },
+);
 
 describe.each(machines.filter(hasMaps))("state machine %s", (machine) => {
   it("copies a small plan within the execution, just as it would in map runs", () => {

@@ -65,8 +65,19 @@ export interface AslWorld {
   wait(seconds: number): Promise<void>;
 }
 
+/** Where an execution stood when somebody aborted it, or when it ran out of time: a redrive begins there. */
+export interface Standing {
+  readonly state: string;
+  readonly data: unknown;
+}
+
+/** Thrown by a task: the execution is aborted there, without Catch and Release. */
+export class Aborted extends Error {}
+
 export interface AslExecution {
-  readonly status: "succeeded" | "failed";
+  readonly status: "succeeded" | "failed" | "aborted";
+  /** Of one that did not succeed: a state of type Fail, or where it was aborted. */
+  readonly standing?: Standing;
   readonly output: unknown;
   readonly error?: string;
   readonly cause?: string;
@@ -81,15 +92,19 @@ class TaskFailed extends Error {}
 /** All that a distributed map says of an item that failed. */
 const thresholdExceeded = "States.ExceedToleratedFailureThreshold";
 
-/** Runs a state machine as its text says, with JSONPath, its retries without jitter, and counts the events of every execution. */
+/**
+ * Runs a state machine as its text says, with JSONPath, its retries without jitter, and counts the events of every execution.
+ * @param redriven where it goes on, as a redrive does: with the data it had there
+ */
 export async function runAsl(
   definition: Definition,
   input: unknown,
   world: AslWorld,
   context: Record<string, unknown>,
+  redriven?: Standing,
 ): Promise<AslExecution> {
   const children: number[] = [];
-  const { events, ...ended } = await runStates(definition, input, world, context, children);
+  const { events, ...ended } = await runStates(definition, input, world, context, children, redriven);
   return { ...ended, events: [events, ...children] };
 }
 
@@ -101,15 +116,16 @@ async function runStates(
   world: AslWorld,
   context: Record<string, unknown>,
   children: number[],
+  redriven?: Standing,
 ): Promise<Ended> {
-  let data = input;
+  let data = redriven ? redriven.data : input;
   // started, and how it ended
   let events = 2;
   const more = (of: number) => {
     events += of;
     if (events > mostEvents) throw new Error("more events than an execution may have");
   };
-  for (let name = StartAt; ; ) {
+  for (let name = redriven?.state ?? StartAt; ; ) {
     const state = States[name];
     if (!state) throw new Error(`no state ${name}`);
     const scope = { data, context };
@@ -119,6 +135,7 @@ async function runStates(
       const error = state.Error ?? String(valueAt(state.ErrorPath ?? "", scope));
       return {
         status: "failed",
+        standing: { state: name, data },
         output: undefined,
         error,
         cause: state.Cause ?? String(valueAt(state.CausePath ?? "", scope)),
@@ -134,6 +151,8 @@ async function runStates(
       try {
         data = outputOf(state, withResult(state, data, await triedResult(state, scope, world, children, more)));
       } catch (error) {
+        if (error instanceof Aborted)
+          return { status: "aborted", standing: { state: name, data }, output: undefined, events };
         if (!(error instanceof Error)) throw error;
         const caught = matching(state.Catch, error.name);
         if (!caught) throw error;
@@ -171,7 +190,8 @@ async function triedResult(
     try {
       return await resultOf(state, scope, world, children, more);
     } catch (error) {
-      const retrier = error instanceof Error ? matching(state.Retry, error.name) : undefined;
+      if (!(error instanceof Error) || error instanceof Aborted) throw error;
+      const retrier = matching(state.Retry, error.name);
       const times = retrier === undefined ? 0 : (tried.get(retrier) ?? 0);
       if (retrier === undefined || times >= retrier.MaxAttempts) throw error;
       tried.set(retrier, times + 1);
@@ -212,6 +232,7 @@ async function resultOf(
       continue;
     }
     const { events, output, status, error = "", cause } = child as Ended;
+    if (status === "aborted") throw new Aborted();
     const isInline = processor.ProcessorConfig?.Mode === "INLINE";
     // an item of the execution itself fails it with its own error
     if (status === "failed" && isInline) throw Object.assign(new TaskFailed(cause), { name: error });
@@ -262,8 +283,9 @@ function filled(template: unknown, scope: Scope): unknown {
 }
 
 function valueAt(path: string, scope: Scope): unknown {
-  const added = /^States\.MathAdd\((.+), (\d+)\)$/.exec(path);
-  if (added) return Number(valueAt(added[1] ?? "", scope)) + Number(added[2]);
+  if (/^\d+$/.test(path)) return Number(path);
+  const [, ...added] = /^States\.MathAdd\((.+), (.+)\)$/.exec(path) ?? [];
+  if (added.length > 0) return added.reduce((sum, each) => sum + Number(valueAt(each, scope)), 0);
   const [root, ...keys] = path.split(".");
   let value = root === "$$" ? scope.context : scope.data;
   if (root !== "$" && root !== "$$") throw new Error(`a path that is not known here: ${path}`);

@@ -173,6 +173,8 @@ function stepRequest<T extends z.ZodType>(input: T) {
     input,
     /** How many times the step has run before in this execution, as the machine counts it. */
     attempt: z.number().int().min(0).default(0),
+    /** How often this very call was tried before (`$$.State.RetryCount`); steps of loops answer what a round adds to the history. */
+    retries: z.number().int().min(0).optional(),
   });
 }
 export const backupStepRequest = stepRequest(backupInput);
@@ -324,6 +326,8 @@ export const searchDrillResult = drillResult.extend({
   /** `searching`: there is more to load or to look at; ask again. */
   outcome: z.enum(["searched", "searching"]),
   waitSeconds: z.number(),
+  /** While `searching`: of this round in the history of the execution. */
+  events: count.optional(),
 });
 export type SearchDrillResult = Readonly<z.infer<typeof searchDrillResult>>;
 
@@ -359,6 +363,8 @@ const importSegmentsResult = z.object({
   awaySince: z.iso.datetime().optional(),
   /** How long the machine is to wait before it asks again. */
   waitSeconds: z.number(),
+  /** Of this round in the history of the execution (round-events.ts). */
+  events: count,
 });
 export type ImportSegmentsResult = Readonly<z.infer<typeof importSegmentsResult>>;
 
@@ -388,6 +394,8 @@ export const finishRestoreResult = z.object({
   /** Empty while `loading`; as many as fit (restore-result.ts), a warning says where the others are listed. */
   collections: z.array(restoredCollection).readonly(),
   waitSeconds: z.number(),
+  /** While `loading`: of this round in the history of the execution. */
+  events: count.optional(),
   warnings,
 });
 export type FinishRestoreResult = Readonly<z.infer<typeof finishRestoreResult>>;
@@ -452,7 +460,7 @@ export const machineResults = {
   backedUp: finalizeBackupResult.extend({ outcome: z.literal("backed-up") }),
   drilled: cleanDrillResult,
   drillsCleaned: prepareDrillResult.options[1],
-  restored: finishRestoreResult.extend({ outcome: z.literal("restored") }),
+  restored: finishRestoreResult.omit({ events: true }).extend({ outcome: z.literal("restored") }),
   discarded: prepareRestoreResult.omit({ warnings: true, few: true }).extend({ outcome: z.literal("discarded") }),
   skipped: prepareRestoreResult.omit({ few: true }).extend({ outcome: z.literal("skipped"), warnings }),
   transferred: finalizeTransferResult,

@@ -8,6 +8,7 @@ import {
   finishRestoreResult,
   type SearchDrillResult,
 } from "../../core/execution/messages.ts";
+import { roundEvents } from "../../core/execution/round-events.ts";
 import { roundWait } from "../../core/execution/round-wait.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
@@ -45,7 +46,7 @@ const examined = z.object({ drilled: drilledCollection, problems: z.array(z.stri
  *   MilvusFailed with Milvus's reason where a collection is not loaded; CorruptBackup, EnvironmentChanged and what stores and Milvus throw
  */
 export async function searchDrill(request: DrillStepRequest, context: SearchDrillContext): Promise<SearchDrillResult> {
-  const { execution, input, attempt } = request;
+  const { execution, input, attempt, retries } = request;
   const layout = workLayout("drill", execution.name);
   const began = context.clock.now().getTime();
   const record = await readWorkJson(context, layout.plan, drillRecord);
@@ -60,7 +61,7 @@ export async function searchDrill(request: DrillStepRequest, context: SearchDril
   const loadable = made.filter(({ withoutIndex }) => withoutIndex.length === 0);
   const searching: SearchDrillResult = {
     ...{ outcome: "searching", backupName: record.backupName, environment: record.environment },
-    ...{ collections: [], warnings: [], waitSeconds: roundWait(attempt) },
+    ...{ collections: [], warnings: [], waitSeconds: roundWait(attempt), events: roundEvents(retries) },
   };
   if (!(await loadAll(milvus, loadable, attempt > 0, context))) return searching;
   await settleEach(loadable, concurrency, (collection) => isAnswering(milvus, collection));

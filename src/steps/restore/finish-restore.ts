@@ -10,6 +10,7 @@ import {
   type RestoreStepRequest,
 } from "../../core/execution/messages.ts";
 import { boundedResult } from "../../core/execution/restore-result.ts";
+import { roundEvents } from "../../core/execution/round-events.ts";
 import { roundWait } from "../../core/execution/round-wait.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
@@ -70,9 +71,11 @@ export async function finishRestore(request: RestoreStepRequest, context: Milvus
 }
 
 /** Everything is in place, and is asked for again. */
-function loading({ input, attempt }: RestoreStepRequest): FinishRestoreResult {
-  const { backupName } = input;
-  return { outcome: "loading", backupName, collections: [], warnings: [], waitSeconds: roundWait(attempt) };
+function loading({ input, attempt, retries }: RestoreStepRequest): FinishRestoreResult {
+  return {
+    ...{ outcome: "loading", backupName: input.backupName, collections: [], warnings: [] },
+    ...{ waitSeconds: roundWait(attempt), events: roundEvents(retries) },
+  };
 }
 
 async function finish(request: RestoreStepRequest, context: MilvusContext): Promise<FinishRestoreResult> {

@@ -5,6 +5,7 @@ import {
   progressRecord,
   type RestoreStepRequest,
 } from "../../core/execution/messages.ts";
+import { roundEvents } from "../../core/execution/round-events.ts";
 import { roundWait } from "../../core/execution/round-wait.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
@@ -31,6 +32,9 @@ const watchesPerMinute = 3;
 /** No import is submitted after that, no collection looked at, and nothing watched: the function has 15 minutes, and one call may be waited for for five of them. */
 const turnMilliseconds = 6 * 60_000;
 
+/** Before the machine's own limit of 40 days, which would end the execution without Release. */
+const longestImportMilliseconds = 28 * 24 * 3_600_000;
+
 /** A Milvus that does not answer for so long is not coming back by itself. */
 const longestAwayMilliseconds = 6 * 3_600_000;
 
@@ -38,14 +42,15 @@ const longestAwayMilliseconds = 6 * 3_600_000;
  * One turn of the import loop: submits what may start, looks at what runs, and answers how far it is. An import is submitted at most once:
  * what is recorded is not submitted again, and what Milvus lists with the same files is adopted. A Milvus that does not answer, which it
  * did earlier in this execution, is waited for over hours.
- * @throws ImportFailed with Milvus's reason, or with what is known of an import that Milvus has forgotten; InvalidInput where an earlier
+ * @throws ImportFailed with Milvus's reason, with what is known of an import that Milvus has forgotten, or after four weeks; InvalidInput where an earlier
  *   run imported something else, ClaimLost, EnvironmentChanged, and what Milvus throws
  */
 export async function importSegments(
   request: RestoreStepRequest,
   context: MilvusContext,
 ): Promise<ImportSegmentsResult> {
-  const { execution, input, attempt } = request;
+  const { execution, input, attempt, retries } = request;
+  const events = roundEvents(retries);
   const layout = workLayout("restore", execution.name);
   const [plan, environment, earlier] = await settleAll([
     readWorkJson(context, layout.plan, restorePlan),
@@ -78,12 +83,13 @@ export async function importSegments(
       await watch();
       const { cutShort, submitted, ...result } = await loop.turn();
       await shown.show({ phase: "importing", ...result });
-      if (result.completed === result.imports) return { outcome: "imported", ...result, waitSeconds: 0 };
-      if (cutShort) return { outcome: "imports-pending", ...result, waitSeconds: 1 };
+      if (result.completed === result.imports) return { outcome: "imported", ...result, waitSeconds: 0, events };
+      if (cutShort) return { outcome: "imports-pending", ...result, waitSeconds: 1, events };
       const now = context.clock.now().getTime();
+      if (now - Date.parse(execution.startTime) > longestImportMilliseconds) throw tookTooLong();
       // what began just now, as deletes do behind the last of the rows, is not to wait for a look that is minutes away
       if (submitted) watchUntil = Math.min(now + closeWatchMilliseconds, mostUntil);
-      if (now >= watchUntil) return { outcome: "imports-pending", ...result, waitSeconds };
+      if (now >= watchUntil) return { outcome: "imports-pending", ...result, waitSeconds, events };
       await context.clock.sleep(pollMilliseconds[attempt < watchesPerMinute ? 0 : 1]);
     }
   } catch (error) {
@@ -101,7 +107,7 @@ export async function importSegments(
       throw stayedAway(error, awaySince);
     const result = { imports, completed: records.completed, progress, awaySince };
     await shown.show({ phase: "importing", ...result });
-    return { outcome: "imports-pending", ...result, waitSeconds };
+    return { outcome: "imports-pending", ...result, waitSeconds, events };
   }
 }
 
@@ -126,6 +132,14 @@ class ShownProgress {
     await this.#write(record);
     this.#last = record;
   }
+}
+
+function tookTooLong(): PipelineError {
+  return new PipelineError(
+    "ImportFailed",
+    "Milvus did not finish the imports in four weeks: look at its import tasks, then start the same restore again, which keeps those that are " +
+      "finished",
+  );
 }
 
 function stayedAway(error: PipelineError, awaySince: string): PipelineError {

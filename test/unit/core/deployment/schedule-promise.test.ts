@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { pipelineConfig } from "../../../../src/core/deployment/config.ts";
 import {
   lateFrom,
+  longestSilence,
   newestExpected,
   promiseOf,
   promiseOutputs,
@@ -15,6 +16,28 @@ const promise = (expression: string, more: Partial<SchedulePromise> = {}): Sched
   ...more,
 });
 const expected = (of: SchedulePromise, now: string) => newestExpected(of, new Date(now))?.toISOString();
+
+describe("how long a schedule may bring nothing, where nobody said so", () => {
+  const hour = 3_600;
+
+  it.each([
+    // the longest time between two runs, as much again up to six hours, five minutes for clocks
+    ["rate(30 minutes)", hour + 300],
+    ["rate(1 hour)", 2 * hour + 300],
+    ["cron(0 3 * * ? *)", 31 * hour],
+    ["cron(0 3,15 * * ? *)", 18 * hour + 300],
+    ["cron(0 3 ? * MON-FRI *)", (3 * 24 + 7) * hour],
+    ["rate(7 days)", undefined],
+    ["cron(0 3 ? * SUN *)", undefined],
+    ["cron(0 3 L * ? *)", undefined],
+  ])("is by %s %s seconds", (expression, seconds) => {
+    expect(longestSilence(promise(expression))).toBe(seconds);
+  });
+
+  it("knows the night that is an hour longer", () => {
+    expect(longestSilence(promise("cron(0 3 * * ? *)", { timeZone: "Europe/Berlin" }))).toBe(32 * hour);
+  });
+});
 
 describe("the newest backup that a schedule promises", () => {
   // Saturday. Five minutes before the run, for clocks that differ.

@@ -1,23 +1,18 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { createProgressReader } from "../../../../cli/pipeline/progress.ts";
-import { explainMapFailure, tellingWhy } from "../../../../functions/shared/copy-failures.ts";
+import { tellingWhy } from "../../../../functions/shared/copy-failures.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { readFailure } from "../../../../src/core/execution/failure.ts";
 import {
-  backupStepRequest,
   type CopySegmentsRequest,
   copySegmentsRequest,
   fewBatches,
+  type PrepareBackupResult,
 } from "../../../../src/core/execution/messages.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
-import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
-import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
-import { releaseBackup } from "../../../../src/steps/backup/release-backup.ts";
-import { copySegments } from "../../../../src/steps/copy/copy-segments.ts";
 import { writeCopyBatches } from "../../../../src/steps/shared/work-files.ts";
+import { runMachine } from "../../../support/asl-machine.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
-import { type Definition, runAsl } from "../../../support/run-asl.ts";
 import { executionOf } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
 
@@ -48,10 +43,6 @@ test.each([
   if (few !== undefined) expect(prepared.few).toEqual(items);
 });
 
-const definition: Definition = JSON.parse(
-  readFileSync(new URL("../../../../state-machines/backup.asl.json", import.meta.url), "utf8"),
-);
-
 interface Options {
   /** What the machine catches of a copy whose process is ended the moment it begins; undefined lets it live. */
   readonly death?: (request: CopySegmentsRequest) => Error | undefined;
@@ -59,52 +50,33 @@ interface Options {
   readonly inMapRun?: boolean;
 }
 
-/** The state machine `backup` as its text says it, with the real steps; tells the resources it asked for. */
+/** The state machine `backup` as its text says it, with the real steps; tells the steps it asked for. */
 async function backup(world: PipelineWorld, options: Options = {}) {
   const context = world.context();
-  const execution = executionOf("backup-1");
-  const input = { environment: "prod", backupName: "nightly" };
-  const steps: Record<string, (event: unknown) => Promise<unknown>> = {
-    PrepareBackup: async (event) => {
-      const { few, ...prepared } = await prepareBackup(backupStepRequest.parse(event), context);
-      return options.inMapRun ? prepared : { ...prepared, few };
-    },
-    CopySegments: async (event) => {
+  const asked: string[] = [];
+  const copies: CopySegmentsRequest[] = [];
+  const ended = await runMachine({
+    machine: "backup",
+    input: { environment: "prod", backupName: "nightly" },
+    execution: executionOf("backup-1"),
+    context,
+    step: async (name, run, event) => {
+      if (name !== "") asked.push(name);
+      if (name === "PrepareBackup") {
+        const { few, ...prepared } = (await run()) as PrepareBackupResult;
+        return options.inMapRun ? prepared : { ...prepared, few };
+      }
+      if (name !== "CopySegments") return run();
       const request = copySegmentsRequest.parse(event);
       copies.push(request);
       const death = options.death?.(request);
-      if (death === undefined) return tellingWhy(request, context.work, () => copySegments(request, context));
+      if (death === undefined) return run();
       await new Promise<void>((begun) => {
         void tellingWhy(request, context.work, () => new Promise(() => begun()));
       });
       throw death;
     },
-    FinalizeBackup: (event) => finalizeBackup(backupStepRequest.parse(event), context),
-    ReleaseBackup: async (event) => {
-      const { failure: caught } = event as { failure: { Error: string; Cause: string } };
-      const failure = await explainMapFailure(context.work, workLayout("backup", execution.name), caught);
-      return releaseBackup({ ...backupStepRequest.parse(event), failure }, context);
-    },
-  };
-  const asked: string[] = [];
-  const copies: CopySegmentsRequest[] = [];
-  const ended = await runAsl(
-    definition,
-    input,
-    {
-      task: async (resource, event) => {
-        const name = /(\w+)FunctionArn/.exec(resource)?.[1] ?? "";
-        if (steps[name]) asked.push(name);
-        return steps[name]?.(event) ?? {};
-      },
-      items: async ({ Key = "" }) => {
-        if (!options.inMapRun) throw new Error("no map run is to be started");
-        return JSON.parse(await context.work.getText(Key));
-      },
-      wait: async () => {},
-    },
-    { Execution: { Id: execution.id, Name: execution.name, StartTime: execution.startTime, Input: input } },
-  );
+  });
   return { ...ended, asked, copies };
 }
 
