@@ -137,6 +137,8 @@ export const functionSpecs: readonly FunctionSpec[] = [
   step("release-transfer", "transfer", { backups: all }, { timeoutMinutes: 5 }),
   // Change nothing of a backup: they write what was found out about it, and the manifest it never had, under a claim.
   step("prepare-verify", "verify", { backups: ["read", "prove"] }, { first: true }),
+  // Binlogs of a segment, WebAssembly's copies of them, and the deletes that apply.
+  step("read-rows", "verify", { backups: ["read"] }, { memoryMiB: 3008 }),
   step("finalize-verify", "verify", { backups: ["read", "prove"] }),
   step("release-verify", "verify", { backups: ["read", "prove"] }, { timeoutMinutes: 5 }),
 ];

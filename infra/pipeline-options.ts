@@ -114,6 +114,7 @@ export interface PipelineOptions {
       | {
           schedule: string;
           readData?: true | string;
+          rows?: true | string;
         };
     /**
      * `26h`, `90m`, `2d`: an alarm where there was no complete backup for so long (1 minute to 7 days)

@@ -147,7 +147,13 @@ interface Start {
 }
 
 function verifyInputOf({ name, environment, verify }: ScheduleConfig): VerifyInput {
-  return { environment, schedule: name, ...(verify?.readData !== undefined && { readData: verify.readData }) };
+  const { readData, rows } = verify ?? {};
+  return {
+    environment,
+    schedule: name,
+    ...(readData !== undefined && { readData }),
+    ...(rows !== undefined && { rows }),
+  };
 }
 
 /** What a schedule starts the backup machine with; EventBridge Scheduler fills in the time. */

@@ -20,6 +20,8 @@ interface VerifyOptions {
   readonly name: string;
   /** true: all of it. */
   readonly readData?: true | string;
+  /** true: all of them. */
+  readonly rows?: true | string;
   readonly seal?: true;
   readonly yes?: true;
   readonly replace?: true;
@@ -31,18 +33,21 @@ export async function verify(run: VerbRun<VerifyOptions>): Promise<number | unde
   const { options, shared, output, context } = run;
   // Everything that can be wrong here is found before anything is started.
   const backupName = checkBackupName(options.name);
-  const readData = options.readData === undefined ? undefined : percentOf(options.readData);
+  const readData = percentOf(options.readData, "--read-data", "bytes");
+  const rows = percentOf(options.rows, "--rows", "rows");
   const environment = await chosenEnvironment(context, shared);
   const input: VerifyInput = verifyInput.parse({
     environment: environment.name,
     backupName,
     ...(readData !== undefined && { readData }),
+    ...(rows !== undefined && { rows }),
     ...(options.seal && { seal: true }),
   });
   const pipeline = await context.connections.pipeline(shared.stack);
   const percent = options.seal ? 100 : readData;
-  if (percent !== undefined) await tellCost(environment, backupName, percent, output, context);
-  if (percent !== undefined && !options.yes) {
+  const isRead = percent !== undefined || rows !== undefined;
+  if (isRead) await tellCost(environment, backupName, { percent, rows }, output, context);
+  if (isRead && !options.yes) {
     await confirm(context.terminal, "Read it?", { declined: "nothing was read: --yes reads without this question" });
   }
   const registry = await context.connections.environments(pipeline);
@@ -63,13 +68,14 @@ export async function verify(run: VerbRun<VerifyOptions>): Promise<number | unde
  * `10%` or `10` as a number.
  * @throws Usage
  */
-function percentOf(text: true | string): number {
+function percentOf(text: true | string | undefined, option: string, what: string): number | undefined {
+  if (text === undefined) return undefined;
   if (text === true) return 100;
   const percent = Number(text.replace(/%$/, ""));
   if (/^\d+(\.\d+)?%?$/.test(text) && percent > 0 && percent <= 100) return percent;
   throw new CliError(
     "Usage",
-    `--read-data: ${JSON.stringify(text)} is no share of the bytes; use --read-data alone for all of them, or --read-data=10% for a sample`,
+    `${option}: ${JSON.stringify(text)} is no share of the ${what}; use ${option} alone for all of them, or ${option}=10% for a sample`,
   );
 }
 
@@ -77,12 +83,13 @@ function percentOf(text: true | string): number {
 async function tellCost(
   environment: Environment,
   backupName: string,
-  percent: number,
+  { percent, rows }: { readonly percent: number | undefined; readonly rows: number | undefined },
   output: Output,
   context: CliContext,
 ): Promise<void> {
   try {
-    const { objects, bytes, minutes, dollars } = readingCost(await sizeOf(environment, backupName, context), percent);
+    const size = await sizeOf(environment, backupName, context);
+    const { objects, bytes, minutes, dollars } = readingCost(size, { percent, rows });
     output.note(
       `Reads ${countOf(objects, "object")}, ${formatBytes(bytes)}: about ${formatMinutes(minutes)} and ${formatDollars(dollars)} on AWS ` +
         "(list prices of us-east-1; traffic between regions comes on top).",

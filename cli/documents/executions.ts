@@ -10,6 +10,7 @@ import {
   machine,
   milliseconds,
   problem,
+  rowsLooked,
   time,
   verifiedDepth,
   warnings,
@@ -148,6 +149,23 @@ export const verify = documentOf("verify", {
   depth: verifiedDepth,
   /** Of the bytes that were read and compared, of 100. */
   percent: z.number().min(0).max(100),
+  /** What was read of the rows, and counted; absent where none were. */
+  rows: rowsLooked
+    .extend({
+      segments: count,
+      /** As many as an execution's answer has room for. */
+      collections: z.array(
+        z.strictObject({
+          /** `db.coll` */
+          name: z.string(),
+          rows: count,
+          living: count,
+          /** Living rows with a key that another one has; absent where keys were not compared. */
+          repeated: count.optional(),
+        }),
+      ),
+    })
+    .optional(),
   /** Logs of the backup. */
   objects: count,
   bytes: count,
@@ -160,7 +178,7 @@ export const verify = documentOf("verify", {
   problems: z.array(
     z.strictObject({
       key: z.string(),
-      problem: z.enum(["missing", "extra", "truncated", "altered"]),
+      problem: z.enum(["missing", "extra", "truncated", "altered", "inconsistent"]),
       /** For people; "" where the problem says it. */
       detail: z.string(),
     }),
@@ -178,6 +196,7 @@ export const phase = z.enum([
   "staging",
   "reading metas and manifest",
   "verifying",
+  "reading rows",
   "looking for what is left",
   "writing the metas",
   "recreating collections",

@@ -72,8 +72,21 @@ export const copied = z.strictObject({ segments: count, objects: count, bytes: c
 /** What went wrong: `name` is one of the pipeline's or the command's error names, `message` says what to do. */
 export const problem = z.strictObject({ name: z.string(), message: z.string() });
 
-/** How far the contents of a backup were compared: `size` by keys, sizes and the store's own checksums, without reading any. */
+/**
+ * How far the contents of a backup were compared: `size` by keys, sizes and the store's own checksums, without reading any; `rows` is every content
+ * and every row.
+ */
 export const verifiedDepth = z.enum(["size", "sample", "content", "rows"]);
+
+/** What was read of the rows of a backup, and counted. */
+export const rowsLooked = z.strictObject({
+  /** Of all rows of the backup, of 100. */
+  percent: z.number().min(0).max(100),
+  /** That were read, deleted ones included. */
+  rows: count,
+  /** Of these the ones that live at their collection's instant. */
+  living: count,
+});
 
 const verification = z.strictObject({
   at: time,
@@ -81,6 +94,8 @@ const verification = z.strictObject({
   depth: verifiedDepth,
   /** Of the bytes that were read and compared, of 100. */
   percent: z.number().min(0).max(100),
+  /** Absent where no rows were read. */
+  rows: rowsLooked.optional(),
   objects: count,
   bytes: count,
   problemCount: count,

@@ -1,4 +1,4 @@
-import type { Verification, VerificationProof } from "../../src/core/format/proof.ts";
+import { tellRows, type Verification, type VerificationProof } from "../../src/core/format/proof.ts";
 import type { DocumentOf } from "../documents/index.ts";
 import { formatCount } from "./format.ts";
 
@@ -14,7 +14,7 @@ function describe({ problems, ...verification }: Verification): VerifiedDocument
 }
 
 /**
- * What the last verification of a backup said, in a few words: `2026-11-20 (content)`, or `DAMAGED 2026-11-21 (3 problems), good 2026-11-20 (content)`; undefined where there was none.
+ * What the last verification of a backup said, in a few words: `2026-11-20 (content, every row)`, or `DAMAGED 2026-11-21 (3 problems), good 2026-11-20 (content)`; undefined where there was none.
  */
 export function tellVerified(proof: VerifiedDocument | undefined): string | undefined {
   if (proof === undefined) return undefined;
@@ -26,7 +26,7 @@ export function tellVerified(proof: VerifiedDocument | undefined): string | unde
 
 function tellPassed(verification: VerifiedDocument["last"]): string {
   const { depth, percent } = verification;
-  return `${dayOf(verification)} (${depth === "sample" ? `${percent} %` : depth})`;
+  return `${dayOf(verification)} (${depth === "sample" ? `${percent} %` : depth}${tellRows(verification)})`;
 }
 
 /** UTC. */

@@ -1,5 +1,6 @@
 import type { FinalizeVerifyResult } from "../../src/core/execution/messages.ts";
 import { shortList } from "../../src/core/execution/short-list.ts";
+import { tellRows } from "../../src/core/format/proof.ts";
 import { tellCounts, tellProblem } from "../../src/core/plan/verify.ts";
 import type { DocumentOf } from "../documents/index.ts";
 import type { Findings } from "../pipeline/findings.ts";
@@ -24,7 +25,7 @@ export function verifySummary(
 ): Summary {
   const { execution, milliseconds } = finished;
   const result = findings ?? resultOf(execution, verifyResult);
-  const { backupName, depth, percent, objects, bytes, readObjects, readBytes, bySize, warnings } = result;
+  const { backupName, depth, percent, rows, objects, bytes, readObjects, readBytes, bySize, warnings } = result;
   const location = knownLocation(environment, backupName);
   const problems = findings?.problems ?? [];
   const document: DocumentOf<"verify"> = {
@@ -37,6 +38,12 @@ export function verifySummary(
     ...(location !== undefined && { location }),
     depth,
     percent,
+    ...(rows && {
+      rows: {
+        ...rows,
+        collections: rows.collections.map(({ collection: name, ...counted }) => ({ name, ...counted })),
+      },
+    }),
     objects,
     bytes,
     readObjects,
@@ -60,6 +67,7 @@ export function verifySummary(
     formatPairs([
       ["objects", `${formatCount(objects)}, ${formatBytes(bytes)}`],
       ["read", readObjects > 0 ? `${countOf(readObjects, "object")}, ${formatBytes(readBytes)}` : undefined],
+      ["rows", rows && tellCounted(rows)],
       ["by size only", bySize > 0 ? countOf(bySize, "object") : undefined],
       ["lies in", location],
       ["took", formatDuration(milliseconds)],
@@ -68,11 +76,16 @@ export function verifySummary(
   return { document, text, ...(findings && { exitCode: 1 }) };
 }
 
+function tellCounted({ percent, segments, rows, living }: NonNullable<FinalizeVerifyResult["rows"]>): string {
+  const share = percent === 100 ? "all" : `${percent} %`;
+  return `${formatCount(rows)} of ${countOf(segments, "segment")} (${share}), ${formatCount(living)} of them living`;
+}
+
 /** How much was looked at, in a few words. */
-export function lookedAt({
-  depth,
-  percent,
-}: Pick<FinalizeVerifyResult, "percent"> & { readonly depth: string }): string {
-  if (depth === "content") return "every content";
-  return depth === "sample" ? `keys, sizes and ${percent} % of the contents` : "keys, sizes and the store's checksums";
+export function lookedAt(looked: Pick<FinalizeVerifyResult, "percent" | "depth" | "rows">): string {
+  const { depth, percent } = looked;
+  if (depth === "rows") return "every content and every row";
+  if (depth === "content") return `every content${tellRows(looked)}`;
+  const contents = depth === "sample" ? `${percent} % of the contents` : "the store's checksums";
+  return `keys, sizes and ${contents}${tellRows(looked)}`;
 }

@@ -7,7 +7,7 @@ export function addVerify(program: Command, host: VerbHost): void {
   program
     .command("verify")
     .description(
-      "look whether every object of a backup is there and is what it was; names what is missing, extra, truncated or altered, and exits with 1 then",
+      "look whether every object of a backup is there and is what it was; names what is missing, extra, truncated or altered, with --rows also rows that cannot be right, and exits with 1 then",
     )
     .addOption(nameOption("name of the backup").makeOptionMandatory())
     .addOption(
@@ -15,6 +15,12 @@ export function addVerify(program: Command, host: VerbHost): void {
         "--read-data [percent]",
         "read the objects themselves, all of them or a random sample by bytes (10%), in place of the store's own checksums",
       ).conflicts("seal"),
+    )
+    .addOption(
+      new Option(
+        "--rows [percent]",
+        "read the rows too, all of them or those of random segments (10%): as many in every field as the metas say, keys that Milvus gave out there once",
+      ),
     )
     .addOption(
       new Option(
@@ -31,6 +37,8 @@ export function addVerify(program: Command, host: VerbHost): void {
         ["keys, sizes and the store's checksums", "--config milvus-a.yaml verify -n my_backup"],
         ["every byte, without a question", "--config milvus-a.yaml verify -n my_backup --read-data --yes"],
         ["a tenth of the bytes, other ones each time", "--config milvus-a.yaml verify -n my_backup --read-data=10%"],
+        ["every byte and every row", "--config milvus-a.yaml verify -n my_backup --read-data --rows --yes"],
+        ["rows of some segments, of any tool's backup", "--config milvus-a.yaml verify -n old --rows=10%"],
         ["a backup of milvus-backup, to compare contents from then on", "--config milvus-a.yaml verify -n old --seal"],
       ),
     )

@@ -12,16 +12,17 @@ const mapErrors: readonly string[] = [...batchErrors, "States.ItemReaderFailed"]
 const mostFailures = 20;
 
 /**
- * Copies a batch, and leaves the reason in the work bucket where it fails: a map run fails without one. Of a batch that `died` it is there
+ * Copies a batch (or reads its rows), and leaves the reason in the work bucket where it fails: a map run fails without one. Of a batch that `died` it is there
  * before the copy begins, as one that is killed again cannot tell any more.
  */
 export async function tellingWhy<T>(
   request: CopySegmentsRequest,
   work: ObjectStore,
   copy: () => Promise<T>,
+  step = "CopySegments",
 ): Promise<T> {
   const { batchKey, died } = request;
-  if (died) await recordCopyFailure(work, batchKey, unansweredStep("CopySegments", died));
+  if (died) await recordCopyFailure(work, batchKey, unansweredStep(step, died));
   try {
     return await copy();
   } catch (error) {
@@ -63,7 +64,7 @@ export async function explainMapFailure(
 function withoutReason(error: string): CaughtFailure {
   const message =
     "a copy failed without saying why: its function could not be started, was ended from outside, or ran out of memory or time. " +
-    "Its log (function copy-segments) and the execution in Step Functions tell more";
+    "Its log (function copy-segments, of rows read-rows) and the execution in Step Functions tell more";
   return { Error: error, Cause: causeOf({ name: error, message }) };
 }
 

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import type { Drill, Verification } from "../core/format/proof.ts";
+import { type Drill, tellRows, type Verification } from "../core/format/proof.ts";
 import {
   proofOf,
   type ReportedBackup,
@@ -368,7 +368,7 @@ export function verificationBadge(last: Verification | undefined): Html {
   if (last === undefined) return html`<span class="none">no</span>`;
   if (last.outcome === "failed") return badge("bad", `${countOf(last.problems, "problem")} ${last.at.slice(0, 10)}`);
   const depth = last.depth === "sample" ? `sample of ${last.percent} %` : last.depth;
-  return badge("good", `${last.at.slice(0, 10)} (${depth})`);
+  return badge("good", `${last.at.slice(0, 10)} (${depth}${tellRows(last)})`);
 }
 
 /** What the last drill said. */

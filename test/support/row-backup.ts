@@ -1,5 +1,5 @@
 import { backupLayout } from "../../src/core/format/layout.ts";
-import { printManifestIndex } from "../../src/core/format/manifest.ts";
+import { manifestFileOf, printManifestIndex } from "../../src/core/format/manifest.ts";
 import {
   backupInfo,
   binlog,
@@ -13,6 +13,8 @@ import {
   segmentBackup,
 } from "../../src/core/format/meta.ts";
 import { instantOf } from "../../src/core/milvus/instant.ts";
+import { StoredBackup } from "../../src/steps/shared/stored-backup.ts";
+import { ManifestWriter } from "../../src/steps/shared/write-manifest.ts";
 import { binlogOf, type Column, payloadOf } from "./binlog-writer.ts";
 import type { MemoryObjectStore } from "./memory-object-store.ts";
 
@@ -42,6 +44,8 @@ export interface SeededSegment {
   readonly storageVersion?: number;
   /** The segment was written before the field `text` was added. */
   readonly withoutText?: boolean;
+  /** What the metas say of its rows; as many as there are where absent. */
+  readonly claimedRows?: number;
 }
 
 export interface SeededCollection {
@@ -50,6 +54,8 @@ export interface SeededCollection {
   readonly until?: number;
   readonly textNullable?: boolean;
   readonly deltaFormat?: "lines" | "columns" | "old";
+  /** Milvus gives the keys out. */
+  readonly autoID?: boolean;
 }
 
 const collectionId = 100n;
@@ -69,21 +75,26 @@ export function seedRows(store: MemoryObjectStore, name: string, collection: See
       segmentId: segment.id.toString(),
     };
     const { batches = [], deletes = [] } = segment;
-    const log = (id: number) => binlog.create({ log_id: BigInt(id), log_path: `files/${id}`, log_size: 10n });
+    const log = (id: number, key: string) => {
+      const log_size = BigInt(store.bytes(key)?.length ?? 0);
+      return binlog.create({ log_id: BigInt(id), log_path: `files/${id}`, log_size });
+    };
+    const keyOf = (field: number, index: number) => `${layout.insertLogs(path)}${field}/${900 + index * 100}`;
+    const deltaKey = `${layout.deltaLogs(path)}5000`;
     const fields = segment.withoutText ? ([1, 100] as const) : ([1, 100, 101] as const);
     for (const field of fields) {
       for (const [index, rows] of batches.entries()) {
         const bytes = binlogOf([payloadOf(columnOf(field, rows))], { fieldId: BigInt(field), ...fieldTypes[field] });
-        store.seed(`${layout.insertLogs(path)}${field}/${900 + index * 100}`, bytes);
+        store.seed(keyOf(field, index), bytes);
       }
     }
-    if (deletes.length > 0) store.seed(`${layout.deltaLogs(path)}5000`, deltaLog(deletes, collection.deltaFormat));
+    if (deletes.length > 0) store.seed(deltaKey, deltaLog(deletes, collection.deltaFormat));
     return segmentBackup.create({
       segment_id: BigInt(segment.id),
       collection_id: collectionId,
       partition_id: partitionId(segment),
       group_id: BigInt(segment.id),
-      num_of_rows: BigInt(batches.flat().length),
+      num_of_rows: BigInt(segment.claimedRows ?? batches.flat().length),
       is_l0: segment.isL0 !== undefined && segment.isL0 !== false,
       storage_version: BigInt(segment.storageVersion ?? 0),
       binlogs: segment.isL0
@@ -92,10 +103,10 @@ export function seedRows(store: MemoryObjectStore, name: string, collection: See
             fieldBinlog.create({
               fieldID: BigInt(field),
               // In no order, as Milvus lists them.
-              binlogs: batches.map((_, index) => log(900 + index * 100)).reverse(),
+              binlogs: batches.map((_, index) => log(900 + index * 100, keyOf(field, index))).reverse(),
             }),
           ),
-      deltalogs: deltaLogsOf(deletes.length > 0 ? [log(5000)] : []),
+      deltalogs: deltaLogsOf(deletes.length > 0 ? [log(5000, deltaKey)] : []),
     });
   };
   const info = backupInfo.create({
@@ -106,10 +117,17 @@ export function seedRows(store: MemoryObjectStore, name: string, collection: See
         collection_id: collectionId,
         db_name: "default",
         collection_name: "coll",
+        backup_timestamp: collection.until === undefined ? 0n : tick(collection.until),
         schema: collectionSchema.create({
           name: "coll",
           fields: [
-            fieldSchema.create({ fieldID: 100n, name: "id", data_type: 5, is_primary_key: true }),
+            fieldSchema.create({
+              fieldID: 100n,
+              name: "id",
+              data_type: 5,
+              is_primary_key: true,
+              autoID: collection.autoID ?? false,
+            }),
             fieldSchema.create({
               fieldID: 101n,
               name: "text",
@@ -165,4 +183,21 @@ function manifestOf(name: string, until: bigint): string {
     metas: [],
     parts: [],
   });
+}
+
+/** Puts a whole manifest in the place of that one, as a backup that is made has it. */
+export async function sealRows(store: MemoryObjectStore, name: string, until: number): Promise<void> {
+  const stored = new StoredBackup(store, { rootPath: "backup" }, name);
+  const instant = instantOf(tick(until).toString());
+  if (instant === undefined) throw new Error("no instant");
+  const manifest = new ManifestWriter(stored, { confirm: async () => undefined });
+  for (const key of store.keys(stored.layout.binlogs)) {
+    const { size = 0, etag = "" } = (await store.head(key)) ?? {};
+    await manifest.add(collectionId.toString(), [{ from: key, key, size, etag, checksum: `md5:${etag}` }]);
+  }
+  const text = store.read(stored.layout.meta.full_meta) ?? "";
+  const metas = [manifestFileOf("meta/full_meta.json", text)];
+  const cut = { collectionId: collectionId.toString(), collection: "default.coll", ...instant, laterRows: [] };
+  const head = { backupName: name, backupId: `id of ${name}` };
+  await manifest.finish(head, { metas, instants: [cut], kept: [], created: instant.time });
 }

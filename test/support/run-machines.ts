@@ -1,3 +1,4 @@
+import { parquetPayloads } from "../../src/adapters/parquet/payload-reader.ts";
 import type {
   BackupInput,
   CaughtFailure,
@@ -24,6 +25,7 @@ import { recreateCollections } from "../../src/steps/restore/recreate-collection
 import { releaseRestore } from "../../src/steps/restore/release-restore.ts";
 import { finalizeVerify } from "../../src/steps/verify/finalize-verify.ts";
 import { prepareVerify } from "../../src/steps/verify/prepare-verify.ts";
+import { readRows } from "../../src/steps/verify/read-rows.ts";
 import { releaseVerify } from "../../src/steps/verify/release-verify.ts";
 
 export function executionOf(name: string): ExecutionRef {
@@ -114,6 +116,10 @@ export async function runVerify(
     async () => {
       const prepared = await step("prepare", 0, options, () => prepareVerify(request, context));
       await copyAll(context, prepared, execution, 0, options);
+      const rows = { ...context, payloads: async () => parquetPayloads };
+      for (const { batchKey } of await itemsOf(context, prepared.rows, 1, options)) {
+        await step("rows", 1, options, () => readRows({ execution: execution.name, batchKey }, rows));
+      }
       return step("finalize", 0, options, () => finalizeVerify(request, context));
     },
     (failure) => releaseVerify({ ...request, failure }, context),
@@ -134,17 +140,26 @@ export class ExecutionFailed extends Error {
 
 async function copyAll(
   context: MilvusContext,
-  { itemsKey, batches, few }: PreparedCopies,
+  prepared: PreparedCopies,
   execution: ExecutionRef,
   attempt: number,
   options: RunOptions,
 ): Promise<void> {
-  if (batches === 0) return;
-  const readItems = async () => JSON.parse(await context.work.getText(itemsKey)) as CopyItem[];
-  const items = few ?? (await step("read items", attempt, options, readItems));
-  for (const { batchKey } of items) {
+  for (const { batchKey } of await itemsOf(context, prepared, attempt, options)) {
     await step("copy", attempt, options, () => copySegments({ execution: execution.name, batchKey }, context));
   }
+}
+
+/** What a map reads. */
+async function itemsOf(
+  context: MilvusContext,
+  prepared: PreparedCopies | undefined,
+  attempt: number,
+  options: RunOptions,
+): Promise<readonly CopyItem[]> {
+  if (prepared === undefined || prepared.batches === 0) return [];
+  const readItems = async () => JSON.parse(await context.work.getText(prepared.itemsKey)) as CopyItem[];
+  return prepared.few ?? (await step("read items", attempt, options, readItems));
 }
 
 async function step<T>(name: string, attempt: number, options: RunOptions, run: () => Promise<T>): Promise<T> {

@@ -24,6 +24,7 @@ function storedColumn({ type, name }: Field, values: Vector | null): StoredColum
   return {
     type: storedType(type),
     typeName: String(type),
+    ...(DataType.isFixedSizeBinary(type) && { fixedBytes: type.byteWidth }),
     length: values.length,
     at: (row) => values.get(row) as StoredValue | null,
   };

@@ -15,3 +15,8 @@ export function corruptBinlog({ object, offset }: BinlogPlace, reason: string, c
     cause,
   });
 }
+
+/** Whether somebody found out with it that a backup's rows cannot be read as they are. */
+export function isBinlogFault(error: unknown): error is PipelineError {
+  return error instanceof PipelineError && error.name === "CorruptBackup";
+}

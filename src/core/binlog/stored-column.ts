@@ -10,6 +10,8 @@ export interface StoredColumn {
   readonly type: StoredType | undefined;
   /** As Arrow names it: `Utf8`, `FixedSizeBinary[32]`. */
   readonly typeName: string;
+  /** Bytes of every value, where the type says that they are as many in each. */
+  readonly fixedBytes?: number;
   readonly length: number;
   /** null for a row without a value. */
   at(row: number): StoredValue | null;

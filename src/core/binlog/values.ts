@@ -64,15 +64,25 @@ export function isReadable({ type }: Pick<RowField, "type">): boolean {
 
 /**
  * Holds a stored column to what the schema says of its field.
- * @throws CorruptBackup where it stores another type
+ * @throws CorruptBackup where it stores another type, or vectors of another size
  */
 export function checkColumn(field: RowField, column: StoredColumn, place: BinlogPlace): void {
-  const expected = codecs[field.type]?.stored;
-  if (expected === undefined || column.type === expected) return;
-  throw corruptBinlog(
-    place,
-    `field ${field.name} is ${field.type} in the schema, and its payload stores ${column.typeName}`,
-  );
+  const codec = codecs[field.type];
+  if (codec === undefined) return;
+  if (column.type !== codec.stored) {
+    throw corruptBinlog(
+      place,
+      `field ${field.name} is ${field.type} in the schema, and its payload stores ${column.typeName}`,
+    );
+  }
+  if (column.fixedBytes !== undefined) checkVectorSize(field, column.fixedBytes, place);
+}
+
+function checkVectorSize(field: RowField, size: number, place: BinlogPlace): void {
+  const expected = field.dim === undefined ? undefined : codecs[field.type]?.size?.(field.dim);
+  if (expected === undefined || size === expected) return;
+  const reason = `field ${field.name} has a vector of ${size} bytes in place of ${expected} for ${field.dim} dimensions`;
+  throw corruptBinlog(place, reason);
 }
 
 /**
@@ -88,10 +98,7 @@ export function fieldValue(field: RowField, stored: StoredValue | null, place: B
   if (size > largestValueBytes) {
     throw corruptBinlog(place, `field ${field.name} has a value of ${size} bytes; Milvus stores none that large`);
   }
-  if (codec.size && field.dim !== undefined && size !== codec.size(field.dim)) {
-    const expected = `${codec.size(field.dim)} for ${field.dim} dimensions`;
-    throw corruptBinlog(place, `field ${field.name} has a vector of ${size} bytes in place of ${expected}`);
-  }
+  checkVectorSize(field, size, place);
   if (codec.decode === undefined) return stored;
   try {
     return codec.decode(stored as never, place);

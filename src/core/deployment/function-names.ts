@@ -17,6 +17,7 @@ export const functionNames = [
   "finalize-transfer",
   "release-transfer",
   "prepare-verify",
+  "read-rows",
   "finalize-verify",
   "release-verify",
   "prune-backups",

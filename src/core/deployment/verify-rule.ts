@@ -18,24 +18,34 @@ const when = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-/** `10%` or `true` as percent of the bytes. */
-const readData = z.union([z.literal(true), z.string()]).transform((given, context) => {
-  if (given === true) return 100;
-  const percent = Number(/^(\d+(?:\.\d+)?)%$/.exec(given)?.[1]);
-  if (percent > 0 && percent <= 100) return percent;
-  context.addIssue(`${JSON.stringify(given)} is no share of the bytes: use true for all of them, or 10% for a sample`);
-  return z.NEVER;
-});
+/** `10%` or `true` as percent of something. */
+const share = (what: string) =>
+  z.union([z.literal(true), z.string()]).transform((given, context) => {
+    if (given === true) return 100;
+    const percent = Number(/^(\d+(?:\.\d+)?)%$/.exec(given)?.[1]);
+    if (percent > 0 && percent <= 100) return percent;
+    context.addIssue(
+      `${JSON.stringify(given)} is no share of the ${what}: use true for all of them, or 10% for a sample`,
+    );
+    return z.NEVER;
+  });
+
+/** What a schedule verifies, and when. */
+interface VerifyRule {
+  readonly expression: string;
+  readonly readData?: number | undefined;
+  readonly rows?: number | undefined;
+}
 
 /** When the newest complete backup of a schedule is verified: `weekly`, or with how much of it is read. */
 export const verifyRule = z.union(
   [
-    when.transform((expression): { expression: string; readData?: number | undefined } => ({ expression })),
+    when.transform((expression): VerifyRule => ({ expression })),
     z
-      .strictObject({ schedule: when, readData: readData.optional() })
-      .transform(({ schedule, readData }) => ({ expression: schedule, readData })),
+      .strictObject({ schedule: when, readData: share("bytes").optional(), rows: share("rows").optional() })
+      .transform(({ schedule, readData, rows }) => ({ expression: schedule, readData, rows })),
   ],
-  { error: "use daily, weekly, monthly, an expression, or { schedule: weekly, readData: 10% }" },
+  { error: "use daily, weekly, monthly, an expression, or { schedule: weekly, readData: 10%, rows: true }" },
 );
 
 /** What the schedule is called that verifies the backups of another one. */

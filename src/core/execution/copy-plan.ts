@@ -134,11 +134,17 @@ export const copyBatch = z.object({
 });
 export type CopyBatch = z.infer<typeof copyBatch>;
 
+/** What can be wrong with an object of a backup. */
+export const problemKinds = ["missing", "extra", "truncated", "altered", "inconsistent"] as const;
+
 /** What a verification finds of one object. */
 export const objectProblem = z.object({
   key: z.string(),
-  /** `truncated`: it has fewer bytes; `altered`: more of them, or others; `extra`: nothing says that it belongs there. */
-  kind: z.enum(["missing", "extra", "truncated", "altered"]),
+  /**
+   * `truncated`: it has fewer bytes; `altered`: more of them, or others; `extra`: nothing says that it belongs there; `inconsistent`: its rows are not
+   * what the schema, the metas or its other fields say.
+   */
+  kind: z.enum(problemKinds),
   /** For people, behind the key: `has 12 bytes instead of 90`. */
   detail: z.string(),
 });
@@ -243,12 +249,13 @@ export interface CountedSegments<T> {
  * Puts segments into batches as they come: in order, at most `batchLimits` each, and spread so that a small plan still uses up to
  * `parallel` invocations when each gets at least `minimumSegments`. Holds one batch at a time.
  * @param sizeOf estimated bytes of a segment
+ * @param options.bytes of one batch, where not `batchLimits`
  * @param options.isAlone of one that is a batch by itself
  */
 export async function* planBatches<T>(
   { segments, count }: CountedSegments<T>,
   sizeOf: (segment: T) => number,
-  options: { parallel: number; minimumSegments?: number; isAlone?: (segment: T) => boolean },
+  options: { parallel: number; minimumSegments?: number; bytes?: number; isAlone?: (segment: T) => boolean },
 ): AsyncGenerator<T[]> {
   const minimum = options.minimumSegments ?? worthwhileSegments;
   const spread = Math.max(1, Math.min(options.parallel, Math.ceil(count / minimum)));
@@ -261,7 +268,7 @@ export async function* planBatches<T>(
       continue;
     }
     const size = sizeOf(segment);
-    if (current.length > 0 && (current.length >= perBatch || bytes + size > batchLimits.bytes)) {
+    if (current.length > 0 && (current.length >= perBatch || bytes + size > (options.bytes ?? batchLimits.bytes))) {
       yield current;
       current = [];
       bytes = 0;

@@ -142,6 +142,8 @@ export const verifyInput = z
     schedule: scheduleName.optional(),
     /** Percent of the bytes of a backup that are read and compared with its manifest; absent: none, the store's own checksums are. */
     readData: z.number().gt(0).max(100).optional(),
+    /** Percent of the rows that are read and counted, segment by segment; absent: none. */
+    rows: z.number().gt(0).max(100).optional(),
     /** true: a backup without a manifest is read whole and gets one. */
     seal: z.boolean().optional(),
   })
@@ -429,17 +431,45 @@ const prepareVerifyResult = preparedCopies.extend({
   outcome: z.literal("planned"),
   backupName: z.string(),
   collections: count,
+  /** The batches of rows, where some are read. */
+  rows: preparedCopies.optional(),
 });
 export type PrepareVerifyResult = Readonly<z.infer<typeof prepareVerifyResult>>;
+
+export const verifiedRows = z.object({
+  /** Of all rows of the backup that were read, of 100. */
+  percent: z.number(),
+  segments: count,
+  /** That were read, deleted ones included. */
+  rows: count,
+  /** Of these the ones that live at their collection's instant. */
+  living: count,
+  /** As many collections as fit; `findings.json` has all. */
+  collections: z
+    .array(
+      z.object({
+        /** `db.coll` */
+        collection: z.string(),
+        rows: count,
+        living: count,
+        /** Living rows whose key another one has, which Milvus permits where it does not give the keys out; absent where keys were not compared. */
+        repeated: count.optional(),
+      }),
+    )
+    .readonly(),
+});
+export type VerifiedRows = Readonly<z.infer<typeof verifiedRows>>;
 
 const finalizeVerifyResult = z.object({
   /** `sealed`: it got a manifest. What has problems is no result: the execution fails with CorruptBackup. */
   outcome: z.enum(["verified", "sealed"]),
   backupName: z.string(),
   /** As the record beside the backup says it (format/proof.ts). */
-  depth: z.enum(["size", "sample", "content"]),
+  depth: z.enum(["size", "sample", "content", "rows"]),
   /** Of the bytes whose content was read and compared, of 100. */
   percent: z.number(),
+  /** What was read of the rows, and counted; absent where none were. */
+  rows: verifiedRows.optional(),
   /** Logs of the backup that were looked at, and their bytes. */
   objects: count,
   bytes: count,

@@ -67,6 +67,8 @@ export function workLayout(machine: Machine, execution: string) {
     /** What a verification found (core/plan/verify.ts): problems, one a line, in files from 0 on, and their sum. */
     problems: (file: number) => `${root}/problems/${file}.jsonl`,
     findings: `${root}/findings.json`,
+    /** Keys of living rows that a batch of a verification read (core/binlog/key-entries.ts). */
+    keyRun: (batch: string, run: number) => `${root}/keys/${batch}-${run}`,
     /** What the last step answers, whole: an execution's output is bounded. */
     result: `${root}/result.json`,
   };

@@ -12,17 +12,36 @@ const when = z.iso.datetime({ offset: true });
 const verification = z.object({
   at: when,
   outcome: z.enum(["passed", "failed"]),
-  /** How much was compared: keys and sizes, a sample of the contents, every content, or the rows as well. */
+  /** How much was compared: keys and sizes, a sample of the contents, every content, or every content and every row. */
   depth: z.enum(["size", "sample", "content", "rows"]),
   /** Of the bytes whose content was read, of 100. */
   percent: z.number().min(0).max(100),
+  /** Rows that were read and counted, by whatever else was looked at; absent where none were, and in records of earlier versions. */
+  rows: z
+    .object({
+      /** Of all rows of the backup, of 100. */
+      percent: z.number().min(0).max(100),
+      rows: z.number().int().nonnegative(),
+      /** Of these the ones that live at the instant. */
+      living: z.number().int().nonnegative(),
+    })
+    .optional(),
   objects: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
-  /** How many objects were missing, extra, truncated or altered. */
+  /** How many were missing, extra, truncated or altered, or had rows that cannot be right. */
   problems: z.number().int().nonnegative(),
   executionArn: z.string(),
 });
 export type Verification = z.infer<typeof verification>;
+
+/** What of the rows was looked at, behind the depth of a verification: `, every row`, `, 10 % of the rows`; "" where none were read. */
+export function tellRows({
+  depth,
+  rows,
+}: Pick<Verification, "depth"> & { readonly rows?: { percent: number } | undefined }): string {
+  if (rows === undefined || depth === "rows") return "";
+  return rows.percent === 100 ? ", every row" : `, ${rows.percent} % of the rows`;
+}
 
 /** One restore of a backup that was made to prove that it can be made. */
 const drill = z.object({

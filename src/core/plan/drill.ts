@@ -138,15 +138,3 @@ export function countProblem(rows: bigint, counted: bigint, hasLevelZero: boolea
   if (counted === rows || (counted < rows && hasLevelZero)) return undefined;
   return `a query counts ${counted} rows, and the restore brought ${rows}`;
 }
-
-/** An event carries the result, whose lists are bounded by their bytes. */
-const collectionsBytes = 64 * 1024;
-
-/** As many as an execution's answer and the event of its end have room for. */
-export function fittingDrilled<T>(values: readonly T[]): T[] {
-  let used = 0;
-  return values.filter((value) => {
-    used += Buffer.byteLength(JSON.stringify(value)) + 1;
-    return used <= collectionsBytes;
-  });
-}

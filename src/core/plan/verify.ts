@@ -1,6 +1,31 @@
 import * as z from "zod";
-import { type ObjectProblem, objectProblem } from "../execution/copy-plan.ts";
+import { type ObjectProblem, objectProblem, problemKinds } from "../execution/copy-plan.ts";
 import { shortHash } from "../execution/deterministic-id.ts";
+import { verifiedRows } from "../execution/messages.ts";
+
+/** What of a collection's rows is going to be read. */
+export const rowsPlan = z.object({
+  /** As it was asked for, of 100. */
+  percent: z.number(),
+  /** Of the whole backup, as its metas say it. */
+  ofRows: z.number(),
+  /** Segments that are read. */
+  segments: z.number(),
+  /** Segments whose storage is not read: packed Parquet (Milvus 2.6). */
+  unread: z.number(),
+  collections: z.array(
+    z.object({
+      /** `db.coll` */
+      collection: z.string(),
+      /** Whether the backup knows its instant. */
+      isCut: z.boolean(),
+      /** Milvus gives the keys out: none of them comes twice. */
+      givesKeys: z.boolean(),
+      primaryKey: z.object({ name: z.string(), id: z.string() }),
+    }),
+  ),
+});
+export type RowsPlan = Readonly<z.infer<typeof rowsPlan>>;
 
 /** What a verification is going to look at; a file in the work bucket, written by Prepare Verify. */
 export const verifyPlan = z.object({
@@ -21,6 +46,8 @@ export const verifyPlan = z.object({
   warnings: z.array(z.string()).readonly(),
   /** For progress displays. */
   totals: z.object({ collections: z.number(), segments: z.number(), objects: z.number(), bytes: z.number() }),
+  /** Absent where no rows are read. */
+  rows: rowsPlan.optional(),
 });
 export type VerifyPlan = Readonly<z.infer<typeof verifyPlan>>;
 
@@ -30,6 +57,7 @@ const problemCounts = z.object({
   extra: z.number(),
   truncated: z.number(),
   altered: z.number(),
+  inconsistent: z.number().default(0),
 });
 export type ProblemCounts = z.infer<typeof problemCounts>;
 
@@ -37,8 +65,10 @@ export type ProblemCounts = z.infer<typeof problemCounts>;
 export const verifyFindings = z.object({
   backupName: z.string(),
   outcome: z.enum(["passed", "failed"]),
-  depth: z.enum(["size", "sample", "content"]),
+  depth: z.enum(["size", "sample", "content", "rows"]),
   percent: z.number(),
+  /** Every collection with what was read of its rows. */
+  rows: verifiedRows.optional(),
   objects: z.number(),
   bytes: z.number(),
   readObjects: z.number(),
@@ -66,21 +96,21 @@ export function tellProblem({ key, kind, detail }: ObjectProblem): string {
 
 /** `3 missing, 1 altered`; "" for none. */
 export function tellCounts(counts: ProblemCounts): string {
-  const kinds = ["missing", "extra", "truncated", "altered"] as const;
-  return kinds.flatMap((kind) => (counts[kind] > 0 ? [`${counts[kind]} ${kind}`] : [])).join(", ");
+  return problemKinds.flatMap((kind) => (counts[kind] > 0 ? [`${counts[kind]} ${kind}`] : [])).join(", ");
 }
 
 export function totalOf(counts: ProblemCounts): number {
-  return counts.missing + counts.extra + counts.truncated + counts.altered;
+  return problemKinds.reduce((sum, kind) => sum + counts[kind], 0);
 }
 
-/** How much of a backup was compared, by what was really read. */
+/** How much of a backup was compared, by what was really read: `rows` is every content and every row. */
 export function depthOf(
   asked: number,
-  { objects, bytes, readObjects, readBytes }: Pick<VerifyFindings, "objects" | "bytes" | "readObjects" | "readBytes">,
+  looked: Pick<VerifyFindings, "objects" | "bytes" | "readObjects" | "readBytes" | "rows">,
 ): Pick<VerifyFindings, "depth" | "percent"> {
+  const { objects, bytes, readObjects, readBytes, rows } = looked;
   if (asked === 0 || (readObjects === 0 && objects > 0)) return { depth: "size", percent: 0 };
-  if (readObjects === objects) return { depth: "content", percent: 100 };
+  if (readObjects === objects) return { depth: rows?.percent === 100 ? "rows" : "content", percent: 100 };
   // rounded down: 100 is said of everything only
   return { depth: "sample", percent: bytes === 0 ? 0 : Math.floor((readBytes / bytes) * 10_000) / 100 };
 }

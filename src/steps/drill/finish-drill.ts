@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { readFailure, releasedFailure } from "../../core/execution/failure.ts";
+import { fitting } from "../../core/execution/fitting.ts";
 import {
   type CaughtFailure,
   type CleanDrillResult,
@@ -9,7 +10,7 @@ import {
   searchDrillResult,
 } from "../../core/execution/messages.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { type DrillRecord, drillRecord, drillRecordKey, fittingDrilled } from "../../core/plan/drill.ts";
+import { type DrillRecord, drillRecord, drillRecordKey } from "../../core/plan/drill.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { readWorkJson, readWorkJsonIfThere } from "../shared/work-files.ts";
@@ -33,7 +34,7 @@ export async function cleanDrill(request: DrillStepRequest, context: DrillContex
   const left = await dropMade(record, context);
   if (left.length > 0) throw new PipelineError("TargetExists", left.join("; "));
   await unmarkReader(context, record.readerKey);
-  const collections = fittingDrilled(result.collections);
+  const collections = fitting(result.collections);
   const others = result.collections.length - collections.length;
   const omitted =
     others > 0 ? [`${others} more collections are left out here: ${layout.result} in the work bucket has all`] : [];

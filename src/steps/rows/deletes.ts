@@ -1,12 +1,12 @@
 import { corruptBinlog } from "../../core/binlog/corrupt.ts";
 import { deleteEntries, type PrimaryKey } from "../../core/binlog/delete-entries.ts";
 import type { RowField } from "../../core/binlog/row-fields.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupLayout } from "../../core/format/layout.ts";
 import type { SegmentBackup } from "../../core/format/meta.ts";
 import { logName, segmentPath } from "../../core/plan/segment-copies.ts";
-import type { ObjectStore } from "../../ports/object-store.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
-import { openLog, payloadWindows } from "./field-log.ts";
+import { type LogStore, openLog, payloadWindows } from "./field-log.ts";
 
 /** A JavaScript Map takes 2^24 entries. */
 const keysPerMap = 2 ** 23;
@@ -20,11 +20,18 @@ const keysPerMap = 2 ** 23;
  */
 export class Deletes {
   readonly #maps: Map<PrimaryKey, bigint>[] = [new Map()];
+  readonly #most: number;
+
+  /** @param most keys, where memory is bounded */
+  constructor(most = Number.POSITIVE_INFINITY) {
+    this.#most = most;
+  }
 
   get size(): number {
     return this.#maps.reduce((sum, { size }) => sum + size, 0);
   }
 
+  /** @throws UnsupportedData where that would be more keys than may be held */
   add(key: PrimaryKey, timestamp: bigint): void {
     const map = this.#maps.find((candidate) => candidate.has(key)) ?? this.#room();
     const known = map.get(key);
@@ -40,6 +47,7 @@ export class Deletes {
   }
 
   #room(): Map<PrimaryKey, bigint> {
+    if (this.size >= this.#most) throw tooMany(this.#most);
     const last = this.#maps.at(-1);
     if (last !== undefined && last.size < keysPerMap) return last;
     const next = new Map<PrimaryKey, bigint>();
@@ -48,9 +56,17 @@ export class Deletes {
   }
 }
 
+function tooMany(most: number): PipelineError {
+  return new PipelineError(
+    "UnsupportedData",
+    `more than ${most} keys have deletes that one segment has to be compared with, and no more are held in memory: compact the collection ` +
+      "in Milvus and back it up again, or restore the backup",
+  );
+}
+
 /** Where delta logs are read from, and what their keys must be. */
 export interface DeltaSource {
-  readonly store: ObjectStore;
+  readonly store: LogStore;
   readonly layout: BackupLayout;
   readonly payloads: PayloadReader;
   readonly primaryKey: RowField;

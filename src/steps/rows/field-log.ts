@@ -17,6 +17,9 @@ const mostRows = 1_000_000;
 /** The type of VarChars in binlogs of old releases (`schemapb.DataType_String`). */
 const oldText = 20;
 
+/** What rows are read from: whole objects, named in messages. */
+export type LogStore = Pick<ObjectStore, "getBytes" | "label">;
+
 /** A binlog in memory, taken apart. */
 export interface OpenLog {
   readonly object: string;
@@ -27,11 +30,11 @@ export interface OpenLog {
  * Reads a binlog whole: its bytes stay in memory as long as it is used.
  * @throws CorruptBackup where it is missing or its frame is broken, and what the store throws
  */
-export async function openLog(store: ObjectStore, object: string): Promise<OpenLog> {
+export async function openLog(store: LogStore, object: string): Promise<OpenLog> {
   return { object, binlog: readBinlog(await readObject(store, object), object) };
 }
 
-async function readObject(store: ObjectStore, object: string): Promise<Uint8Array> {
+async function readObject(store: LogStore, object: string): Promise<Uint8Array> {
   try {
     return await store.getBytes(object);
   } catch (cause) {
@@ -70,6 +73,22 @@ function readWindow(
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw corruptBinlog(place, `its payload cannot be read: ${reason}`, cause);
   }
+}
+
+/**
+ * How many rows a binlog holds: read to its end, and none of its values decoded. What a vector takes is compared with its dimensions.
+ * @param field absent where the schema has none of that ID (row IDs, dropped fields): then its type may be any
+ * @throws CorruptBackup where it cannot be read, or is of another type than the schema says
+ */
+export function countedRows(log: OpenLog, field: RowField | undefined, payloads: PayloadReader): number {
+  if (field === undefined) {
+    let rows = 0;
+    for (const { window } of payloadWindows(log, payloads)) rows += window.rows;
+    return rows;
+  }
+  const reader = new FieldLog(field, log, payloads);
+  for (let rows = reader.ready(); rows > 0; rows = reader.ready()) reader.advance(rows);
+  return reader.passed;
 }
 
 /** The values of one field in one binlog, row after row. */

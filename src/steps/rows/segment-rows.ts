@@ -64,6 +64,25 @@ export async function* segmentRows(
   }
 }
 
+/** Whether the rows of a segment can be read: whether it is stored in binlogs. */
+export function isStorageRead({ storage_version }: Pick<SegmentBackup, "storage_version">): boolean {
+  return storage_version < packedStorage;
+}
+
+/** @throws UnsupportedData for storage whose rows are not read */
+export function checkStorage({
+  segment_id,
+  storage_version,
+}: Pick<SegmentBackup, "segment_id" | "storage_version">): void {
+  if (isStorageRead({ storage_version })) return;
+  throw new PipelineError(
+    "UnsupportedData",
+    `segment ${segment_id} is stored in version ${storage_version} of Milvus's storage (packed Parquet of 2.6); ` +
+      "rows are read from binlogs only. Restore the backup to look into it",
+    { details: { segmentId: segment_id.toString() } },
+  );
+}
+
 class SegmentReader {
   readonly batches: number;
   readonly #source: SegmentSource;
@@ -90,14 +109,7 @@ class SegmentReader {
     this.#wanted = [
       ...new Set([...this.#deciding, ...(selection.timestamps ? [timestampField] : []), ...selection.fields]),
     ];
-    if (segment.storage_version >= packedStorage) {
-      throw new PipelineError(
-        "UnsupportedData",
-        `segment ${segment.segment_id} is stored in version ${segment.storage_version} of Milvus's storage (packed Parquet of 2.6); ` +
-          "rows are read from binlogs only. Restore the backup to look into it",
-        { details: { segmentId: segment.segment_id.toString() } },
-      );
-    }
+    checkStorage(segment);
     const directory = source.layout.insertLogs(segmentPath(segment));
     this.#keys = new Map(this.#wanted.map((field) => [field, logKeys(segment, field, directory)]));
     this.batches = batchesOf(segment, directory);
@@ -242,12 +254,12 @@ function timestampOf(cells: Cells): bigint {
 }
 
 /** The binlogs of a field in the order of their rows. */
-function logKeys(segment: SegmentBackup, field: RowField, directory: string): string[] {
+export function logKeys(segment: SegmentBackup, { id }: Pick<RowField, "id">, directory: string): string[] {
   return segment.binlogs
-    .filter(({ fieldID }) => fieldID === field.id)
+    .filter(({ fieldID }) => fieldID === id)
     .flatMap(({ binlogs }) => binlogs.map(logName))
     .sort(compareLogNames)
-    .map((name) => `${directory}${field.id}/${name}`);
+    .map((name) => `${directory}${id}/${name}`);
 }
 
 /** How many binlogs each field has: as many as the timestamps. */

@@ -28,14 +28,18 @@ const workConcurrency = 8;
 const receiptsAhead = 6;
 
 /** How many invocations a plan may be spread over while each still gets a worthwhile share. */
-const parallelBatches = 64;
+export const parallelBatches = 64;
 
-export async function writeWorkJson(context: StepContext, key: string, value: unknown): Promise<void> {
+export async function writeWorkJson(context: Pick<StepContext, "work">, key: string, value: unknown): Promise<void> {
   await context.work.putText(key, JSON.stringify(value), { contentType: "application/json" });
 }
 
 /** Reads a file that this pipeline wrote; IDs in it are strings. */
-export async function readWorkJson<T>(context: StepContext, key: string, schema: z.ZodType<T>): Promise<T> {
+export async function readWorkJson<T>(
+  context: Pick<StepContext, "work">,
+  key: string,
+  schema: z.ZodType<T>,
+): Promise<T> {
   return parseWorkJson(await context.work.getText(key), key, schema);
 }
 
@@ -72,8 +76,7 @@ export async function writeCopyBatches(
     parallel: parallelBatches,
     isAlone: ({ merged }) => merged,
   });
-  const written = settleStream(planned, workConcurrency, async (members, index) => {
-    const name = batchName(attempt, index);
+  return writeBatches(context, layout, attempt, planned, async (members, name) => {
     const batch: CopyBatch = {
       ...common,
       batch: name,
@@ -87,7 +90,25 @@ export async function writeCopyBatches(
     const isDone = isStored && batch.lock === undefined;
     if (isDone) await writeWorkJson(context, batch.receiptKey, receiptOfStored(batch));
     else await writeWorkJson(context, layout.batch(name), batch);
-    return { item: isDone ? undefined : { batchKey: layout.batch(name) }, segments: batch.segments.length };
+    return { isDone, segments: batch.segments.length };
+  });
+}
+
+/**
+ * Writes the batches of an execution as they come, and then the item file the distributed map reads.
+ * @param write writes one under its name; `isDone` of one that no function is to be invoked for
+ */
+export async function writeBatches<T>(
+  context: StepContext,
+  layout: WorkLayout,
+  attempt: number,
+  planned: AsyncIterable<readonly T[]>,
+  write: (members: readonly T[], name: string) => Promise<{ isDone: boolean; segments: number }>,
+): Promise<PreparedCopies> {
+  const written = settleStream(planned, workConcurrency, async (members, index) => {
+    const name = batchName(attempt, index);
+    const { isDone, segments } = await write(members, name);
+    return { item: isDone ? undefined : { batchKey: layout.batch(name) }, segments };
   });
   const items: CopyItem[] = [];
   let count = 0;
@@ -132,20 +153,35 @@ export async function writeImportFiles(
  * The receipts of every batch of an attempt in order, read as they are consumed.
  * @throws CopyMismatch where one is missing, as no copy is believed without it
  */
-export async function* readCopyReceipts(
+export function readCopyReceipts(
   context: StepContext,
   layout: WorkLayout,
   attempt: number,
 ): AsyncGenerator<CopyReceipt, void, undefined> {
+  return readReceipts(context, layout, attempt, copyReceipt);
+}
+
+/** The same of receipts that tell more. */
+export async function* readReceipts<T>(
+  context: StepContext,
+  layout: WorkLayout,
+  attempt: number,
+  schema: z.ZodType<T>,
+): AsyncGenerator<T, void, undefined> {
   const counted = await readWorkJsonIfThere(context, layout.batchCount(attempt), batchCount);
   // an execution that an earlier version planned has batches with something to copy only
   const batches = counted?.batches ?? (await readWorkJson(context, layout.items(attempt), z.array(copyItem))).length;
   const names = Array.from({ length: batches }, (_, index) => batchName(attempt, index));
-  yield* settleStream(names, receiptsAhead, (name) => readReceipt(context, layout, name));
+  yield* settleStream(names, receiptsAhead, (name) => readReceipt(context, layout, name, schema));
 }
 
-async function readReceipt(context: StepContext, layout: WorkLayout, batch: string): Promise<CopyReceipt> {
-  const receipt = await readWorkJsonIfThere(context, layout.receipt(batch), copyReceipt);
+async function readReceipt<T>(
+  context: StepContext,
+  layout: WorkLayout,
+  batch: string,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const receipt = await readWorkJsonIfThere(context, layout.receipt(batch), schema);
   if (receipt !== undefined) return receipt;
   throw new PipelineError(
     "CopyMismatch",

@@ -1,5 +1,6 @@
 import { logsOf, type ObjectProblem, pinnedStore } from "../../core/execution/copy-plan.ts";
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
+import { fitting } from "../../core/execution/fitting.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
 import type { FinalizeVerifyResult, VerifyStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
@@ -27,7 +28,9 @@ import { recordOutcome } from "../shared/proofs.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readCopyReceipts, readWorkJson, writeWorkJson } from "../shared/work-files.ts";
+import { checkLookedAt } from "./looked-at.ts";
 import { sealBackup } from "./seal-backup.ts";
+import { sumRows } from "./sum-rows.ts";
 
 /** As many are named in the message of a failure. */
 const namedProblems = 10;
@@ -52,6 +55,7 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
   const problems = new ProblemFiles(context.work, layout.problems);
   for (const problem of plan.problems) await problems.add(problem);
   const { present, ...looked } = await readReceipts(request, problems, plan, context);
+  const rows = plan.rows && (await sumRows(context, layout, plan.rows, (problem) => problems.addOnce(problem)));
   if (plan.against !== "nothing") await nameExtras(stored, plan, present, problems);
   await problems.end();
   // what is missing may be on its way out with the whole backup: of that nothing is said
@@ -67,20 +71,22 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
     outcome: isGood ? "passed" : "failed",
     ...looked,
     // what a seal reads is compared with nothing
-    ...depthOf(plan.percent, looked),
+    ...depthOf(plan.percent, { ...looked, rows: rows?.found }),
+    ...(rows && { rows: rows.found }),
     problems: problems.counts,
     problemFiles: problems.files,
-    warnings: [...plan.warnings, ...bySizeOnly(plan, looked)],
+    warnings: [...plan.warnings, ...bySizeOnly(plan, looked), ...(rows?.warnings ?? [])],
   };
   const unkept = await keepOutcome(stored, plan, findings, request, context);
   await writeWorkJson(context, layout.findings, { ...findings, warnings: [...findings.warnings, ...unkept] });
   if (!isGood) throw damaged(stored, problems);
   if (plan.seal) await releaseClaim(stored, execution.id);
   await unmarkReader(context, (await readHeld(context, layout))?.readerKey);
-  const { outcome: _, problems: __, problemFiles: ___, warnings, ...rest } = findings;
+  const { outcome: _, problems: __, problemFiles: ___, warnings, rows: found, ...rest } = findings;
   return {
     outcome: plan.seal ? "sealed" : "verified",
     ...rest,
+    ...(found && { rows: { ...found, collections: fitting(found.collections) } }),
     warnings: [...warnings, ...unkept],
   };
 }
@@ -123,12 +129,7 @@ async function readReceipts(
   const sums = { readObjects: 0, readBytes: 0, bySize: 0 };
   const present = new KeyTable(totals.objects);
   for await (const receipt of readCopyReceipts(context, workLayout("verify", execution.name), 0)) {
-    if (receipt.outcome === "cancelled") {
-      throw new PipelineError(
-        "CopyMismatch",
-        `batch ${receipt.batch} was not looked at to its end: the execution was stopped; verify the backup again`,
-      );
-    }
+    checkLookedAt(receipt);
     sums.readObjects += receipt.readObjects ?? 0;
     sums.readBytes += receipt.readBytes ?? 0;
     sums.bySize += receipt.bySize ?? 0;
@@ -177,12 +178,13 @@ async function keepOutcome(
   context: StepContext,
 ): Promise<string[]> {
   const { store, layout } = stored;
-  const { outcome, depth, percent, objects, bytes } = findings;
+  const { outcome, depth, percent, rows, objects, bytes } = findings;
   const verification: Verification = {
     at: context.clock.now().toISOString(),
     outcome,
     depth,
     percent,
+    ...(rows && { rows: { percent: rows.percent, rows: rows.rows, living: rows.living } }),
     objects,
     bytes,
     problems: totalOf(findings.problems),
@@ -193,8 +195,7 @@ async function keepOutcome(
   try {
     stands = await recordOutcome(store, layout.verified, verification, {
       parse: parseVerificationProof,
-      covers: (it, failure) =>
-        failure.depth === "size" || it.depth === "content" || (it === verification && plan.percent === 100),
+      covers: (it, failure) => isAllRead(it, failure, it === verification ? plan : undefined),
     });
   } catch (error) {
     if (!(error instanceof PipelineError) || error.name !== "StoreAccessDenied") throw error;
@@ -211,9 +212,22 @@ async function keepOutcome(
   }
   if (stands === verification || stands.outcome === "passed" || outcome === "failed") return [];
   return [
-    `the verification of ${stands.at} (${stands.executionArn}) read contents and found ${stands.problems} problem${stands.problems === 1 ? "" : "s"}: ` +
-      "that stands in lists and for retention until one reads all of them (--read-data)",
+    `the verification of ${stands.at} (${stands.executionArn}) read ${stands.rows ? "rows" : "contents"} and found ` +
+      `${stands.problems} problem${stands.problems === 1 ? "" : "s"}: that stands in lists and for retention until one reads all of them ` +
+      `(${howToRead(stands)})`,
   ];
+}
+
+/** What reads all that a verification read some of. */
+function howToRead({ depth, rows }: Verification): string {
+  return [...(depth === "size" ? [] : ["--read-data"]), ...(rows ? ["--rows"] : [])].join(" ");
+}
+
+/** Whether a verification tells as much as an earlier one that failed: of what that read, it read all. */
+function isAllRead(it: Verification, failure: Verification, plan: VerifyPlan | undefined): boolean {
+  const contents = failure.depth === "size" || ["content", "rows"].includes(it.depth) || plan?.percent === 100;
+  const rows = failure.rows === undefined || it.rows?.percent === 100 || plan?.rows?.percent === 100;
+  return contents && rows;
 }
 
 function damaged(stored: StoredBackup, problems: ProblemFiles): PipelineError {
@@ -229,11 +243,13 @@ function damaged(stored: StoredBackup, problems: ProblemFiles): PipelineError {
 
 /** Everything that is wrong, on its way into the work bucket. */
 class ProblemFiles {
-  readonly counts: ProblemCounts = { missing: 0, extra: 0, truncated: 0, altered: 0 };
+  readonly counts: ProblemCounts = { missing: 0, extra: 0, truncated: 0, altered: 0, inconsistent: 0 };
   /** The first of them. */
   readonly named: ObjectProblem[] = [];
   /** How many are written. */
   files = 0;
+  /** Keys of objects, and for `addOnce` with what is wrong. */
+  readonly #told = new KeyTable();
   readonly #work: ObjectStore;
   readonly #keyOf: (file: number) => string;
   #lines: string[] = [];
@@ -244,6 +260,19 @@ class ProblemFiles {
   }
 
   async add(problem: ObjectProblem): Promise<void> {
+    this.#told.set(problem.key, "");
+    await this.#add(problem);
+  }
+
+  /** Where nothing is told of the object by `add`, and not that very thing by this. */
+  async addOnce(problem: ObjectProblem): Promise<void> {
+    const what = `${problem.key} ${problem.detail}`;
+    if (this.#told.slotOf(problem.key) !== undefined || this.#told.slotOf(what) !== undefined) return;
+    this.#told.set(what, "");
+    await this.#add(problem);
+  }
+
+  async #add(problem: ObjectProblem): Promise<void> {
     this.counts[problem.kind] += 1;
     if (this.named.length < namedProblems) this.named.push(problem);
     this.#lines.push(printProblem(problem));

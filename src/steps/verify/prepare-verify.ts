@@ -4,6 +4,7 @@ import type { PrepareVerifyResult, VerifyInput, VerifyStepRequest } from "../../
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupLayout, backupsRoot } from "../../core/format/layout.ts";
 import { segmentsOf } from "../../core/format/meta.ts";
+import type { BackupOutline } from "../../core/format/outline.ts";
 import { copyOutOfBackup, type SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { VerifyPlan } from "../../core/plan/verify.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
@@ -12,12 +13,13 @@ import { takeClaim } from "../shared/backup-claim.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf } from "../shared/readers.ts";
-import type { StoredBackup } from "../shared/stored-backup.ts";
+import type { Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { type CheckedFiles, checkFiles, lostManifest } from "./check-files.ts";
 import { findVerified } from "./find-verified.ts";
 import { manifestSegments } from "./manifest-segments.ts";
+import { type ChosenRows, chooseRows, writeRowBatches } from "./plan-rows.ts";
 
 /**
  * First step of a verification: keeps deletions away, reads metas and manifest to their ends, and writes what is wrong with them into the
@@ -50,7 +52,8 @@ export async function prepareVerify(request: VerifyStepRequest, context: StepCon
 
   const files = await checkFiles(stored, metas, record.key);
   checkComparable(stored, files, input);
-  const { plan, segments } = planOf(stored, { record, files, metas, input });
+  const rows = rowsOf(stored, files, request);
+  const { plan, segments } = planOf(stored, { record, files, metas, input, rows });
   await writeWorkJson(context, layout.plan, plan);
   const ref = pinnedStore(environment, "backup");
   const copies = await writeCopyBatches(context, layout, 0, segments, {
@@ -60,9 +63,28 @@ export async function prepareVerify(request: VerifyStepRequest, context: StepCon
     verify: { percent: plan.percent, ...(seal && { seal }) },
     ...(seal && { claim: { key: stored.layout.claim, holder: execution.id } }),
   });
+  const rowBatches =
+    rows && (await writeRowBatches(context, layout, { ...rows, stored, metas }, { source: ref, rootPath }));
   const { backupName, against, totals, problems } = plan;
   context.log.info("verification planned", { backupName, against, problems: problems.length, ...copies });
-  return { outcome: "planned", backupName, collections: totals.collections, ...copies };
+  return {
+    outcome: "planned",
+    backupName,
+    collections: totals.collections,
+    ...copies,
+    ...(rowBatches && { rows: rowBatches }),
+  };
+}
+
+/** Which rows are read, where that was asked for and the metas can be read. */
+function rowsOf(
+  stored: StoredBackup,
+  { outline, manifest }: CheckedFiles,
+  { execution, input }: VerifyStepRequest,
+): (ChosenRows & { readonly outline: BackupOutline; readonly instants: Instants }) | undefined {
+  if (input.rows === undefined || outline === undefined) return undefined;
+  const instants = stored.instantsOf(manifest, outline.id);
+  return { ...chooseRows(outline, instants, { percent: input.rows, execution: execution.name }), outline, instants };
 }
 
 /** The file that says that the backup is there: the commit record, or of an old one without it the list of its segments. */
@@ -119,9 +141,10 @@ interface PlanOptions {
   readonly files: CheckedFiles;
   readonly metas: StreamedMetas;
   readonly input: VerifyInput;
+  readonly rows: ChosenRows | undefined;
 }
 
-function planOf(stored: StoredBackup, { record, files, metas, input }: PlanOptions) {
+function planOf(stored: StoredBackup, { record, files, metas, input, rows }: PlanOptions) {
   const { outline, manifest, listedSegments, problems, warnings, never } = files;
   const against = manifest ? "manifest" : outline ? "metas" : "nothing";
   const briefs = outline?.collection_backups.flatMap((one) => segmentsOf(one)) ?? [];
@@ -150,6 +173,7 @@ function planOf(stored: StoredBackup, { record, files, metas, input }: PlanOptio
         : []),
     ],
     totals: { collections, ...counts },
+    ...(rows && { rows: rows.plan }),
   };
   const segments = manifest
     ? manifestSegments(stored, manifest)

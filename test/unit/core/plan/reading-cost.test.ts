@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { readingCost } from "../../../../src/core/plan/reading-cost.ts";
 
 test("1 TB in objects of 8 MiB is what the README says", () => {
-  const { objects, minutes, dollars } = readingCost({ objects: 125_000, bytes: 1e12 }, 100);
+  const { objects, minutes, dollars } = readingCost({ objects: 125_000, bytes: 1e12 }, { percent: 100 });
 
   expect(objects).toBe(125_000);
   expect(Math.round(minutes)).toBe(22);
@@ -10,8 +10,8 @@ test("1 TB in objects of 8 MiB is what the README says", () => {
 });
 
 test("a sample costs its share of the bytes, and a request for each object", () => {
-  const whole = readingCost({ objects: 125_000, bytes: 1e12 }, 100);
-  const tenth = readingCost({ objects: 125_000, bytes: 1e12 }, 10);
+  const whole = readingCost({ objects: 125_000, bytes: 1e12 }, { percent: 100 });
+  const tenth = readingCost({ objects: 125_000, bytes: 1e12 }, { percent: 10 });
 
   expect(tenth).toMatchObject({ objects: 12_500, bytes: 1e11 });
   expect(tenth.dollars).toBeLessThan(whole.dollars / 4);
@@ -19,5 +19,5 @@ test("a sample costs its share of the bytes, and a request for each object", () 
 });
 
 test("nothing costs next to nothing", () => {
-  expect(readingCost({ objects: 0, bytes: 0 }, 100)).toMatchObject({ objects: 0, bytes: 0, minutes: 0 });
+  expect(readingCost({ objects: 0, bytes: 0 }, { percent: 100 })).toMatchObject({ objects: 0, bytes: 0, minutes: 0 });
 });
