@@ -188,6 +188,10 @@ describe.each(machines)("state machine %s", (machine) => {
         "Copy Gently Directly": "CopySegments",
         "Stage Gently Directly": "CopySegments",
         "Verify Gently Directly": "CopySegments",
+        "Read Row Batch": "ReadRows",
+        "Read Row Batch Directly": "ReadRows",
+        "Read Rows Gently": "ReadRows",
+        "Read Rows Gently Directly": "ReadRows",
         "Import Further": "ImportSegments",
       };
       expect(functionName).toBe(withinMaps[name] ?? name.replaceAll(" ", ""));
@@ -368,10 +372,35 @@ it.each(["restore", "drill"] as const)(
   },
 );
 
+it("reads rows in maps that differ from those that look at objects in names, function and plan only", () => {
+  const { States } = definition("verify");
+  const asRows = (state: State | undefined) =>
+    JSON.parse(
+      JSON.stringify({ ...state, Comment: "", Next: "" })
+        .replaceAll("Verify Batch Directly", "Read Row Batch Directly")
+        .replaceAll("Verify Gently Directly", "Read Rows Gently Directly")
+        .replaceAll("Copy Batch", "Read Row Batch")
+        .replaceAll("Copy Gently", "Read Rows Gently")
+        .replaceAll('"Batch Failed"', '"Row Batch Failed"')
+        .replaceAll("A batch could not be copied", "Rows of a batch could not be read")
+        .replaceAll("VerifySegments", "ReadRows")
+        .replaceAll("CopySegments", "ReadRows")
+        .replaceAll("$.prepared.few", "$.prepared.rows.few")
+        .replaceAll("$.prepared.itemsKey", "$.prepared.rows.itemsKey"),
+    );
+  const plain = (state: State | undefined) => ({ ...state, Comment: "", Next: "" });
+
+  expect(plain(States["Read Rows"])).toEqual(asRows(States["Verify Segments"]));
+  expect(plain(States["Read Rows Directly"])).toEqual(asRows(States["Verify Segments Directly"]));
+  expect([States["Verify Segments"]?.Next, States["Read Rows"]?.Next]).toEqual(["Check Rows Plan", "Finalize Verify"]);
+});
+
 describe.each(machines.filter(hasMaps))("state machine %s", (machine) => {
   it("copies a small plan within the execution, just as it would in map runs", () => {
     const states = definition(machine).States;
-    const maps = Object.entries(states).filter(([, { Type, Next }]) => Type === "Map" && Next !== "Count Import Round");
+    const maps = Object.entries(states).filter(
+      ([name, { Type, Next }]) => Type === "Map" && Next !== "Count Import Round" && !name.startsWith("Read Rows"),
+    );
     const [[direct = "", inline], [, distributed]] = maps as [[string, State], [string, State]];
     const copiesOf = ({ ItemProcessor }: State) =>
       Object.values(ItemProcessor?.States ?? {})
