@@ -16,6 +16,7 @@ import {
   uploadGolden,
 } from "../support/e2e/objects.ts";
 import { seedSmall } from "../support/e2e/seeds.ts";
+import { goldenRows } from "../support/golden-rows.ts";
 
 const bucket = "bucket-b";
 
@@ -26,6 +27,7 @@ interface VerifyDocument {
   readonly percent: number;
   readonly objects: number;
   readonly readObjects: number;
+  readonly rows?: { readonly percent: number; readonly rows: number; readonly living: number };
   readonly problems: readonly { readonly key: string; readonly problem: string }[];
   readonly executionArn: string;
 }
@@ -58,7 +60,7 @@ describe("verify", async () => {
   beforeAll(async () => {
     await dropCollections(a, "verified");
     await deletePrefix(bucket, "backup/verify_");
-    await seedSmall(a, { collection: "verified" }, { segments: 2 });
+    await seedSmall(a, { collection: "verified" }, { segments: 2, rows: 50 });
     await milvusBackupJson("--config", configs.a, "create", "-c", "verified", "-n", "verify_good");
     await copyPrefix(bucket, "backup/verify_good/", "backup/verify_damaged/");
   });
@@ -72,10 +74,11 @@ describe("verify", async () => {
     });
     const read = await passes("verify_good", "--read-data", "--yes");
     expect(read).toMatchObject({ outcome: "passed", depth: "content", percent: 100, readObjects: read.objects });
-    expect(await passes("verify_good", "--read-data=10%")).toMatchObject({ depth: "sample" });
+    const sampled = await passes("verify_good", "--read-data=10%", "--rows", "--yes");
+    expect(sampled).toMatchObject({ depth: "sample", rows: { percent: 100, rows: 100, living: 100 } });
 
     const { stdout } = await milvusBackup("--config", configs.b, "list");
-    expect(stdout).toMatch(/verify_good .* \d{4}-\d\d-\d\d \([\d.]+ %\)/);
+    expect(stdout).toMatch(/verify_good .* \d{4}-\d\d-\d\d \([\d.]+ %, every row\)/);
     const get = await milvusBackupJson<{ verified: { last: object } }>(
       ...["--config", configs.b, "get", "-n", "verify_good"],
     );
@@ -127,12 +130,35 @@ describe("verify", async () => {
     const refused = await verify("verify_golden", "--read-data", "--yes");
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("verify -n verify_golden --seal") });
 
+    const counted = await passes("verify_golden", "--rows", "--yes");
+    const living = Object.values(goldenRows).reduce((sum, { rows }) => sum + rows.length, 0);
+    expect(counted).toMatchObject({ outcome: "passed", depth: "size", rows: { percent: 100, living } });
+
     expect(await passes("verify_golden", "--seal", "--yes")).toMatchObject({ outcome: "sealed" });
     const [flipped = ""] = await listKeys(bucket, backupLayout("backup", "verify_golden").binlogs);
     await flip(flipped);
     expect(await problemsOf("verify_golden")).toEqual([`altered ${flipped}`]);
     const again = await verify("verify_golden", "--seal", "--yes");
     expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("has a manifest already") });
+  });
+
+  test("rows that are no rows of the schema are named where only rows tell: by object and offset", async () => {
+    await uploadGolden("verify_rows");
+    const broken = (await listKeys(bucket, backupLayout("backup", "verify_rows").binlogs)).find((key) =>
+      key.includes("/insert_log/"),
+    );
+    const body = await getBytes(bucket, broken ?? "");
+    body.writeInt32LE(body.length * 2, 4 + 9);
+    await putObject(bucket, broken ?? "", body);
+    expect(await passes("verify_rows")).toMatchObject({ outcome: "passed" });
+
+    const { exitCode, stdout } = await verify("verify_rows", "--rows", "--yes");
+    expect(exitCode).toBe(1);
+    expect((JSON.parse(stdout) as VerifyDocument).problems).toEqual([
+      { key: broken, problem: "inconsistent", detail: expect.stringMatching(/^offset 4: cut off/) },
+    ]);
+    const list = await milvusBackup("--config", configs.b, "list");
+    expect(list.stdout).toMatch(/verify_rows .*DAMAGED \d{4}-\d\d-\d\d \(1 problem\)/);
   });
 
   test("a schedule's is the newest complete one that it made", async () => {

@@ -2,14 +2,22 @@ import { DataType, type Field, Precision, tableFromIPC, type Vector } from "apac
 import { readParquet } from "parquet-wasm";
 import type { StoredColumn, StoredType, StoredValue } from "../../core/binlog/stored-column.ts";
 import type { PayloadReader, PayloadWindow } from "../../ports/payload-reader.ts";
+import { largestPage } from "./page-sizes.ts";
+
+/** Milvus writes pages of 1 MiB and a batch of 1,024 values: 129 MiB with the longest vectors. A larger page holds a value that is none. */
+const largestPageBytes = 192 * 2 ** 20;
+
+/** Payloads whose pages were looked at: they are read window by window. */
+const checked = new WeakSet<Uint8Array>();
 
 /**
  * Reads Parquet with the arrow-rs of `parquet-wasm`. The call is synchronous on purpose: where a broken file makes the Rust code panic, the
  * asynchronous readers of that package end the process, this one throws. The memory of the WebAssembly instance holds a payload and a
- * window of its rows at a time, and has 4 GiB at most.
+ * window of its rows at a time, and has 4 GiB at most; a page is decompressed whole, and none that says it is larger than Milvus writes any.
  */
 export const parquetPayloads: PayloadReader = {
   read(payload, { offset, rows }): PayloadWindow {
+    checkPages(payload);
     const stream = withoutPanicTrace(() =>
       readParquet(payload, { offset, limit: rows, batchSize: rows }).intoIPCStream(),
     );
@@ -18,6 +26,16 @@ export const parquetPayloads: PayloadReader = {
     return { columns, rows: table.numRows, bytes: stream.length };
   },
 };
+
+/** @throws RangeError before a page is decompressed that takes more memory than any of Milvus's */
+function checkPages(payload: Uint8Array): void {
+  if (checked.has(payload)) return;
+  const largest = largestPage(payload);
+  if (largest > largestPageBytes) {
+    throw new RangeError(`a page takes ${largest} bytes, and Milvus writes none of more than ${largestPageBytes}`);
+  }
+  checked.add(payload);
+}
 
 function storedColumn({ type, name }: Field, values: Vector | null): StoredColumn {
   if (values === null) throw new TypeError(`the column ${name} has no values`);

@@ -46,6 +46,10 @@ const descriptorFixedBytes = 52;
 /** Lengths of the fixed part of each type of event. */
 const postHeaderBytes = 8;
 const descriptorType = 0;
+/** Milvus writes some hundred bytes of it. */
+const mostExtraBytes = 2 ** 20;
+/** Its magic number at both ends and the length of its footer: so a file has no more events than memory for them. */
+const smallestParquet = 12;
 
 /** Offsets of what is written anew where binlogs are put together: in a file, and in an event. */
 export const frameOffsets = {
@@ -87,6 +91,9 @@ export function readBinlog(bytes: Uint8Array, object: string): Binlog {
     if (known === undefined) throw frame.corrupt(offset, `an event of type ${type}: neither rows nor deletes`);
     const payload = offset + headerBytes + eventDataBytes;
     if (payload > end) throw frame.corrupt(offset, `an event of ${end - offset} bytes has no room for its timestamps`);
+    if (payload + smallestParquet > end) {
+      throw frame.corrupt(offset, `an event with a payload of ${end - payload} bytes, which is no Parquet file`);
+    }
     events.push({ offset, type: known, payload: bytes.subarray(payload, end) });
     offset = end;
   }
@@ -127,7 +134,8 @@ function readDescriptor(frame: Frame, offset: number, end: number): BinlogDescri
   const extraAt = offset + descriptorFixedBytes + postHeaderBytes;
   frame.need(offset, descriptorFixedBytes + postHeaderBytes + 4, "the descriptor", end);
   const extraBytes = view.getInt32(extraAt, true);
-  if (extraBytes < 0) throw frame.corrupt(extraAt, `a descriptor with ${extraBytes} bytes of JSON`);
+  if (extraBytes < 0 || extraBytes > mostExtraBytes)
+    throw frame.corrupt(extraAt, `a descriptor with ${extraBytes} bytes of JSON`);
   frame.need(extraAt + 4, extraBytes, "the descriptor's JSON", end);
   const extra = readExtra(frame, extraAt + 4, extraBytes);
   if (extra.edek !== undefined || extra.encryption_zone !== undefined) {
