@@ -48,8 +48,6 @@ const postHeaderBytes = 8;
 const descriptorType = 0;
 /** Milvus writes some hundred bytes of it. */
 const mostExtraBytes = 2 ** 20;
-/** Its magic number at both ends and the length of its footer: so a file has no more events than memory for them. */
-const smallestParquet = 12;
 
 /** Offsets of what is written anew where binlogs are put together: in a file, and in an event. */
 export const frameOffsets = {
@@ -91,13 +89,32 @@ export function readBinlog(bytes: Uint8Array, object: string): Binlog {
     if (known === undefined) throw frame.corrupt(offset, `an event of type ${type}: neither rows nor deletes`);
     const payload = offset + headerBytes + eventDataBytes;
     if (payload > end) throw frame.corrupt(offset, `an event of ${end - offset} bytes has no room for its timestamps`);
-    if (payload + smallestParquet > end) {
-      throw frame.corrupt(offset, `an event with a payload of ${end - payload} bytes, which is no Parquet file`);
-    }
-    events.push({ offset, type: known, payload: bytes.subarray(payload, end) });
+    events.push(new FrameEvent(bytes, { offset, type: known, end }));
     offset = end;
   }
   return { descriptor, events };
+}
+
+/** A few words of memory: a file may have millions of events. */
+class FrameEvent implements BinlogEvent {
+  readonly offset: number;
+  readonly type: BinlogEvent["type"];
+  readonly #bytes: Uint8Array;
+  readonly #end: number;
+
+  constructor(
+    bytes: Uint8Array,
+    { offset, type, end }: Pick<BinlogEvent, "offset" | "type"> & { readonly end: number },
+  ) {
+    this.offset = offset;
+    this.type = type;
+    this.#bytes = bytes;
+    this.#end = end;
+  }
+
+  get payload(): Uint8Array {
+    return this.#bytes.subarray(this.offset + headerBytes + eventDataBytes, this.#end);
+  }
 }
 
 class Frame {

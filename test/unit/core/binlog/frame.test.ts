@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readBinlog } from "../../../../src/core/binlog/frame.ts";
@@ -7,6 +10,8 @@ import { binlogOf, eventOf } from "../../../support/binlog-writer.ts";
 const payloads = [Buffer.from("PAR1 one PAR1"), Buffer.from("PAR1 and another PAR1")];
 const whole = binlogOf(payloads, { fieldId: 101n, dataType: 21, extra: { original_size: "7", nullable: true } });
 const key = "backup/b/binlogs/insert_log/1/2/3/3/101/9";
+
+const script = fileURLToPath(new URL("../../../support/many-events-process.ts", import.meta.url));
 
 /** What reading throws. */
 function refused(bytes: Uint8Array): PipelineError {
@@ -94,26 +99,85 @@ describe("the frame of a binlog", () => {
     expect(refused(bytes)).toMatchObject({ name: "CorruptBackup", message: expect.stringMatching(message) });
   });
 
-  test("10,000 broken ones: each is read within its bounds or refused with object and offset", () => {
-    const damage = fc.tuple(
-      fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { maxLength: 6 }),
-      fc.nat(whole.length),
-    );
+  test.each([
+    [
+      "megabytes of JSON",
+      binlogOf([], { extra: { original_size: "1", more: "x".repeat(2 ** 20) } }),
+      /a descriptor with 10\d+ bytes of JSON/,
+    ],
+    ["JSON nested beyond any stack", withJson("[".repeat(500_000)), /the descriptor's JSON cannot be read/],
+  ])("%s is refused, whatever memory it would take", (_, bytes, message) => {
+    expect(refused(bytes)).toMatchObject({ name: "CorruptBackup", message: expect.stringMatching(message) });
+  });
 
-    fc.assert(
-      fc.property(damage, ([changes, size]) => {
+  test("10,000 broken ones: each is read within its bounds and without a copy, or refused with object and an offset in it", () => {
+    const byte = fc.nat(255);
+    const damaged = fc
+      .tuple(fc.array(fc.tuple(fc.nat(whole.length - 1), byte), { maxLength: 6 }), fc.nat(whole.length))
+      .map(([changes, size]) => {
         const bytes = Buffer.from(whole);
         for (const [at, value] of changes) bytes[at] = value;
-        const cut = size % 3 === 0 ? bytes.subarray(0, size) : bytes;
+        return size % 3 === 0 ? bytes.subarray(0, size) : bytes;
+      });
+    const event = fc.record({
+      type: fc.integer({ min: -2, max: 8 }),
+      data: fc.uint8Array({ maxLength: 80 }),
+      length: fc.option(fc.integer()),
+    });
+    const built = fc
+      .tuple(fc.array(event, { maxLength: 8 }), fc.uint8Array({ maxLength: 20 }))
+      .map(([events, rest]) => {
+        const append = (file: Buffer, { type, data, length }: (typeof events)[number]) =>
+          appended(file, type, data, length);
+        return Buffer.concat([events.reduce(append, binlogOf([])), rest]);
+      });
+    const anything = fc
+      .uint8Array({ maxLength: 400 })
+      .map((bytes) => Buffer.concat([whole.subarray(0, bytes.length % 5), bytes]));
+    const outcomes = { read: 0, refused: 0 };
+
+    fc.assert(
+      fc.property(fc.oneof(damaged, built, anything), (bytes) => {
         try {
-          const { events } = readBinlog(cut, key);
+          const { events } = readBinlog(bytes, key);
+          outcomes.read += 1;
           const payload = events.reduce((sum, one) => sum + one.payload.length, 0);
-          return payload <= cut.length && events.length <= cut.length / 33;
+          const isView = events.every((one) => one.payload.buffer === bytes.buffer);
+          return isView && payload <= bytes.length && events.length <= bytes.length / 33;
         } catch (error) {
-          return error instanceof PipelineError && error.name === "CorruptBackup" && error.message.startsWith(key);
+          outcomes.refused += 1;
+          if (!(error instanceof PipelineError) || error.name !== "CorruptBackup") return false;
+          const { offset, object } = error.details;
+          const isInside = typeof offset === "number" && offset >= 0 && offset <= bytes.length;
+          return isInside && object === key && error.message.startsWith(`${key}, offset ${offset}: `);
         }
       }),
       { numRuns: 10_000, seed: 20_261_124 },
     );
+    expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(500);
+  });
+
+  test("a file of nothing but the smallest events takes no more memory than three times itself", async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ["--max-old-space-size=96", script], {
+      timeout: 60_000,
+    });
+
+    expect(JSON.parse(stdout)).toMatchObject({ fileBytes: 24 * 2 ** 20, events: Math.floor((24 * 2 ** 20) / 33) - 3 });
   });
 });
+
+/** A whole binlog with other JSON in its descriptor. */
+function withJson(json: string): Buffer {
+  const none = binlogOf([], { extra: {} });
+  const bytes = Buffer.concat([none.subarray(0, none.length - 2), Buffer.from(json)]);
+  bytes.writeInt32LE(bytes.length - 4, 4 + 9);
+  bytes.writeInt32LE(json.length, 4 + 17 + 60);
+  return bytes;
+}
+
+/** @param length what the event says of itself, where that is something else */
+function appended(file: Buffer, type: number, data: Uint8Array, length: number | null): Buffer {
+  const next = eventOf(type, data, file.length);
+  if (length !== null) next.writeInt32LE(length, 9);
+  return Buffer.concat([file, next]);
+}
