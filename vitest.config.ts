@@ -31,7 +31,8 @@ export default defineConfig({
           name: "judges",
           include: ["test/judges/**/*.test.ts"],
           globalSetup: ["test/judges/venv.ts"],
-          testTimeout: 120_000,
+          // Linters compute for half a minute, on a busy machine for minutes.
+          testTimeout: 400_000,
           hookTimeout: 120_000,
           maxWorkers: "100%",
         },
