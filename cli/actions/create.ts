@@ -14,6 +14,7 @@ interface CreateOptions extends SelectionOptions, LockOptions {
   readonly force?: true;
   readonly metadataOnly?: true;
   readonly incremental?: true;
+  readonly estimate?: true;
   readonly replace?: true;
   readonly detach?: true;
 }
@@ -27,6 +28,10 @@ export async function create(run: VerbRun<CreateOptions>): Promise<void> {
   collections?.forEach(parseCollectionSelector);
   const lock = givenLock(options);
   const environment = await chosenEnvironment(context, shared);
+  if (options.estimate) {
+    const { estimateCreate } = await import("./estimate.ts");
+    return estimateCreate({ environment, collections, incremental: options.incremental === true }, { context, output });
+  }
   const input: BackupInput = backupInput.parse({
     environment: environment.name,
     backupName,

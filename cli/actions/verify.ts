@@ -3,7 +3,7 @@ import { PipelineError } from "../../src/core/execution/errors.ts";
 import { type VerifyInput, verifyInput } from "../../src/core/execution/messages.ts";
 import { segmentsOf } from "../../src/core/format/meta.ts";
 import { checkBackupName } from "../../src/core/milvus/names.ts";
-import { readingCost } from "../../src/core/plan/reading-cost.ts";
+import { readingCost } from "../../src/core/plan/estimate.ts";
 import { findBackup } from "../../src/steps/shared/stored-backup.ts";
 import type { CliContext } from "../context.ts";
 import { chosenEnvironment, registerEnvironments } from "../environments.ts";

@@ -12,6 +12,7 @@ import {
   lock,
   time,
   verified,
+  warnings,
 } from "./vocabulary.ts";
 
 /** What `list` tells of one backup. */
@@ -130,3 +131,36 @@ const untoldBackup = documentOf("backup", {
 
 /** `get`; exit code 1 for one without metas. */
 export const backup = z.union([toldBackup, untoldBackup]);
+
+/** `create --estimate`: what would be copied, by what Milvus and its bucket list now. */
+export const estimate = documentOf("estimate", {
+  environment: z.string(),
+  /** Who moves the bytes: the object store, or the Lambdas. */
+  copies: z.enum(["server-side", "streamed"]),
+  collections: z.array(
+    z.strictObject({
+      /** `db.coll` */
+      collection: z.string(),
+      segments: count,
+      objects: count,
+      bytes: count,
+      /** In sealed segments: deletes are not subtracted. */
+      rows: count,
+      /** Only a flush writes them into objects: they are in no other number. */
+      unflushedRows: count,
+    }),
+  ),
+  segments: count,
+  objects: count,
+  bytes: count,
+  /** Of S3. */
+  requests: count,
+  /** Of copying; Milvus's flush comes on top. */
+  minutes: z.number().nonnegative(),
+  dollars: z.number().nonnegative(),
+  /** For keeping it in S3 Standard. */
+  dollarsAMonth: z.number().nonnegative(),
+  /** Whose list prices these are. */
+  prices: z.strictObject({ region: z.string(), date: z.string() }),
+  warnings,
+});

@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { backupReport } from "../../src/core/report/backup.ts";
 import { executionReport } from "../../src/core/report/execution.ts";
 import { rootReport } from "../../src/core/report/root.ts";
-import { backup, backups } from "./backups.ts";
+import { backup, backups, estimate } from "./backups.ts";
 import { copy, create, drill, execution, executions, restore, verify } from "./executions.ts";
 import { diff, peek } from "./rows.ts";
 import {
@@ -24,6 +24,7 @@ export const documents = {
   copy,
   verify,
   drill,
+  estimate,
   execution,
   executions,
   backups,

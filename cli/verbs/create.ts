@@ -28,6 +28,12 @@ export function addCreate(program: Command, host: VerbHost): void {
         "metadataOnly",
       ),
     )
+    .addOption(
+      new Option(
+        "--estimate",
+        "tell what it would copy, how long that takes and what it costs, and do nothing",
+      ).conflicts(["metadataOnly", "detach"]),
+    )
     .addOption(new Option("--backup-index-extra").hideHelp())
     .addOption(replaceOption())
     .addOption(detachOption())
@@ -37,6 +43,7 @@ export function addCreate(program: Command, host: VerbHost): void {
         ["one collection", "--config milvus-a.yaml create -c coll -n my_backup"],
         ["a whole database and one collection more", "--config milvus-a.yaml create --filter 'shop.*,coll' -n nightly"],
         ["every night, at the price of what is new", "--config milvus-a.yaml create --incremental -n nightly_2"],
+        ["what that would take, before anything is done", "--config milvus-a.yaml create --filter 'shop.*' --estimate"],
         ["that nobody deletes for 30 days", "--config milvus-a.yaml create -n month_end --lock 30d"],
         ["from a script, with a registered environment", "--environment prod --json create -n nightly --detach"],
       ),

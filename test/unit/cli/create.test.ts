@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { PipelineWorld } from "../../support/pipeline-world.ts";
+import { seedShop } from "../../support/seed-shop.ts";
 import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
 
 let directory: string;
@@ -29,6 +31,50 @@ const succeeded = {
     warnings: ["garbage collection could not be paused"],
   }),
 } as const;
+
+describe("--estimate", () => {
+  let world: PipelineWorld;
+  const estimate = (...more: string[]) =>
+    cli.run("--config", config, ...more, "create", "-c", "books", "-n", "my_backup", "--estimate");
+
+  beforeEach(() => {
+    world = new PipelineWorld();
+    seedShop(world);
+    cli.milvus = world.milvus("prod");
+    cli.milvusBucket = world.bucket("bucket-a");
+  });
+
+  test("tells what would be copied and what that costs, and starts and registers nothing", async () => {
+    const { code, stdout, stderr } = await estimate();
+
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/default\.books +30 +2 +9/);
+    expect(stdout).toContain("9 objects of 2 segments");
+    expect(stdout).toContain("less than $0.01");
+    expect(stdout).toContain("list prices of us-east-1");
+    expect(stderr).toContain("5 rows lie in no object before a flush");
+    expect(cli.executions.started).toEqual([]);
+    expect(cli.environments.size).toBe(0);
+  });
+
+  test("as one document", async () => {
+    const { stdout } = await estimate("--json");
+
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: "estimate",
+      copies: "server-side",
+      collections: [{ collection: "default.books", rows: 30, unflushedRows: 5, segments: 2, objects: 9 }],
+      objects: 9,
+    });
+  });
+
+  test("does not go with --detach", async () => {
+    const { code, stderr } = await cli.run("--config", config, "create", "--estimate", "--detach");
+
+    expect(code).not.toBe(0);
+    expect(stderr).toContain("--detach");
+  });
+});
 
 describe("what is started", () => {
   test("the input, the environment and the machine of milvus-backup's own command line", async () => {

@@ -117,6 +117,7 @@ export class FakeCli {
   readonly executions = new ScriptedExecutions();
   readonly work = new MemoryObjectStore("work");
   backups = new MemoryObjectStore("bucket-b");
+  milvusBucket = new MemoryObjectStore("bucket-a");
   readonly environments = new Map<string, Environment>();
   outputs: Record<string, string> | undefined = { ...stackOutputs };
   answer: string | undefined;
@@ -177,7 +178,7 @@ export class FakeCli {
       pipeline: async (stack): Promise<Pipeline> => pipelineOf(stack, this.outputs),
       executions: async () => this.executions,
       workStore: async () => this.work,
-      openStore: async (_environment, side) => (side === "backup" ? this.backups : new MemoryObjectStore("bucket-a")),
+      openStore: async (_environment, side) => (side === "backup" ? this.backups : this.milvusBucket),
       payloads: async () => parquetPayloads,
       withMilvus: async (environment, use) => {
         if (this.milvus) return use(this.milvus);
