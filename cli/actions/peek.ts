@@ -7,6 +7,7 @@ import { CliError } from "../errors.ts";
 import { countOption, splitList } from "../options.ts";
 import { formatCell } from "../output/cell.ts";
 import { countOf, formatInstant } from "../output/format.ts";
+import { drawPicture, formatPictures, type PictureSize } from "../output/pictures.ts";
 import { formatTable } from "../output/table.ts";
 import { openRows } from "../rows.ts";
 import type { VerbRun } from "../verbs/verb.ts";
@@ -18,16 +19,24 @@ interface PeekOptions {
   readonly limit: string;
   readonly filter?: string;
   readonly fields?: string;
+  readonly picture?: string;
+}
+
+/** A field whose values are shown as pictures. */
+interface Picture extends PictureSize {
+  readonly field: RowField;
 }
 
 /** Shows rows of a collection straight from its backup. */
 export async function peek(run: VerbRun<PeekOptions>): Promise<void> {
-  const { options, output } = run;
+  const { options, output, context } = run;
   const limit = countOption("--limit", options.limit);
   const partitions = options.partitions === undefined ? undefined : splitList("--partitions", options.partitions);
   const [rows] = await openRows(run, [options.name], options.collections);
   if (rows === undefined) throw new RangeError("a backup was opened");
-  const fields = chosenFields(rows, options.fields);
+  const picture = options.picture === undefined ? undefined : pictureOf(rows, options.picture);
+  const chosen = chosenFields(rows, options.fields);
+  const fields = picture && !chosen.includes(picture.field) ? [...chosen, picture.field] : chosen;
   const filter = options.filter === undefined ? undefined : bindFilter(options.filter, rows.fields);
 
   const found: { partition: string; values: Record<string, unknown> }[] = [];
@@ -46,8 +55,61 @@ export async function peek(run: VerbRun<PeekOptions>): Promise<void> {
       fields: rows.fields.map(describeField),
       entities: found,
     },
-    found.length === 0 ? noRows(rows, filter !== undefined) : formatRows(rows, found),
+    found.length === 0
+      ? noRows(rows, filter !== undefined)
+      : picture
+        ? showPictures(rows, found, picture, context.terminal.stdout.columns)
+        : formatRows(rows, found),
   );
+}
+
+/**
+ * `pixels`, or `pixels=32x24` where it is no square.
+ * @throws Usage
+ */
+function pictureOf(rows: CollectionRows, text: string): Picture {
+  const [, name = "", ...size] = /^(.+?)(?:=(\d+)x(\d+))?$/.exec(text) ?? [];
+  const field = rows.fields.find((one) => one.name === name);
+  const vectors = rows.fields.filter((one) => isReadable(one) && one.dim !== undefined);
+  if (field?.dim === undefined || !vectors.includes(field)) {
+    const there = vectors.map((one) => one.name).join(", ");
+    throw new CliError("Usage", `--picture: ${name} is no dense vector of ${rows.name}; there is: ${there || "none"}`);
+  }
+  const side = Math.sqrt(field.dim);
+  const [width = side, height = side] = size.flatMap((part) => (part === undefined ? [] : [Number(part)]));
+  if (Number.isInteger(width) && width > 0 && width * height === field.dim) return { field, width, height };
+  const square = Number.isInteger(side) ? `${name}, or ${name}=${side}x${side}` : `${name}=WIDTHxHEIGHT`;
+  throw new CliError(
+    "Usage",
+    `--picture: ${name} has ${field.dim} dimensions, as many as width times height must be: ${square}`,
+  );
+}
+
+function showPictures(
+  rows: CollectionRows,
+  found: readonly { readonly values: Record<string, unknown> }[],
+  { field, ...size }: Picture,
+  columns: number | undefined,
+): string {
+  const first = rows.primaryKey.name;
+  const pictures = found.map(({ values }) => {
+    const { [first]: key, [field.name]: vector, ...others } = values;
+    const shown = Object.entries({ [first]: key, ...others }).filter(([, value]) => !Array.isArray(value));
+    const caption = shown.map(([name, value]) => `${name} ${formatCell(value)}`).join("  ");
+    const numbers = Array.isArray(vector) ? vector.map(Number) : [];
+    return { lines: drawPicture(field.type === "BinaryVector" ? numbers.flatMap(bitsOf) : numbers, size), caption };
+  });
+  // a terminal without a size says 0 columns
+  return `${headOf(rows)}\n\n${formatPictures(pictures, columns || 100)}`;
+}
+
+/** The eight dimensions of a byte, the highest bit first: as numpy's `packbits` makes them, which Milvus's own examples use. */
+function bitsOf(byte: number): number[] {
+  return Array.from({ length: 8 }, (_, bit) => (byte >> (7 - bit)) & 1);
+}
+
+function headOf(rows: CollectionRows): string {
+  return rows.instant ? `${rows.name} as of ${formatInstant(new Date(rows.instant.time))}` : rows.name;
 }
 
 /** @throws Usage for a name that no field has */
@@ -79,7 +141,6 @@ function noRows(rows: CollectionRows, filtered: boolean): string {
 function formatRows(rows: CollectionRows, found: { partition: string; values: Record<string, unknown> }[]): string {
   const names = [...new Set(found.flatMap(({ values }) => Object.keys(values)))];
   const shown = rows.partitions.length > 1;
-  const head = rows.instant ? `${rows.name} as of ${formatInstant(new Date(rows.instant.time))}` : rows.name;
   const table = formatTable(
     [...names.map((title) => ({ title })), ...(shown ? [{ title: "PARTITION" }] : [])],
     found.map(({ partition, values }) => [
@@ -87,5 +148,5 @@ function formatRows(rows: CollectionRows, found: { partition: string; values: Re
       ...(shown ? [partition] : []),
     ]),
   );
-  return `${head}\n\n${table}`;
+  return `${headOf(rows)}\n\n${table}`;
 }

@@ -15,11 +15,18 @@ export function addPeek(program: Command, host: VerbHost): void {
     .addOption(new Option("--limit <rows>", "show at most so many rows").default("10"))
     .addOption(new Option("--filter <expression>", "only rows that match: scalar fields, in Milvus's own expressions"))
     .addOption(new Option("--fields <names>", "only these fields, comma separated: no others are read"))
+    .addOption(
+      new Option(
+        "--picture <field>",
+        "show a vector as a picture of half blocks; FIELD=WIDTHxHEIGHT where it is no square",
+      ),
+    )
     .addHelpText(
       "after",
       examples(
         ["the first ten rows", "--config milvus-a.yaml peek -n my_backup -c coll"],
         ["one row, whole", `--config milvus-a.yaml --json peek -n my_backup -c coll --filter 'id == 42'`],
+        ["vectors that are pictures", "--config milvus-a.yaml peek -n my_backup -c digits --picture pixels=28x28"],
         [
           "more of it, without the vectors",
           `--config milvus-a.yaml peek -n my_backup -c shop.orders --fields id,title --limit 100 --filter 'title like "a%" and price > 10'`,

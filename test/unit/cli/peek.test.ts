@@ -59,6 +59,30 @@ describe("peek", () => {
     ]);
   });
 
+  test("--picture shows vectors as half blocks, captioned by the other fields, as many beside each other as fit", async () => {
+    const { stdout } = await peek("-c", "all_types", "--fields", "id,flag", "--picture", "vec=4x2", "--limit", "3");
+
+    const [title, , picture, caption] = stdout.trimEnd().split("\n");
+    expect(title).toBe("default.all_types");
+    expect(picture).toMatch(/^[ ▀▄█]{4,18}$/);
+    expect(caption).toMatch(/^id \d {3}id \d {3}id \d$/);
+    const whole = await peek("-c", "all_types", "--fields", "id", "--picture", "vec=8x1", "--limit", "1");
+    expect(whole.stdout.split("\n")[2]).toMatch(/^[ ▀]{1,8}$/);
+  });
+
+  test.each([
+    ["id", "--picture: id is no dense vector of default.all_types; there is: vec"],
+    ["vec", "--picture: vec has 8 dimensions, as many as width times height must be: vec=WIDTHxHEIGHT"],
+    ["vec=3x3", "--picture: vec has 8 dimensions, as many as width times height must be: vec=WIDTHxHEIGHT"],
+    ["vec=0x0", "--picture: vec has 8 dimensions"],
+    ["vec=big", "--picture: vec=big is no dense vector"],
+  ])("--picture %s is refused with what it takes", async (picture, message) => {
+    const { code, stderr } = await peek("-c", "all_types", "--picture", picture);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  });
+
   test.each([
     ["i64 == 9007199254740993", ["0"]],
     ["i64 in [9007199254740993, 9007199254740994]", ["0", "1"]],
