@@ -58,6 +58,8 @@ const drill = z.strictObject({
   rtoSeconds: z.number().nonnegative().optional(),
   /** Seconds between the backup's instant and the drill. */
   rpoSeconds: z.number().nonnegative().optional(),
+  /** Rows of the backup that Milvus was asked for and that were compared; absent of one that failed, or was made by an earlier version. */
+  compared: count.optional(),
   /** Why it failed. */
   reason: z.string().optional(),
   executionArn,

@@ -7,7 +7,7 @@ import {
   type SegmentBackup,
   segmentsOf,
 } from "../../src/core/format/meta.ts";
-import type { DrillProof, VerificationProof } from "../../src/core/format/proof.ts";
+import { comparedNothing, type DrillProof, type VerificationProof } from "../../src/core/format/proof.ts";
 import { qualifiedName } from "../../src/core/milvus/names.ts";
 import type { IncrementalBackup } from "../../src/steps/catalog/get-backup.ts";
 import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
@@ -74,9 +74,10 @@ export function drilledDocument({ last, lastPassed }: DrillProof) {
   return { last, ...(lastPassed && { lastPassed }) };
 }
 
-/** The same in a word: `passed 2026-11-28 13:30:39 UTC`. */
+/** The same in a word: `passed 2026-11-28 13:30:39 UTC`, or `passed 2026-11-28 13:30:39 UTC, no row compared`. */
 export function formatDrilled({ last }: Pick<DrillProof, "last">): string {
-  return `${last.outcome} ${formatTime(new Date(last.at))}`;
+  const nothing = comparedNothing(last) ? ", no row compared" : "";
+  return `${last.outcome} ${formatTime(new Date(last.at))}${nothing}`;
 }
 
 function describeDrilled({ last, lastPassed }: Omit<DrillProof, "version">): string {

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { type Drill, tellRows, type Verification } from "../core/format/proof.ts";
+import { comparedNothing, type Drill, tellRows, type Verification } from "../core/format/proof.ts";
 import {
   proofOf,
   type ReportedBackup,
@@ -376,5 +376,6 @@ export function drillBadge(last: Drill | undefined): Html {
   if (last === undefined) return html`<span class="none">no</span>`;
   if (last.outcome === "failed") return badge("bad", `failed ${last.at.slice(0, 10)}`);
   const took = last.rtoSeconds === undefined ? "" : ` (back in ${formatAge(last.rtoSeconds)})`;
-  return badge("good", `${last.at.slice(0, 10)}${took}`);
+  const nothing = comparedNothing(last) ? ", no row compared" : "";
+  return badge(nothing === "" ? "good" : "warn", `${last.at.slice(0, 10)}${took}${nothing}`);
 }

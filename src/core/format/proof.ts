@@ -53,6 +53,8 @@ const drill = z.object({
   rtoSeconds: z.number().nonnegative().optional(),
   /** Recovery point: seconds between the backup's earliest T and the drill's start; absent where the backup has no T. */
   rpoSeconds: z.number().nonnegative().optional(),
+  /** Rows of the backup that Milvus was asked for and that were compared; absent of one that failed, and in records of earlier versions. */
+  compared: z.number().int().nonnegative().optional(),
   /** Why it failed, for people. */
   reason: z.string().optional(),
   executionArn: z.string(),
@@ -64,6 +66,11 @@ const proofOf = <T extends z.ZodType>(outcome: T) =>
 
 export const verificationProof = proofOf(verification);
 export type VerificationProof = z.infer<typeof verificationProof>;
+
+/** Whether a good drill could compare no row: the collections are empty, have no index, or cannot be read. */
+export function comparedNothing({ outcome, compared }: Pick<Drill, "outcome" | "compared">): boolean {
+  return outcome === "passed" && compared === 0;
+}
 
 export const drillProof = proofOf(drill);
 export type DrillProof = z.infer<typeof drillProof>;

@@ -30,7 +30,8 @@ export async function cleanDrill(request: DrillStepRequest, context: DrillContex
   const { rtoSeconds, rpoSeconds } = result;
   const times = { ...(rtoSeconds !== undefined && { rtoSeconds }), ...(rpoSeconds !== undefined && { rpoSeconds }) };
   // Before anything is dropped: what was found out of the backup holds, whatever the dropping comes to.
-  const notWritten = await writeDrillProof(record, { at, outcome: "passed", ...times }, context);
+  const compared = result.collections.reduce((sum, one) => sum + one.compared, 0);
+  const notWritten = await writeDrillProof(record, { at, outcome: "passed", ...times, compared }, context);
   const left = await dropMade(record, context);
   if (left.length > 0) throw new PipelineError("TargetExists", left.join("; "));
   await unmarkReader(context, record.readerKey);

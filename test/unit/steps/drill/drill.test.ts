@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { formatDrilled } from "../../../../cli/output/backup-document.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
 import { parseDrillProof } from "../../../../src/core/format/proof.ts";
@@ -69,6 +70,7 @@ describe("a good drill", () => {
     expect(last).toMatchObject({ outcome: "passed", environment: "dr", executionArn: executionOf("drill-1").id });
     expect(last?.rtoSeconds).toBeGreaterThan(100);
     expect(last?.rpoSeconds).toBeGreaterThanOrEqual(0);
+    expect(last?.compared).toBeGreaterThan(0);
     expect(lastPassed).toEqual(last);
   });
 
@@ -87,7 +89,7 @@ describe("a good drill", () => {
     expect(world.milvus("dr").calls.filter((call) => /Alias|createDatabase/.test(call))).toEqual([]);
   });
 
-  test("says of a collection without an index that it was counted only", async () => {
+  test("where nothing can be compared says so: a collection without an index is counted only", async () => {
     const plain = await backedUpWorld({ indexed: false });
 
     const result = await runDrill(plain, input);
@@ -102,6 +104,9 @@ describe("a good drill", () => {
       ],
     });
     expect(leftOfDrills(plain)).toEqual(nothingLeft);
+    const { last } = proof(plain) ?? {};
+    expect(last).toMatchObject({ outcome: "passed", compared: 0 });
+    expect(last && formatDrilled({ last })).toMatch(/^passed .* UTC, no row compared$/);
   });
 
   test("never touches what others made, whatever it is called", async () => {
