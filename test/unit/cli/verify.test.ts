@@ -47,12 +47,31 @@ function damaged(count: number) {
   };
 }
 
+test("what was read of the rows is told, in words and in the document, with what a record of an earlier version has not", async () => {
+  const rows = { percent: 40.5, segments: 3, rows: 1200, living: 1100 };
+  const collections = [{ collection: "default.coll", rows: 1200, living: 1100, repeated: 2 }];
+  cli.executions.script = [() => passed({ rows: { ...rows, collections } })];
+
+  const { stdout } = await verify("--rows=40%", "--yes");
+  expect(stdout).toContain("as far as was looked: keys, sizes and the store's checksums, 40.5 % of the rows.");
+  expect(stdout).toMatch(/rows +1,200 of 3 segments \(40\.5 %\), 1,100 of them living/);
+  const document = JSON.parse(
+    (await cli.run("--config", config, "--json", "verify", "-n", "old", "--rows", "--yes")).stdout,
+  );
+  expect(document.rows).toEqual({
+    ...rows,
+    collections: [{ name: "default.coll", rows: 1200, living: 1100, repeated: 2 }],
+  });
+});
+
 describe("what is started", () => {
   test.each([
     [[], {}],
     [["--read-data"], { readData: 100 }],
     [["--read-data=10%"], { readData: 10 }],
     [["--read-data", "2.5"], { readData: 2.5 }],
+    [["--rows"], { rows: 100 }],
+    [["--rows=10%", "--read-data"], { readData: 100, rows: 10 }],
     [["--seal"], { seal: true }],
   ])("the machine verify with %j", async (options, input) => {
     cli.executions.script = [() => passed()];
@@ -74,6 +93,7 @@ describe("what is started", () => {
     [["--read-data=120%"], "--read-data=10%"],
     [["--read-data=some"], "--read-data=10%"],
     [["--read-data", "--seal"], "cannot be used with"],
+    [["--rows=none"], "use --rows alone for all of them, or --rows=10% for a sample"],
   ])("nothing with %j", async (options, advice) => {
     const { code, stderr } = await verify(...options);
 

@@ -47,6 +47,7 @@ describe("parsePipelineYaml", () => {
 
     expect(verifyOf("monthly")).toEqual({ expression: "cron(0 12 1 * ? *)" });
     expect(verifyOf("rate(2 days)")).toEqual({ expression: "rate(2 days)" });
+    expect(verifyOf("{ schedule: weekly, rows: 5% }")).toMatchObject({ rows: 5 });
     expect(verifyOf("{ schedule: daily, readData: true }")).toEqual({
       expression: "cron(0 12 * * ? *)",
       readData: 100,
@@ -136,6 +137,7 @@ describe("parsePipelineYaml", () => {
     ["    keep: {}", /^pipeline.yaml:6: schedules\[0\].keep: must name at least one of last, daily, weekly, monthly/],
     ["    timeZone: Mars/Base", /^pipeline.yaml:6: schedules\[0\].timeZone: "Mars\/Base" is no time zone/],
     ["    verify: yearly", /^pipeline.yaml:6: schedules\[0\].verify: use daily, weekly, monthly, an expression, or \{/],
+    ["    verify: { schedule: weekly, rows: all }", /^pipeline.yaml:6: schedules\[0\].verify.*use/],
     ["    verify: { schedule: weekly, readData: 120% }", /^pipeline.yaml:6: schedules\[0\].verify.*use/],
     ["    alarmAfter: soon", /^pipeline.yaml:6: schedules\[0\].alarmAfter: "soon" is no time from 1m to 7d/],
     ["    alarmAfter: 8d", /alarmAfter: "8d" is no time/],
