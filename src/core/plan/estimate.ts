@@ -24,7 +24,7 @@ export const prices = {
 export const rates = {
   /** Streamed through one Lambda; measured on the local stack (docs/performance.md), what AWS gives a function of that size. */
   bytesPerSecond: 50e6,
-  /** The same where rows are read: decoding takes longer. Measured on one core, with vectors of 128 dimensions. */
+  /** The same where rows are read: what was fetched is decoded, at 100 MB/s and more on one core of a 2-core machine. */
   rowBytesPerSecond: 40e6,
   /** Requests of one Lambda a second, many small objects at once. */
   objectsPerSecond: 100,
