@@ -65,6 +65,11 @@ export function replaceOption(): Option {
   return new Option("--replace", "replace what is registered with other content under the file's name");
 }
 
+/** A protected environment is named twice. */
+export function confirmOption(what: string): Option {
+  return new Option("--confirm <environment>", `${what}, although that environment is protected (docs/trust.md)`);
+}
+
 /** Starts an execution and leaves. */
 export function detachOption(): Option {
   return new Option("--detach", "start it, print the ARN of the execution, and leave");

@@ -63,6 +63,10 @@ export interface FunctionSpec {
   readonly first?: boolean;
   /** Asks whether other executions are over. */
   readonly asks?: boolean;
+  /** Signs backups, where the deployment does. */
+  readonly signs?: boolean;
+  /** Looks who signed a backup. */
+  readonly verifiesSignatures?: boolean;
   /** Knows the executions of the machine `restore` by their names, and may end them. */
   readonly runsRestores?: boolean;
   readonly timeoutMinutes: number;
@@ -85,7 +89,7 @@ export const finalizeBackup: FunctionSpec = step(
   "finalize-backup",
   "backup",
   { backups: [...all, "ask-locks", "see-locks", "lock"] },
-  { asks: true },
+  { asks: true, signs: true },
 );
 
 /** Counts the drills that ended well. Says beside the backup how the drill ended. */
@@ -124,7 +128,7 @@ export const functionSpecs: readonly FunctionSpec[] = [
   ),
   // Deletes what a failed restore staged, when asked to discard it.
   // Takes its targets, by small objects in the bucket of their Milvus.
-  step("prepare-restore", "restore", { staging: all, backups: ["read"] }, { first: true }),
+  step("prepare-restore", "restore", { staging: all, backups: ["read"] }, { first: true, verifiesSignatures: true }),
   step("recreate-collections", "restore", { staging: ["read", "write"] }),
   // Says there that it goes on.
   step("import-segments", "restore", { staging: ["read", "write"] }),

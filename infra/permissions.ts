@@ -222,6 +222,11 @@ export function keyUseOf({ milvus, staging = [], backups = [] }: DataAccess): ("
   ];
 }
 
+/** Asymmetric keys, whose own policies have to let the account's roles in; none where no key is named. */
+export function signingGrants(sid: string, action: "kms:Sign" | "kms:Verify", keyArns: readonly string[]): Grant[] {
+  return keyArns.length === 0 ? [] : [{ sid, actions: [action], resources: keyArns }];
+}
+
 /** What Lambda does with the function's role to put it into a VPC. */
 export function networkGrant(): Grant {
   return {

@@ -45,6 +45,40 @@ export interface PipelineOptions {
       kmsKeyArns?: string[];
     } | null;
   };
+  allowedEnvironments?: {
+    /**
+     * backed up
+     *
+     * @minItems 1
+     */
+    backup?: string[];
+    /**
+     * restored into, by drills and triggers too
+     *
+     * @minItems 1
+     */
+    restore?: string[];
+    /**
+     * copied into the backup bucket of
+     *
+     * @minItems 1
+     */
+    transfer?: string[];
+    /**
+     * whose backup bucket restores, drills, copies and verifications read
+     *
+     * @minItems 1
+     */
+    read?: string[];
+  };
+  /**
+   * asymmetric KMS key that signs every backup of this deployment (trust.md)
+   */
+  signBackups?: string;
+  /**
+   * further keys by which `restore --signed-by` may have signatures verified
+   */
+  trustedKeyArns?: string[];
   schedules?: {
     /**
      * letters, digits, `-` and `_`; backups are called `<name>_2026_11_21_03_00_00`, by the scheduled time in UTC
@@ -151,6 +185,10 @@ export interface PipelineOptions {
      */
     environment: string;
     /**
+     * `environment` once more, where that is a protected one
+     */
+    confirm?: string;
+    /**
      * `coll`, `db.coll` or `db.*`, as in the backup
      */
     collections?: string[];
@@ -190,6 +228,10 @@ export interface PipelineOptions {
     backups?: string;
     enabled?: boolean;
     /**
+     * true: backups of `account` are restored whoever wrote them
+     */
+    unsigned?: true;
+    /**
      * to restore into
      */
     environment: string;
@@ -198,7 +240,7 @@ export interface PipelineOptions {
      */
     from?: string;
     /**
-     * those of the backup: `coll`, `db.coll` or `db.*`; all of them where absent
+     * those of the backup: `coll`, `db.coll` or `db.*`; required with `account` or `dropExisting`, else all where absent
      */
     collections?: string[];
     /**
@@ -267,6 +309,14 @@ export interface PipelineOptions {
      * how far contents are compared with the backup first: `none`, `size`, `content`
      */
     verify?: "none" | "size" | "content";
+    /**
+     * KMS key that signed the backups (`signBackups` of who makes them); required with `account`, in place of `unsigned`
+     */
+    signedBy?: string;
+    /**
+     * `environment` once more, where that is a protected one
+     */
+    confirm?: string;
   }[];
   reports?: {
     /**

@@ -3,7 +3,9 @@ import { EventBus, type IEventBus, type IRule } from "aws-cdk-lib/aws-events";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
+import type { AllowedEnvironments, EnvironmentUse } from "../src/core/deployment/allowed-environments.ts";
 import { problemOfRoots } from "../src/core/deployment/bucket-root.ts";
+import type { PipelineConfig } from "../src/core/deployment/config.ts";
 import { promiseOutputs } from "../src/core/deployment/schedule-promise.ts";
 import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
 import { type Machine, machines } from "../src/core/execution/machines.ts";
@@ -15,6 +17,7 @@ import {
   type FunctionSpec,
   functionSpecs,
   namesEnvironments,
+  type Owner,
   pascalCase,
   pruneBackups,
   startTriggeredRestore,
@@ -31,6 +34,7 @@ import {
   keyGrants,
   keyUseOf,
   networkGrant,
+  signingGrants,
   statesArn,
   stopExecutionsGrant,
   workBucketGrants,
@@ -203,7 +207,8 @@ export class Pipeline extends Construct {
 
   #createFunction(spec: FunctionSpec, code: string, extra: FunctionExtra = {}): PipelineFunction {
     const { pipeline } = this.#settings;
-    const names = extra.environments && [...new Set(extra.environments)];
+    const reached = extra.environments ?? reachedEnvironments(pipeline.allowedEnvironments, spec.machine);
+    const names = reached && [...new Set(reached)];
     const data = dataOf(this.#settings, names);
     return new PipelineFunction(this, pascalCase(spec.name), {
       spec,
@@ -214,6 +219,8 @@ export class Pipeline extends Construct {
         WORK_BUCKET: this.#workBucket.bucket.bucketName,
         ENVIRONMENTS_PREFIX: this.#environmentsPrefix,
         STACK_NAME: this.#settings.stack,
+        ALLOWED_ENVIRONMENTS: JSON.stringify(pipeline.allowedEnvironments),
+        ...(spec.signs && pipeline.signBackups !== undefined && { SIGN_BACKUPS: pipeline.signBackups }),
         ...(spec.runsRestores && {
           RESTORE_STATE_MACHINE_ARN: statesArn(this, "stateMachine", this.#machineName("restore")),
         }),
@@ -238,6 +245,8 @@ export class Pipeline extends Construct {
               optional(pipeline.workBucketKeyArn),
               spec.machine === "retention" ? ["read"] : ["read", "write"],
             )),
+        ...(spec.signs ? signingGrants("SignBackups", "kms:Sign", optional(pipeline.signBackups)) : []),
+        ...(spec.verifiesSignatures ? signingGrants("VerifySignatures", "kms:Verify", signingKeysOf(pipeline)) : []),
         ...(this.#network ? [networkGrant()] : []),
         ...(extra.grants ?? []),
         ...(spec.runsRestores ? [stopExecutionsGrant(this, this.#machineName("restore"))] : []),
@@ -279,6 +288,30 @@ interface FunctionExtra {
   readonly environments?: readonly string[];
   readonly environment?: Partial<FunctionEnvironment>;
   readonly grants?: readonly Grant[];
+}
+
+/** The keys whose signatures restores of a deployment may have verified. */
+function signingKeysOf({ signBackups, restoreTriggers, trustedKeyArns }: PipelineConfig): string[] {
+  return [...new Set([signBackups, ...restoreTriggers.map(({ signedBy }) => signedBy), ...trustedKeyArns])].filter(
+    (keyArn) => keyArn !== undefined,
+  );
+}
+
+/**
+ * Which environments the executions that a function works for can name: it gets at no other one's secrets, keys and data. undefined
+ * where a list is absent, as those are all.
+ */
+function reachedEnvironments(allowed: AllowedEnvironments, machine: Owner): readonly string[] | undefined {
+  const uses: Readonly<Partial<Record<Owner, readonly EnvironmentUse[]>>> = {
+    backup: ["backup"],
+    restore: ["restore", "read"],
+    drill: ["restore", "read"],
+    transfer: ["transfer", "read"],
+    verify: ["read"],
+    any: ["backup", "restore", "transfer", "read"],
+  };
+  const lists = uses[machine]?.map((use) => allowed[use]) ?? [undefined];
+  return lists.some((list) => list === undefined) ? undefined : lists.flatMap((list) => list ?? []);
 }
 
 function optional<T>(value: T | undefined): T[] {

@@ -68,6 +68,7 @@ export class RestoreTriggers extends Construct {
         region = Aws.REGION,
         backups,
         enabled,
+        unsigned: _,
         ...rest
       } = trigger;
       const restore: TriggeredRestore = triggeredRestore.parse(rest);

@@ -171,13 +171,17 @@ function inputOf(schedule: ScheduleConfig): BackupInput {
 }
 
 /** What a drill starts the drill machine with. @param from whose backups are meant */
-function drillInputOf({ name, environment, of, pick, collections }: DrillConfig, from: string | undefined): DrillInput {
+function drillInputOf(
+  { name, environment, of, pick, collections, confirm }: DrillConfig,
+  from: string | undefined,
+): DrillInput {
   return {
     environment,
     ...(from !== undefined && from !== environment && { from }),
     ...(of !== anySchedule && { of }),
     ...(pick && { pick }),
     ...(collections && { collections }),
+    ...(confirm !== undefined && { confirm }),
     drill: name,
   };
 }

@@ -9,11 +9,12 @@ import { backupLocation } from "../output/location.ts";
 import type { Output } from "../output/output.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { confirm } from "./confirm.ts";
-import { deletionContext, deletionHolder, pipelineIfThere } from "./deletions.ts";
+import { checkDeletionMeant, deletionContext, deletionHolder, pipelineIfThere } from "./deletions.ts";
 
 interface DeleteOptions {
   readonly name: string;
   readonly yes?: true;
+  readonly confirm?: string;
   readonly incomplete?: true;
 }
 
@@ -22,6 +23,7 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
   const name = checkBackupName(options.name);
   const environment = await chosenEnvironment(context, shared);
   const pipeline = await pipelineIfThere(context, shared.stack, output);
+  await checkDeletionMeant(environment, options.confirm, { context, pipeline, output });
   const place = environment.backupStorage;
   const stored = await findBackup(await context.connections.openStore(environment, "backup"), place, name);
   const request = {

@@ -20,6 +20,7 @@ interface DrillOptions extends SelectionOptions {
   readonly into?: string;
   readonly intoEnvironment?: string;
   readonly clean?: true;
+  readonly confirm?: string;
   readonly replace?: true;
   readonly detach?: true;
 }
@@ -47,6 +48,7 @@ export async function drill(run: VerbRun<DrillOptions>): Promise<void> {
     ...(options.pick && { pick: options.pick }),
     ...(collections && { collections }),
     ...(options.clean && { clean: true }),
+    ...(options.confirm !== undefined && { confirm: options.confirm }),
   });
   // Only the name of a schedule can be wrong by now.
   if (!parsed.success) throw new CliError("Usage", `--of: ${parsed.error.issues[0]?.message ?? "is no schedule"}`);

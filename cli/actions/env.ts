@@ -53,7 +53,7 @@ export async function show({ arguments: [name = ""], shared, output, context }: 
 }
 
 /** Registers the file of --config under a name. */
-export async function set(run: VerbRun<{ readonly replace?: true }>): Promise<void> {
+export async function set(run: VerbRun<{ readonly replace?: true; readonly confirm?: string }>): Promise<void> {
   const {
     arguments: [name = ""],
     options,
@@ -63,7 +63,7 @@ export async function set(run: VerbRun<{ readonly replace?: true }>): Promise<vo
   } = run;
   const environment = readEnvironmentFile(shared.config, { set: shared.set, name });
   const registry = await openRegistry(context, shared.stack);
-  const outcome = await registry.put(environment, { replace: options.replace === true });
+  const outcome = await registry.put(environment, { replace: options.replace === true, confirm: options.confirm });
   if (outcome === "refused") {
     throw await environmentDiffers(registry, { environment, file: shared.config, option: "--environment" });
   }
@@ -79,7 +79,7 @@ export async function set(run: VerbRun<{ readonly replace?: true }>): Promise<vo
 }
 
 /** Forgets a registered environment, after asking: schedules that name it fail from then on. */
-export async function remove(run: VerbRun<{ readonly yes?: true }>): Promise<void> {
+export async function remove(run: VerbRun<{ readonly yes?: true; readonly confirm?: string }>): Promise<void> {
   const {
     arguments: [name = ""],
     options,
@@ -92,7 +92,7 @@ export async function remove(run: VerbRun<{ readonly yes?: true }>): Promise<voi
     const question = `Forget environment ${name}, which schedules and executions may name?`;
     await confirm(context.terminal, question, { verb: "env rm" });
   }
-  await registry.delete(name);
+  await registry.delete(name, { confirm: options.confirm });
   output.result(
     { kind: "registration", version: 1, environment: name, outcome: "removed" },
     `Environment ${name} is not registered any more.`,

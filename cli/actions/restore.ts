@@ -35,7 +35,9 @@ interface RestoreOptions extends SelectionOptions {
   readonly index: boolean;
   readonly load: boolean;
   readonly verify?: RestoreInput["verify"];
+  readonly signedBy?: string;
   readonly discard?: true;
+  readonly confirm?: string;
   readonly replace?: true;
   readonly detach?: true;
 }
@@ -69,7 +71,9 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(!options.index && { indexes: false }),
     ...(!options.load && { load: false }),
     ...(options.verify && { verify: options.verify }),
+    ...(options.signedBy !== undefined && { signedBy: keyArn(options.signedBy) }),
     ...(options.discard && { discard: true }),
+    ...(options.confirm !== undefined && { confirm: options.confirm }),
   });
   checkRestoreOptions(input);
 
@@ -104,6 +108,12 @@ function overrides(options: RestoreOptions): Partial<RestoreInput> {
     ...list("skipFieldParams", "--skip-field-params"),
     ...list("skipIndexParams", "--skip-index-params"),
   };
+}
+
+function keyArn(text: string): string {
+  const parsed = restoreInput.shape.signedBy.safeParse(text);
+  if (parsed.success) return text;
+  throw new CliError("Usage", `--signed-by: ${JSON.stringify(text)} ${parsed.error.issues[0]?.message}`);
 }
 
 function shardCount(option: string, text: string): number {

@@ -8,12 +8,13 @@ import { countOf } from "../output/format.ts";
 import { formatTable } from "../output/table.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { confirm } from "./confirm.ts";
-import { deletionContext, deletionHolder } from "./deletions.ts";
+import { checkDeletionMeant, deletionContext, deletionHolder } from "./deletions.ts";
 
 interface RetentionOptions {
   readonly pipeline: string;
   readonly dryRun?: true;
   readonly yes?: true;
+  readonly confirm?: string;
 }
 
 /** Shows what the rules of a schedule keep, and deletes what they do not. */
@@ -33,6 +34,7 @@ export async function retention({
   }
   const pipeline = await context.connections.pipeline(shared.stack);
   const environment = await (await context.connections.environments(pipeline)).get(schedule.environment);
+  if (!options.dryRun) await checkDeletionMeant(environment, options.confirm, { context, pipeline, output });
   const store = await context.connections.openStore(environment, "backup");
   const place = environment.backupStorage;
   const madeBy = { name, environment: schedule.environment, stateMachine: pipeline.backupStateMachineArn };

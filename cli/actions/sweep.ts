@@ -3,17 +3,19 @@ import { chosenEnvironment } from "../environments.ts";
 import { countOf, formatBytes } from "../output/format.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { confirm } from "./confirm.ts";
-import { deletionContext, deletionHolder, pipelineIfThere } from "./deletions.ts";
+import { checkDeletionMeant, deletionContext, deletionHolder, pipelineIfThere } from "./deletions.ts";
 
 interface SweepOptions {
   readonly dryRun?: true;
   readonly yes?: true;
+  readonly confirm?: string;
 }
 
 /** Removes the segments that no incremental backup names any more, after asking. */
 export async function sweep({ options, shared, output, context }: VerbRun<SweepOptions>): Promise<void> {
   const environment = await chosenEnvironment(context, shared);
   const pipeline = await pipelineIfThere(context, shared.stack, output);
+  if (!options.dryRun) await checkDeletionMeant(environment, options.confirm, { context, pipeline, output });
   const place = environment.backupStorage;
   const store = await context.connections.openStore(environment, "backup");
   const sweeping = await deletionContext(context, pipeline);

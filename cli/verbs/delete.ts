@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { nameOption } from "../options.ts";
+import { confirmOption, nameOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `delete`: a whole backup, its commit record first. */
@@ -9,6 +9,7 @@ export function addDelete(program: Command, host: VerbHost): void {
     .description("delete a whole backup")
     .addOption(nameOption("name of the backup").makeOptionMandatory())
     .addOption(new Option("-y, --yes", "do not ask"))
+    .addOption(confirmOption("delete"))
     .addOption(
       new Option("--incomplete", "also what a backup without full_meta.json left behind (never one being written)"),
     )

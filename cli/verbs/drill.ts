@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { addSelectionOptions, detachOption, nameOption, replaceOption } from "../options.ts";
+import { addSelectionOptions, confirmOption, detachOption, nameOption, replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `drill`: proves that a backup can be restored, by restoring it under names of its own. */
@@ -24,6 +24,7 @@ export function addDrill(program: Command, host: VerbHost): void {
         "of",
       ]),
     )
+    .addOption(confirmOption("restore into it"))
     .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { replaceOption } from "../options.ts";
+import { confirmOption, replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `env`: the environments that executions, schedules and `--environment` name. */
@@ -30,11 +30,13 @@ export function addEnv(program: Command, host: VerbHost): void {
     .description("register the file of --config under a name")
     .argument("<name>")
     .addOption(replaceOption())
+    .addOption(confirmOption("with --replace: replace it"))
     .action(host.action(async () => (await import("../actions/env.ts")).set));
   env
     .command("rm")
     .description("forget a registered environment")
     .argument("<name>")
     .addOption(new Option("-y, --yes", "do not ask"))
+    .addOption(confirmOption("forget it"))
     .action(host.action(async () => (await import("../actions/env.ts")).remove));
 }

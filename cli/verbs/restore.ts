@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { addSelectionOptions, detachOption, nameOption, replaceOption } from "../options.ts";
+import { addSelectionOptions, confirmOption, detachOption, nameOption, replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `restore`: restores collections through the pipeline. */
@@ -44,6 +44,12 @@ export function addRestore(program: Command, host: VerbHost): void {
       ).choices(["none", "size", "content"]),
     )
     .addOption(
+      new Option(
+        "--signed-by <key-arn>",
+        "believe nothing of the backup that this KMS key did not sign (signBackups where it was made); contents are compared",
+      ),
+    )
+    .addOption(
       new Option("--discard", "remove what a failed restore of the same names left; what it moved aside comes back"),
     )
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
@@ -54,6 +60,7 @@ export function addRestore(program: Command, host: VerbHost): void {
       ),
     )
     .addOption(new Option("--use-v2-restore").hideHelp())
+    .addOption(confirmOption("restore into it"))
     .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
@@ -63,6 +70,7 @@ export function addRestore(program: Command, host: VerbHost): void {
         ["under other names", "--config milvus-b.yaml restore -n my_backup --rename coll:shop.coll2,old:new"],
         ["a database as another one", "--config milvus-b.yaml restore -n my_backup --rename 'shop.*:shop_copy.*'"],
         ["a backup that lies elsewhere", "--config milvus-b.yaml restore -n my_backup --from milvus-a.yaml"],
+        ["into a protected environment", "--environment prod restore -c coll -n my_backup -s _bak --confirm prod"],
         [
           "clean up after a restore that failed",
           "--config milvus-b.yaml restore -c coll -n my_backup -s _bak --discard",

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { confirmOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `retention`: what the rules of a schedule keep and delete; the pipeline itself does it after each of its backups. */
@@ -10,6 +11,7 @@ export function addRetention(program: Command, host: VerbHost): void {
     .addOption(new Option("--pipeline <file>", "the deploy-time file").default("pipeline.yaml"))
     .addOption(new Option("--dry-run", "show what would go, delete nothing"))
     .addOption(new Option("-y, --yes", "do not ask").conflicts("dryRun"))
+    .addOption(confirmOption("delete"))
     .addHelpText(
       "after",
       examples(

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { confirmOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `sweep`: removes segments that no incremental backup names any more; delete and retention do so by themselves. */
@@ -10,6 +11,7 @@ export function addSweep(program: Command, host: VerbHost): void {
     )
     .addOption(new Option("--dry-run", "show what would be freed, remove nothing"))
     .addOption(new Option("-y, --yes", "do not ask").conflicts("dryRun"))
+    .addOption(confirmOption("delete"))
     .addHelpText(
       "after",
       examples(

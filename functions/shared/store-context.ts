@@ -3,6 +3,7 @@ import { environmentRegistry } from "../../src/adapters/environment-registry.ts"
 import { functionPatience } from "../../src/adapters/patience.ts";
 import { stepFunctionsExecutions } from "../../src/adapters/step-functions-executions.ts";
 import { openWorkStore, storeOpener } from "../../src/adapters/store-opener.ts";
+import { allowedEnvironments } from "../../src/core/deployment/allowed-environments.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { StepContext, StepLog } from "../../src/ports/step-context.ts";
 import { logger } from "./observability.ts";
@@ -30,6 +31,7 @@ export function storeContext(): StepContext {
   return {
     work: openWorkStore(variable("WORK_BUCKET"), patience),
     environments,
+    allowed: allowedEnvironments.parse(JSON.parse(variable("ALLOWED_ENVIRONMENTS"))),
     openStore: storeOpener(environments, patience),
     executions: stepFunctionsExecutions(),
     clock: systemClock,

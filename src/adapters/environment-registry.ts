@@ -12,6 +12,7 @@ import { changedSettings, environmentChanged, type SettingChange } from "../core
 import type { Environment, RegisteredEnvironment } from "../core/environment/environment.ts";
 import { parseStoredEnvironment, redact, serializeEnvironment } from "../core/environment/json.ts";
 import { checkEnvironmentName } from "../core/environment/name.ts";
+import { checkConfirmed } from "../core/environment/protection.ts";
 import { PipelineError } from "../core/execution/errors.ts";
 import type { EnvironmentRegistry } from "../ports/step-context.ts";
 import { secretsError } from "./secrets-errors.ts";
@@ -21,17 +22,22 @@ export interface WritableEnvironmentRegistry extends EnvironmentRegistry {
   /** How an environment stands to what is registered under its name. Changes nothing. */
   compare(environment: Environment): Promise<Comparison>;
   /**
-   * Registers an environment under its name. Other content that is registered there stays, unless it is to be replaced.
+   * Registers an environment under its name. Other content that is registered there stays, unless it is to be replaced; a protected one
+   * also unless `confirm` names it.
    * @returns `refused`: other content is registered, and nothing was changed
+   * @throws EnvironmentProtected
    */
-  put(
-    environment: Environment,
-    options?: { readonly replace?: boolean },
-  ): Promise<"created" | "updated" | "unchanged" | "refused">;
+  put(environment: Environment, options?: PutOptions): Promise<"created" | "updated" | "unchanged" | "refused">;
   /** Names, sorted. */
   list(): Promise<string[]>;
-  /** Forgets an environment at once, without a recovery window; throws UnknownEnvironment. */
-  delete(name: string): Promise<void>;
+  /** Forgets an environment at once, without a recovery window; throws UnknownEnvironment and, for a protected one that `confirm` does not name, EnvironmentProtected. */
+  delete(name: string, options?: Pick<PutOptions, "confirm">): Promise<void>;
+}
+
+interface PutOptions {
+  readonly replace?: boolean;
+  /** The name of the environment once more. */
+  readonly confirm?: string | undefined;
 }
 
 export type Comparison =
@@ -132,9 +138,16 @@ export function environmentRegistry(options: {
     return { registered: "other", changes: changedSettings(registered, environment) };
   }
 
+  /** What is registered is read anew; one that nobody can read protects nothing. */
+  async function checkMeant(name: string, confirm: string | undefined, what: string): Promise<void> {
+    const present = await read(name);
+    const registered = present && parsedOrUndefined(present.text, name);
+    checkConfirmed({ name, protected: registered?.protected === true }, confirm, what);
+  }
+
   async function put(
     environment: Environment,
-    { replace = false }: { readonly replace?: boolean } = {},
+    { replace = false, confirm }: PutOptions = {},
   ): Promise<"created" | "updated" | "unchanged" | "refused"> {
     const { name } = environment;
     const SecretId = prefix + name;
@@ -142,6 +155,7 @@ export function environmentRegistry(options: {
     const { registered } = await compare(environment);
     if (registered === "same") return "unchanged";
     if (registered === "other" && !replace) return "refused";
+    if (registered === "other") await checkMeant(name, confirm, "nothing else is registered in its place");
     cache.delete(name);
     if (registered === "other") {
       await asking("PutSecretValue", name, () => client.send(new PutSecretValueCommand({ SecretId, SecretString })));
@@ -154,7 +168,7 @@ export function environmentRegistry(options: {
       return "created";
     } catch (error) {
       // somebody registered one of that name in between: it is there now, and looked at like any other
-      if (error instanceof ResourceExistsException) return put(environment, { replace });
+      if (error instanceof ResourceExistsException) return put(environment, { replace, confirm });
       throw error;
     }
   }
@@ -192,9 +206,10 @@ export function environmentRegistry(options: {
 
     list,
 
-    async delete(name) {
+    async delete(name, { confirm } = {}) {
       checkEnvironmentName(name);
       if ((await read(name)) === undefined) throw await unknown(name);
+      await checkMeant(name, confirm, "its registration stays");
       cache.delete(name);
       // a recovery window would keep the name taken: the same environment could not be registered again for a week
       const request = new DeleteSecretCommand({ SecretId: prefix + name, ForceDeleteWithoutRecovery: true });

@@ -1,3 +1,4 @@
+import type { AllowedEnvironments } from "../core/deployment/allowed-environments.ts";
 import type { Environment, EnvironmentPin, RegisteredEnvironment } from "../core/environment/environment.ts";
 import type { StoreRef } from "../core/execution/copy-plan.ts";
 import type { Clock } from "./clock.ts";
@@ -9,6 +10,8 @@ export interface StepContext {
   /** The pipeline's own work bucket: plans, batches, receipts, readers. */
   readonly work: ObjectStore;
   readonly environments: EnvironmentRegistry;
+  /** Which of them executions may name, and for what. */
+  readonly allowed: AllowedEnvironments;
   /**
    * Opens a bucket of an environment; connections are reused within an invocation and between warm ones.
    * @param options.earlier true: the registration that the reference names, although another one took its place; for Release alone

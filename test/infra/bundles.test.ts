@@ -35,6 +35,12 @@ describe("bundles", () => {
     expect(packages.filter((name) => /^@(azure|google-cloud)\//.test(name))).toEqual([]);
   });
 
+  it("bring the client of KMS only to who signs backups or looks at signatures", () => {
+    const holders = specs.map(({ name }) => name).filter((name) => packagesOf(name).includes("@aws-sdk/client-kms"));
+
+    expect(holders.sort()).toEqual(["finalize-backup", "prepare-restore"]);
+  });
+
   it.each(["azure", "gcs"])(
     "have the client of %s in a file beside, whose errors are the function's own kind",
     (kind) => {
@@ -69,6 +75,7 @@ describe("bundles", () => {
       WORK_BUCKET: "work",
       ENVIRONMENTS_PREFIX: "environments/",
       STACK_NAME: "MilvusBackup",
+      ALLOWED_ENVIRONMENTS: "{}",
       BACKUP_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:backup",
       RESTORE_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:restore",
       AWS_REGION: "eu-west-1",

@@ -27,6 +27,7 @@ const context: MilvusContext = {
     },
     getVersion: () => Promise.reject(new Error("nothing else is registered")),
   },
+  allowed: {},
   openStore: async ({ environment }) => (environment === "from" ? source : destination),
   connectMilvus: () => Promise.reject(new Error("no Milvus here")),
   executions: { state: async () => "over" },

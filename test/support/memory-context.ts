@@ -13,6 +13,7 @@ export function memoryContext() {
   const name = (ref: StoreRef) => `${ref.environment}/${ref.side}`;
   return {
     work,
+    allowed: {},
     running,
     /** Executions that may not be looked at. */
     unknown,

@@ -37,5 +37,6 @@ export function milvusEnvironment(
     gcPause: { enable: true, address: `http://127.0.0.1:${options.managementPort ?? 1}` },
     keepTempFiles: false,
     parallelism: { importJob: 8 },
+    protected: false,
   };
 }

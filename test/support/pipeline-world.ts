@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readBinlog } from "../../src/core/binlog/frame.ts";
+import type { AllowedEnvironments } from "../../src/core/deployment/allowed-environments.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
 import type { MilvusContext } from "../../src/ports/step-context.ts";
 import { binlogOf } from "./binlog-writer.ts";
@@ -118,12 +119,16 @@ export class PipelineWorld {
     }
   }
 
+  /** What the deployment lets executions name. */
+  allowed: AllowedEnvironments = {};
+
   /** What steps get, with every call counted (and one failing, where the injector says so). */
   context(faults = new FaultInjector()): MilvusContext {
     const { clock, executions, log } = this.memory;
     return {
       work: faults.wrap("work", this.work),
       environments: this.environments,
+      allowed: this.allowed,
       openStore: async ({ environment, version, ...ref }, { earlier = false } = {}) => {
         const pin = version === undefined ? undefined : { version };
         const kept = earlier && pin ? await this.environments.getVersion(environment, pin.version) : undefined;

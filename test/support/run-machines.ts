@@ -49,7 +49,7 @@ export interface RunOptions {
 
 /** The state machine `backup`, in process; a failure is released and thrown, as the machine does it. */
 export async function runBackup(
-  context: MilvusContext,
+  context: Parameters<typeof finalizeBackup>[1],
   input: BackupInput,
   execution = executionOf("backup-1"),
   options: RunOptions = {},
@@ -75,7 +75,7 @@ export async function runBackup(
 
 /** The state machine `restore`, in process. */
 export async function runRestore(
-  context: MilvusContext,
+  context: Parameters<typeof prepareRestore>[1],
   input: RestoreInput,
   execution = executionOf("restore-1"),
   options: RunOptions = {},

@@ -1,10 +1,11 @@
 import * as z from "zod";
 import { environmentNamePattern } from "../environment/name.ts";
 import { PipelineError } from "../execution/errors.ts";
-import { backupInput, drillInput, scheduleName } from "../execution/messages.ts";
+import { backupInput, drillInput, scheduleName, signingKeyArn } from "../execution/messages.ts";
 import { restoreConflict } from "../execution/restore-conflicts.ts";
 import { parseCollectionSelector } from "../milvus/names.ts";
 import { parseRenames, type Renames } from "../milvus/renames.ts";
+import { allowedEnvironments, type EnvironmentUse, problemOfUse } from "./allowed-environments.ts";
 import { bucketName, bucketRoot } from "./bucket-root.ts";
 import { functionNames } from "./function-names.ts";
 import { triggeredRestore } from "./restore-trigger.ts";
@@ -109,6 +110,8 @@ const drillConfig = z.strictObject({
   pick: drillInput.shape.pick,
   /** Restored into, and dropped again. */
   environment: environmentName,
+  /** `environment` once more, where that is a protected one. */
+  confirm: drillInput.shape.confirm,
   collections,
   enabled: z.boolean().default(true),
   /** An alarm where no drill ended well for so long (needs `alarms`). */
@@ -139,6 +142,8 @@ const restoreTriggerConfig = z.strictObject({
   /** Names of backups; `*` and `?` as in a shell. */
   backups: z.string().min(1).default("*"),
   enabled: z.boolean().default(true),
+  /** true: backups of another account are restored whoever wrote them; in place of `signedBy`. */
+  unsigned: z.literal(true, { error: "is left out, or true" }).optional(),
   ...triggeredRestore.shape,
   collections,
   renames: triggeredRestore.shape.renames.check(problem(problemOfRenames)),
@@ -188,6 +193,12 @@ export const pipelineConfig = z
         z.preprocess((value) => value ?? {}, deployedEnvironment),
       )
       .default({}),
+    /** What executions may name; every registered environment where a list is absent. */
+    allowedEnvironments: allowedEnvironments.default({}),
+    /** An asymmetric KMS key that signs every backup of this deployment. */
+    signBackups: signingKeyArn.optional(),
+    /** Further keys by which restores started by hand may have signatures verified; those of `signBackups` and of triggers are among them. */
+    trustedKeyArns: z.array(signingKeyArn).default([]),
     schedules: z.array(scheduleConfig).default([]),
     drills: z.array(drillConfig).default([]),
     restoreTriggers: z.array(restoreTriggerConfig).default([]),
@@ -209,6 +220,24 @@ export const pipelineConfig = z
       const names = known.length > 0 ? `declared are: ${known.join(", ")}` : "none is declared";
       context.addIssue({ code: "custom", path, message: `names ${name}, which is not under environments; ${names}` });
     };
+    const { allowedEnvironments: allowed } = config;
+    for (const [use, listed = []] of Object.entries(allowed)) {
+      for (const [index, name] of listed.entries()) checkEnvironment(name, ["allowedEnvironments", use, index]);
+    }
+    const checkUse = (use: EnvironmentUse, name: string | undefined, path: (string | number)[]) => {
+      const refused = name === undefined ? undefined : problemOfUse(allowed, use, name);
+      if (refused) context.addIssue({ code: "custom", path, message: refused });
+    };
+    for (const [index, { environment }] of config.schedules.entries()) {
+      checkUse("backup", environment, ["schedules", index, "environment"]);
+    }
+    for (const list of ["drills", "restoreTriggers"] as const) {
+      for (const [index, { environment, from }] of config[list].entries()) {
+        checkUse("restore", environment, [list, index, "environment"]);
+        if (list === "restoreTriggers" || from)
+          checkUse("read", from ?? environment, [list, index, from ? "from" : "environment"]);
+      }
+    }
     for (const list of ["schedules", "drills", "restoreTriggers", "reports"] as const) {
       const names = config[list].map(({ name }) => name);
       for (const [index, name] of names.entries()) {
@@ -237,7 +266,7 @@ export const pipelineConfig = z
     }
     for (const [index, trigger] of config.restoreTriggers.entries()) {
       checkEnvironment(trigger.from, ["restoreTriggers", index, "from"]);
-      const conflict = restoreConflict(trigger);
+      const conflict = restoreConflict(trigger) ?? openDoor(trigger);
       if (conflict) {
         const path = ["restoreTriggers", index, conflict.key];
         context.addIssue({ code: "custom", path, message: conflict.problem });
@@ -264,6 +293,31 @@ export type PipelineFile = z.input<typeof pipelineConfig>;
 
 /** What a deployment without `pipeline.yaml` is. */
 export const emptyPipeline: PipelineConfig = pipelineConfig.parse({});
+
+/** What a trigger leaves to whoever can put an object into the bucket; undefined where it says enough. */
+function openDoor(trigger: RestoreTriggerConfig): { readonly key: string; readonly problem: string } | undefined {
+  const { account, dropExisting, collections: named, signedBy, unsigned } = trigger;
+  const because = account !== undefined ? "account" : dropExisting ? "dropExisting" : undefined;
+  if (because !== undefined && (named === undefined || named.length === 0)) {
+    return {
+      key: "collections",
+      problem: `is missing: with ${because} whoever writes into the bucket would choose what is restored; name them (db.* for a database)`,
+    };
+  }
+  if (signedBy !== undefined && unsigned) {
+    return { key: "unsigned", problem: "excludes signedBy: one asks for a signature, the other for none" };
+  }
+  if (account === undefined && unsigned) {
+    return { key: "unsigned", problem: "is about backups of another account, and there is no account" };
+  }
+  if (account !== undefined && signedBy === undefined && !unsigned) {
+    return {
+      key: "signedBy",
+      problem: `is missing: account ${account} could have anything restored; name the KMS key that signs its backups (signBackups there), or write unsigned: true`,
+    };
+  }
+  return undefined;
+}
 
 /** Whose backups a drill is about: a schedule of the file, or an environment's. */
 function problemOfDrill(

@@ -101,6 +101,7 @@ function settingsOf(environment: Environment): ReadonlyMap<KnownKey, { value: Se
     ["backup.gcPause.address", gcPause.address, "shown"],
     ["backup.keepTempFiles", environment.keepTempFiles, "shown"],
     ["backup.parallelism.importJob", parallelism.importJob, "shown"],
+    ["backup.protected", environment.protected, "shown"],
   ];
   return new Map(settings.map(([key, value, shown]) => [key, { value, shown }]));
 }

@@ -25,6 +25,8 @@ export interface Environment {
   /** true: staging files are kept after a restore, to debug. */
   readonly keepTempFiles: boolean;
   readonly parallelism: { readonly importJob: number };
+  /** true: nothing is restored into it and none of its backups is deleted unless the caller names it once more (`confirm`). */
+  readonly protected: boolean;
 }
 
 /** An environment as it is registered. */

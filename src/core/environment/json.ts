@@ -54,6 +54,7 @@ export const environmentRecord = z.object({
   gcPause: z.object({ enable: z.boolean(), address: z.string() }),
   keepTempFiles: z.boolean(),
   parallelism: z.object({ importJob: z.number().int() }),
+  protected: z.boolean().default(false),
 });
 
 /** The JSON that is kept in Secrets Manager: a resolved environment, secrets included. Equal environments give equal text. */

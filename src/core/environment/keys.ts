@@ -31,7 +31,7 @@ function key<T extends z.ZodType<unknown, string>>(schema: T, variable?: string)
 /**
  * The keys of a backup.yaml that mean something here, as milvus-backup 0.5.16 reads them, with the environment variable that it
  * lets stand for the key. Ours are minio.roleArn, externalId, caCertPath, connectionString, requesterPays and acl (each also with
- * `backup`), copyMode, backupObjectLock, backupObjectLockMode and backupStorageClass.
+ * `backup`), copyMode, backupObjectLock, backupObjectLockMode and backupStorageClass, and backup.protected.
  */
 export const knownKeys = {
   "milvus.address": key(text, "MILVUS_ADDRESS"),
@@ -91,6 +91,7 @@ export const knownKeys = {
   "minio.copyMode": key(copyMode),
   "minio.multipartCopyThresholdMiB": key(integer),
   "backup.parallelism.importJob": key(integer),
+  "backup.protected": key(boolean),
   "backup.keepTempFiles": key(boolean, "BACKUP_KEEP_TEMP_FILES"),
   "backup.gcPause.enable": key(boolean, "BACKUP_GC_PAUSE_ENABLE"),
   "backup.gcPause.address": key(text, "BACKUP_GC_PAUSE_ADDRESS"),

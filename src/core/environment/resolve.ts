@@ -56,6 +56,7 @@ export function resolveEnvironment(name: string, given: Given): Environment {
     parallelism: {
       importJob: values.get("backup.parallelism.importJob") ?? 768,
     },
+    protected: values.get("backup.protected") ?? false,
   };
 }
 

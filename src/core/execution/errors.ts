@@ -19,6 +19,8 @@ const errorDefinitions = {
   InvalidEnvironment: { kind: "permanent" },
   UnknownEnvironment: { kind: "permanent" },
   EnvironmentChanged: { kind: "permanent" },
+  EnvironmentProtected: { kind: "permanent" },
+  EnvironmentNotAllowed: { kind: "permanent" },
   CollectionNotFound: { kind: "permanent" },
   BackupExists: { kind: "permanent" },
   BackupNotFound: { kind: "permanent" },
@@ -49,6 +51,7 @@ const errorDefinitions = {
   StepTimedOut: { kind: "permanent" },
   // what does not match
   CorruptBackup: { kind: "integrity" },
+  UntrustedBackup: { kind: "integrity" },
   InconsistentSegments: { kind: "integrity" },
   CopyMismatch: { kind: "integrity" },
   RowCountMismatch: { kind: "integrity" },

@@ -6,6 +6,10 @@ export interface FunctionEnvironment {
   readonly ENVIRONMENTS_PREFIX: string;
   /** Name of the deployment. */
   readonly STACK_NAME: string;
+  /** JSON of `AllowedEnvironments`. */
+  readonly ALLOWED_ENVIRONMENTS: string;
+  /** ARN of the KMS key that Finalize Backup signs with; absent where nothing is signed. */
+  readonly SIGN_BACKUPS?: string;
   /** What Start Triggered Restore starts, and what a drill's restore runs in; no other function has it. */
   readonly RESTORE_STATE_MACHINE_ARN?: string;
   /** Whose backups Write Report takes for those of this deployment's schedules; no other function has it. */

@@ -17,6 +17,11 @@ export const scheduleName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/,
   error: "use a letter or digit, then up to 39 of [A-Za-z0-9_-]",
 });
 
+/** Never an alias, which others may point elsewhere. */
+export const signingKeyArn = z.string().regex(/^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, {
+  error: "is no ARN of a KMS key: use arn:aws:kms:REGION:ACCOUNT:key/ID",
+});
+
 /** Input of the state machine `backup`. */
 export const backupInput = z.strictObject({
   /** The registered environment to back up. */
@@ -56,6 +61,8 @@ export const drillInput = z.strictObject({
   drill: scheduleName.optional(),
   /** true: remove what drills left behind that were stopped or died, restore nothing. */
   clean: z.boolean().optional(),
+  /** `environment` once more, where that is a protected one. */
+  confirm: z.string().min(1).optional(),
 });
 export type DrillInput = z.infer<typeof drillInput>;
 
@@ -113,8 +120,15 @@ export const restoreInput = z.strictObject({
    * `content`, which reads what cannot be compared otherwise. Absent: contents where no object is read for it, sizes of the others.
    */
   verify: z.enum(["none", "size", "content"]).optional(),
+  /**
+   * ARN of an asymmetric KMS key: nothing of the backup is believed that this key did not sign, for its name in its place. Contents are
+   * compared then, whatever has to be read for it.
+   */
+  signedBy: signingKeyArn.optional(),
   /** true: remove what a failed restore of the same names left behind, restore nothing. */
   discard: z.boolean().optional(),
+  /** `environment` once more, where that is a protected one. */
+  confirm: z.string().min(1).optional(),
   /** The restore trigger of pipeline.yaml that starts it: a backup older than what was restored last into the same target is skipped. */
   trigger: scheduleName.optional(),
 });

@@ -49,6 +49,12 @@ export function restoreConflict(
       "excludes dropExisting without keepReplaced (--keep-replaced): rows would be dropped, and none restored";
     return { key: "metadataOnly", problem };
   }
+  if (asked("signedBy") && (options.verify === "none" || options.verify === "size")) {
+    return {
+      key: "signedBy",
+      problem: `excludes verify: ${options.verify}: a signature vouches for contents, so these are compared`,
+    };
+  }
   if (asked("keepReplaced") && !asked("dropExisting")) {
     const problem =
       "says what becomes of a collection that is replaced, and without dropExisting (--drop-existing) none is";

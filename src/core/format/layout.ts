@@ -65,6 +65,8 @@ export function backupLayout(rootPath: string, name: string, source?: string) {
     } satisfies Record<MetaFileName, string>,
     /** Our checksums of everything in the backup (manifest.ts); other readers skip it. */
     manifest: `${own}milvus-backup-manifest.json`,
+    /** Who signed that manifest (signature.ts); other readers skip it. */
+    signature: `${own}milvus-backup-signature.json`,
     /** Where all parts of the manifest lie. */
     manifestParts: `${own}manifest/`,
     /** Part `part` (from 0) of a collection's list of objects. */

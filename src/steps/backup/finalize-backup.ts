@@ -13,6 +13,7 @@ import { confirmClaim } from "../shared/claim.ts";
 import { readHeld } from "../shared/held.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { releaseSegmentsClaim, sourceOf } from "../shared/segment-claims.ts";
+import { type BackupSigner, signBackup } from "../shared/signatures.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { freeKeys } from "../shared/sweep-segments.ts";
 import { readWorkJson, writeWorkJson } from "../shared/work-files.ts";
@@ -36,7 +37,7 @@ const longestWaitMilliseconds = 60_000;
  */
 export async function finalizeBackup(
   request: BackupStepRequest,
-  context: MilvusContext,
+  context: MilvusContext & { readonly signer?: BackupSigner | undefined },
 ): Promise<FinalizeBackupResult> {
   const { execution, input, attempt } = request;
   const layout = workLayout("backup", execution.name);
@@ -76,16 +77,31 @@ export async function finalizeBackup(
   const confirm = async () => {
     for (const key of claims) await confirmClaim(stored.store, { key, holder: execution.id }, context);
   };
-  const options = { created: execution.startTime, objects, incremental, confirm };
+  const warnings = [...plan.warnings];
+  const { signer } = context;
+  const sign =
+    signer &&
+    (async ({ sha256, loose }: { readonly sha256: string; readonly loose: number }) => {
+      if (loose > 0) warnings.push(notPinned(loose));
+      const signed = { backupId: plan.backupId, manifest: sha256 };
+      await signBackup(stored, environment.backupStorage, signed, signer);
+    });
+  const options = { created: execution.startTime, objects, incremental, sign, confirm };
   await writeBackup(stored, plan, collections, options, context);
   const held = await readHeld(context, layout);
-  const warnings = [...plan.warnings];
   if (held) {
     warnings.push(...(await resumeGarbageCollection(held, async () => environment, layout, context)));
   }
   if (shared) await releaseSegmentsClaim(store, shared, execution.id);
   await releaseClaim(stored, execution.id);
   return { outcome: "backed-up", ...totals, warnings };
+}
+
+function notPinned(logs: number): string {
+  return (
+    `${logs} objects have no checksum but a CRC (the bucket encrypts with KMS, or they were copied in parts), for which other content can be made: ` +
+    "the signature does not vouch for them, and a restore with signedBy refuses the backup"
+  );
 }
 
 /** What the copies come to, and which segments were not copied. */

@@ -33,6 +33,7 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { checkAllowed } from "../shared/allowed.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
 import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
@@ -72,6 +73,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   }
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
   const layout = workLayout("backup", execution.name);
+  checkAllowed(context.allowed, { backup: input.environment });
   await pinEnvironments(context, layout, [input.environment]);
   const environment = await pinnedEnvironment(context, layout, input.environment);
 

@@ -23,6 +23,8 @@ interface WriteBackupOptions {
   readonly objects: number;
   /** Of an incremental backup. */
   readonly incremental?: ManifestIndex["incremental"];
+  /** Signs it, where the deployment signs backups: before it is committed. */
+  readonly sign?: ((manifest: { readonly sha256: string; readonly loose: number }) => Promise<void>) | undefined;
   /** @throws where it must not go on; asked before anything is removed or appears */
   readonly confirm: () => Promise<void>;
 }
@@ -38,7 +40,7 @@ export async function writeBackup(
   stored: StoredBackup,
   head: BackupHead,
   collections: () => AsyncIterable<CopiedCollection>,
-  { created, objects, incremental, confirm }: WriteBackupOptions,
+  { created, objects, incremental, sign, confirm }: WriteBackupOptions,
   context: Pick<StepContext, "log">,
 ): Promise<void> {
   if ((await stored.committed()) !== undefined) {
@@ -80,6 +82,7 @@ export async function writeBackup(
     const { layout } = stored;
     const files = metas.map(({ file, upload }) => ({ key: layout.relative(layout.meta[file]), ...upload.written }));
     await manifest.finish(head, { metas: files, instants, kept, created, incremental });
+    await sign?.({ sha256: manifest.sha256, loose: manifest.loose });
     await stored.removeOtherKinds(confirmMine);
     await confirm();
     await stored.commit(commitRecord);

@@ -1,3 +1,4 @@
+import { checkConfirmed } from "../../core/environment/protection.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { DrillInput, DrillStepRequest, PrepareDrillResult, RestoreInput } from "../../core/execution/messages.ts";
@@ -12,6 +13,7 @@ import {
   drillRecordKey,
   drillRestoreExecution,
 } from "../../core/plan/drill.ts";
+import { checkAllowed } from "../shared/allowed.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf } from "../shared/readers.ts";
 import { checkEverySelectorFinds } from "../shared/select-collections.ts";
@@ -42,11 +44,13 @@ export async function prepareDrill(request: DrillStepRequest, context: DrillCont
   // A run of this step that ended before it answered has chosen already.
   const earlier = await readWorkJsonIfThere(context, layout.plan, drillRecord);
   if (earlier) return planned(earlier, input);
+  checkAllowed(context.allowed, { restore: input.environment, read: from });
   await pinEnvironments(context, layout, [input.environment, from]);
   const [target, source] = await settleAll([
     pinnedEnvironment(context, layout, input.environment),
     pinnedEnvironment(context, layout, from),
   ]);
+  checkConfirmed(target, input.confirm, "no drill restores into it");
   const [backupStore] = await settleAll([
     context.openStore(pinnedStore(source, "backup")),
     // Whether it answers at all: before anything is written down.
@@ -100,6 +104,7 @@ function planned(record: DrillRecord, input: DrillInput): PrepareDrillResult {
     ...(input.collections && { collections: input.collections }),
     suffix,
     ...(renames && { renames: { ...renames } }),
+    ...(input.confirm !== undefined && { confirm: input.confirm }),
     skipProperties,
     // What an alias stands for is for others to decide.
     aliases: false,

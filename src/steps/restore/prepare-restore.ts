@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { checkConfirmed } from "../../core/environment/protection.ts";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
@@ -27,11 +28,14 @@ import {
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
 import type { SizedSegment } from "../../core/plan/segment-copies.ts";
+import type { SigningKeys } from "../../ports/signing.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { checkAllowed } from "../shared/allowed.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf, unmarkReader } from "../shared/readers.ts";
 import { checkEverySelectorFinds } from "../shared/select-collections.ts";
+import { onlyPinned, readSignedManifest } from "../shared/signatures.ts";
 import { findBackup, type Instants, type StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.ts";
@@ -43,25 +47,36 @@ import { lookAtLogs } from "./look-at-logs.ts";
 import { checkTargetLimits } from "./target-limits.ts";
 import { chooseVerification, comparedCopies } from "./verify-backup.ts";
 
+/** What Prepare Restore gets beside what every step does. */
+interface VerifyingContext extends MilvusContext {
+  /** Asked for where a backup has to be signed. */
+  signingKeys?(): Promise<Pick<SigningKeys, "verify">>;
+}
+
 /**
  * First step of a restore: reads the backup, checks everything that can be wrong before the target is touched, plans imports and
  * what to stage, and writes plan and batches into the work bucket. The metas are read twice, as they come: first for the plan, then
  * for what every segment must hold.
- * @throws InvalidInput, BackupNotFound, BackupInUse, CorruptBackup, ObjectArchived, CopyMismatch where the backup was replaced meanwhile, CollectionNotFound,
+ * @throws InvalidInput, EnvironmentNotAllowed, EnvironmentProtected, UntrustedBackup, BackupNotFound, BackupInUse, CorruptBackup, ObjectArchived, CopyMismatch where the backup was replaced meanwhile, CollectionNotFound,
  *   TargetExists, SchemaMismatch, UnsupportedByTarget, AlreadyRunning, EnvironmentChanged and what environments, stores and Milvus throw
  */
 export async function prepareRestore(
   request: RestoreStepRequest,
-  context: MilvusContext,
+  context: VerifyingContext,
 ): Promise<PrepareRestoreResult> {
-  const { execution, input } = request;
-  checkRestoreOptions(input);
+  const { execution, input: asked } = request;
+  checkRestoreOptions(asked);
+  // A discard removes what a restore made, whoever signed what it was made of.
+  const signedBy = asked.discard ? undefined : asked.signedBy;
+  const input: RestoreInput = signedBy === undefined ? asked : { ...asked, verify: "content" };
   const layout = workLayout("restore", execution.name);
+  checkAllowed(context.allowed, { restore: input.environment, read: input.from ?? input.environment });
   await pinEnvironments(context, layout, [input.environment, input.from ?? input.environment]);
   const [environment, from] = await settleAll([
     pinnedEnvironment(context, layout, input.environment),
     pinnedEnvironment(context, layout, input.from ?? input.environment),
   ]);
+  checkConfirmed(environment, input.confirm, "nothing is restored into it");
   const [backupStore, milvusStore, milvus] = await settleAll([
     context.openStore(pinnedStore(from, "backup")),
     context.openStore(pinnedStore(environment, "milvus")),
@@ -74,11 +89,16 @@ export async function prepareRestore(
   const stored = await findBackup(backupStore, from.backupStorage, backupName);
   if (stored.layout.shared) await backupStore.checkAccess(stored.layout.shared.root);
 
+  // Before anything of it is believed.
+  const signed =
+    signedBy === undefined
+      ? undefined
+      : await readSignedManifest(stored, from.backupStorage, signedBy, await keysOf(context));
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
   // a discard removes what a restore made, whatever became of the manifest since
-  const manifest = input.discard ? undefined : await stored.readManifest();
+  const manifest = input.discard ? undefined : (signed ?? (await stored.readManifest()));
   const instants = stored.instantsOf(manifest, backup.id);
   const kept = stored.keptOf(manifest, backup.id);
   const verification = chooseVerification({ stored, metas, manifest }, backup, instants, input);
@@ -142,7 +162,8 @@ export async function prepareRestore(
   });
   if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
   await writeWorkJson(context, layout.plan, plan);
-  const compared = comparedCopies({ stored, metas, manifest }, verification, copiesOf(metas, segments));
+  const copiesToCompare = comparedCopies({ stored, metas, manifest }, verification, copiesOf(metas, segments));
+  const compared = signedBy === undefined ? copiesToCompare : onlyPinned(stored, signedBy, copiesToCompare);
   const toCopy = input.discard ? [] : { count: segments.count, segments: compared };
   const copies = await writeCopyBatches(context, layout, 0, toCopy, {
     source: pinnedStore(from, "backup"),
@@ -160,6 +181,12 @@ export async function prepareRestore(
   }
   context.log.info("restore planned", { restoreId, imports: plan.totals.imports, ...result });
   return { outcome: "planned", ...result };
+}
+
+/** Nothing signed is ever taken for granted: a function without keys restores nothing that has to be signed. */
+async function keysOf(context: VerifyingContext): Promise<Pick<SigningKeys, "verify">> {
+  if (context.signingKeys === undefined) throw new Error("this function was not given the keys that verify signatures");
+  return context.signingKeys();
 }
 
 /**

@@ -124,11 +124,18 @@ export class StoredBackup {
 
   /** Those of them that no backup has: a Milvus's own directories, other backups, somebody's files. */
   async strangers(): Promise<string[]> {
-    const { root, metas, binlogs, manifestParts, manifest, verified, drilled } = this.asPlain.layout;
+    const { root, metas, binlogs, manifestParts, manifest, signature, verified, drilled } = this.asPlain.layout;
     const known = new Set(
-      [metas, binlogs, manifestParts, manifest, verified, drilled, incrementalsOf(this.#rootPath, this.name)].map(
-        (key) => key.slice(root.length),
-      ),
+      [
+        metas,
+        binlogs,
+        manifestParts,
+        manifest,
+        signature,
+        verified,
+        drilled,
+        incrementalsOf(this.#rootPath, this.name),
+      ].map((key) => key.slice(root.length)),
     );
     return (await this.children()).filter((child) => !known.has(child));
   }
@@ -386,7 +393,9 @@ export class StoredBackup {
       for (const prefix of [layout.metas, layout.manifestParts]) {
         for await (const { key } of store.list(prefix)) keys.push(key);
       }
-      if ((await store.head(layout.manifest)) !== undefined) keys.push(layout.manifest);
+      for (const key of [layout.manifest, layout.signature]) {
+        if ((await store.head(key)) !== undefined) keys.push(key);
+      }
       if (keys.length === 0) continue;
       await confirm();
       await store.deleteKeys([...new Set(keys)]);

@@ -7,6 +7,7 @@ import {
   type ManifestFile,
   type ManifestIndex,
   type ManifestPart,
+  manifestFileOf,
   manifestPartObjects,
   printManifestIndex,
   printManifestObject,
@@ -16,6 +17,7 @@ import type { PlannedCollection } from "../../core/plan/backup.ts";
 import type { BackupHead } from "../../core/plan/backup-records.ts";
 import type { TextUpload } from "../../ports/object-store.ts";
 import { checkLocked } from "./locks.ts";
+import { withstandsAttack } from "./signatures.ts";
 import type { StoredBackup } from "./stored-backup.ts";
 
 /** The instant of a collection as the manifest has it; none where nothing was flushed. */
@@ -48,6 +50,8 @@ export class ManifestWriter {
   #partsOfCollection = 0;
 
   readonly #confirm: () => Promise<void>;
+  #sha256: string | undefined;
+  #loose = 0;
 
   constructor(stored: StoredBackup, { confirm }: ManifestWriterOptions) {
     this.#stored = stored;
@@ -61,6 +65,7 @@ export class ManifestWriter {
       this.#open ??= this.#begin(collectionId);
       const part: OpenPart = this.#open;
       const fitting = rest.slice(0, manifestPartObjects - part.objects);
+      this.#loose += fitting.filter(({ checksum }) => !withstandsAttack(checksum)).length;
       part.objects += fitting.length;
       for (const { size } of fitting) part.bytes += size;
       const { layout } = this.#stored;
@@ -73,6 +78,17 @@ export class ManifestWriter {
   /** Of the collections that have logs; whole once all are added. */
   get collectionIds(): ReadonlySet<string> {
     return new Set([...this.#parts, ...(this.#open ? [this.#open] : [])].map(({ collectionId }) => collectionId));
+  }
+
+  /** How many of the logs have no checksum that a signature could vouch for. */
+  get loose(): number {
+    return this.#loose;
+  }
+
+  /** Of the index, hex; once it is finished. */
+  get sha256(): string {
+    if (this.#sha256 === undefined) throw new Error("the manifest is not finished yet");
+    return this.#sha256;
   }
 
   /** The next logs are those of another collection. */
@@ -120,6 +136,7 @@ export class ManifestWriter {
       metas: [...metas],
       parts: this.#parts,
     });
+    this.#sha256 = manifestFileOf(layout.manifest, index).sha256;
     await this.#confirm();
     const condition = sealed && { ifAbsent: true };
     const isWritten = await store.putText(layout.manifest, index, {

@@ -8,7 +8,7 @@ const fileConcurrency = 8;
 
 /**
  * Copies what a backup holds beside its logs, byte for byte: the metas but `full_meta.json`, which commits and is its caller's to
- * write, and the manifest where it has one; no records of verifications and drills.
+ * write, and the manifest where it has one; no signature, and no records of verifications and drills.
  * @param options.repair the destination is this very backup: what is there and right stays, by the manifest's SHA-256
  * @throws CorruptBackup where a file is right at neither side
  */
@@ -20,8 +20,8 @@ export async function copyBackupFiles(
   const { layout } = from;
   const files: ObjectSummary[] = [];
   const parts = layout.manifestParts.startsWith(layout.metas) ? [] : [layout.manifestParts];
-  // what was found out about this backup says nothing of its copy
-  const left = new Set([layout.meta.full_meta, layout.manifest, layout.verified, layout.drilled]);
+  // what was found out about this backup, and who signed that it lies there, says nothing of its copy
+  const left = new Set([layout.meta.full_meta, layout.manifest, layout.signature, layout.verified, layout.drilled]);
   for (const prefix of [layout.metas, ...parts]) {
     for await (const object of from.store.list(prefix)) {
       if (!left.has(object.key)) files.push(object);

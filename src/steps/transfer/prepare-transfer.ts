@@ -17,6 +17,7 @@ import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import { planTransferOf, type TransferPlan } from "../../core/plan/transfer.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { checkAllowed } from "../shared/allowed.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
 import { writeHeld } from "../shared/held.ts";
@@ -43,6 +44,7 @@ export async function prepareTransfer(
   const { execution, input } = request;
   const backupName = checkBackupName(input.backupName);
   const layout = workLayout("transfer", execution.name);
+  checkAllowed(context.allowed, { transfer: input.to, read: input.from });
   await pinEnvironments(context, layout, [input.from, input.to]);
   const [from, to] = await settleAll([
     pinnedEnvironment(context, layout, input.from),

@@ -148,8 +148,8 @@ async function nameExtras(
   present: KeyTable,
   problems: ProblemFiles,
 ): Promise<void> {
-  const { root, meta, manifest, manifestParts, claim, verified, drilled } = stored.layout;
-  const files = new Set([...Object.values(meta), manifest, claim, verified, drilled]);
+  const { root, meta, manifest, signature, manifestParts, claim, verified, drilled } = stored.layout;
+  const files = new Set([...Object.values(meta), manifest, signature, claim, verified, drilled]);
   const detail = `it is not in the ${against}`;
   for await (const { key, size } of stored.store.list(root)) {
     // parts of a manifest that was never finished are no part of anything; some stores keep an empty object in place of a directory

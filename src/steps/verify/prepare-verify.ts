@@ -9,6 +9,7 @@ import { copyOutOfBackup, type SizedSegment } from "../../core/plan/segment-copi
 import type { VerifyPlan } from "../../core/plan/verify.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import { checkAllowed } from "../shared/allowed.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
@@ -31,6 +32,7 @@ import { type ChosenRows, chooseRows, writeRowBatches } from "./plan-rows.ts";
 export async function prepareVerify(request: VerifyStepRequest, context: StepContext): Promise<PrepareVerifyResult> {
   const { execution, input } = request;
   const layout = workLayout("verify", execution.name);
+  checkAllowed(context.allowed, { read: input.environment });
   await pinEnvironments(context, layout, [input.environment]);
   const environment = await pinnedEnvironment(context, layout, input.environment);
   const { backupStorage } = environment;

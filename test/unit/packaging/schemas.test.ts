@@ -160,7 +160,9 @@ describe("pipeline.schema.json", () => {
     "",
     schedule("keep: { last: 3, failed: 36h }"),
     schedule("keep: { daily: 7, failed: 48 }, incremental: true, timeZone: Europe/Berlin, enabled: false"),
-    trigger("prefix: backup/, account: '444455556666', backups: 'n_*', renames: { a: [b, c], d: e }"),
+    trigger(
+      "prefix: backup/, account: '444455556666', unsigned: true, collections: [a, d], backups: 'n_*', renames: { a: [b, c], d: e }",
+    ),
     trigger("prefix: '', shards: 2"),
   ])("takes what the parser takes: %s", (text) => {
     const parsed = takes(parseFile, text);

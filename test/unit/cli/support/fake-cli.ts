@@ -8,6 +8,7 @@ import { parquetPayloads } from "../../../../src/adapters/parquet/payload-reader
 import { changedSettings } from "../../../../src/core/environment/changes.ts";
 import type { Environment } from "../../../../src/core/environment/environment.ts";
 import { serializeEnvironment } from "../../../../src/core/environment/json.ts";
+import { checkConfirmed } from "../../../../src/core/environment/protection.ts";
 import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { ExecutionEvent } from "../../../../src/core/report/execution.ts";
@@ -193,15 +194,18 @@ export class FakeCli {
         },
         getVersion: async () => undefined,
         compare,
-        async put(environment, { replace = false } = {}) {
+        async put(environment, { replace = false, confirm } = {}) {
           const { registered } = await compare(environment);
           if (registered === "same") return "unchanged";
           if (registered === "other" && !replace) return "refused";
+          const present = environments.get(environment.name);
+          if (present) checkConfirmed(present, confirm, "nothing else is registered in its place");
           environments.set(environment.name, environment);
           return registered === "other" ? "updated" : "created";
         },
         list: async () => [...environments.keys()].sort(),
-        async delete(name) {
+        async delete(name, { confirm } = {}) {
+          checkConfirmed(environments.get(name) ?? { name, protected: false }, confirm, "its registration stays");
           environments.delete(name);
         },
       }),

@@ -95,7 +95,7 @@ describe("parsePipelineYaml", () => {
   it("names an unknown key with file, line and the accepted keys, wherever it stands", () => {
     expect(problemsOf(schedule("    keep: { last: 1 }\n    colections: [a]\nalarm: {}\n"))).toEqual([
       "pipeline.yaml:7: schedules[0].colections is not a known key; accepted: name, environment, expression, timeZone, collections, strategy, incremental, lock, enabled, keep, verify, alarmAfter",
-      "pipeline.yaml:8: alarm is not a known key; accepted: stack, retentionDays, environments, schedules, drills, restoreTriggers, reports, network, maxConcurrency, functions, workBucketKeyArn, alarms",
+      "pipeline.yaml:8: alarm is not a known key; accepted: stack, retentionDays, environments, allowedEnvironments, signBackups, trustedKeyArns, schedules, drills, restoreTriggers, reports, network, maxConcurrency, functions, workBucketKeyArn, alarms",
     ]);
     expect(problemsOf("environments:\n  prod:\n    bucket: b\n")).toEqual([
       "pipeline.yaml:3: environments.prod.bucket is not a known key; accepted: description, milvusBuckets, backupBuckets, roleArns, kmsKeyArns",
@@ -181,6 +181,52 @@ restoreTriggers:
 
     expect(problemsOf(`environments: { dr: }\nrestoreTriggers: [${trigger}]\n`)).toEqual([
       expect.stringContaining("restoreTriggers[0].skipCreate: excludes dropExisting"),
+    ]);
+  });
+
+  const keyArn = "arn:aws:kms:eu-central-1:444455556666:key/0a1b2c3d-0000-4000-8000-000000000003";
+  const foreign = `account: '444455556666', collections: [coll]`;
+
+  it.each([
+    ["account: '444455556666', unsigned: true", ["restoreTriggers[0].collections: is missing: with account"]],
+    ["account: '444455556666', unsigned: true, collections: []", ["restoreTriggers[0].collections: is missing"]],
+    ["dropExisting: true", ["restoreTriggers[0].collections: is missing: with dropExisting"]],
+    [foreign, ["restoreTriggers[0].signedBy: is missing: account 444455556666 could have anything restored"]],
+    [`${foreign}, unsigned: false`, ["restoreTriggers[0].unsigned: is left out, or true"]],
+    [`${foreign}, unsigned: true, signedBy: "${keyArn}"`, ["restoreTriggers[0].unsigned: excludes signedBy"]],
+    [`${foreign}, signedBy: "${keyArn}", verify: size`, ["restoreTriggers[0].signedBy: excludes verify: size"]],
+    [`${foreign}, signedBy: alias/partner`, ["restoreTriggers[0].signedBy: is no ARN of a KMS key"]],
+    ["unsigned: true", ["restoreTriggers[0].unsigned: is about backups of another account, and there is no account"]],
+    [`${foreign}, unsigned: true`, []],
+    [`${foreign}, signedBy: "${keyArn}"`, []],
+    [`dropExisting: true, collections: [coll], signedBy: "${keyArn}"`, []],
+  ])("lets through a trigger only what its file says: %s", (options, problems) => {
+    const trigger = `{ name: t, bucket: backups, environment: dr, ${options} }`;
+
+    expect(problemsOf(`environments: { dr: }\nrestoreTriggers: [${trigger}]\n`)).toEqual(
+      problems.map((problem) => expect.stringContaining(problem)),
+    );
+  });
+
+  it("refuses schedules, drills and triggers that name what their executions may not", () => {
+    const text = `environments: { dr: , prod: , ours: }
+allowedEnvironments:
+  backup: [prod]
+  restore: [dr, nowhere]
+  read: [prod]
+schedules: [{ name: s, environment: dr, expression: rate(1 day) }]
+drills: [{ name: d, environment: prod, of: any, from: ours, expression: rate(2 days) }]
+restoreTriggers: [{ name: t, bucket: backups, environment: prod }]
+`;
+
+    expect(problemsOf(text)).toEqual([
+      "pipeline.yaml:4: allowedEnvironments.restore[1]: names nowhere, which is not under environments; declared are: dr, prod, ours",
+      expect.stringMatching(
+        /^pipeline.yaml:6: schedules\[0\]\.environment: environment dr is not among allowedEnvironments\.backup/,
+      ),
+      expect.stringMatching(/^pipeline.yaml:7: drills\[0\]\.environment: .*allowedEnvironments\.restore/),
+      expect.stringMatching(/^pipeline.yaml:7: drills\[0\]\.from: .*allowedEnvironments\.read/),
+      expect.stringMatching(/^pipeline.yaml:8: restoreTriggers\[0\]\.environment: .*allowedEnvironments\.restore/),
     ]);
   });
 

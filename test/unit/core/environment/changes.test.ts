@@ -51,7 +51,7 @@ function around(key: KnownKey): Readonly<Record<string, string>> {
 function another(key: KnownKey): string {
   if (/[pP]ort$/.test(key)) return "4321";
   if (/tlsMode$/.test(key)) return "1";
-  if (/useSSL|UseSSL|crossStorage|keepTempFiles|equesterPays/.test(key)) return "true";
+  if (/useSSL|UseSSL|crossStorage|keepTempFiles|protected|equesterPays/.test(key)) return "true";
   if (/gcPause.enable$/.test(key)) return "false";
   if (/ObjectLock$/.test(key)) return "30d";
   if (/LockMode$/.test(key)) return "compliance";

@@ -52,6 +52,7 @@ describe("defaults", () => {
       gcPause: { enable: true, address: "http://localhost:9091" },
       keepTempFiles: false,
       parallelism: { importJob: 768 },
+      protected: false,
     });
   });
 
