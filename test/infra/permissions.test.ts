@@ -114,6 +114,13 @@ describe("roles of functions", () => {
     },
   );
 
+  it("let what reads rows write nothing but its own work files", () => {
+    const lines = granted(withData, "ReadRows");
+    expect(lines).toContain("UseBackups: s3:GetObject on arn:aws:s3:::bucket-b/backup/*");
+    const writing = lines.filter((line) => /s3:(Put|Delete|Abort)/.test(line));
+    expect(writing.map((line) => line.split(":")[0])).toEqual(["UseWorkFiles", "RemoveWorkFiles"]);
+  });
+
   it("let a verification read named backups, and write only what lies beside the logs and metas of one", () => {
     const below = (key: string) => `arn:aws:s3:::bucket-b/backup/*/${key}`;
     for (const id of ["PrepareVerify", "FinalizeVerify", "ReleaseVerify"]) {
