@@ -72,7 +72,7 @@ describe("examples/pipeline.yaml", () => {
       ScheduleExpressionTimezone: "Europe/Berlin",
       Target: {
         Arn: { Ref: Match.stringLikeRegexp("^VerifyStateMachine") },
-        Input: JSON.stringify({ environment: "prod", schedule: "nightly", readData: 10 }),
+        Input: JSON.stringify({ environment: "prod", schedule: "nightly", readData: 10, rows: 5 }),
       },
     });
     template.hasResourceProperties("AWS::Scheduler::Schedule", {

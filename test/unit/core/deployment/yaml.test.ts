@@ -31,7 +31,7 @@ describe("parsePipelineYaml", () => {
         name: "nightly",
         timeZone: "Europe/Berlin",
         enabled: true,
-        verify: { expression: "cron(0 12 ? * SUN *)", readData: 10 },
+        verify: { expression: "cron(0 12 ? * SUN *)", readData: 10, rows: 5 },
         alarmAfter: 26 * 3600,
       },
       { name: "hourly", timeZone: "UTC", keep: { last: 24 }, verify: { expression: "cron(0 12 * * ? *)" } },
