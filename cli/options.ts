@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { BackupInput } from "../src/core/execution/messages.ts";
+import type { BackupInput, ExportFormat } from "../src/core/execution/messages.ts";
 import { type LockMode, type LockSettings, lockModes, lockSettings } from "../src/core/execution/object-lock.ts";
 import { CliError } from "./errors.ts";
 
@@ -74,6 +74,9 @@ export function confirmOption(what: string): Option {
 export function detachOption(): Option {
   return new Option("--detach", "start it, print the ARN of the execution, and leave");
 }
+
+/** What the files of an export are: choices of its option (messages.ts has them too, and is not loaded for a help). */
+export const exportFormats = ["parquet", "arrow", "jsonl"] as const satisfies readonly ExportFormat[];
 
 /** The shells that can be taught the command. */
 export const shells = ["bash", "zsh", "fish"] as const;

@@ -11,6 +11,7 @@ import { addDiff } from "./verbs/diff.ts";
 import { addDrill } from "./verbs/drill.ts";
 import { addEnv } from "./verbs/env.ts";
 import { addExecutions } from "./verbs/executions.ts";
+import { addExport } from "./verbs/export.ts";
 import { addGet } from "./verbs/get.ts";
 import { addList } from "./verbs/list.ts";
 import { addPeek } from "./verbs/peek.ts";
@@ -31,6 +32,7 @@ const verbs = [
   addGet,
   addPeek,
   addDiff,
+  addExport,
   addDrill,
   addVerify,
   addReport,

@@ -23,7 +23,7 @@ const options = {
   logLevel: "error",
 } as const satisfies BuildOptions;
 
-/** What reads payloads of binlogs, beside the function that looks at rows of backups: its WebAssembly is larger than all other code. */
+/** What reads payloads of binlogs, and writes Parquet, beside the functions that read rows of backups: its WebAssembly is larger than all other code. */
 const payloads = "#payloads/parquet";
 const wasm = join(projectDir, "node_modules/parquet-wasm/node/parquet_wasm_bg.wasm");
 
@@ -93,14 +93,14 @@ export function bundleFunctions(names: readonly string[]): Bundles {
   return bundles;
 }
 
-/** The reader and, beside it, its WebAssembly, which it looks for there. */
+/** Reader and writer and, beside them, its WebAssembly, which they look for there. */
 function addPayloads(directory: string): Metafile {
   const { metafile } = buildSync({
     ...options,
     // The build of the package that finds its file beside itself.
     conditions: ["node"],
     mainFields: ["main"],
-    entryPoints: [join(projectDir, "src/adapters/parquet/payload-reader.ts")],
+    entryPoints: [join(projectDir, "src/adapters/parquet/index.ts")],
     outfile: join(directory, "parquet.js"),
     metafile: true,
   });

@@ -25,6 +25,8 @@ export interface DataAccess {
   /** Below `milvus-backup-staging/` of Milvus's bucket. */
   readonly staging?: readonly ("read" | "write" | "delete")[];
   readonly backups?: readonly BackupAccess[];
+  /** Below the root paths that exports go to. */
+  readonly exports?: readonly ("read" | "write" | "delete")[];
 }
 
 /**
@@ -46,6 +48,7 @@ export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
   backup: { kept: [executionsOf("backup")], removable: [] },
   // Its restore is an execution of the other machine, and what that left is for the drill to remove.
   drill: { kept: [executionsOf("drill"), executionsOf("restore")], removable: [drills, readers, restores] },
+  export: { kept: [executionsOf("export")], removable: [readers] },
   restore: { kept: [executionsOf("restore")], removable: [readers, restores] },
   transfer: { kept: [executionsOf("transfer")], removable: [readers] },
   verify: { kept: [executionsOf("verify")], removable: [readers] },
@@ -139,6 +142,13 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // Deletes what an earlier transfer of another backup of that name left.
   step("finalize-transfer", "transfer", { backups: [...all, "see-locks", "lock"] }),
   step("release-transfer", "transfer", { backups: all }, { timeoutMinutes: 5 }),
+  // Backups are only read here; claims, files and manifests go to where exports go.
+  step("prepare-export", "export", { backups: ["read"], exports: all }, { first: true }),
+  // A log of each field, a file, and WebAssembly's copies of both; deletes; and a CPU and a half to decode and to compress.
+  step("export-segments", "export", { backups: ["read"], exports: ["read", "write"] }, { memoryMiB: 3008 }),
+  // Deletes what an attempt left that was planned otherwise.
+  step("finalize-export", "export", { backups: ["read"], exports: all }),
+  step("release-export", "export", { exports: all }, { timeoutMinutes: 5 }),
   // Change nothing of a backup: they write what was found out about it, and the manifest it never had, under a claim.
   step("prepare-verify", "verify", { backups: ["read", "prove"] }, { first: true }),
   // Binlogs of a segment, WebAssembly's copies of them, and the deletes that apply.

@@ -31,6 +31,8 @@ export interface MilvusBackupProps {
   readonly milvusBuckets?: readonly MilvusBackupBucket[];
   /** Where they may read and write backups, likewise. */
   readonly backupBuckets?: readonly MilvusBackupBucket[];
+  /** Where exports may be written to with those roles, with the keys of the buckets. */
+  readonly exportBuckets?: readonly MilvusBackupBucket[];
   /** ARNs of roles that the functions may assume: for environments with `roleArn`. */
   readonly assumableRoleArns?: readonly string[];
   /** Customer-managed key of the pipeline's own bucket. */
@@ -70,14 +72,14 @@ export class MilvusBackup extends Construct {
       );
     }
     const pipeline = readPipeline(props.pipeline);
-    const { milvusBuckets = [], backupBuckets = [], vpc, vpcSubnets, securityGroups } = props;
+    const { milvusBuckets = [], backupBuckets = [], exportBuckets = [], vpc, vpcSubnets, securityGroups } = props;
     if ("dataBuckets" in props) throw new Error(`MilvusBackup, dataBuckets ${insteadOfDataBuckets}`);
     const settings = settingsOf(
       { stack: name, assumableRoles: props.assumableRoleArns },
       props.workBucketKey === undefined ? pipeline : { ...pipeline, workBucketKeyArn: props.workBucketKey.keyArn },
       (key) => `MilvusBackup, ${key === "stack" ? "name" : key}`,
     );
-    const keys = [...milvusBuckets, ...backupBuckets].flatMap(({ bucket: { encryptionKey } }) =>
+    const keys = [...milvusBuckets, ...backupBuckets, ...exportBuckets].flatMap(({ bucket: { encryptionKey } }) =>
       encryptionKey ? [encryptionKey.keyArn] : [],
     );
     // Names that are not known before the deployment are no names as the file has them.
@@ -89,6 +91,7 @@ export class MilvusBackup extends Construct {
       ...settings.data,
       milvusBuckets: milvusBuckets.map(rootOf),
       backupBuckets: backupBuckets.map(rootOf),
+      exportBuckets: exportBuckets.map(rootOf),
       dataKeys: [...new Set(keys)],
     };
     const created = new Pipeline(this, "Default", {

@@ -108,11 +108,12 @@ export function environmentGrants(
 export interface DataRoots {
   readonly milvusBuckets: readonly BucketRoot[];
   readonly backupBuckets: readonly BucketRoot[];
+  readonly exportBuckets: readonly BucketRoot[];
 }
 
 /** Data of environments with `useIAM: true`; nothing where no bucket is named. */
-export function dataGrants({ milvusBuckets, backupBuckets }: DataRoots, access: DataAccess): Grant[] {
-  const { milvus, staging = [], backups = [] } = access;
+export function dataGrants({ milvusBuckets, backupBuckets, exportBuckets }: DataRoots, access: DataAccess): Grant[] {
+  const { milvus, staging = [], backups = [], exports = [] } = access;
   const staged = [...new Set(milvusBuckets.map(({ bucket }) => bucket))].map((bucket) => ({
     bucket,
     rootPath: stagingRoot.replace(/\/$/, ""),
@@ -121,6 +122,7 @@ export function dataGrants({ milvusBuckets, backupBuckets }: DataRoots, access: 
     ...(milvus === undefined ? [] : rootGrants("Milvus", milvusBuckets, milvus === "read" ? ["read"] : [])),
     ...(staging.length === 0 ? [] : rootGrants("Staging", staged, staging)),
     ...(backups.length === 0 ? [] : rootGrants("Backups", backupBuckets, backups)),
+    ...(exports.length === 0 ? [] : rootGrants("Exports", exportBuckets, exports)),
   ];
 }
 
@@ -213,9 +215,9 @@ export function keyGrants(sid: string, keyArns: readonly string[], access: reado
 }
 
 /** How a function uses the keys of the data's buckets. */
-export function keyUseOf({ milvus, staging = [], backups = [] }: DataAccess): ("read" | "write")[] {
+export function keyUseOf({ milvus, staging = [], backups = [], exports = [] }: DataAccess): ("read" | "write")[] {
   const writing: readonly BackupAccess[] = ["write", "prove", "say-drilled", "report"];
-  const kinds = [...staging, ...backups];
+  const kinds = [...staging, ...backups, ...exports];
   return [
     ...(milvus === "read" || kinds.includes("read") ? (["read"] as const) : []),
     ...(kinds.some((kind) => writing.includes(kind)) ? (["write"] as const) : []),

@@ -36,6 +36,16 @@ export interface PipelineOptions {
           }
       )[];
       /**
+       * where exports may be written to with those roles
+       */
+      exportBuckets?: (
+        | string
+        | {
+            bucket: string;
+            rootPath: string;
+          }
+      )[];
+      /**
        * roles that the functions may assume: for an environment with `roleArn`
        */
       roleArns?: string[];

@@ -90,8 +90,8 @@ export class Pipeline extends Construct {
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
     this.#settings = props.settings;
-    const { milvusBuckets, backupBuckets } = dataOf(this.#settings);
-    const problem = problemOfRoots(milvusBuckets, backupBuckets);
+    const { milvusBuckets, backupBuckets, exportBuckets } = dataOf(this.#settings);
+    const problem = problemOfRoots(milvusBuckets, backupBuckets, exportBuckets);
     if (problem !== undefined) throw new Error(problem);
     this.#environmentsPrefix = `milvus-backup/${this.#settings.stack}/environments/`;
     this.#workBucket = new WorkBucket(this, "Work", {

@@ -20,6 +20,8 @@ const settingsSchema = z.object({
   milvusBuckets: listOf(bucketRoot).default([]),
   /** Where they may read and write backups, likewise. */
   backupBuckets: listOf(bucketRoot).default([]),
+  /** Where exports may be written to with those roles. */
+  exportBuckets: listOf(bucketRoot).default([]),
   /** Roles that the functions may assume, for environments with a `roleArn`. */
   assumableRoles: listOf(z.string().min(1)).default([]),
   /** What executions leave in the work bucket, and log lines, are kept so long. */
@@ -100,6 +102,7 @@ export function dataOf({ data, pipeline }: Settings, names?: readonly string[]):
   return {
     milvusBuckets: union(data.milvusBuckets, ...environments.map((it) => it.milvusBuckets)),
     backupBuckets: union(data.backupBuckets, ...environments.map((it) => it.backupBuckets)),
+    exportBuckets: union(data.exportBuckets, ...environments.map((it) => it.exportBuckets)),
     assumableRoles: union(data.assumableRoles, ...environments.map((it) => it.roleArns)),
     dataKeys: union(data.dataKeys, ...environments.map((it) => it.kmsKeyArns)),
   };

@@ -69,6 +69,8 @@ function keptOf(machine: Machine): string {
   if (machine === "drill") return "What it made is removed by the next drill, or by drill --clean.";
   if (machine === "verify")
     return "It changed nothing that a backup holds: the same command looks at everything again.";
+  if (machine === "export")
+    return "Files it wrote stay, without a manifest: the same command again goes on from there.";
   const discard = machine === "restore" ? ", and restore --discard removes it" : "";
   return `What it copied is kept: the same command again goes on from there${discard}.`;
 }

@@ -6,6 +6,7 @@ import type { DocumentOf } from "../documents/index.ts";
 import { backupSummary } from "../output/backup-summary.ts";
 import { drillSummary } from "../output/drill-summary.ts";
 import { aboutExecution, executionDocument, type StartedExecution } from "../output/execution-document.ts";
+import { exportSummary } from "../output/export-summary.ts";
 import { formatDuration, formatTime } from "../output/format.ts";
 import type { KnownEnvironment } from "../output/location.ts";
 import { createProgressDocument } from "../output/progress-document.ts";
@@ -103,6 +104,8 @@ async function summaryOf(
       return backupSummary(finished, await known(about.environment));
     case "drill":
       return drillSummary(finished);
+    case "export":
+      return exportSummary(finished, started.input);
     case "restore":
       return restoreSummary(finished, await known(about.environment));
     case "transfer":

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { exportFormats } from "../../src/core/execution/messages.ts";
 import {
   copied,
   count,
@@ -188,6 +189,26 @@ export const verify = documentOf("verify", {
   milliseconds,
 });
 
+/** `export` */
+export const exported = documentOf("export", {
+  ...succeeded,
+  outcome: z.literal("exported"),
+  environment: z.string(),
+  /** The environment whose store got the files, where that is another one. */
+  toEnvironment: z.string().optional(),
+  /** `s3://bucket/prefix/` */
+  destination: z.string(),
+  format: z.enum(exportFormats),
+  collectionCount: count,
+  /** Living rows, each in one file. */
+  rows: count,
+  /** Rows of the backup that are in none: deleted, or later than the instant. */
+  leftOut: count,
+  /** Without the manifest, and their bytes. */
+  files: count,
+  bytes: count,
+});
+
 /** What an execution is about, in the words of people who wait. */
 export const phase = z.enum([
   "starting",
@@ -197,6 +218,8 @@ export const phase = z.enum([
   "reading metas and manifest",
   "verifying",
   "reading rows",
+  "exporting",
+  "writing the manifest",
   "looking for what is left",
   "writing the metas",
   "recreating collections",
@@ -214,7 +237,7 @@ export const progress = z.strictObject({
   phase,
   /** Of the phase: of the bytes where they are known, else of the segments; of the rows that Milvus imports. Absent where nobody knows. */
   percent: z.number().min(0).max(100).optional(),
-  /** What lies at the destination so far. */
+  /** What lies at the destination so far; of an export, what was read. */
   copied,
   /** What was planned; absent before. */
   planned: z
@@ -253,7 +276,7 @@ export const execution = documentOf("execution", {
   input: z.record(z.string(), z.unknown()).optional(),
   progress: progress.optional(),
   /** Once it succeeded, or a verification found problems: what the verb prints that starts such an execution. */
-  result: z.union([create, restore, copy, drill, verify]).optional(),
+  result: z.union([create, restore, copy, drill, verify, exported]).optional(),
   /** Once it failed. */
   error: problem.optional(),
 });

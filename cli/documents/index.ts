@@ -3,7 +3,7 @@ import { backupReport } from "../../src/core/report/backup.ts";
 import { executionReport } from "../../src/core/report/execution.ts";
 import { rootReport } from "../../src/core/report/root.ts";
 import { backup, backups, estimate } from "./backups.ts";
-import { copy, create, drill, execution, executions, restore, verify } from "./executions.ts";
+import { copy, create, drill, execution, executions, exported, restore, verify } from "./executions.ts";
 import { diff, peek } from "./rows.ts";
 import {
   checks,
@@ -25,6 +25,7 @@ export const documents = {
   verify,
   drill,
   estimate,
+  export: exported,
   execution,
   executions,
   backups,

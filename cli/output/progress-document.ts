@@ -19,6 +19,11 @@ const phases: Readonly<Record<string, Phase>> = {
   "Clean Drill": "dropping what was made",
   "Release Drill": "cleaning up after a failure",
   "Drill Failed": "cleaning up after a failure",
+  "Prepare Export": "preparing",
+  "Export Segments": "exporting",
+  "Export Segments Directly": "exporting",
+  "Export Batch Directly": "exporting",
+  "Finalize Export": "writing the manifest",
   "Prepare Restore": "preparing",
   "Stage Segments": "staging",
   "Stage Segments Directly": "staging",
@@ -40,10 +45,12 @@ const phases: Readonly<Record<string, Phase>> = {
   "Read Row Batch Directly": "reading rows",
   "Finalize Verify": "looking for what is left",
   "Release Backup": "cleaning up after a failure",
+  "Release Export": "cleaning up after a failure",
   "Release Restore": "cleaning up after a failure",
   "Release Transfer": "cleaning up after a failure",
   "Release Verify": "cleaning up after a failure",
   "Backup Failed": "cleaning up after a failure",
+  "Export Failed": "cleaning up after a failure",
   "Restore Failed": "cleaning up after a failure",
   "Transfer Failed": "cleaning up after a failure",
   "Verify Failed": "cleaning up after a failure",
@@ -85,7 +92,7 @@ function isImporting(phase: Phase): boolean {
 /** Of the phase, in whole percent; undefined where nobody knows. */
 function percentOf(phase: Phase, { totals, copied, restoring }: Progress): number | undefined {
   if (isImporting(phase) && restoring?.phase === "importing") return Math.floor(restoring.progress);
-  if (!["copying", "staging", "verifying"].includes(phase) || totals === undefined) return undefined;
+  if (!["copying", "staging", "verifying", "exporting"].includes(phase) || totals === undefined) return undefined;
   const [done, all] = totals.bytes ? [copied.bytes, totals.bytes] : [copied.segments, totals.segments];
   return all === 0 ? undefined : Math.min(100, Math.floor((100 * done) / all));
 }

@@ -13,7 +13,7 @@ function details({ phase, percent, copied, planned, imports, awaySince }: Progre
     const done = `${formatCount(imports.completed)}/${countOf(imports.planned, "import")}`;
     return [done, ...(percent === undefined ? [] : [`${percent} %`]), ...away];
   }
-  const ofSegments = ["copying", "staging", "verifying", "writing the metas"].includes(phase);
+  const ofSegments = ["copying", "staging", "verifying", "exporting", "writing the metas"].includes(phase);
   if (ofSegments || (phase === "restoring" && copied.segments > 0)) {
     const bytes = formatBytes(copied.bytes) + (planned.bytes === undefined ? "" : ` of ${formatBytes(planned.bytes)}`);
     return [`${formatCount(copied.segments)}/${countOf(planned.segments, "segment")}`, bytes];

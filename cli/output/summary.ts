@@ -3,7 +3,7 @@ import type { Output } from "./output.ts";
 
 /** How an execution ended. */
 export interface Summary {
-  readonly document: DocumentOf<"create" | "restore" | "copy" | "drill" | "verify">;
+  readonly document: DocumentOf<"create" | "restore" | "copy" | "drill" | "export" | "verify">;
   /** The document for people. */
   readonly text: string;
   /** What the command ends with; 0 where absent. */

@@ -18,7 +18,8 @@ export function durationOf(execution: Pick<ExecutionDescription, "startedAt" | "
   return execution.stoppedAt === undefined ? 0 : execution.stoppedAt.getTime() - execution.startedAt.getTime();
 }
 
-const { backedUp, drilled, drillsCleaned, restored, discarded, skipped, transferred, verified } = machineResults;
+const { backedUp, drilled, drillsCleaned, exported, restored, discarded, skipped, transferred, verified } =
+  machineResults;
 
 /** The deployed pipeline may be of another version: what is not needed here may be absent, what is not known is left out. */
 const warnings = backedUp.shape.warnings.default([]);
@@ -31,6 +32,9 @@ export const drillResult = z.discriminatedUnion("outcome", [
   drilled.extend({ warnings }),
   drillsCleaned.extend({ warnings }),
 ]);
+
+/** Output of the machine `export`: what Finalize Export answered. */
+export const exportResult = exported.extend({ warnings });
 
 /** Output of the machine `restore`: what Finish Restore answered, or that a failed restore was discarded, or a trigger's skipped. */
 export const restoreResult = z.discriminatedUnion("outcome", [

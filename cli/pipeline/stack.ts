@@ -8,6 +8,8 @@ export interface Pipeline {
   readonly backupStateMachineArn: string;
   /** Absent in a pipeline that was deployed before there were drills. */
   readonly drillStateMachineArn?: string;
+  /** Absent in a pipeline that was deployed before there were exports. */
+  readonly exportStateMachineArn?: string;
   readonly restoreStateMachineArn: string;
   /** Absent in a pipeline that was deployed before there were transfers. */
   readonly transferStateMachineArn?: string;
@@ -39,6 +41,7 @@ function arnsOf(pipeline: Pipeline): Readonly<Record<Machine, string | undefined
   return {
     backup: pipeline.backupStateMachineArn,
     drill: pipeline.drillStateMachineArn,
+    export: pipeline.exportStateMachineArn,
     restore: pipeline.restoreStateMachineArn,
     transfer: pipeline.transferStateMachineArn,
     verify: pipeline.verifyStateMachineArn,
@@ -67,12 +70,14 @@ export function pipelineOf(stack: string, outputs: Readonly<Record<string, strin
     return value;
   };
   const drill = outputs.DrillStateMachineArn;
+  const exporting = outputs.ExportStateMachineArn;
   const transfer = outputs.TransferStateMachineArn;
   const verify = outputs.VerifyStateMachineArn;
   return {
     stack,
     backupStateMachineArn: output("BackupStateMachineArn"),
     ...(drill !== undefined && { drillStateMachineArn: drill }),
+    ...(exporting !== undefined && { exportStateMachineArn: exporting }),
     restoreStateMachineArn: output("RestoreStateMachineArn"),
     ...(transfer !== undefined && { transferStateMachineArn: transfer }),
     ...(verify !== undefined && { verifyStateMachineArn: verify }),

@@ -1,9 +1,6 @@
 import { garbageCollection } from "../../src/adapters/milvus/garbage-collection.ts";
-import { copySegmentsRequest } from "../../src/core/execution/messages.ts";
 import { type CopyContext, copySegments } from "../../src/steps/copy/copy-segments.ts";
-import { tellingWhy } from "../shared/copy-failures.ts";
-import { parseRequest } from "../shared/parse-request.ts";
-import { observedHandler } from "../shared/step-handler.ts";
+import { batchHandler } from "../shared/batch-handler.ts";
 import { storeContext } from "../shared/store-context.ts";
 
 const stores = storeContext();
@@ -12,7 +9,4 @@ const context: CopyContext = {
   garbageCollection: async (environment) => garbageCollection(await stores.environments.get(environment)),
 };
 
-export const handler = observedHandler(async (event) => {
-  const request = parseRequest(copySegmentsRequest, event);
-  return tellingWhy(request, context.work, () => copySegments(request, context));
-});
+export const handler = batchHandler("CopySegments", copySegments, context);

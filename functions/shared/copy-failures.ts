@@ -64,7 +64,7 @@ export async function explainMapFailure(
 function withoutReason(error: string): CaughtFailure {
   const message =
     "a copy failed without saying why: its function could not be started, was ended from outside, or ran out of memory or time. " +
-    "Its log (function copy-segments, of rows read-rows) and the execution in Step Functions tell more";
+    "Its log (function copy-segments, of rows read-rows, of an export export-segments) and the execution in Step Functions tell more";
   return { Error: error, Cause: causeOf({ name: error, message }) };
 }
 

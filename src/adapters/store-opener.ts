@@ -11,7 +11,7 @@ const connections = new Map<string, unknown>();
 const maximumConnections = 32;
 
 /**
- * Opens the Milvus bucket or the backup bucket of an environment. Makes no request. The client of a kind of store is loaded where a
+ * Opens the Milvus bucket or the backup bucket of an environment, or another bucket of one of those stores. Makes no request. The client of a kind of store is loaded where a
  * store of that kind is opened: nobody else pays for it.
  * @param patience how long a store that has answered is waited for when it does not any more; not at all where absent
  */
@@ -19,8 +19,10 @@ export async function openEnvironmentStore(
   environment: Environment,
   side: StoreRef["side"],
   patience?: Patience,
+  bucket?: string,
 ): Promise<ObjectStore> {
-  const settings = side === "milvus" ? environment.storage : environment.backupStorage;
+  const registered = side === "milvus" ? environment.storage : environment.backupStorage;
+  const settings = bucket === undefined ? registered : { ...registered, bucket, rootPath: "" };
   const options = {
     copyMode: environment.crossStorage ? "streamed" : environment.copyMode,
     accessPrefix: settings.rootPath === "" ? "" : `${settings.rootPath}/`,
@@ -62,10 +64,10 @@ function connected<T>(settings: StorageSettings, connect: (settings: StorageSett
  * @throws UnknownEnvironment and, for a pinned one, EnvironmentChanged
  */
 export function storeOpener(registry: EnvironmentRegistry, patience?: Patience): StepContext["openStore"] {
-  return async ({ environment: name, side, version }, { earlier = false } = {}) => {
+  return async ({ environment: name, side, version, bucket }, { earlier = false } = {}) => {
     const pin = version === undefined ? undefined : { version };
     const kept = earlier && version !== undefined ? await registry.getVersion(name, version) : undefined;
-    return openEnvironmentStore(kept ?? (await registry.get(name, pin)), side, patience);
+    return openEnvironmentStore(kept ?? (await registry.get(name, pin)), side, patience, bucket);
   };
 }
 

@@ -11,6 +11,7 @@ import {
 } from "../support/e2e/cli.ts";
 import { seedAutoIds, seedByTenant, seedEmpty, seedEveryType } from "../support/e2e/every-type.ts";
 import { executionFiles } from "../support/e2e/executions.ts";
+import { ensureReaders, readExport } from "../support/e2e/exported.ts";
 import { connectToServer, dropCollections, ensureDatabase, must, named } from "../support/e2e/milvus.ts";
 import { deletePrefix, getText, listObjects } from "../support/e2e/objects.ts";
 import { flat, peekRows } from "../support/e2e/peeked.ts";
@@ -122,6 +123,49 @@ describe("collections with every type and feature of Milvus 2.3, backed up and r
       }
     },
   );
+
+  test("exported in every format, DuckDB, pyarrow and pandas read what Milvus answers, in every type", async () => {
+    const readers = { parquet: ["duckdb", "pyarrow", "pandas"], arrow: ["pyarrow"], jsonl: ["duckdb"] } as const;
+    await Promise.all([ensureReaders(), deletePrefix("bucket-b", "exports/trip-")]);
+    const answered = new Map<string, Awaited<ReturnType<typeof readRowsByPartition>>>();
+    for (const name of [everyType, byTenant, autoIds]) {
+      answered.set(
+        `${"database" in name ? name.database : "default"}.${name.collection}`,
+        await readRowsByPartition(b, name),
+      );
+    }
+
+    await Promise.all(
+      (["parquet", "arrow", "jsonl"] as const).map(async (format) => {
+        const to = `s3://bucket-b/exports/trip-${format}`;
+        const exported = await milvusBackupJson(
+          ...["--config", configs.a, "export"],
+          ...["-n", backupName, "--to", to, "--format", format],
+        );
+
+        expect(exported).toMatchObject({
+          collectionCount: 4,
+          rows: 259,
+          leftOut: 7,
+          destination: `${to}/`,
+          warnings: [],
+        });
+        const found = await readExport(`exports/trip-${format}`, readers[format]);
+        for (const reader of readers[format]) {
+          for (const [collection, partitions] of answered) {
+            const here = found.filter((row) => row.reader === reader && row.collection === collection);
+            expect(here, `${format} by ${reader}`).toHaveLength(Object.values(partitions).flat().length);
+            for (const [partition, rows] of Object.entries(partitions)) {
+              const inIt = here.filter((row) => partition === "*" || row.partition === partition);
+              expect(byText(inIt.map(({ values }) => values)), `${format} by ${reader}`).toEqual(
+                byText(rows.map(flat)),
+              );
+            }
+          }
+        }
+      }),
+    );
+  });
 
   test("the summaries add up", async () => {
     const objects = await listObjects("bucket-b", `backup/${backupName}/binlogs/`);

@@ -9,6 +9,7 @@ const template = pipelineTemplate();
 const withData = pipelineTemplate({
   milvusBuckets: "bucket-a/files,bucket-b/files",
   backupBuckets: ["bucket-b/backup", { bucket: "bucket-c", rootPath: "" }],
+  exportBuckets: "lake/exports",
   assumableRoles: ["arn:aws:iam::444455556666:role/reader"],
 });
 
@@ -50,7 +51,7 @@ describe("roles of functions", () => {
       "UseWorkFiles: s3:GetObject s3:PutObject on <WorkBucket>/executions/backup/*",
       `ReadEnvironments: secretsmanager:GetSecretValue on ${environments}`,
       "NameEnvironments: secretsmanager:ListSecrets on *",
-      "LookAtLeaseHolders: states:DescribeExecution on arn:aws:states:region:account:execution:MilvusBackup-backup:* arn:aws:states:region:account:execution:MilvusBackup-drill:* arn:aws:states:region:account:execution:MilvusBackup-restore:* arn:aws:states:region:account:execution:MilvusBackup-transfer:* arn:aws:states:region:account:execution:MilvusBackup-verify:*",
+      "LookAtLeaseHolders: states:DescribeExecution on arn:aws:states:region:account:execution:MilvusBackup-backup:* arn:aws:states:region:account:execution:MilvusBackup-drill:* arn:aws:states:region:account:execution:MilvusBackup-export:* arn:aws:states:region:account:execution:MilvusBackup-restore:* arn:aws:states:region:account:execution:MilvusBackup-transfer:* arn:aws:states:region:account:execution:MilvusBackup-verify:*",
     ]);
   });
 
@@ -176,6 +177,22 @@ reports: [{ name: morning, environment: dr, expression: rate(1 day) }]
     expect(seen("CopySegments")).toMatch(/environments\/\*.*prod-backups.*dr-backups/);
   });
 
+  it("let an export read backups, and write where exports go and nowhere else, which nobody but it may touch", () => {
+    const exporting = ["PrepareExport", "ExportSegments", "FinalizeExport", "ReleaseExport"];
+    const roots = "arn:aws:s3:::bucket-b/backup/*";
+    for (const id of exporting.slice(0, 3))
+      expect(granted(withData, id)).toContain(`UseBackups: s3:GetObject on ${roots}`);
+    expect(granted(withData, "PrepareExport").filter((line) => line.includes("Exports"))).toEqual([
+      "ListExports: s3:ListBucket s3:ListBucketMultipartUploads on arn:aws:s3:::lake",
+      "UseExports: s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:PutObject on arn:aws:s3:::lake/exports/*",
+    ]);
+    expect(granted(withData, "ExportSegments").find((line) => line.startsWith("UseExports"))).not.toContain("Delete");
+    const having = functionSpecs
+      .map(({ name }) => pascalCase(name))
+      .filter((id) => granted(withData, id).join().includes(":::lake"));
+    expect(having).toEqual(exporting);
+  });
+
   it("let only those lock objects that write backups, and only those see locks that write or delete them", () => {
     const having = (action: string) =>
       functionSpecs
@@ -206,6 +223,7 @@ reports: [{ name: morning, environment: dr, expression: rate(1 day) }]
     ["CopySegments", ["executions/*"], []],
     ["FinalizeBackup", ["executions/backup/*"], []],
     ["FinishRestore", ["executions/restore/*", "readers/*", "restores/*"], ["readers/*", "restores/*"]],
+    ["ExportSegments", ["executions/export/*", "readers/*"], ["readers/*"]],
     ["ReleaseTransfer", ["executions/transfer/*", "readers/*"], ["readers/*"]],
   ])("let %s see %j of the work bucket, and delete %j", (id, seen, removed) => {
     const statements = statementsOf(template, id);
@@ -250,7 +268,7 @@ describe.each(withMaps)("role of machine %s", (machine) => {
   it("runs its own steps, its own map runs and announces; nothing else", () => {
     const name = `MilvusBackup-${machine}`;
     const functions = functionSpecs
-      .filter((spec) => spec.machine === machine || spec.machine === "any")
+      .filter((spec) => spec.machine === machine || (spec.machine === "any" && machine !== "export"))
       // versions: an execution goes on with those it began with
       .map((spec) => `<${pascalCase(spec.name)}Function>:*`)
       .sort();

@@ -367,6 +367,7 @@ describe("alarms", () => {
         "detail-type": [
           "Backup Failed",
           "Drill Failed",
+          "Export Failed",
           "Restore Failed",
           "Transfer Failed",
           "Verify Failed",

@@ -142,6 +142,11 @@ describe("the retry policies of state-machines/README.md", () => {
   });
 });
 
+/** Whether its maps run Copy Segments; an export's have a function of their own. */
+function copies(machine: Machine): boolean {
+  return hasMaps(machine) && machine !== "export";
+}
+
 describe.each(machines)("state machine %s", (machine) => {
   it("is valid ASL", () => {
     const result = validate(definition(machine));
@@ -164,7 +169,7 @@ describe.each(machines)("state machine %s", (machine) => {
   it("has only ARNs and names substituted, each of a function named as its state", () => {
     const substitutions = new Set([...definitionOf(machine).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name ?? ""));
     const functions = functionSpecs
-      .filter((spec) => spec.machine === machine || (spec.machine === "any" && hasMaps(machine)))
+      .filter((spec) => spec.machine === machine || (spec.machine === "any" && copies(machine)))
       .map(({ name }) => pascalCase(name));
 
     expect([...substitutions].sort()).toEqual(
@@ -192,6 +197,10 @@ describe.each(machines)("state machine %s", (machine) => {
         "Read Row Batch Directly": "ReadRows",
         "Read Rows Gently": "ReadRows",
         "Read Rows Gently Directly": "ReadRows",
+        "Export Batch": "ExportSegments",
+        "Export Batch Directly": "ExportSegments",
+        "Export Gently": "ExportSegments",
+        "Export Gently Directly": "ExportSegments",
         "Import Further": "ImportSegments",
       };
       expect(functionName).toBe(withinMaps[name] ?? name.replaceAll(" ", ""));
@@ -418,7 +427,9 @@ describe.each(machines.filter(hasMaps))("state machine %s", (machine) => {
     });
     expect(copiesOf(inline)).toHaveLength(2);
     expect(copiesOf(inline)).toEqual(copiesOf(distributed));
-    expect(distributed.ItemProcessor?.States).toMatchObject({ "Copy Batch": { Catch: [goesOnGently("Copy Gently")] } });
+    const does = copies(machine) ? "Copy" : "Export";
+    const gently = { Catch: [goesOnGently(`${does} Gently`)] };
+    expect(distributed.ItemProcessor?.States).toMatchObject({ [`${does} Batch`]: gently });
     // a map run fails without a reason, and so does this: Release looks for the reason in either case
     expect(inline.ItemProcessor?.States).toMatchObject({
       [direct.replace("Segments", "Batch")]: {
@@ -453,7 +464,7 @@ describe.each(machines.filter(hasMaps))("state machine %s", (machine) => {
       ItemSelector: { "execution.$": "$$.Execution.Name", "batchKey.$": "$$.Map.Item.Value.batchKey" },
       ItemProcessor: {
         ProcessorConfig: { Mode: "DISTRIBUTED", ExecutionType: "STANDARD" },
-        States: { "Copy Batch": { OutputPath: null } },
+        States: { [copies(machine) ? "Copy Batch" : "Export Batch"]: { OutputPath: null } },
       },
       ToleratedFailurePercentage: 0,
       ResultPath: null,

@@ -133,7 +133,7 @@ export class PipelineWorld {
         const pin = version === undefined ? undefined : { version };
         const kept = earlier && pin ? await this.environments.getVersion(environment, pin.version) : undefined;
         const { storage, backupStorage } = kept ?? (await this.environments.get(environment, pin));
-        const { bucket } = ref.side === "milvus" ? storage : backupStorage;
+        const bucket = ref.bucket ?? (ref.side === "milvus" ? storage : backupStorage).bucket;
         return faults.wrap(bucket, this.bucket(bucket));
       },
       connectMilvus: async ({ name }) => faults.wrap(name, this.milvus(name)),

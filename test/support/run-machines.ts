@@ -1,10 +1,13 @@
-import { parquetPayloads } from "../../src/adapters/parquet/payload-reader.ts";
+import { parquetPayloads, tableFiles } from "../../src/adapters/parquet/index.ts";
 import type {
   BackupInput,
   CaughtFailure,
   CopyItem,
+  CopySegmentsRequest,
   ExecutionRef,
+  ExportInput,
   FinalizeBackupResult,
+  FinalizeExportResult,
   FinalizeVerifyResult,
   FinishRestoreResult,
   PreparedCopies,
@@ -18,6 +21,10 @@ import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
 import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../src/steps/backup/release-backup.ts";
 import { copySegments } from "../../src/steps/copy/copy-segments.ts";
+import { exportSegments } from "../../src/steps/export/export-segments.ts";
+import { finalizeExport } from "../../src/steps/export/finalize-export.ts";
+import { prepareExport } from "../../src/steps/export/prepare-export.ts";
+import { releaseExport } from "../../src/steps/export/release-export.ts";
 import { finishRestore } from "../../src/steps/restore/finish-restore.ts";
 import { importSegments } from "../../src/steps/restore/import-segments.ts";
 import { prepareRestore } from "../../src/steps/restore/prepare-restore.ts";
@@ -127,6 +134,26 @@ export async function runVerify(
   );
 }
 
+/** The state machine `export`, in process. */
+export async function runExport(
+  context: MilvusContext,
+  input: ExportInput,
+  execution = executionOf("export-1"),
+  options: RunOptions = {},
+): Promise<FinalizeExportResult> {
+  const request = { execution, input, attempt: 0 };
+  const reading = { ...context, payloads: async () => parquetPayloads, tables: async () => tableFiles };
+  return released(
+    async () => {
+      const prepared = await step("prepare", 0, options, () => prepareExport(request, context));
+      await copyAll(context, prepared, execution, 0, options, (batch) => exportSegments(batch, reading));
+      return step("finalize", 0, options, () => finalizeExport(request, context));
+    },
+    (failure) => releaseExport({ ...request, failure }, context),
+    options,
+  );
+}
+
 /** What a failed run threw, with what Release made of it. */
 export class ExecutionFailed extends Error {
   readonly released: ReleaseResult;
@@ -144,9 +171,10 @@ async function copyAll(
   execution: ExecutionRef,
   attempt: number,
   options: RunOptions,
+  work: (request: CopySegmentsRequest) => Promise<unknown> = (request) => copySegments(request, context),
 ): Promise<void> {
   for (const { batchKey } of await itemsOf(context, prepared, attempt, options)) {
-    await step("copy", attempt, options, () => copySegments({ execution: execution.name, batchKey }, context));
+    await step("copy", attempt, options, () => work({ execution: execution.name, batchKey }));
   }
 }
 

@@ -32,12 +32,13 @@ export const bucketRoot = z.union(
 );
 
 /**
- * Why two lists do not go together; undefined where they do. What is Milvus's is only read, so no backups may lie where Milvus's own data
- * lies, or above it.
+ * Why lists do not go together; undefined where they do. What is Milvus's is only read, so no backups may lie where Milvus's own data
+ * lies, or above it; and exports lie beside both.
  */
 export function problemOfRoots(
   milvusBuckets: readonly BucketRoot[],
   backupBuckets: readonly BucketRoot[],
+  exportBuckets: readonly BucketRoot[] = [],
 ): string | undefined {
   for (const backups of backupBuckets) {
     const milvus = milvusBuckets.find((root) => holds(backups, root) || isAmongData(root, backups));
@@ -45,6 +46,14 @@ export function problemOfRoots(
     return (
       `backupBuckets: ${writtenRoot(backups)} lies where Milvus's own data does (milvusBuckets: ${writtenRoot(milvus)}), which the functions only read: ` +
       "give the backups a root path of their own (backupRootPath in backup.yaml)"
+    );
+  }
+  for (const exports of exportBuckets) {
+    const other = [...milvusBuckets, ...backupBuckets].find((root) => holds(exports, root) || holds(root, exports));
+    if (other === undefined) continue;
+    return (
+      `exportBuckets: ${writtenRoot(exports)} and ${writtenRoot(other)}, where Milvus's data or backups lie, are within each other: ` +
+      "give exports a folder or a bucket of their own"
     );
   }
   return undefined;

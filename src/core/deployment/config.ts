@@ -36,6 +36,8 @@ const deployedEnvironment = z.strictObject({
   milvusBuckets: z.array(bucketRoot).default([]),
   /** Where they may read and write backups, likewise. */
   backupBuckets: z.array(bucketRoot).default([]),
+  /** Where exports may be written to with those roles. */
+  exportBuckets: z.array(bucketRoot).default([]),
   /** Roles the functions may assume, where it says `roleArn`. */
   roleArns: z.array(roleArn).default([]),
   /** Customer-managed keys of its buckets. */

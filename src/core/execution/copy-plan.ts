@@ -8,6 +8,8 @@ const storeRef = z.object({
   side: z.enum(["milvus", "backup"]),
   /** The registration that is meant; absent: whatever is registered. */
   version: z.string().optional(),
+  /** Another bucket of that store, reached with the same credentials (`export`). */
+  bucket: z.string().optional(),
 });
 export type StoreRef = z.infer<typeof storeRef>;
 /** What an execution opens: never what somebody registered since it began. */

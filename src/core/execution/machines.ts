@@ -1,3 +1,3 @@
 /** The state machines; `state-machines/` has the definition of each. */
-export const machines = ["backup", "drill", "restore", "transfer", "verify"] as const;
+export const machines = ["backup", "drill", "export", "restore", "transfer", "verify"] as const;
 export type Machine = (typeof machines)[number];

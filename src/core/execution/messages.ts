@@ -66,6 +66,26 @@ export const drillInput = z.strictObject({
 });
 export type DrillInput = z.infer<typeof drillInput>;
 
+/** What the files of an export are. */
+export const exportFormats = ["parquet", "arrow", "jsonl"] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+/** Input of the state machine `export`. */
+export const exportInput = z.strictObject({
+  /** The registered environment whose backup bucket holds the backup. */
+  environment: z.string().min(1),
+  backupName: z.string().min(1),
+  /** Where the files go: `s3://bucket/prefix`, in the store where the backups lie, or that of `toEnvironment`. */
+  destination: z.string().min(1),
+  /** The registered environment whose backup store, with its credentials, gets the files. */
+  toEnvironment: z.string().min(1).optional(),
+  /** `parquet` where absent. */
+  format: z.enum(exportFormats).optional(),
+  /** As in the backup: `coll`, `db.coll` or `db.*`; absent or empty means all. */
+  collections: nameList.optional(),
+});
+export type ExportInput = z.infer<typeof exportInput>;
+
 /** Input of the state machine `restore`. */
 export const restoreInput = z.strictObject({
   /** The registered environment to restore into. */
@@ -182,7 +202,7 @@ export const executionRef = z.object({
 });
 export type ExecutionRef = z.infer<typeof executionRef>;
 
-/** What every step but Copy Segments gets: the execution, its input, and the counter of the loop it stands in. */
+/** What every step but those of the maps gets: the execution, its input, and the counter of the loop it stands in. */
 function stepRequest<T extends z.ZodType>(input: T) {
   return z.object({
     execution: executionRef,
@@ -197,6 +217,8 @@ export const backupStepRequest = stepRequest(backupInput);
 export type BackupStepRequest = z.infer<typeof backupStepRequest>;
 export const drillStepRequest = stepRequest(drillInput);
 export type DrillStepRequest = z.infer<typeof drillStepRequest>;
+export const exportStepRequest = stepRequest(exportInput);
+export type ExportStepRequest = z.infer<typeof exportStepRequest>;
 export const restoreStepRequest = stepRequest(restoreInput);
 export type RestoreStepRequest = z.infer<typeof restoreStepRequest>;
 export const transferStepRequest = stepRequest(transferInput);
@@ -208,7 +230,7 @@ export type VerifyStepRequest = z.infer<typeof verifyStepRequest>;
 export const caughtFailure = z.object({ Error: z.string(), Cause: z.string().default("") });
 export type CaughtFailure = z.infer<typeof caughtFailure>;
 
-/** What Copy Segments gets: one item of the distributed map. */
+/** What Copy Segments and Export Segments get: one item of the distributed map. */
 export const copySegmentsRequest = z.object({
   execution: executionRef.shape.name,
   /** Key of the batch file in the work bucket. */
@@ -349,6 +371,37 @@ export type SearchDrillResult = Readonly<z.infer<typeof searchDrillResult>>;
 
 const cleanDrillResult = drillResult.extend({ outcome: z.literal("drilled") });
 export type CleanDrillResult = Readonly<z.infer<typeof cleanDrillResult>>;
+
+const prepareExportResult = preparedCopies.extend({
+  outcome: z.literal("planned"),
+  backupName: z.string(),
+  collections: count,
+});
+export type PrepareExportResult = Readonly<z.infer<typeof prepareExportResult>>;
+
+const exportSegmentsResult = z.object({
+  outcome: z.enum(["exported", "cancelled"]),
+  receiptKey: z.string(),
+});
+export type ExportSegmentsResult = Readonly<z.infer<typeof exportSegmentsResult>>;
+
+const finalizeExportResult = z.object({
+  outcome: z.literal("exported"),
+  backupName: z.string(),
+  format: z.enum(exportFormats),
+  /** `s3://bucket/prefix/` */
+  destination: z.string(),
+  collections: count,
+  /** Living rows, each of which is in one file. */
+  rows: count,
+  /** Rows of the backup that are in none: deleted, or later than the instant. */
+  leftOut: count,
+  /** Without the manifest. */
+  files: count,
+  bytes: count,
+  warnings,
+});
+export type FinalizeExportResult = Readonly<z.infer<typeof finalizeExportResult>>;
 
 const prepareRestoreResult = preparedCopies.extend({
   /**
@@ -504,6 +557,7 @@ export const machineResults = {
   backedUp: finalizeBackupResult.extend({ outcome: z.literal("backed-up") }),
   drilled: cleanDrillResult,
   drillsCleaned: prepareDrillResult.options[1],
+  exported: finalizeExportResult,
   restored: finishRestoreResult.omit({ events: true }).extend({ outcome: z.literal("restored") }),
   discarded: prepareRestoreResult.omit({ warnings: true, few: true }).extend({ outcome: z.literal("discarded") }),
   skipped: prepareRestoreResult.omit({ few: true }).extend({ outcome: z.literal("skipped"), warnings }),

@@ -11,9 +11,9 @@ export const claimRecord = z.object({
   backupName: z.string(),
   /**
    * `restore`: it stands for no folder, but tells that a restore goes on (target-lease.ts). `sweep`: for the segments that incremental
-   * backups share. `seal`: a complete backup gets a manifest.
+   * backups share. `seal`: a complete backup gets a manifest. `export`: it stands for the folder of an export.
    */
-  purpose: z.enum(["backup", "transfer", "delete", "restore", "sweep", "seal"]),
+  purpose: z.enum(["backup", "transfer", "delete", "restore", "sweep", "seal", "export"]),
   /**
    * - `checking`: taken, and nothing written: what else lies there is somebody else's
    * - `writing`: what lies there beside it was written under it
@@ -31,6 +31,9 @@ export const claimRecord = z.object({
   heartbeatAt: z.iso.datetime({ offset: true }),
   /** The schedule whose backup it is; absent where none started it. */
   schedule: madeBySchedule.optional(),
+  /** Of an export: what it is of, and the ARN of the execution that wrote before and is over; what both write is the same. */
+  exportId: z.string().optional(),
+  takenFrom: z.string().optional(),
 });
 export type Claim = z.infer<typeof claimRecord>;
 

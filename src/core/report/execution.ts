@@ -143,8 +143,8 @@ export function reportExecution(facts: ExecutionFacts): ExecutionReport {
   const end = stoppedAt ?? now;
   const steps = stepsOf(facts.events, startedAt, end);
   const batches = facts.batches.length > 0 ? reportBatches(facts.batches, facts.receipts, end) : undefined;
-  // the receipts of a verification tell what was looked at
-  const hasCopies = facts.receipts.length > 0 && machine !== "verify";
+  // the receipts of a verification and of an export tell what was looked at
+  const hasCopies = facts.receipts.length > 0 && machine !== "verify" && machine !== "export";
   const copies = hasCopies ? copiesOf(facts.receipts, steps) : undefined;
   return {
     kind: "execution-report",
@@ -182,6 +182,11 @@ export const statesOfMaps: ReadonlySet<string> = new Set([
   "Copy Batch Directly",
   "Stage Batch Directly",
   "Verify Batch Directly",
+  "Export Batch Directly",
+  "Copy Gently Directly",
+  "Stage Gently Directly",
+  "Verify Gently Directly",
+  "Export Gently Directly",
 ]);
 
 interface Visit {

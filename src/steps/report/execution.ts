@@ -18,7 +18,7 @@ import type { ExecutionDescription, MapItem, PipelineExecutions } from "../../po
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 
 /** Labels of the maps whose items are batches. */
-const batchMaps = ["CopySegments", "StageSegments", "VerifySegments"] as const;
+const batchMaps = ["CopySegments", "StageSegments", "VerifySegments", "ExportSegments"] as const;
 
 /** Step Functions answers some fifteen descriptions a second; the work bucket more than we ask. */
 const concurrency = 8;

@@ -9,11 +9,11 @@ import type { StoredBackup } from "./stored-backup.ts";
  * @param segments in the order of the metas
  * @throws CorruptBackup where a part of the manifest is missing, or is not what its index says
  */
-export async function* expectManifest(
+export async function* expectManifest<T extends SizedSegment>(
   stored: StoredBackup,
   index: ManifestIndex,
-  segments: AsyncIterable<SizedSegment>,
-): AsyncGenerator<SizedSegment> {
+  segments: AsyncIterable<T>,
+): AsyncGenerator<T> {
   const listed = new ListedLogs(stored, index);
   for await (const sized of segments) {
     await listed.turnTo(sized.segment);

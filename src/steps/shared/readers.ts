@@ -16,7 +16,7 @@ import type { StoredBackup } from "./stored-backup.ts";
  * reader leaves its mark and then looks whether the backup is being deleted; a deletion takes its claim and then looks for marks: of
  * the two, one sees the other.
  */
-type ReadingMachine = "drill" | "restore" | "transfer" | "verify";
+type ReadingMachine = "drill" | "export" | "restore" | "transfer" | "verify";
 
 /** What is read: its bucket and directory, whichever environment names them. */
 export type ReadPlace = Pick<StorageSettings, "address" | "port" | "bucket">;

@@ -24,6 +24,7 @@ import type { StepContext } from "../../ports/step-context.ts";
 import { checkNotBeingDeleted, releaseClaim } from "../shared/backup-claim.ts";
 import { readHeld } from "../shared/held.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { checkRecord } from "../shared/planned-record.ts";
 import { recordOutcome } from "../shared/proofs.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
@@ -92,21 +93,12 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
 }
 
 /** @throws BackupNotFound, CopyMismatch where what lies there is not what was planned */
-async function checkStillThere(stored: StoredBackup, { record, backupName }: VerifyPlan): Promise<void> {
-  const found = await stored.store.head(record.key);
-  if (found?.etag === record.etag) return;
-  if (found === undefined) {
-    throw new PipelineError(
-      "BackupNotFound",
-      `backup ${backupName} in ${stored.place} was deleted while it was verified: nothing is said of it`,
-      { details: { backupName } },
-    );
-  }
-  throw new PipelineError(
-    "CopyMismatch",
-    `backup ${backupName} in ${stored.place} was replaced while it was verified (${record.key}); verify it again once nobody writes there`,
-    { details: { key: record.key } },
-  );
+function checkStillThere(stored: StoredBackup, { record }: VerifyPlan): Promise<void> {
+  return checkRecord(stored, record, {
+    meanwhile: "while it was verified",
+    result: "nothing is said of it",
+    again: "verify",
+  });
 }
 
 /** What the batches looked at. */

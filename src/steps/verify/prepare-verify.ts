@@ -13,6 +13,7 @@ import { checkAllowed } from "../shared/allowed.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { recordOf } from "../shared/planned-record.ts";
 import { markReader, readerKeyOf } from "../shared/readers.ts";
 import type { Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
@@ -87,13 +88,6 @@ function rowsOf(
   if (input.rows === undefined || outline === undefined) return undefined;
   const instants = stored.instantsOf(manifest, outline.id);
   return { ...chooseRows(outline, instants, { percent: input.rows, execution: execution.name }), outline, instants };
-}
-
-/** The file that says that the backup is there: the commit record, or of an old one without it the list of its segments. */
-async function recordOf(stored: StoredBackup): Promise<ObjectSummary> {
-  const record = (await stored.committed()) ?? (await stored.store.head(stored.layout.meta.segment_meta));
-  if (record === undefined) throw stored.notFound("it was deleted just now");
-  return record;
 }
 
 /** A manifest that is there is what a backup is compared with, and nothing to be replaced; so is what is left of one. */

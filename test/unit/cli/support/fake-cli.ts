@@ -25,6 +25,7 @@ export const stackOutputs = {
   DrillStateMachineArn: `${account}:drill`,
   TransferStateMachineArn: `${account}:transfer`,
   VerifyStateMachineArn: `${account}:verify`,
+  ExportStateMachineArn: `${account}:export`,
   WorkBucketName: "work",
   EnvironmentsPrefix: "milvus-backup/MilvusBackup/environments/",
 };

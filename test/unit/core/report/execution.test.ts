@@ -141,7 +141,7 @@ describe("the report of an execution", () => {
   });
 
   it("knows every state within a map of an execution", () => {
-    const inner = ["backup", "restore", "transfer", "verify", "drill"].flatMap((machine) => {
+    const inner = ["backup", "restore", "transfer", "verify", "export", "drill"].flatMap((machine) => {
       const file = new URL(`../../../../state-machines/${machine}.asl.json`, import.meta.url);
       const { States } = JSON.parse(readFileSync(file, "utf8")) as Machine;
       return Object.values(States).flatMap(({ ItemProcessor: map }) =>

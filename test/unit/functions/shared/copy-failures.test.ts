@@ -36,7 +36,7 @@ describe("explainMapFailure", () => {
 
     expect(explained.Error).toBe("States.ExceedToleratedFailureThreshold");
     expect(JSON.parse(explained.Cause)).toMatchObject({
-      errorMessage: expect.stringContaining("a copy failed without saying why"),
+      errorMessage: expect.stringContaining("a batch failed without saying why"),
     });
   });
 

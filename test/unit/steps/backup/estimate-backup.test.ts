@@ -28,7 +28,12 @@ test("is what a backup without a flush then copies, and nothing is flushed or wr
   const { estimate, calls } = await estimated(world);
   const made = await runBackup(world.context(), { environment: "prod", backupName: "b", strategy: "skip_flush" });
 
-  expect(estimate).toMatchObject({ segments: made.segments, objects: made.objects, bytes: made.bytes, streamed: false });
+  expect(estimate).toMatchObject({
+    segments: made.segments,
+    objects: made.objects,
+    bytes: made.bytes,
+    streamed: false,
+  });
   expect(estimate.collections).toMatchObject([
     { collection: "default.books", segments: 2, rows: 30n, unflushedRows: 5n },
     { collection: "shop.carts", segments: 0, objects: 0, rows: 0n, unflushedRows: 0n },

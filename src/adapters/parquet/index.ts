@@ -1,0 +1,2 @@
+export { parquetPayloads } from "./payload-reader.ts";
+export { tableFiles } from "./table-files.ts";
