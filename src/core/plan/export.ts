@@ -99,6 +99,8 @@ export type ExportReceipt = z.infer<typeof exportReceipt>;
 export const exportLimits = {
   /** Of a batch, as stored: minutes of one Lambda. */
   batchBytes: 2 ** 30,
+  /** Fewer are not worth an invocation: decoding takes longer than copying, and fills a CPU. */
+  batchSegments: 16,
   /** A file is ended where its rows take so much in memory, or are so many. */
   fileBytes: 64 * 2 ** 20,
   fileRows: 1_000_000,

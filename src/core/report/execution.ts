@@ -183,10 +183,12 @@ export const statesOfMaps: ReadonlySet<string> = new Set([
   "Stage Batch Directly",
   "Verify Batch Directly",
   "Export Batch Directly",
+  "Read Row Batch Directly",
   "Copy Gently Directly",
   "Stage Gently Directly",
   "Verify Gently Directly",
   "Export Gently Directly",
+  "Read Rows Gently Directly",
 ]);
 
 interface Visit {

@@ -277,6 +277,7 @@ function writeExportBatches(
 ): Promise<PreparedCopies> {
   const planned = planBatches({ segments, count }, ({ bytes }) => bytes, {
     parallel: parallelBatches,
+    minimumSegments: exportLimits.batchSegments,
     bytes: exportLimits.batchBytes,
   });
   return writeBatches(context, layout, 0, planned, async (members, name) => {

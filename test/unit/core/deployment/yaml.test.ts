@@ -98,7 +98,7 @@ describe("parsePipelineYaml", () => {
       "pipeline.yaml:8: alarm is not a known key; accepted: stack, retentionDays, environments, allowedEnvironments, signBackups, trustedKeyArns, schedules, drills, restoreTriggers, reports, network, maxConcurrency, functions, workBucketKeyArn, alarms",
     ]);
     expect(problemsOf("environments:\n  prod:\n    bucket: b\n")).toEqual([
-      "pipeline.yaml:3: environments.prod.bucket is not a known key; accepted: description, milvusBuckets, backupBuckets, roleArns, kmsKeyArns",
+      "pipeline.yaml:3: environments.prod.bucket is not a known key; accepted: description, milvusBuckets, backupBuckets, exportBuckets, roleArns, kmsKeyArns",
     ]);
   });
 
