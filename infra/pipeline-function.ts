@@ -33,7 +33,7 @@ interface PipelineFunctionProps {
  */
 export class PipelineFunction extends Construct {
   readonly function: LambdaFunction;
-  /** Code and settings of this deployment. The one before stays; `milvus-backup versions --prune` removes what nothing runs any more. */
+  /** Code and settings of this deployment. The one before stays for executions that began with it: docs/runbook.md removes those that none can. */
   readonly version: Version;
   readonly live: Alias;
   readonly policy: Policy;

@@ -124,6 +124,7 @@ export class Pipeline extends Construct {
     const events = schedules.length + drills.length + restoreTriggers.length + pipeline.reports.length;
     if (events === 0 && pipeline.alarms === undefined) return undefined;
     const deadLetters = new DeadLetters(this, "DeadLetters");
+    this.#output("DeadLetterQueueUrl", deadLetters.queue.queueUrl, "What could not be started");
     const rules = new Map<string, IRule>();
     const scheduleGroups = new Map<string, string>();
     const eventFunctions = new Map<string, PipelineFunction>();

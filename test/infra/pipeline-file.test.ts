@@ -387,6 +387,7 @@ describe("what cannot be started", () => {
 
   it("lies for two weeks in a queue that is encrypted and reached by TLS only", () => {
     template.resourceCountIs("AWS::SQS::Queue", 1);
+    template.hasOutput("DeadLetterQueueUrl", { Value: { Ref: queue } });
     template.hasResourceProperties("AWS::SQS::Queue", {
       MessageRetentionPeriod: 14 * 86_400,
       SqsManagedSseEnabled: true,
