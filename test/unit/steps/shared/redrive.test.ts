@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Machine } from "../../../../src/core/execution/machines.ts";
+import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { runMachine } from "../../../support/asl-machine.ts";
 import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
@@ -170,6 +171,22 @@ describe.each(subjects)("a redriven execution of $machine", (subject) => {
       // a transfer or a verification of what is right already is none the worse for it
       if (status === "failed") expect(error).toMatch(/^(ClaimLost|BackupExists|TargetExists|ObjectNotFound)$/);
     }
+  });
+
+  test("that was stopped by hand before its copies were done fails, and nothing counts as complete", async () => {
+    const world = await worldFor(subject);
+    const aborted = await run(world, subject, { abortAt: { call: 2, when: "before" } });
+    // what the verb stop leaves
+    world.work.seed(workLayout(subject.machine, "first").cancel, "stopped by hand\n");
+    const before = everything(world);
+
+    const redriven = await run(world, subject, { redriven: aborted.standing });
+
+    expect({ status: redriven.status, error: redriven.error }).toMatchObject({
+      status: "failed",
+      error: expect.stringMatching(/./),
+    });
+    expect(everything(world)).toEqual(before);
   });
 
   test("that failed enters its last state again: the same error, and no step is run", async () => {
