@@ -1,5 +1,6 @@
 import type { SFNClient } from "@aws-sdk/client-sfn";
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
+import { jsonOrUndefined } from "../src/core/execution/work-json.ts";
 import type { PipelineExecutions } from "../src/ports/pipeline-executions.ts";
 import type { Connections } from "./context.ts";
 import { CliError } from "./errors.ts";
@@ -42,6 +43,22 @@ export function createConnections(env: Environment): Connections {
     async payloads() {
       const { parquetPayloads } = await import("../src/adapters/parquet/payload-reader.ts");
       return parquetPayloads;
+    },
+    async caller() {
+      const { STSClient, GetCallerIdentityCommand } = await import("@aws-sdk/client-sts");
+      const asked = new STSClient({}).send(new GetCallerIdentityCommand({}));
+      return (await asked.catch(() => undefined))?.Arn ?? "the credentials of this shell";
+    },
+    async invoke(functionName, payload) {
+      const { LambdaClient, InvokeCommand } = await import("@aws-sdk/client-lambda");
+      const command = new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(payload) });
+      const answer = await explaining(env, `invoking the function ${functionName}`, () =>
+        new LambdaClient({}).send(command),
+      );
+      const told = jsonOrUndefined(answer.Payload?.transformToString() ?? "");
+      if (answer.FunctionError === undefined) return told;
+      const { errorMessage = answer.FunctionError } = { ...(told as { errorMessage?: string } | undefined) };
+      throw new CliError("FunctionFailed", errorMessage);
     },
     async withMilvus(environment, use) {
       const { connectMilvus, closeMilvusConnections } = await import("../src/adapters/milvus/index.ts");

@@ -27,6 +27,10 @@ export interface Connections {
   openStore(environment: Environment, side: "milvus" | "backup"): Promise<ObjectStore>;
   /** What reads the payloads of binlogs on this machine. */
   payloads(): Promise<PayloadReader>;
+  /** Who this command is to AWS: the ARN of a user or of a role's session; words for it where nobody says. */
+  caller(): Promise<string>;
+  /** Invokes a function and answers what it answers. @throws FunctionFailed with the function's own error */
+  invoke(functionName: string, payload: object): Promise<unknown>;
   /** Connects to an environment's Milvus from this machine, for as long as `use` takes. */
   withMilvus<T>(environment: Environment, use: (milvus: Milvus) => Promise<T>): Promise<T>;
 }

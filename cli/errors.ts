@@ -12,6 +12,7 @@ type CliErrorName =
   | "PipelineNotDeployed"
   | "ExecutionNotFound"
   | "ExecutionFailed"
+  | "FunctionFailed"
   | "Interrupted";
 
 /** An error for the person at the terminal: the message says what is wrong and what to do. */

@@ -1,25 +1,28 @@
-import { describeChanges } from "../../src/core/environment/changes.ts";
+import { randomBytes } from "node:crypto";
+import type { CheckResult } from "../../src/core/check/result.ts";
+import { neededStatements, type Runner } from "../../src/core/check/statements.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
-import { PipelineError } from "../../src/core/execution/errors.ts";
-import type { ObjectStore } from "../../src/ports/object-store.ts";
+import { messageOf } from "../../src/core/execution/errors.ts";
+import { checkMilvus } from "../../src/steps/check/check-milvus.ts";
+import { checkStores } from "../../src/steps/check/check-stores.ts";
 import type { Connections } from "../context.ts";
 import { chosenEnvironment } from "../environments.ts";
-import type { Pipeline } from "../pipeline/stack.ts";
+import { CliError } from "../errors.ts";
+import { policiesOf, tellPolicies } from "../output/policies.ts";
 import type { VerbRun } from "../verbs/verb.ts";
+import { checkDeployed, registrationOf } from "./check-deployed.ts";
 
 interface CheckOptions {
   readonly milvus: boolean;
-}
-
-/** How one check went. `detail` says what was found, or what is wrong and what to do. */
-interface CheckResult {
-  readonly check: string;
-  readonly ok: boolean;
-  readonly detail: string;
+  readonly deployed?: true;
+  readonly simulate?: true;
+  readonly restoreOnly?: true;
 }
 
 /** Tries everything that a backup needs; answers exit code 1 where something is wrong. */
-export async function check({ options, shared, output, context }: VerbRun<CheckOptions>): Promise<number> {
+export async function check(run: VerbRun<CheckOptions>): Promise<number> {
+  const { options, shared, output, context } = run;
+  if (options.simulate) return simulate(run);
   const { connections } = context;
   const results: CheckResult[] = [];
   const attempt = async <T>(name: string, run: () => Promise<{ value: T; detail: string }>): Promise<T | undefined> => {
@@ -28,7 +31,7 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
       results.push({ check: name, ok: true, detail });
       return value;
     } catch (error) {
-      results.push({ check: name, ok: false, detail: error instanceof Error ? error.message : String(error) });
+      results.push({ check: name, ok: false, detail: messageOf(error) });
       return undefined;
     }
   };
@@ -37,25 +40,15 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
     const value = await chosenEnvironment(context, shared);
     return { value, detail: shared.environment === undefined ? shared.config : `registered as ${value.name}` };
   });
-  if (environment) {
+  const id = randomBytes(4).toString("hex");
+  const runner = await runnerOf(options, environment, connections);
+  if (environment && !options.deployed) {
     if (options.milvus) {
-      await attempt("milvus", () =>
-        connections.withMilvus(environment, async (milvus) => ({
-          value: undefined,
-          detail: `${milvus.address}, version ${await milvus.version()}`,
-        })),
-      );
-      await attempt("gc pause", async () => ({ value: undefined, detail: await pauseOf(environment, connections) }));
+      results.push(...(await checkMilvus(environment, (use) => connections.withMilvus(environment, use))));
     }
-    for (const side of ["milvus", "backup"] as const) {
-      await attempt(`${side} bucket`, async () => {
-        const store = await connections.openStore(environment, side);
-        await store.checkAccess();
-        const { rootPath } = side === "milvus" ? environment.storage : environment.backupStorage;
-        const locks = side === "backup" ? `, ${await locksOf(store, environment)}` : "";
-        return { value: undefined, detail: `${store.label}, root path ${rootPath || "(none)"}${locks}` };
-      });
-    }
+    const { restoreOnly = false } = options;
+    const openStore = (side: "milvus" | "backup") => connections.openStore(environment, side);
+    results.push(...(await checkStores(environment, { openStore, clock: context.clock, runner, restoreOnly, id })));
   }
   const pipeline = await attempt("pipeline", async () => {
     const value = await connections.pipeline(shared.stack);
@@ -67,10 +60,13 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
       await store.checkAccess();
       return { value: undefined, detail: store.label };
     });
-    if (environment && shared.environment === undefined) {
+    if (environment && options.deployed) {
+      const isNamed = shared.environment !== undefined;
+      results.push(...(await checkDeployed(environment, pipeline, { ...options, id, isNamed }, connections)));
+    } else if (environment && shared.environment === undefined) {
       await attempt("environment", async () => ({
         value: undefined,
-        detail: await registrationOf(environment, pipeline, connections),
+        detail: (await registrationOf(environment, pipeline, connections)).detail,
       }));
     }
   }
@@ -78,67 +74,41 @@ export async function check({ options, shared, output, context }: VerbRun<CheckO
   const ok = results.every((result) => result.ok);
   const width = Math.max(...results.map((result) => result.check.length));
   const lines = results.map((result) => `${result.ok ? "✓" : "✗"} ${result.check.padEnd(width)}  ${result.detail}`);
-  output.result({ kind: "checks", version: 1, ok, checks: results }, lines.join("\n"));
+  const missing = policiesOf(results.flatMap((result) => result.missing ?? []));
+  const text = [lines.join("\n"), ...(missing.length > 0 ? [`What is missing:\n\n${tellPolicies(missing)}`] : [])];
+  output.result({ kind: "checks", version: 1, ok, triedBy: runner.name, checks: results }, text.join("\n\n"));
+  if (!options.deployed && environment && usesRoles(environment)) {
+    output.note(`Tried with the permissions of ${runner.name}; those of the pipeline's functions: check --deployed`);
+  }
   return ok ? 0 : 1;
 }
 
-/**
- * Whether the bucket with the backups can lock them.
- * @throws InvalidEnvironment where the environment asks for locks, and it cannot
- */
-async function locksOf(store: ObjectStore, { backupStorage }: Environment): Promise<string> {
-  const { objectLock } = backupStorage;
-  const { state, byDefault } = await store.bucketLock().catch((error: unknown) => {
-    if (objectLock !== undefined || !(error instanceof PipelineError)) throw error;
-    return { state: "unknown", byDefault: undefined } as const;
-  });
-  if (objectLock !== undefined && state !== "on") {
-    throw new PipelineError(
-      "InvalidEnvironment",
-      `minio.backupObjectLock is ${objectLock.for}, and ${store.label} has no Object Lock: leave the key out, or keep the backups in a bucket that has it`,
-    );
+/** Prints what an environment needs, for whoever writes the policies. */
+async function simulate({ shared, output, context }: VerbRun<CheckOptions>): Promise<number> {
+  const environment = await chosenEnvironment(context, shared);
+  const policies = policiesOf(neededStatements(environment, functionsRunner));
+  if (policies.length === 0) {
+    const types = [environment.storage.type, environment.backupStorage.type].join(" and ");
+    throw new CliError("Usage", `stores of type ${types} have no policies of IAM: docs/stores.md has what they need`);
   }
-  const asked = objectLock === undefined ? "" : `, backups are locked for ${objectLock.for} (${objectLock.mode})`;
-  switch (state) {
-    case "on":
-      return `Object Lock on${byDefault ? ` (by default ${byDefault})` : ""}${asked}`;
-    case "unknown":
-      return "whether it has Object Lock may not be asked (s3:GetBucketObjectLockConfiguration)";
-    default:
-      return "no Object Lock";
-  }
+  output.result({ kind: "policies", version: 1, environment: environment.name, policies }, tellPolicies(policies));
+  return 0;
 }
 
-/**
- * Whether a backup can pause garbage collection. Where it cannot, it goes on without, so that is nothing wrong.
- * Only a pause with a ticket is ended: without tickets (before 2.6.8) that would end the pause of a backup that is running.
- */
-async function pauseOf(environment: Environment, connections: Connections): Promise<string> {
-  const { enable, address } = environment.gcPause;
-  if (!enable) return "off (backup.gcPause.enable)";
-  try {
-    return await connections.withMilvus(environment, async (milvus) => {
-      const pause = await milvus.pauseGarbageCollection(1);
-      if (pause === undefined) return `Milvus ${await milvus.version()} has no such call; backups go on without`;
-      if (pause.ticket) await milvus.resumeGarbageCollection(pause);
-      return pause.ticket ? `${address} pauses and resumes` : `${address} pauses`;
-    });
-  } catch (error) {
-    if (!(error instanceof PipelineError)) throw error;
-    return `not possible, backups go on without: ${error.message}`;
-  }
+/** Who uses an environment without keys and roles in the end. */
+const functionsRunner: Runner = { name: "the roles of the pipeline's functions (pipeline.yaml grants it)" };
+
+/** Who tries what: asked only where an environment leaves that open. */
+async function runnerOf(
+  { deployed }: CheckOptions,
+  environment: Environment | undefined,
+  connections: Connections,
+): Promise<Runner> {
+  if (deployed) return { name: "functions of the pipeline" };
+  if (environment === undefined || !usesRoles(environment)) return { name: "the keys of the environment" };
+  return { name: await connections.caller() };
 }
 
-/** How a file stands to what is registered under its name. */
-async function registrationOf(environment: Environment, pipeline: Pipeline, connections: Connections): Promise<string> {
-  const registry = await connections.environments(pipeline);
-  const { name } = environment;
-  const compared = await registry.compare(environment);
-  if (compared.registered === "nothing") return `${name} is not registered yet: create and restore do that`;
-  if (compared.registered === "same") return `${name} is registered with this content`;
-  const what = describeChanges(
-    compared.changes,
-    (registered, given) => `registered ${registered}, in the file ${given}`,
-  );
-  return `${name} is registered with other content${what && `: ${what}`}; create and restore want --replace, or --environment ${name}`;
+function usesRoles({ storage, backupStorage }: Environment): boolean {
+  return [storage, backupStorage].some(({ credentials }) => credentials.kind === "iam");
 }

@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { checkResult } from "../../src/core/check/result.ts";
+import { policyStatement } from "../../src/core/check/statements.ts";
 import { environmentRecord } from "../../src/core/environment/json.ts";
 import { count, documentOf, executionArn, lock, problem, time, warnings } from "./vocabulary.ts";
 
@@ -51,7 +53,18 @@ export const sweep = documentOf("sweep", {
 /** `check`; exit code 1 where something is not `ok` */
 export const checks = documentOf("checks", {
   ok: z.boolean(),
-  checks: z.array(z.strictObject({ check: z.string(), ok: z.boolean(), detail: z.string() })),
+  /** Whose permissions were tried where the environment names no keys: a user or role, or functions of the pipeline. */
+  triedBy: z.string(),
+  checks: z.array(checkResult),
+});
+
+/** `check --simulate` */
+export const policies = documentOf("policies", {
+  environment: z.string(),
+  /** What each policy needs, and when it needs it where that is not always. */
+  policies: z.array(
+    z.strictObject({ to: z.string(), when: z.string().optional(), statements: z.array(policyStatement) }),
+  ),
 });
 
 /** `status --last`; exit code 1 where one is `late` or `unknown` */

@@ -32,6 +32,16 @@ export function machineArn(pipeline: Pipeline, machine: Machine): string {
   );
 }
 
+/**
+ * The name of one of the pipeline's functions.
+ * @param folder below `functions/`
+ */
+export function functionName({ environmentsPrefix, stack }: Pipeline, folder: string): string {
+  // the pipeline's own name, also where it stands in a stack of another name
+  const [, name = stack] = /^milvus-backup\/([^/]+)\//.exec(environmentsPrefix) ?? [];
+  return `${name}-${folder}`;
+}
+
 /** The machines that a pipeline has. */
 export function deployedMachines(pipeline: Pipeline): Machine[] {
   return machines.filter((machine) => arnsOf(pipeline)[machine] !== undefined);

@@ -5,8 +5,28 @@ import { examples, type VerbHost } from "./verb.ts";
 export function addCheck(program: Command, host: VerbHost): void {
   program
     .command("check")
-    .description("read the config, connect to both buckets and to Milvus, find the deployed pipeline; changes nothing")
+    .description(
+      "try every permission that backups and restores need by using it, on probes that are removed again; find the deployed pipeline; print the " +
+        "statements of IAM that are missing. Below Milvus's root path nothing is written",
+    )
+    .addOption(
+      new Option("--deployed", "have the pipeline's functions do it, with their roles and in their network").conflicts(
+        "simulate",
+      ),
+    )
+    .addOption(new Option("--simulate", "only print the statements that the environment needs; asks nobody anything"))
+    .addOption(new Option("--restore-only", "the environment only restores: write nothing beside the backups"))
     .addOption(new Option("--no-milvus", "leave Milvus out: only the pipeline's network reaches it"))
-    .addHelpText("after", examples(["before the first backup", "--config milvus-a.yaml check"]))
+    .addHelpText(
+      "after",
+      examples(
+        [
+          "before the first backup, with this shell's credentials where the file names none",
+          "--config milvus-a.yaml check",
+        ],
+        ["what the deployed functions may do", "--config milvus-a.yaml check --deployed"],
+        ["the policies that have to be written", "--config milvus-a.yaml check --simulate"],
+      ),
+    )
     .action(host.action(async () => (await import("../actions/check.ts")).check));
 }

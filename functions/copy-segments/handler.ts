@@ -1,6 +1,8 @@
 import { garbageCollection } from "../../src/adapters/milvus/garbage-collection.ts";
 import { type CopyContext, copySegments } from "../../src/steps/copy/copy-segments.ts";
-import { batchHandler } from "../shared/batch-handler.ts";
+import { batchStep } from "../shared/batch-handler.ts";
+import { answeringChecks, checkStoresHere } from "../shared/check-door.ts";
+import { observedHandler } from "../shared/step-handler.ts";
 import { storeContext } from "../shared/store-context.ts";
 
 const stores = storeContext();
@@ -9,4 +11,9 @@ const context: CopyContext = {
   garbageCollection: async (environment) => garbageCollection(await stores.environments.get(environment)),
 };
 
-export const handler = batchHandler("CopySegments", copySegments, context);
+export const handler = observedHandler(
+  answeringChecks(
+    (request) => checkStoresHere(request, stores, "copy-segments"),
+    batchStep("CopySegments", copySegments, context),
+  ),
+);

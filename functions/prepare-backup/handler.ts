@@ -1,7 +1,21 @@
 import { backupStepRequest } from "../../src/core/execution/messages.ts";
 import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
+import { checkMilvus } from "../../src/steps/check/check-milvus.ts";
 import { outlasting } from "../../src/steps/shared/outlasting.ts";
+import { answeringChecks } from "../shared/check-door.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
-import { stepHandler } from "../shared/step-handler.ts";
+import { parseRequest } from "../shared/parse-request.ts";
+import { observedHandler } from "../shared/step-handler.ts";
 
-export const handler = stepHandler(backupStepRequest, outlasting("backup", prepareBackup), milvusContext());
+const context = milvusContext();
+const step = outlasting("backup", prepareBackup);
+
+export const handler = observedHandler(
+  answeringChecks(
+    async ({ environment: name }) => {
+      const environment = await context.environments.get(name);
+      return checkMilvus(environment, async (use) => use(await context.connectMilvus(environment)));
+    },
+    async (event) => step(parseRequest(backupStepRequest, event), context),
+  ),
+);

@@ -4,14 +4,25 @@ import { tellingWhy } from "./copy-failures.ts";
 import { parseRequest } from "./parse-request.ts";
 import { observedHandler } from "./step-handler.ts";
 
-/** The handler of a function that works on one item of a map. @param state what it is called where it gave no answer */
-export function batchHandler<Result extends object, Context extends Pick<StepContext, "work">>(
+type BatchStep<Result, Context> = (request: CopySegmentsRequest, context: Context) => Promise<Result>;
+
+/** What a function does that works on one item of a map. @param state what it is called where it gave no answer */
+export function batchStep<Result extends object, Context extends Pick<StepContext, "work">>(
   state: string,
-  step: (request: CopySegmentsRequest, context: Context) => Promise<Result>,
+  step: BatchStep<Result, Context>,
   context: Context,
-) {
-  return observedHandler(async (event) => {
+): (event: unknown) => Promise<Result> {
+  return async (event) => {
     const request = parseRequest(copySegmentsRequest, event);
     return tellingWhy(request, context.work, () => step(request, context), state);
-  });
+  };
+}
+
+/** The handler of such a function. @param state what it is called where it gave no answer */
+export function batchHandler<Result extends object, Context extends Pick<StepContext, "work">>(
+  state: string,
+  step: BatchStep<Result, Context>,
+  context: Context,
+) {
+  return observedHandler(batchStep(state, step, context));
 }

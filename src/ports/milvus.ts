@@ -132,4 +132,22 @@ export interface Milvus {
    * @param settled of which nobody needs to know more: they are left out, and cost no request
    */
   listImports(name: CollectionName, settled?: ReadonlySet<Id>): Promise<ImportTask[]>;
+
+  /**
+   * Makes every call that backups and restores make, about a collection that is not there or with a request that is refused: who may make
+   * it is asked first. Changes nothing.
+   */
+  tryCalls(): Promise<TriedCall[]>;
+}
+
+/** A call that was tried. */
+export interface TriedCall {
+  /** As Milvus's protocol has it, and as its privileges are called: `Flush`. */
+  readonly call: string;
+  /** What makes it: both make some. */
+  readonly of: "backup" | "restore";
+  /** `unknown` is not there in this version. */
+  readonly outcome: "allowed" | "denied" | "unknown" | "unanswered";
+  /** Milvus's own reason where it is denied or unanswered. */
+  readonly reason: string;
 }

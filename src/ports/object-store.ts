@@ -1,11 +1,14 @@
 import type { BucketLock, ObjectLock } from "../core/execution/object-lock.ts";
 import type { StorageClass } from "../core/execution/storage-class.ts";
+import type { StoreProbe } from "./store-probe.ts";
 
 /** One bucket of one object store, as a step sees it. Keys never start with a slash. */
 export interface ObjectStore {
   /** What identifies the store and bucket in messages: `bucket-a at 127.0.0.1:9000`. Holds no secret. */
   readonly label: string;
   readonly bucket: string;
+  /** For a check; absent where the store has nothing that is not asked of every one. */
+  readonly probe?: StoreProbe;
 
   /**
    * Every object below a prefix, in key order. Obligation: pages are fetched as they are consumed.

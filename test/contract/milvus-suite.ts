@@ -116,6 +116,20 @@ export function milvusContract(label: string, open: () => Promise<MilvusUnderTes
       expect((await milvus.describeCollection(name)).shards).toBe(1);
     });
 
+    it("tries the calls of backups and restores, which changes nothing", async () => {
+      const everything = async () => {
+        const databases = await milvus.listDatabases();
+        return Promise.all(databases.map(async (one) => [one, (await milvus.listCollections(one)).sort()]));
+      };
+      const before = await everything();
+
+      const tried = await milvus.tryCalls();
+
+      expect(tried.filter(({ outcome }) => outcome !== "allowed")).toEqual([]);
+      expect(tried.map(({ call }) => call)).toEqual(expect.arrayContaining(["Flush", "CreateCollection", "Import"]));
+      expect(await everything()).toEqual(before);
+    });
+
     it("tells how many shards it takes where more are asked about, and makes nothing", async () => {
       const before = (await milvus.listCollections("default")).toSorted();
 

@@ -1,3 +1,4 @@
+import { RbacObjects } from "@zilliz/milvus2-sdk-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { milvusService, minioService, startService, stopService } from "../../local/index.ts";
 import { configs, milvusBackup } from "../support/e2e/cli.ts";
@@ -30,6 +31,32 @@ describe("a Milvus with users", async () => {
   afterAll(async () => {
     await stopService(server);
     await deletePrefix("bucket-a", "with-users/");
+  });
+
+  test("check names the calls that a user may not make: here all but two", async () => {
+    const root = await connectTo(server.address, user);
+    await root.createUser({ username: "looker", password: "Looker-1" });
+    await root.createRole({ roleName: "looks" });
+    for (const privilegeName of ["ShowCollections", "DescribeCollection"]) {
+      const grant = { roleName: "looks", object: RbacObjects.Global, objectName: "*", privilegeName } as const;
+      await root.grantRolePrivilege(grant);
+    }
+    await root.addUserToRole({ username: "looker", roleName: "looks" });
+    const file = await config.derive("looker", configs.a, {
+      "milvus.port": server.port,
+      "milvus.user": "looker",
+      "milvus.password": "Looker-1",
+      "minio.rootPath": server.rootPath,
+    });
+
+    const { exitCode, stdout } = await milvusBackup("--config", file, "check");
+
+    expect(exitCode).toBe(1);
+    const [backup = "", restore = ""] = stdout.split("\n").filter((line) => line.startsWith("✗"));
+    expect(backup).toMatch(/^✗ milvus backup +user "looker" may not call .*Flush.*: grant a role/);
+    expect(backup).not.toMatch(/DescribeCollection,|ShowCollections,/);
+    expect(restore).toMatch(/^✗ milvus restore .*CreateCollection.*Import/);
+    expect(stdout).not.toContain("Looker-1");
   });
 
   test.each([

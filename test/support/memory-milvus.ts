@@ -22,6 +22,7 @@ import type {
   SearchHit,
   SegmentDescription,
   SegmentLogs,
+  TriedCall,
   VectorSearch,
 } from "../../src/ports/milvus.ts";
 
@@ -247,7 +248,21 @@ export class MemoryMilvus implements Milvus {
     return [...this.#pauses];
   }
 
+  /** The calls that its user may not make, by their names in Milvus's protocol. */
+  readonly deniedCalls = new Set<string>();
+
   // ---- the port
+
+  async tryCalls(): Promise<TriedCall[]> {
+    this.#called("tryCalls");
+    const tried = (of: TriedCall["of"], calls: readonly string[]) =>
+      calls.map((call): TriedCall => {
+        const isDenied = this.deniedCalls.has(call);
+        const reason = isDenied ? `Privilege${call}: permission deny` : "";
+        return { call, of, outcome: isDenied ? "denied" : "allowed", reason };
+      });
+    return [...tried("backup", ["ShowCollections", "Flush"]), ...tried("restore", ["CreateCollection", "Import"])];
+  }
 
   async version(): Promise<string> {
     this.#called("version");

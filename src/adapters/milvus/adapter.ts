@@ -38,6 +38,7 @@ import { restImports } from "./rest-imports.ts";
 import { readKeyValue } from "./schema.ts";
 import { describeSegmentLogs } from "./segment-logs.ts";
 import { flush, listSegments } from "./segments.ts";
+import { tryCalls } from "./try-calls.ts";
 
 /** Bounds of the adapter's own waits. */
 interface AdapterLimits {
@@ -258,5 +259,9 @@ export class MilvusAdapter implements Milvus {
 
   listImports(name: CollectionName, settled: ReadonlySet<Id> = new Set()) {
     return this.#imports.list(name, settled);
+  }
+
+  tryCalls() {
+    return tryCalls(this.#grpc);
   }
 }

@@ -100,7 +100,8 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
   // a 403 too
   if (name === "InvalidObjectState") return archived(request, "is in an archive", { details, cause });
   if (status === 403 || name === "AccessDenied" || name === "AllAccessDisabled") {
-    return new PipelineError("StoreAccessDenied", accessDenied(request, on, message), { details, cause });
+    const more = { ...details, ...denialOf(request, message) };
+    return new PipelineError("StoreAccessDenied", accessDenied(request, on, message), { details: more, cause });
   }
   if (name === "NoSuchKey" || (status === 404 && key !== undefined)) {
     return new PipelineError("ObjectNotFound", `${on} does not exist`, { details, cause });
@@ -157,6 +158,22 @@ function elsewhere(
   );
 }
 
+/** What was denied, for who looks for the statement that is missing. */
+function denialOf({ copySource }: S3Request, message: string) {
+  const kmsAction = /kms:[A-Za-z]+/.exec(message)?.[0];
+  const kmsKey = keyIn(message);
+  return {
+    denied: true,
+    ...(copySource !== undefined && { copy: true }),
+    ...(kmsAction !== undefined && { kmsAction }),
+    ...(kmsAction !== undefined && kmsKey !== undefined && { kmsKey }),
+  };
+}
+
+function keyIn(message: string): string | undefined {
+  return /arn:[a-z-]+:kms:[^\s,;()]+/.exec(message)?.[0];
+}
+
 function accessDenied(request: S3Request, on: string, message: string): string {
   const { signer, action, bucket, copySource } = request;
   if (copySource !== undefined && /VPC endpoint.*cross-region/i.test(message)) {
@@ -167,7 +184,7 @@ function accessDenied(request: S3Request, on: string, message: string): string {
   }
   const kms = /kms:[A-Za-z]+/.exec(message)?.[0];
   if (kms !== undefined) {
-    const key = /arn:[a-z-]+:kms:[^\s,;()]+/.exec(message)?.[0];
+    const key = keyIn(message);
     return (
       `${signer} may not use the KMS key${key === undefined ? "" : ` ${key}`} of bucket ${bucket}: grant ${kms} on it, in the policy of ` +
       `the key and of the role (kmsKeyArns in pipeline.yaml grants it to the pipeline's own roles) (${message})`
@@ -185,7 +202,9 @@ function grantOf({ action, bucket, key, prefix, scope }: S3Request): string {
     const within = narrowest(prefix, scope);
     return `s3:ListBucket on ${arn}${within === "" ? "" : ` with s3:prefix like ${within}*`}`;
   }
-  return action.startsWith("s3:GetBucket") ? `${action} on ${arn}` : `${action} on ${arn}/${narrowest(key, scope)}*`;
+  return /^s3:(?:GetBucket|ListBucket)/.test(action)
+    ? `${action} on ${arn}`
+    : `${action} on ${arn}/${narrowest(key, scope)}*`;
 }
 
 /**

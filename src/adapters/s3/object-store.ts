@@ -19,6 +19,7 @@ import type {
   PutTextOptions,
   TextUpload,
 } from "../../ports/object-store.ts";
+import type { StoreProbe } from "../../ports/store-probe.ts";
 import type { Patience } from "../patience.ts";
 import { ifPresent } from "../streams/if-present.ts";
 import { copySource, copyStreamed, onlyWithinOneStore } from "../streams/streamed-copy.ts";
@@ -28,6 +29,7 @@ import type { S3Connection } from "./connection.ts";
 import { headObject, looksLikeMd5, sourceEtagMetadata, tellingMissing, unquote } from "./content.ts";
 import { checksumOf, hasContent, readChecksum } from "./content-checksum.ts";
 import { bucketLock, extendLock, lockOf } from "./object-lock.ts";
+import { s3Probe } from "./probe.ts";
 import { putObject } from "./put-object.ts";
 import { readRange } from "./read-object.ts";
 import { readText } from "./read-text.ts";
@@ -53,6 +55,7 @@ const parallelDeletes = 16;
 export class S3ObjectStore implements ObjectStore {
   readonly label: string;
   readonly bucket: string;
+  readonly probe: StoreProbe;
   readonly #s3: S3Bucket;
   readonly #options: S3ObjectStoreOptions;
   /** Sources that this store refused to read server-side once: not asked again for every object. */
@@ -64,6 +67,7 @@ export class S3ObjectStore implements ObjectStore {
       patience: options.patience,
     });
     this.bucket = bucket;
+    this.probe = s3Probe(this.#s3);
     this.label = `${bucket} at ${connection.address}`;
     this.#options = options;
   }

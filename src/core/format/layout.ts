@@ -199,6 +199,34 @@ export type MilvusLayout = ReturnType<typeof milvusLayout>;
 export const stagingRoot = "milvus-backup-staging/";
 
 /**
+ * What a check writes below a root, to take it away again: files, where backups and restores are directories.
+ * @param id tells it from another check's
+ */
+export function probeLayout(root: string, at: Date, id: string) {
+  const name = `${probePrefix(root)}${at
+    .toISOString()
+    .replace(/\.\d+Z$/, "Z")
+    .replaceAll(":", "-")}-${id}`;
+  return { object: `${name}-object`, upload: `${name}-upload`, copy: `${name}-copy`, locked: `${name}-locked` };
+}
+
+/** What the keys of all probes below a root begin with. */
+export function probePrefix(root: string): string {
+  return `${root}milvus-backup-check-`;
+}
+
+/** When a probe was written; undefined for the key of something else. */
+export function probeTime(root: string, key: string): Date | undefined {
+  if (!key.startsWith(probePrefix(root))) return undefined;
+  const [, day, hour, minute, second] =
+    /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z-[0-9a-f]+-(?:object|upload|copy|locked)$/.exec(
+      key.slice(probePrefix(root).length),
+    ) ?? [];
+  const time = new Date(`${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
+/**
  * Where a restore puts the segments it imports, in the target's Milvus bucket but outside of Milvus's root path, so that
  * Milvus's garbage collection leaves it alone.
  */

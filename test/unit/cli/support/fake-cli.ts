@@ -128,6 +128,10 @@ export class FakeCli {
   /** The Milvus of every environment; none answers where absent. */
   milvus: Milvus | undefined;
   env: Record<string, string> = {};
+  /** What functions answer. */
+  invoke: (functionName: string, payload: object) => unknown = () => {
+    throw new Error("no function answers");
+  };
   #time = Date.parse("2026-11-21T11:03:07Z");
 
   /** Runs a command line. Time passes as it is slept. */
@@ -182,6 +186,8 @@ export class FakeCli {
       workStore: async () => this.work,
       openStore: async (_environment, side) => (side === "backup" ? this.backups : this.milvusBucket),
       payloads: async () => parquetPayloads,
+      caller: async () => "arn:aws:iam::111111111111:user/tester",
+      invoke: async (functionName, payload) => this.invoke(functionName, payload),
       withMilvus: async (environment, use) => {
         if (this.milvus) return use(this.milvus);
         throw new PipelineError("MilvusUnreachable", `Milvus at ${environment.milvus.address} does not answer`);
