@@ -23,7 +23,7 @@ async function storeThatBears(bears: () => number, refusal = { status: 503, code
     const refused = inFlight > bears();
     seen.push({ inFlight, refused, at: performance.now() });
     request.resume();
-    await sleep(5);
+    await sleep(20);
     inFlight -= 1;
     response.setHeader("content-type", "application/xml");
     if (refused) {
@@ -119,6 +119,7 @@ describe("a store that refuses more than a few requests at once", () => {
     const request = new ListObjectsV2Command({ Bucket: "bucket-b" });
     await Promise.allSettled(Array.from({ length: 32 }, () => store.connection.client.send(request)));
 
-    expect(Math.max(...store.seen.map(({ inFlight }) => inFlight))).toBe(32);
+    // one that was halved would let one through at a time
+    expect(Math.max(...store.seen.map(({ inFlight }) => inFlight))).toBeGreaterThan(8);
   });
 });
