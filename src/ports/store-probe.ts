@@ -1,12 +1,19 @@
 /** What only a check does with a bucket: what copies go without where they may not, and what is good to know. */
 export interface StoreProbe {
   /**
-   * Uploads an object in parts: one that is completed, and one that is listed and given up. Uploads of the same key are given up as well.
+   * Uploads an object in parts: one that is completed, and one that is given up. Lists what else was begun, and gives up what is left.
+   * @param left what earlier checks left: keys that begin so and are probes, begun before that time
    * @throws StoreAccessDenied with the first permission that is missing
    */
-  uploadInParts(key: string): Promise<void>;
+  uploadInParts(key: string, left: LeftUploads): Promise<void>;
   /** What the store tells of the bucket, and with a key of how that object is encrypted. */
   facts(key?: string): Promise<BucketFacts>;
+}
+
+export interface LeftUploads {
+  readonly prefix: string;
+  readonly isProbe: (key: string) => boolean;
+  readonly before: Date;
 }
 
 export interface BucketFacts {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, CreateMultipartUploadCommand, ListMultipartUploadsCommand } from "@aws-sdk/client-s3";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -161,6 +161,10 @@ describe("who has what check --simulate prints", () => {
   });
 
   test("after a check that might not delete, the next one that may leaves nothing", async () => {
+    const time = "2026-11-01T00-00-00Z";
+    const begun = { Bucket: "checked-backups", Key: `backup/milvus-backup-check-${time}-aaaaaaaa-upload` };
+    const notOurs = { ...begun, Key: `backup/milvus-backup-check-${time}/binlogs/insert_log/1/2/3/0/4` };
+    for (const upload of [begun, notOurs]) await owner.client.send(new CreateMultipartUploadCommand(upload));
     const left = (await everything()).filter((line) => line.includes("milvus-backup-check-"));
     expect(left.length).toBeGreaterThan(0);
     const inTwoHours = new Date(Date.now() + 7_200_000);
@@ -168,6 +172,9 @@ describe("who has what check --simulate prints", () => {
     await checkAs(roleWithout("nothing"), inTwoHours);
 
     expect((await everything()).filter((line) => line.includes("milvus-backup-check-"))).toEqual([]);
+    const { Uploads = [] } = await owner.client.send(new ListMultipartUploadsCommand({ Bucket: begun.Bucket }));
+    expect(Uploads.map(({ Key }) => Key)).toContain(notOurs.Key);
+    expect(Uploads.map(({ Key }) => Key)).not.toContain(begun.Key);
   });
 });
 

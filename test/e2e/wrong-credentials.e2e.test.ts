@@ -137,4 +137,33 @@ describe("an object store with keys of its own", async () => {
     expect(run).toMatchObject({ exitCode: 1, stdout: "" });
     expect(run.stderr).toMatch(/StoreAccessDenied.*locked at 127\.0\.0\.1:9700/);
   });
+
+  test.each([
+    {
+      what: "right",
+      secret: store.secretAccessKey,
+      exitCode: 0,
+      told: /^✓ copy to backups +from bucket-a to locked$/m,
+    },
+    { what: "wrong", secret: wrongSecret, exitCode: 1, told: /^✗ backup bucket .*the secret key does not belong to/m },
+  ])(
+    "the deployed functions find by check that the secret is $what, of Milvus and of both stores",
+    async ({ what, secret, exitCode, told }) => {
+      const file = await config.derive(`functions-${what}`, configs.a, {
+        "minio.backupPort": store.port,
+        "minio.backupBucketName": "locked",
+        "minio.backupAccessKeyID": store.accessKeyId,
+        "minio.backupSecretAccessKey": secret,
+      });
+      await milvusBackup("--config", file, "env", "set", `functions-${what}`, "--replace");
+
+      const run = await milvusBackup("--config", file, "check", "--deployed");
+
+      expect(run).toMatchObject({ exitCode });
+      expect(run.stdout).toMatch(/^✓ milvus restore .*Import/m);
+      expect(run.stdout).toMatch(told);
+      expect(run.stdout + run.stderr).not.toContain(secret);
+      expect(await listKeys("bucket-a", "milvus-backup-staging/milvus-backup-check-")).toEqual([]);
+    },
+  );
 });

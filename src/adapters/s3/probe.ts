@@ -8,14 +8,14 @@ import {
   ListMultipartUploadsCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import type { BucketFacts, StoreProbe } from "../../ports/store-probe.ts";
+import type { BucketFacts, LeftUploads, StoreProbe } from "../../ports/store-probe.ts";
 import type { S3Bucket } from "./bucket.ts";
 import { headObject } from "./content.ts";
 
 /** `ObjectStore.probe` of a bucket. */
 export function s3Probe(bucket: S3Bucket): StoreProbe {
   return {
-    uploadInParts: (key) => uploadInParts(bucket, key),
+    uploadInParts: (key, left) => uploadInParts(bucket, key, left),
     async facts(key) {
       const [region, versions, versionsEnd, object] = await Promise.all([
         regionOf(bucket),
@@ -35,16 +35,16 @@ export function s3Probe(bucket: S3Bucket): StoreProbe {
 }
 
 /** As copies do it, but for failing where they go on without: what a killed function left could not be ended. */
-async function uploadInParts(bucket: S3Bucket, key: string): Promise<void> {
+async function uploadInParts(bucket: S3Bucket, key: string, { prefix, isProbe, before }: LeftUploads): Promise<void> {
   const { client, name: Bucket } = bucket;
   const target = { Bucket, Key: key };
   const begin = async () => {
     const create = () => client.send(new CreateMultipartUploadCommand(target));
     return (await bucket.request("s3:PutObject", key, create)).UploadId;
   };
-  const abort = (UploadId: string | undefined) =>
-    bucket.request("s3:AbortMultipartUpload", key, () =>
-      client.send(new AbortMultipartUploadCommand({ ...target, UploadId })),
+  const abort = (UploadId: string | undefined, Key = key) =>
+    bucket.request("s3:AbortMultipartUpload", Key, () =>
+      client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })),
     );
   const UploadId = await begin();
   try {
@@ -61,10 +61,12 @@ async function uploadInParts(bucket: S3Bucket, key: string): Promise<void> {
     throw error;
   }
   await abort(await begin());
-  const { Uploads = [] } = await bucket.request("s3:ListBucketMultipartUploads", { prefix: key }, () =>
-    client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: key })),
-  );
-  for (const upload of Uploads) if (upload.Key === key) await abort(upload.UploadId);
+  const list = () => client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: prefix }));
+  const { Uploads = [] } = await bucket.request("s3:ListBucketMultipartUploads", { prefix }, list);
+  for (const { Key = "", UploadId, Initiated } of Uploads) {
+    const isLeft = isProbe(Key) && Initiated !== undefined && Initiated < before;
+    if (Key === key || isLeft) await abort(UploadId, Key);
+  }
 }
 
 async function regionOf({ client, name }: S3Bucket): Promise<string | undefined> {

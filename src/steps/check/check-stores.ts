@@ -190,8 +190,10 @@ async function writeProbes(
   const { probe } = store;
   if (probe !== undefined) {
     await attempts.try(`${name} upload`, side, async () => {
-      await probe.uploadInParts(keys.upload);
-      return "in parts, and one that is listed and given up";
+      const before = new Date(now.getTime() - oldAfterMilliseconds);
+      const isProbe = (key: string) => probeTime(area.root, key) !== undefined;
+      await probe.uploadInParts(keys.upload, { prefix: probePrefix(area.root), isProbe, before });
+      return "in parts, and one that is given up";
     });
   }
   if (name === "backup" && environment.backupStorage.objectLock !== undefined) {
