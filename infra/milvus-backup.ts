@@ -11,6 +11,7 @@ import { Construct } from "constructs";
 import { insteadOfDataBuckets } from "../src/core/deployment/bucket-root.ts";
 import { checkPipeline, parsePipelineYaml } from "../src/core/deployment/yaml.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
+import { type People, type PeopleRole, peopleStatements } from "./people.ts";
 import type { PipelineOptions } from "./pipeline-options.ts";
 import { Pipeline } from "./pipeline-stack.ts";
 import { settingsOf } from "./settings.ts";
@@ -56,6 +57,8 @@ export class MilvusBackup extends Construct {
   readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;
   /** Hears of failures and alarms; absent without the section `alarms`. */
   readonly topic: ITopic | undefined;
+
+  readonly #people: People;
 
   constructor(scope: Construct, id: string, props: MilvusBackupProps = {}) {
     super(scope, id);
@@ -107,6 +110,7 @@ export class MilvusBackup extends Construct {
       [...created.stateMachines].map(([machine, { stateMachine }]) => [machine, stateMachine]),
     );
     this.topic = created.topic;
+    this.#people = created.people;
   }
 
   /** Lets somebody start a machine: a schedule, a pipeline of CI, another function. */
@@ -115,6 +119,33 @@ export class MilvusBackup extends Construct {
     if (stateMachine === undefined)
       throw new Error(`there is no machine ${machine}: ${[...this.stateMachines.keys()]}`);
     stateMachine.grantStartExecution(grantee);
+  }
+
+  /** Lets somebody see what executions did, and change nothing: docs/policies/auditor.json. */
+  grantAudit(grantee: IGrantable): void {
+    this.#grant("auditor", grantee);
+  }
+
+  /** Lets somebody see that, and start and stop backups: docs/policies/operator.json. */
+  grantOperate(grantee: IGrantable): void {
+    this.#grant("operator", grantee);
+  }
+
+  /**
+   * Lets somebody see that, and start and stop restores and drills: docs/policies/restorer.json. Into which environments is for
+   * `allowedEnvironments` to say.
+   */
+  grantRestore(grantee: IGrantable): void {
+    this.#grant("restorer", grantee);
+  }
+
+  #grant(role: PeopleRole, { grantPrincipal }: IGrantable): void {
+    for (const statement of peopleStatements(this, role, this.#people)) {
+      if (grantPrincipal.addToPrincipalPolicy(statement).statementAdded) continue;
+      throw new Error(
+        `${grantPrincipal} has no policy that could be added to: give a role, a user or a group (Role.fromRoleArn)`,
+      );
+    }
   }
 }
 

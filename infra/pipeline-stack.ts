@@ -25,6 +25,7 @@ import {
 } from "./functions.ts";
 import type { Grant } from "./grants.ts";
 import { type FunctionNetwork, functionNetwork } from "./network.ts";
+import type { People } from "./people.ts";
 import {
   announceGrant,
   assumeRoleGrants,
@@ -115,6 +116,13 @@ export class Pipeline extends Construct {
       this.#output(output, value, "What a schedule promises");
     }
     this.#output("EnvironmentsPrefix", this.#environmentsPrefix, "Names of the environments' secrets begin with it");
+  }
+
+  /** What the roles of people are about. */
+  get people(): People {
+    const { stack, pipeline } = this.#settings;
+    const { bucketArn: workBucketArn } = this.#workBucket.bucket;
+    return { name: stack, machines, workBucketArn, workBucketKeyArn: pipeline.workBucketKeyArn };
   }
 
   /** What pipeline.yaml adds to the machines; answers the topic of its alarms. */
