@@ -127,6 +127,10 @@ describe("every machine on another engine", { timeout: 60_000 }, () => {
     expect(entered(made)).toContain("Copy Segments Directly");
 
     expectSuccess(await engine.run("verify", "v1", { environment: "prod", backupName: "nightly" }));
+    const to = { destination: "s3://lake/nightly", format: "jsonl" };
+    const exported = await engine.run("export", "e1", { environment: "prod", backupName: "nightly", ...to });
+    expectSuccess(exported);
+    expect(exported.output).toMatchObject({ outcome: "exported", destination: "s3://lake/nightly/" });
     expectSuccess(await engine.run("transfer", "t1", { backupName: "nightly", from: "prod", to: "vault" }));
 
     const restored = await engine.run("restore", "r1", restore("nightly", "_bak"));
@@ -137,6 +141,7 @@ describe("every machine on another engine", { timeout: 60_000 }, () => {
     expect(told()).toEqual([
       "Backup Completed",
       "Verify Completed",
+      "Export Completed",
       "Transfer Completed",
       "Restore Completed",
       "Restore Completed",
@@ -166,6 +171,7 @@ describe("every machine on another engine", { timeout: 60_000 }, () => {
     ["backup", backup("none", "nowhere"), "CollectionNotFound"],
     ["restore", restore("nothing", "_x"), "BackupNotFound"],
     ["verify", { environment: "prod", backupName: "nothing" }, "BackupNotFound"],
+    ["export", { environment: "prod", backupName: "nothing", destination: "s3://lake/out" }, "BackupNotFound"],
     ["transfer", { backupName: "nothing", from: "prod", to: "vault" }, "BackupNotFound"],
     ["drill", { environment: "dr", from: "prod", backupName: "nothing" }, "BackupNotFound"],
     ["backup", { environment: "prod", unknown: true }, "InvalidInput"],

@@ -4,7 +4,7 @@ import { columnType, type TableFile } from "../../core/binlog/table-file.ts";
 import { logsOf, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopySegmentsRequest, ExportFormat, ExportSegmentsResult } from "../../core/execution/messages.ts";
-import { settleEach } from "../../core/execution/settle.ts";
+import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { exportFileName, partitionFolder } from "../../core/format/export-layout.ts";
 import { allPartitions, type BackupLayout, backupLayout } from "../../core/format/layout.ts";
 import { type Binlog, collectionSchema, type SegmentBackup, segmentBackup } from "../../core/format/meta.ts";
@@ -60,7 +60,7 @@ export async function exportSegments(
     const { outcome } = await readWorkJson(context, receiptKey, exportReceipt);
     if (outcome === "copied") return { outcome: "exported", receiptKey };
   }
-  const [source, destination] = await Promise.all([
+  const [source, destination] = await settleAll([
     context.openStore(batch.source),
     context.openStore(batch.destination),
   ]);
