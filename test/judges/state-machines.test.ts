@@ -225,6 +225,19 @@ describe("retries on another engine", { timeout: 60_000 }, () => {
     expect(told()).toEqual(["Backup Failed"]);
   });
 
+  it("go on gently where a copy was killed, and name the step that was killed twice", async () => {
+    inject("copy-segments", "Runtime.ExitError");
+    const once = await engine.run("backup", "b9", backup("killed-once"));
+    expectSuccess(once);
+    expect(entered(once)).toContain("Copy Gently Directly");
+
+    inject("finalize-backup", "Runtime.ExitError", 2);
+    const twice = await engine.run("backup", "b10", backup("killed-twice"));
+    expect(twice).toMatchObject({ status: "FAILED", error: "StepKilled" });
+    expect(twice.cause).toContain("Finalize Backup was killed");
+    expect(twice.cause).toContain("functions.finalize-backup.memoryMiB");
+  });
+
   it("are owed to Release and to what is announced, and the first failure stays the execution's", async () => {
     inject("prepare-backup", "AccessDenied");
     inject("release-backup", "Anything", 5);
