@@ -1,4 +1,4 @@
-import { Aws, Duration, Validations } from "aws-cdk-lib";
+import { ArnFormat, Duration, Stack, Validations } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, type IMetric, MathExpression, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { EventField, type IRule, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
@@ -16,6 +16,7 @@ import { longestSilence, promiseOf } from "../src/core/deployment/schedule-promi
 import type { Machine } from "../src/core/execution/machines.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { failedInvocations, goodDrills, scheduledBackups, schedulerFaults } from "./metrics.ts";
+import { actingFor } from "./trust.ts";
 
 interface AlarmsProps {
   readonly stack: string;
@@ -121,7 +122,14 @@ export class Alarms extends Construct {
         principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
         actions: ["sns:Publish"],
         resources: [topic.topicArn],
-        conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
+        conditions: actingFor([
+          Stack.of(this).formatArn({
+            service: "cloudwatch",
+            resource: "alarm",
+            resourceName: `${this.#stack}-*`,
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        ]),
       }),
     );
     for (const email of emails) topic.addSubscription(new EmailSubscription(email));
@@ -131,7 +139,7 @@ export class Alarms extends Construct {
   /** Sends every failure with its reason: an alarm only says that there was one. */
   #tellFailures(stack: string, { queue }: DeadLetters): IRule {
     const field = (path: string) => EventField.fromPath(path);
-    return new Rule(this, "Failures", {
+    const rule = new Rule(this, "Failures", {
       description: "milvus-backup: tells the topic what failed, and why",
       eventPattern: {
         source: [eventSource],
@@ -139,7 +147,8 @@ export class Alarms extends Construct {
         detail: { stack: [stack] },
       },
       targets: [
-        new SnsTopic(this.topic, {
+        // By its ARN: for a topic of this stack CDK would let every rule of every account in.
+        new SnsTopic(Topic.fromTopicArn(this, "Told", this.topic.topicArn), {
           deadLetterQueue: queue,
           message: RuleTargetInput.fromObject({
             what: field("$.detail-type"),
@@ -153,6 +162,16 @@ export class Alarms extends Construct {
         }),
       ],
     });
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "AllowFailures",
+        principals: [new ServicePrincipal("events.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [this.topic.topicArn],
+        conditions: actingFor([rule.ruleArn]),
+      }),
+    );
+    return rule;
   }
 
   /** What a schedule did not bring in time; none where it is off, or nobody can say how long it may take. */

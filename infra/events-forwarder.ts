@@ -1,10 +1,11 @@
-import { Aws } from "aws-cdk-lib";
+import { Aws, Stack } from "aws-cdk-lib";
 import { EventBus, Rule } from "aws-cdk-lib/aws-events";
 import { EventBus as EventBusTarget } from "aws-cdk-lib/aws-events-targets";
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Role } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import { DeadLetters } from "./dead-letters.ts";
 import { backupCommitted } from "./restore-triggers.ts";
+import { serviceActingFor } from "./trust.ts";
 
 export interface BackupEventsForwarderProps {
   /** With the backups; it has to send its events to EventBridge (docs/pipeline-yaml.md has the command). */
@@ -24,9 +25,9 @@ export class BackupEventsForwarder extends Construct {
     super(scope, id);
     const deadLetters = new DeadLetters(this, "DeadLetters");
     const role = new Role(this, "Role", {
-      assumedBy: new ServicePrincipal("events.amazonaws.com", {
-        conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
-      }),
+      assumedBy: serviceActingFor("events.amazonaws.com", [
+        Stack.of(this).formatArn({ service: "events", resource: "rule", resourceName: "*" }),
+      ]),
     });
     new Rule(this, "Rule", {
       description: `milvus-backup: tells a pipeline elsewhere of backups that appear in ${bucket}`,

@@ -3,15 +3,18 @@ import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
 
 /**
- * What a function may do with the objects below a root path of backups. `prove`: write what lies beside the logs and metas of a backup, and
- * take claims and records away; `say-drilled`: say there how a drill ended. `ask-locks`: whether the bucket locks objects, `see-locks`: how
- * objects are locked, `lock`: lock them. None may take a lock off. `report`: write the page about all backups of a root.
+ * What a function may do with the objects below a root path. `upload`: write what may be too large for one request, in parts, and remove the
+ * parts that a killed function left. `prove`: write what lies beside the logs and metas of a backup, `retract`: take claims and records there
+ * away, `say-drilled`: say there how a drill ended. `ask-locks`: whether the bucket locks objects, `see-locks`: how objects are locked, `lock`:
+ * lock them. None may take a lock off. `report`: write the page about all backups of a root.
  */
 export type BackupAccess =
   | "read"
   | "write"
+  | "upload"
   | "delete"
   | "prove"
+  | "retract"
   | "say-drilled"
   | "ask-locks"
   | "see-locks"
@@ -23,7 +26,7 @@ export interface DataAccess {
   /** Below Milvus's root path. */
   readonly milvus?: "list" | "read";
   /** Below `milvus-backup-staging/` of Milvus's bucket. */
-  readonly staging?: readonly ("read" | "write" | "delete")[];
+  readonly staging?: readonly ("read" | "write" | "upload" | "delete")[];
   readonly backups?: readonly BackupAccess[];
   /** Below the root paths that exports go to. */
   readonly exports?: readonly ("read" | "write" | "delete")[];
@@ -72,6 +75,8 @@ export interface FunctionSpec {
   readonly verifiesSignatures?: boolean;
   /** Knows the executions of the machine `restore` by their names, and may end them. */
   readonly runsRestores?: boolean;
+  /** Removes no work files, where others of its machine do. */
+  readonly keepsWork?: boolean;
   readonly timeoutMinutes: number;
   readonly memoryMiB: number;
   /** Absent where it touches no data: then it assumes no role either. */
@@ -91,7 +96,7 @@ const all = ["read", "write", "delete"] as const;
 export const finalizeBackup: FunctionSpec = step(
   "finalize-backup",
   "backup",
-  { backups: [...all, "ask-locks", "see-locks", "lock"] },
+  { backups: [...all, "upload", "ask-locks", "see-locks", "lock"] },
   { asks: true, signs: true },
 );
 
@@ -99,7 +104,7 @@ export const finalizeBackup: FunctionSpec = step(
 export const cleanDrill: FunctionSpec = step(
   "clean-drill",
   "drill",
-  { staging: all, backups: ["read", "say-drilled"] },
+  { staging: ["read", "delete"], backups: ["read", "say-drilled"] },
   { asks: true, runsRestores: true },
 );
 
@@ -112,35 +117,40 @@ export const functionSpecs: readonly FunctionSpec[] = [
   step(
     "copy-segments",
     "any",
-    { milvus: "read", staging: all, backups: [...all, "see-locks", "lock"] },
+    { milvus: "read", staging: [...all, "upload"], backups: [...all, "upload", "see-locks", "lock"] },
     { memoryMiB: 1769 },
   ),
   finalizeBackup,
   // Marks its claim as failed, or takes it away.
   step("release-backup", "backup", { backups: all }, { timeoutMinutes: 5 }),
   // Ends the restore of a drill that died, removes what it staged, and its leases; so do those that clean up.
-  step("prepare-drill", "drill", { staging: all, backups: ["read"] }, { first: true, runsRestores: true }),
+  step(
+    "prepare-drill",
+    "drill",
+    { staging: ["read", "delete"], backups: ["read"] },
+    { first: true, runsRestores: true },
+  ),
   // Binlogs of a few segments, and of WebAssembly's copies of them.
-  step("search-drill", "drill", { backups: ["read"] }, { memoryMiB: 3008, runsRestores: true }),
+  step("search-drill", "drill", { backups: ["read"] }, { memoryMiB: 3008, keepsWork: true }),
   cleanDrill,
   step(
     "release-drill",
     "drill",
-    { staging: all, backups: ["read", "say-drilled"] },
+    { staging: ["read", "delete"], backups: ["read", "say-drilled"] },
     { asks: true, runsRestores: true },
   ),
   // Deletes what a failed restore staged, when asked to discard it.
   // Takes its targets, by small objects in the bucket of their Milvus.
   step("prepare-restore", "restore", { staging: all, backups: ["read"] }, { first: true, verifiesSignatures: true }),
-  step("recreate-collections", "restore", { staging: ["read", "write"] }),
+  step("recreate-collections", "restore", { staging: ["read", "write"] }, { keepsWork: true }),
   // Says there that it goes on.
-  step("import-segments", "restore", { staging: ["read", "write"] }),
+  step("import-segments", "restore", { staging: ["read", "write"] }, { keepsWork: true }),
   // Deletes the staging files. Gives the targets back, and says what was restored there.
   step("finish-restore", "restore", { staging: all }),
   step("release-restore", "restore", { staging: all }, { timeoutMinutes: 5 }),
-  step("prepare-transfer", "transfer", { backups: [...all, "ask-locks"] }, { first: true }),
+  step("prepare-transfer", "transfer", { backups: [...all, "ask-locks"] }, { first: true, keepsWork: true }),
   // Deletes what an earlier transfer of another backup of that name left.
-  step("finalize-transfer", "transfer", { backups: [...all, "see-locks", "lock"] }),
+  step("finalize-transfer", "transfer", { backups: [...all, "upload", "see-locks", "lock"] }),
   step("release-transfer", "transfer", { backups: all }, { timeoutMinutes: 5 }),
   // Backups are only read here; claims, files and manifests go to where exports go.
   step("prepare-export", "export", { backups: ["read"], exports: all }, { first: true }),
@@ -150,11 +160,11 @@ export const functionSpecs: readonly FunctionSpec[] = [
   step("finalize-export", "export", { backups: ["read"], exports: all }),
   step("release-export", "export", { exports: all }, { timeoutMinutes: 5 }),
   // Change nothing of a backup: they write what was found out about it, and the manifest it never had, under a claim.
-  step("prepare-verify", "verify", { backups: ["read", "prove"] }, { first: true }),
+  step("prepare-verify", "verify", { backups: ["read", "prove"] }, { first: true, keepsWork: true }),
   // Binlogs of a segment, WebAssembly's copies of them, and the deletes that apply.
-  step("read-rows", "verify", { backups: ["read"] }, { memoryMiB: 3008 }),
-  step("finalize-verify", "verify", { backups: ["read", "prove"] }),
-  step("release-verify", "verify", { backups: ["read", "prove"] }, { timeoutMinutes: 5 }),
+  step("read-rows", "verify", { backups: ["read"] }, { memoryMiB: 3008, keepsWork: true }),
+  step("finalize-verify", "verify", { backups: ["read", "prove", "retract", "upload"] }),
+  step("release-verify", "verify", { backups: ["read", "prove", "retract"] }, { timeoutMinutes: 5 }),
 ];
 
 /** Deletes what the rules of a schedule do not keep, under a claim; deployed with the first schedule that has rules. */

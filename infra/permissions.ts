@@ -10,14 +10,17 @@ import type { Grant, Wildcard } from "./grants.ts";
 /** Of whole objects, below a root path. */
 const objectActions: Partial<Readonly<Record<BackupAccess, readonly string[]>>> = {
   read: ["s3:GetObject"],
-  write: ["s3:PutObject", "s3:AbortMultipartUpload"],
+  write: ["s3:PutObject"],
   delete: ["s3:DeleteObject"],
   "see-locks": ["s3:GetObjectRetention"],
   lock: ["s3:PutObjectRetention"],
 };
 
-/** Work files of one machine's executions (`any`: of all, `none`: of none), and readers' marks. */
-export function workBucketGrants(bucket: IBucket, machine: Owner): Grant[] {
+/**
+ * Work files of one machine's executions (`any`: of all, `none`: of none), and readers' marks.
+ * @param options.keeps removes none of them
+ */
+export function workBucketGrants(bucket: IBucket, machine: Owner, { keeps = false } = {}): Grant[] {
   const { seen = [], kept, removable } = workKeys[machine];
   const keys = [...kept, ...removable];
   if (seen.length + keys.length === 0) return [];
@@ -45,7 +48,9 @@ export function workBucketGrants(bucket: IBucket, machine: Owner): Grant[] {
           },
         ]
       : []),
-    ...(subjects.length > 0 ? [{ sid: "RemoveWorkFiles", actions: ["s3:DeleteObject"], resources: subjects }] : []),
+    ...(subjects.length > 0 && !keeps
+      ? [{ sid: "RemoveWorkFiles", actions: ["s3:DeleteObject"], resources: subjects }]
+      : []),
   ];
 }
 
@@ -79,12 +84,18 @@ export function environmentGrants(
           ["*"],
           "Environments are registered after the deployment, below a prefix that belongs to this stack; Secrets Manager adds six characters to each name.",
         ]
-      : [names.map((name) => `${name}-??????`), "Secrets Manager adds six characters to each name."];
+      : [
+          // One that is not registered yet has no such characters.
+          names.flatMap((name) => [name, `${name}-??????`]),
+          "Secrets Manager adds six characters to each name.",
+        ];
   return [
     {
       sid: "ReadEnvironments",
       actions: ["secretsmanager:GetSecretValue"],
-      resources: patterns.map((pattern) => ({ arn: secretOf(pattern), reason })),
+      resources: patterns.map((pattern) =>
+        /[*?]/.test(pattern) ? { arn: secretOf(pattern), reason } : secretOf(pattern),
+      ),
     },
     ...(listNames
       ? [
@@ -146,8 +157,9 @@ interface Root {
 function grantsBelow(name: string, root: Root, access: readonly BackupAccess[]): Grant[] {
   const { buckets, rootPath } = root;
   const below = rootPath === "" ? "" : `${rootPath}/`;
-  const uploads = access.includes("write") || access.includes("prove");
-  const objects = access.flatMap((kind) => objectActions[kind] ?? []);
+  const uploads = access.includes("upload");
+  const ends = uploads ? ["s3:AbortMultipartUpload"] : [];
+  const objects = [...access.flatMap((kind) => objectActions[kind] ?? []), ...(access.includes("write") ? ends : [])];
   const on = (keys: readonly string[], reason: string) =>
     buckets.flatMap((bucket) => keys.map((key) => ({ arn: `${bucket}/${below}${key}`, reason })));
   const named = "Backups are named when they are made, below a root path that the deployment names.";
@@ -155,11 +167,12 @@ function grantsBelow(name: string, root: Root, access: readonly BackupAccess[]):
   const grants: (Grant | false)[] = [
     {
       sid: `List${name}`,
-      // A copy that starts again first ends uploads that a killed function left.
-      actions: ["s3:ListBucket", ...(uploads ? ["s3:ListBucketMultipartUploads"] : [])],
+      actions: ["s3:ListBucket"],
       resources: buckets,
       ...(below !== "" && { conditions: { StringLike: { "s3:prefix": [`${below}*`] } } }),
     },
+    // A copy that starts again first ends uploads that a killed function left. This action knows no prefix.
+    uploads && { sid: `FindUploadsOf${name}`, actions: ["s3:ListBucketMultipartUploads"], resources: buckets },
     access.includes("ask-locks") && {
       sid: `AskLocksOf${name}`,
       actions: ["s3:GetBucketObjectLockConfiguration"],
@@ -176,12 +189,12 @@ function grantsBelow(name: string, root: Root, access: readonly BackupAccess[]):
     // Nothing that a backup is made of can be changed with these.
     access.includes("prove") && {
       sid: `WriteBeside${name}`,
-      actions: objectActions.write ?? [],
+      actions: ["s3:PutObject", ...ends],
       resources: on([...kept, ...removable], named),
     },
-    access.includes("prove") && {
+    access.includes("retract") && {
       sid: `RemoveBeside${name}`,
-      actions: objectActions.delete ?? [],
+      actions: ["s3:DeleteObject"],
       resources: on(removable, named),
     },
     access.includes("say-drilled") && {

@@ -238,7 +238,7 @@ export class Pipeline extends Construct {
       network: this.#network,
       logRetention: logRetention(this.#settings.retentionDays),
       grants: [
-        ...workBucketGrants(this.#workBucket.bucket, spec.machine),
+        ...workBucketGrants(this.#workBucket.bucket, spec.machine, { keeps: spec.keepsWork ?? false }),
         ...environmentGrants(this, this.#environmentsPrefix, { listNames: namesEnvironments(spec), names }),
         ...(spec.dataAccess
           ? [

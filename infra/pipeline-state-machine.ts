@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Aws, RemovalPolicy } from "aws-cdk-lib";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Role } from "aws-cdk-lib/aws-iam";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
@@ -21,6 +21,7 @@ import {
   statesArn,
 } from "./permissions.ts";
 import type { PipelineFunction } from "./pipeline-function.ts";
+import { serviceActingFor } from "./trust.ts";
 
 interface PipelineStateMachineProps {
   readonly machine: Machine;
@@ -57,7 +58,12 @@ export class PipelineStateMachine extends Construct {
     const definition = withConcurrency(definitionOf(machine), props.maxConcurrency);
     const hasMaps = definition.includes('"DISTRIBUTED"');
     const used = [...props.functions].filter(([name]) => definition.includes(substitutionOf(name)));
-    const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("states.amazonaws.com") });
+    const role = new Role(this, "Role", {
+      assumedBy: serviceActingFor("states.amazonaws.com", [
+        statesArn(this, "stateMachine", stateMachineName),
+        statesArn(this, "stateMachine", `${stateMachineName}:*`),
+      ]),
+    });
     const policy = grantedPolicy(this, role, [
       {
         sid: "RunSteps",

@@ -1,5 +1,4 @@
-import { Aws } from "aws-cdk-lib";
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Role } from "aws-cdk-lib/aws-iam";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import { Construct } from "constructs";
@@ -7,6 +6,7 @@ import type { ReportConfig, ScheduleConfig } from "../src/core/deployment/config
 import { promiseOf } from "../src/core/deployment/schedule-promise.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { grantedPolicy } from "./grants.ts";
+import { serviceActingFor } from "./trust.ts";
 
 interface ReportsProps {
   /** Name of the deployment. */
@@ -29,9 +29,8 @@ export class Reports extends Construct {
     super(scope, id);
     const group = new CfnScheduleGroup(this, "Group", { name: reportsGroup(stack) });
     const role = new Role(this, "Role", {
-      assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
-        conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
-      }),
+      // What Scheduler says it acts for is the group, never one schedule.
+      assumedBy: serviceActingFor("scheduler.amazonaws.com", [group.attrArn]),
     });
     const policy = grantedPolicy(this, role, [
       { sid: "WriteReports", actions: ["lambda:InvokeFunction"], resources: [writeReport.functionArn] },

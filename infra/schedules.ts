@@ -1,7 +1,6 @@
-import { Aws } from "aws-cdk-lib";
 import { EventField, type IRule, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Role } from "aws-cdk-lib/aws-iam";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
@@ -12,6 +11,7 @@ import { verifyScheduleName } from "../src/core/deployment/verify-rule.ts";
 import type { BackupInput, DrillInput, VerifyInput } from "../src/core/execution/messages.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { grantedPolicy } from "./grants.ts";
+import { serviceActingFor } from "./trust.ts";
 
 interface SchedulesProps {
   /** Name of the deployment, and of the group of its schedules. */
@@ -42,9 +42,8 @@ export class Schedules extends Construct {
     this.rules = rules;
     const group = new CfnScheduleGroup(this, "Group", { name: stack });
     const role = new Role(this, "Role", {
-      assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
-        conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
-      }),
+      // What Scheduler says it acts for is the group, never one schedule.
+      assumedBy: serviceActingFor("scheduler.amazonaws.com", [group.attrArn]),
     });
     const verified = schedules.filter(({ verify }) => verify !== undefined);
     const started = (machine: IStateMachine) => [machine.stateMachineArn];

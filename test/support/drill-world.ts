@@ -2,6 +2,7 @@ import { parquetPayloads } from "../../src/adapters/parquet/payload-reader.ts";
 import type { DrillInput, ExecutionRef } from "../../src/core/execution/messages.ts";
 import { executionArnOf } from "../../src/core/execution/state-machine-arn.ts";
 import type { QueriedRow } from "../../src/ports/milvus.ts";
+import type { DrillContext } from "../../src/steps/drill/drill-context.ts";
 import { cleanDrill, releaseDrill } from "../../src/steps/drill/finish-drill.ts";
 import { prepareDrill } from "../../src/steps/drill/prepare-drill.ts";
 import { type SearchDrillContext, searchDrill } from "../../src/steps/drill/search-drill.ts";
@@ -9,7 +10,7 @@ import { payloadOf } from "./binlog-writer.ts";
 import { collectionDescription } from "./collection-description.ts";
 import type { FaultInjector } from "./fault-injector.ts";
 import type { MemorySegment } from "./memory-milvus.ts";
-import { PipelineWorld } from "./pipeline-world.ts";
+import { PipelineWorld, type WorldEnvironment } from "./pipeline-world.ts";
 import { tick } from "./row-backup.ts";
 import { ExecutionFailed, executionOf, type RunOptions, runBackup, runRestore } from "./run-machines.ts";
 import { hnsw } from "./seed-shop.ts";
@@ -39,9 +40,14 @@ function rowsFrom(first: number): QueriedRow[] {
 /** What every backup of the world holds of `books`. */
 export const bookRows = [...rowsFrom(0), ...rowsFrom(100), ...rowsFrom(200)];
 
-/** A world with `books` in prod, in segments of real binlogs: 45 rows in two partitions. What dr answers are the rows of the backup. */
-export function drillWorld(options: { readonly indexed?: boolean } = {}): PipelineWorld {
-  const world = new PipelineWorld();
+/**
+ * A world with `books` in prod, in segments of real binlogs: 45 rows in two partitions. What dr answers are the rows of the backup.
+ * @param options.environments `prod` and `dr`, where they are to lie elsewhere
+ */
+export function drillWorld(
+  options: { readonly indexed?: boolean; readonly environments?: Readonly<Record<string, WorldEnvironment>> } = {},
+): PipelineWorld {
+  const world = new PipelineWorld(options.environments);
   const segments = [0, 100, 200].map((first, index): MemorySegment => {
     const id = `47000000000000030${index}`;
     const partitionId = partitions[index === 0 ? 0 : 1].id;
@@ -89,7 +95,7 @@ export async function backedUpWorld(...options: Parameters<typeof drillWorld>): 
 }
 
 /** What the steps of a drill get in a world. Executions that are stopped are over. */
-export function drillContext(world: PipelineWorld, faults?: FaultInjector): SearchDrillContext {
+export function drillContext(world: PipelineWorld, faults?: FaultInjector): SearchDrillContext & DrillContext {
   const { running } = world.memory;
   return {
     ...world.context(faults),

@@ -16,11 +16,11 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { type DrillRecord, drillRecord } from "../../core/plan/drill.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
 import { CollectionRows } from "../rows/collection-rows.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { findBackup } from "../shared/stored-backup.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
-import type { DrillContext } from "./drill-context.ts";
 import { examineCollection, isAnswering, lookAtMade, type MadeCollection } from "./examine-collection.ts";
 
 /** Loading is watched closely for a while, so that the time until it is searchable is told to the second; then the machine waits. */
@@ -31,7 +31,7 @@ const roundMilliseconds = 8 * 60_000;
 const concurrency = 8;
 
 /** What a step of a drill gets that reads rows of the backup. */
-export interface SearchDrillContext extends DrillContext {
+export interface SearchDrillContext extends MilvusContext {
   payloads(): Promise<PayloadReader>;
 }
 
@@ -115,7 +115,7 @@ async function loadAll(
   milvus: Milvus,
   made: readonly MadeCollection[],
   isAsked: boolean,
-  context: DrillContext,
+  context: MilvusContext,
 ): Promise<boolean> {
   const deadline = context.clock.now().getTime() + closeWatchMilliseconds;
   let loading = made;
@@ -143,7 +143,7 @@ async function loadAll(
 }
 
 /** ISO 8601. Of two runs of the step the first one is believed. */
-async function noteSearchable(key: string, context: DrillContext): Promise<string> {
+async function noteSearchable(key: string, context: MilvusContext): Promise<string> {
   const at = context.clock.now().toISOString();
   await context.work.putText(key, JSON.stringify({ at }), { ifAbsent: true, contentType: "application/json" });
   return (await readWorkJson(context, key, searchableRecord)).at;

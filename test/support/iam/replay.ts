@@ -1,0 +1,73 @@
+import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { SignatureV4 } from "@smithy/signature-v4";
+import { place } from "./needs.ts";
+import type { RecordedRequest } from "./recording-proxy.ts";
+
+/** SHA-256 as the signer wants it. */
+class Sha256 {
+  readonly #hash: Hash | Hmac;
+
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret as string);
+  }
+
+  update(data: Uint8Array): void {
+    this.#hash.update(data);
+  }
+
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest();
+  }
+
+  reset(): void {}
+}
+
+/** What belongs to the one who sent it first, or to the connection. */
+const left =
+  /^(?:authorization|host|connection|content-length|expect|x-amz-date|x-amz-security-token|x-amz-content-sha256|amz-sdk-.*)$/;
+
+/** Sends recorded requests once more, as sessions of other roles. */
+export class Replay {
+  readonly #endpoint: URL;
+  readonly #sts: STSClient;
+
+  constructor(endpoint: string, credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }) {
+    this.#endpoint = new URL(endpoint);
+    this.#sts = new STSClient({ endpoint, region: place.region, credentials });
+  }
+
+  /** @returns the status of the answer */
+  async as(roleName: string, { method, url, headers, body, service }: RecordedRequest): Promise<number> {
+    const RoleArn = `arn:aws:iam::${place.account}:role/${roleName}`;
+    const { Credentials } = await this.#sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "replay" }));
+    const { pathname, searchParams, search } = new URL(url, this.#endpoint);
+    const signer = new SignatureV4({
+      service,
+      region: place.region,
+      sha256: Sha256,
+      uriEscapePath: service !== "s3",
+      credentials: {
+        accessKeyId: Credentials?.AccessKeyId ?? "",
+        secretAccessKey: Credentials?.SecretAccessKey ?? "",
+        ...(Credentials?.SessionToken && { sessionToken: Credentials.SessionToken }),
+      },
+    });
+    const kept = Object.entries(headers).filter(([name]) => !left.test(name));
+    const { hostname, port, host, protocol, origin } = this.#endpoint;
+    const signed = await signer.sign({
+      method,
+      protocol,
+      hostname,
+      port: Number(port),
+      path: pathname,
+      query: Object.fromEntries(searchParams),
+      headers: { ...Object.fromEntries(kept.map(([name, value]) => [name, String(value)])), host },
+      body,
+    });
+    const sent = method === "GET" || method === "HEAD" ? {} : { body: new Uint8Array(body) };
+    const answer = await fetch(`${origin}${pathname}${search}`, { method, headers: signed.headers, ...sent });
+    await answer.arrayBuffer();
+    return answer.status;
+  }
+}

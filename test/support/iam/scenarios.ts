@@ -1,0 +1,203 @@
+import type { Machine } from "../../../src/core/execution/machines.ts";
+import { backupLayout } from "../../../src/core/format/layout.ts";
+import type { Fates } from "./machine-runner.ts";
+
+/** What the runs are made with: everything happens at once, one after the other. */
+export interface Hands {
+  /** Runs an execution to its end. @param fates what happens to its functions */
+  run(machine: Machine, name: string, input: object, fates?: Fates): Promise<void>;
+  /** Invokes a function as a rule or schedule does. */
+  call(id: string, event: object): Promise<void>;
+  /** Removes objects by hand; what ends in `/` with everything below it. */
+  remove(bucket: string, keys: readonly string[]): Promise<void>;
+  /** Puts a small object there by hand. */
+  put(bucket: string, key: string): Promise<void>;
+  /** Says in the marks of executions below a prefix that they were last heard of hours ago. */
+  age(bucket: string, prefix: string): Promise<void>;
+  /** Puts another content in the place of every log below a prefix. */
+  alter(bucket: string, prefix: string): Promise<void>;
+  /** Garbage collection takes a segment of `books` away, which compaction has replaced. */
+  compact(): Promise<void>;
+  /** Once a function has written a key that ends so. */
+  onceWritten(suffix: string, act: () => Promise<void>): void;
+}
+
+const first = backupLayout("backup", "first");
+
+/** Everything that the machines do with the functions' own roles: what goes well, what fails, what died and goes on. */
+export async function runWithOwnRoles({
+  run,
+  call,
+  remove,
+  put,
+  age,
+  alter,
+  compact,
+  onceWritten,
+}: Hands): Promise<void> {
+  const books = ["books"];
+  await run("backup", "b-first", { environment: "prod", backupName: "first", collections: books });
+  await run("backup", "b-many", { environment: "prod", backupName: "many", collections: ["many"] });
+
+  const locked = { environment: "prod", backupName: "locked", lock: "1d", collections: books };
+  await run("backup", "b-locked-dies", locked, { FinalizeBackup: "dies" });
+  await run("backup", "b-locked", locked);
+  const failing = { environment: "prod", backupName: "failing", collections: books };
+  await run("backup", "b-fails", failing, { FinalizeBackup: "fails" });
+  await put(
+    "backups-of-prod",
+    "backup/failing/binlogs/insert_log/470000000000000100/470000000000000200/470000000000000300/470000000000000300/0/999",
+  );
+  await run("backup", "b-fails-after", failing, { FinalizeBackup: "fails-after" });
+  await put("backups-of-prod", "backup/foreign/binlogs/nobodys");
+  await run("backup", "b-foreign", { environment: "prod", backupName: "foreign" });
+  await run("backup", "b-large", { environment: "prod", backupName: "large", collections: ["large"] });
+  const inParts = { environment: "prod-in-parts", backupName: "in_parts", collections: books };
+  await run("backup", "b-in-parts", inParts);
+
+  const incremental = { environment: "prod", incremental: true, collections: books };
+  await run("backup", "b-inc-dies", { ...incremental, backupName: "inc_dies" }, { FinalizeBackup: "dies" });
+  await alter("backups-of-prod", "backup/milvus-backup-segments/");
+  await age("backups-of-prod", "backup/milvus-backup-segments/");
+  await run("backup", "b-inc", { ...incremental, backupName: "inc" });
+  const lost = (of: string) => () => remove("work-of-the-pipeline", [`executions/${of}/receipts/`]);
+  await run("backup", "b-lost", { ...failing, backupName: "lost" }, { FinalizeBackup: lost("backup/b-lost") });
+
+  const transfer = { from: "prod", to: "dr", backupName: "first", lock: "1d" };
+  await run("transfer", "t-dies", transfer, { FinalizeTransfer: "dies" });
+  await run("transfer", "t-goes-on", transfer);
+  await run("transfer", "t-large", { from: "prod", to: "dr-in-parts", backupName: "large" });
+  await put("backups-of-dr", "backup/in_parts/binlogs/nobodys");
+  await run("transfer", "t-foreign", { from: "prod", to: "dr", backupName: "in_parts" });
+  const again = { from: "prod", to: "dr", backupName: "failing" };
+  await run("transfer", "t-lost", again, { FinalizeTransfer: lost("transfer/t-lost") });
+  await run(
+    "transfer",
+    "t-fails-after",
+    { from: "prod", to: "dr", backupName: "failing" },
+    { FinalizeTransfer: "fails-after" },
+  );
+  await run("transfer", "t-fails", { from: "prod", to: "dr", backupName: "locked" }, { CopySegments: "fails" });
+
+  const restore = { environment: "dr", from: "prod", backupName: "first", suffix: "_r" };
+  await run("restore", "r-dies", restore, { RecreateCollections: "dies" });
+  await run("restore", "r-goes-on", restore);
+  await run("restore", "r-many", { ...restore, backupName: "many" });
+  const other = { ...restore, suffix: "_fails" };
+  await run("restore", "r-fails", other, { FinishRestore: "fails" });
+  await run("restore", "r-discards", { ...other, discard: true });
+  await run("restore", "r-again", { ...restore, dropExisting: true }, { FinishRestore: "fails" });
+  const old = () => age("milvus-of-dr", "milvus-backup-staging/targets/");
+  await run("restore", "r-old", { ...restore, suffix: "_o" }, { RecreateCollections: old, ImportSegments: old });
+  const staged = { environment: "dr-in-parts", from: "prod", backupName: "in_parts", suffix: "_parts" };
+  await run("restore", "r-in-parts", staged);
+  const leases = () => remove("milvus-of-dr", ["milvus-backup-staging/targets/"]);
+  await run("restore", "r-loses-1", { ...restore, suffix: "_l" }, { RecreateCollections: leases });
+  await run("restore", "r-loses-2", { ...restore, suffix: "_m" }, { ImportSegments: leases });
+
+  await run("verify", "v-reads", { environment: "prod", backupName: "first", readData: 100 });
+  onceWritten("/milvus-backup-verified.json", () => remove("backups-of-dr", [first.meta.full_meta]));
+  await run("verify", "v-of-what-goes", { environment: "dr", backupName: "first" });
+  const reads = { environment: "prod", backupName: "first", readData: 100 };
+  await run("verify", "v-rows", { environment: "prod", backupName: "first", rows: 100 });
+  await run("verify", "v-lost", reads, { FinalizeVerify: lost("verify/v-lost") });
+  const seal = { environment: "prod", backupName: "golden", seal: true };
+  await run("verify", "v-seal-dies", seal, { FinalizeVerify: "dies" });
+  await run("verify", "v-seal-fails", seal, { CopySegments: "fails" });
+  await run("verify", "v-seal", seal);
+  const goesAway = () => remove("backups-of-prod", [backupLayout("backup", "golden_goes").meta.full_meta]);
+  await run("verify", "v-seal-goes", { ...seal, backupName: "golden_goes" }, { FinalizeVerify: goesAway });
+
+  const drill = { environment: "dr", from: "prod", backupName: "first" };
+  await run("drill", "d-first", drill);
+  await run("drill", "d-dies", drill, { FinishRestore: "dies", restore: "goes-on" });
+  await run("drill", "d-fails", drill, { SearchDrill: "fails", restore: "goes-on" });
+  await run("drill", "d-cleans", drill, { restore: "goes-on" });
+
+  await compact();
+  await run(
+    "backup",
+    "b-after",
+    { environment: "prod", backupName: "after", collections: books },
+    { CopySegments: compact },
+  );
+  await run("drill", "d-of-inc", { ...drill, backupName: "inc" });
+  await run("drill", "d-of-inc-fails", { ...drill, backupName: "inc" }, { SearchDrill: "fails" });
+  const night = { environment: "prod", schedule: "nightly", collections: books };
+  for (const [index, lock] of [{}, { lock: "1h" }, {}].entries()) {
+    const scheduledTime = `2026-11-0${index + 1}T03:00:00Z`;
+    await run("backup", `b-night-${index + 1}`, { ...night, ...lock, scheduledTime });
+  }
+  const oldest = { backupName: "nightly_2026_11_01_03_00_00", suffix: "_n" };
+  await run("restore", "r-reads", { ...restore, ...oldest }, { RecreateCollections: "dies" });
+  await call("PruneBackups", retention("prod", "nightly"));
+  await call("StartTriggeredRestore", {
+    trigger: "standby",
+    backups: "*",
+    restore: { environment: "dr", from: "prod", suffix: "_standby" },
+    object: { bucket: "backups-of-prod", key: first.meta.full_meta, etag: "e" },
+  });
+  await call("WriteReport", { environment: "prod", promises: [] });
+}
+
+/** The same with a role of the environments: every function that touches data assumes it. */
+export async function runWithAssumedRole({ run, call }: Hands): Promise<void> {
+  const [environment, to] = ["prod-by-role", "dr-by-role"];
+  await run("backup", "a-b", { environment, backupName: "by_role", collections: ["books"] });
+  await run(
+    "backup",
+    "a-b-fails",
+    { environment, backupName: "failing_by_role", collections: ["books"] },
+    { FinalizeBackup: "fails" },
+  );
+  await run("transfer", "a-t", { from: environment, to, backupName: "by_role" });
+  await run("backup", "a-b-meta", { environment, backupName: "meta_by_role", strategy: "meta_only" });
+  await run(
+    "transfer",
+    "a-t-fails",
+    { from: environment, to, backupName: "meta_by_role" },
+    { FinalizeTransfer: "fails" },
+  );
+  await run("restore", "a-r", { environment: to, backupName: "by_role", suffix: "_a" });
+  await run(
+    "restore",
+    "a-r-fails",
+    { environment: to, backupName: "by_role", suffix: "_b" },
+    { FinishRestore: "fails" },
+  );
+  await run("verify", "a-v", { environment, backupName: "by_role", rows: 100 });
+  await run(
+    "verify",
+    "a-v-fails",
+    { environment, backupName: "golden_by_role", seal: true },
+    { CopySegments: "fails" },
+  );
+  await run("drill", "a-d", { environment: to, backupName: "by_role" });
+  await run("drill", "a-d-fails", { environment: to, backupName: "by_role" }, { SearchDrill: "fails" });
+  await call("PruneBackups", retention(environment, "nightly-by-role"));
+  await call("WriteReport", { environment, promises: [] });
+}
+
+/** What is said where nobody registered an environment yet that the deployment names. */
+export async function runWithUnknownEnvironment({ run, call }: Hands): Promise<void> {
+  const [environment, backupName] = ["later", "any"];
+  await run("backup", "u-b", { environment });
+  await run("restore", "u-r", { environment, backupName });
+  await run("transfer", "u-t", { from: environment, to: "dr", backupName });
+  await run("verify", "u-v", { environment, backupName });
+  await run("drill", "u-d", { environment, backupName });
+  await call("PruneBackups", retention(environment, "nightly"));
+  await call("WriteReport", { environment, promises: [] });
+  const restore = { environment, suffix: "_u" };
+  const object = { bucket: "backups-of-prod", key: first.meta.full_meta, etag: "u" };
+  await call("StartTriggeredRestore", { trigger: "standby", backups: "*", restore, object });
+}
+
+function retention(environment: string, schedule: string) {
+  const execution = `arn:aws:states:us-east-1:111111111111:execution:MilvusBackup-backup:after-${schedule}`;
+  return {
+    input: { schedule, environment, keep: { last: 1, failed: 1 } },
+    execution,
+    startTime: "2026-11-02T03:00:00.000Z",
+  };
+}
