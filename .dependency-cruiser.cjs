@@ -38,7 +38,8 @@ const stepRooms = {
   catalog: ["shared"],
   copy: ["shared"],
   backup: ["shared"],
-  restore: ["shared"],
+  // Rows of small partitions are read, and inserted.
+  restore: ["shared", "rows"],
   transfer: ["shared"],
   verify: ["shared", "rows"],
   // A drill runs a restore, drops what that made, and reads the rows that it should have brought.

@@ -36,6 +36,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly load: boolean;
   readonly verify?: RestoreInput["verify"];
   readonly signedBy?: string;
+  readonly smallPartitions?: RestoreInput["smallPartitions"];
   readonly discard?: true;
   readonly confirm?: string;
   readonly replace?: true;
@@ -72,6 +73,7 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(!options.load && { load: false }),
     ...(options.verify && { verify: options.verify }),
     ...(options.signedBy !== undefined && { signedBy: keyArn(options.signedBy) }),
+    ...(options.smallPartitions && { smallPartitions: options.smallPartitions }),
     ...(options.discard && { discard: true }),
     ...(options.confirm !== undefined && { confirm: options.confirm }),
   });

@@ -54,8 +54,10 @@ const restoredCollection = z.strictObject({
   inBackup: count.optional(),
   /** Of these the ones that were not imported: deleted, or later than the instant. */
   leftOut: count.optional(),
-  /** As the imports reported them. */
+  /** As the imports reported them, with those that were inserted. */
   imported: count.optional(),
+  /** Of these the rows of small partitions that were inserted in place of imported; absent where none were. */
+  inserted: z.object({ partitions: count, rows: count }).optional(),
   loaded: z.boolean(),
   /** The collection it took the place of, where that was kept. */
   replaced: z.string().optional(),

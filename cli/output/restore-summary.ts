@@ -34,6 +34,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
     return { document, text };
   }
   const collections = result.collections.map((collection) => describeCollection(collection, environment));
+  const inserted = collections.flatMap((collection) => collection.inserted ?? []);
   const kept = collections.flatMap(({ replaced }) => replaced ?? []);
   const { segments, objects, bytes } = progress.copied;
   const table = formatTable(
@@ -64,6 +65,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
     formatPairs([
       ["replaced", kept.length > 0 ? `${kept.join(", ")} (kept)` : undefined],
       ["segments", progress.totals && segmentsText(progress.totals)],
+      ["inserted", inserted.length > 0 ? insertedText(inserted) : undefined],
       ["staged", objects > 0 ? `${countOf(objects, "object")}, ${formatBytes(bytes)}` : undefined],
       ["took", formatDuration(milliseconds)],
     ]),
@@ -84,7 +86,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
 function describeCollection(collection: RestoredCollection, { storage }: KnownEnvironment) {
   const { from, to, id, loaded, replaced } = collection;
   const rowsOf = (rows: string) => exactCount(rows, `the rows of ${to}`);
-  const { inBackup, leftOut, imported } = collection;
+  const { inBackup, leftOut, imported, inserted } = collection;
   return {
     from,
     to,
@@ -93,10 +95,17 @@ function describeCollection(collection: RestoredCollection, { storage }: KnownEn
     ...(inBackup !== undefined && { inBackup: rowsOf(inBackup) }),
     ...(leftOut !== undefined && { leftOut: rowsOf(leftOut) }),
     ...(imported !== undefined && { imported: rowsOf(imported) }),
+    ...(inserted && { inserted: { partitions: inserted.partitions, rows: rowsOf(inserted.rows) } }),
     loaded,
     ...(replaced !== undefined && { replaced }),
     ...(storage && { location: `${storage.bucket}/${milvusLayout(storage.rootPath).collectionInsertLogs(id)}` }),
   };
+}
+
+function insertedText(inserted: readonly { readonly partitions: number; readonly rows: number }[]): string {
+  const rows = inserted.reduce((sum, one) => sum + one.rows, 0);
+  const partitions = inserted.reduce((sum, one) => sum + one.partitions, 0);
+  return `${countOf(rows, "row")} of ${countOf(partitions, "small partition")}, in place of imported`;
 }
 
 function segmentsText({ segments, bytes }: PlanTotals): string {

@@ -50,6 +50,13 @@ export function addRestore(program: Command, host: VerbHost): void {
       ),
     )
     .addOption(
+      new Option(
+        "--small-partitions <how>",
+        "import: insert no rows; insert (default): where Milvus 2.2 or 2.3 would take longer to import small partitions, one after another, " +
+          "their rows are inserted",
+      ).choices(["import", "insert"]),
+    )
+    .addOption(
       new Option("--discard", "remove what a failed restore of the same names left; what it moved aside comes back"),
     )
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.

@@ -1,3 +1,5 @@
+import type { RowField } from "../core/binlog/row-fields.ts";
+import type { StoredValue } from "../core/binlog/stored-column.ts";
 import type {
   CollectionDescription,
   CollectionName,
@@ -39,6 +41,21 @@ export interface VectorSearch {
   readonly params: Readonly<Record<string, number>>;
   /** An expression: only rows of which it is true. */
   readonly filter?: string;
+}
+
+/** The values of one field of some rows, as binlogs store them. */
+export interface InsertedColumn {
+  readonly field: Pick<RowField, "name" | "type" | "elementType" | "dataType" | "dim" | "isDynamic">;
+  readonly values: readonly StoredValue[];
+}
+
+/** Rows for one call: all of one partition, or of a collection with a partition key. */
+export interface InsertedRows {
+  /** Absent where the partition follows from the key: Milvus takes no name then. */
+  readonly partition?: string;
+  /** How many; each column has as many values. */
+  readonly rows: number;
+  readonly columns: readonly InsertedColumn[];
 }
 
 /**
@@ -124,6 +141,12 @@ export interface Milvus {
   search(name: CollectionName, search: VectorSearch): Promise<(readonly SearchHit[])[]>;
   /** Why Milvus does not go on loading a collection, in its own words; undefined where it says nothing. */
   loadProblem(name: CollectionName): Promise<string | undefined>;
+
+  /**
+   * Inserts rows; a flush seals them. Called twice it inserts them twice: a key that is there already is no error, and counts once more.
+   * MilvusFailed where Milvus refuses them; after any other error nobody knows whether they are there, or will be in a moment.
+   */
+  insertRows(name: CollectionName, rows: InsertedRows): Promise<void>;
 
   /** Submits one import; answers its task or job ID. */
   submitImport(request: ImportRequest): Promise<Id>;

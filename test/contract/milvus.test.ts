@@ -34,7 +34,7 @@ milvusContract("in memory", async () => {
   const milvus = new MemoryMilvus({ rowsOf: () => 30n });
   return {
     milvus,
-    insert: async (name, rows) => milvus.insertRows(name, rows),
+    insert: async (name, rows) => milvus.growRows(name, rows),
     insertDirectory: (collectionId, partitionId) => `files/insert_log/${collectionId}/${partitionId}/`,
     close: async () => undefined,
   };

@@ -12,7 +12,7 @@ import {
   verifyStepRequest,
 } from "../../src/core/execution/messages.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
-import type { MilvusContext } from "../../src/ports/step-context.ts";
+import type { ImportContext } from "../../src/steps/restore/import-segments.ts";
 import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
 import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../src/steps/backup/release-backup.ts";
@@ -33,7 +33,7 @@ import { type AslExecution, type Definition, runAsl, type Standing } from "./run
 type Step = (event: unknown) => Promise<unknown>;
 
 /** The steps of the machines by the names of their functions, as their handlers call them. */
-function stepsOf(context: MilvusContext): Readonly<Record<string, Step>> {
+function stepsOf(context: ImportContext): Readonly<Record<string, Step>> {
   const failureOf = async (machine: Machine, event: unknown): Promise<CaughtFailure> => {
     const { execution, ...caught } = event as { execution: ExecutionRef } & Parameters<typeof caughtOf>[0];
     return explainMapFailure(context.work, workLayout(machine, execution.name), caughtOf(caught));
@@ -72,7 +72,7 @@ interface MachineRun {
   readonly machine: Machine;
   readonly input: object;
   readonly execution: ExecutionRef;
-  readonly context: MilvusContext;
+  readonly context: ImportContext;
   /** In the place of a step; what is announced has the name `""`. */
   readonly step?: (name: string, run: () => Promise<unknown>, event: unknown) => Promise<unknown>;
   /** Where it goes on. */

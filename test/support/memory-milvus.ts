@@ -1,6 +1,8 @@
+import type { StoredValue } from "../../src/core/binlog/stored-column.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import { hybridTimestamp } from "../../src/core/milvus/instant.ts";
 import { defaultDatabase, qualifiedName } from "../../src/core/milvus/names.ts";
+import { keyPartitionName, partitionOfKey } from "../../src/core/milvus/partition-key.ts";
 import { features } from "../../src/core/milvus/version.ts";
 import type {
   CollectionDescription,
@@ -14,6 +16,7 @@ import type {
   ImportRequest,
   ImportTask,
   IndexDescription,
+  InsertedRows,
   KeyValue,
   Milvus,
   PartitionDescription,
@@ -37,10 +40,18 @@ interface Collection {
   indexes: IndexDescription[];
   segments: MemorySegment[];
   imports: MemoryImport[];
+  inserted: MemoryRow[];
   /** Loaded partitions; `*` stands for the whole collection. */
   loaded: Map<string, number>;
   /** Segments sealed by the next flush. */
   growing: MemorySegment[];
+}
+
+/** A row that was inserted, where it went, and the call that brought it: Milvus gives the rows of a call one timestamp. */
+export interface MemoryRow {
+  readonly partition: string;
+  readonly call: number;
+  readonly values: ReadonlyMap<string, StoredValue>;
 }
 
 interface MemoryImport {
@@ -93,6 +104,7 @@ export class MemoryMilvus implements Milvus {
   readonly #failures: PlannedFailure[] = [];
   readonly #pauses = new Set<string>();
   #forgetting = false;
+  #call = 0;
   #importsHeld = () => false;
   #importsFail: () => string | undefined = () => undefined;
   #loadsHeld = () => false;
@@ -139,12 +151,18 @@ export class MemoryMilvus implements Milvus {
       segments: [...(parts.segments ?? [])],
       growing: [...(parts.growing ?? [])],
       imports: [],
+      inserted: [],
       loaded: new Map(loaded.map((partition) => [partition, 100])),
     });
   }
 
+  /** What was inserted through the port, in order; as often as it was. */
+  insertedRows(name: CollectionName): readonly MemoryRow[] {
+    return this.#get(name).inserted;
+  }
+
   /** Inserts rows: a growing segment, which the next flush seals. */
-  insertRows(name: CollectionName, rows: number, partition = "_default"): void {
+  growRows(name: CollectionName, rows: number, partition = "_default"): void {
     const collection = this.#get(name);
     collection.growing.push({
       id: this.#newId(),
@@ -405,6 +423,7 @@ export class MemoryMilvus implements Milvus {
       segments: [],
       growing: [],
       imports: [],
+      inserted: [],
       loaded: new Map(),
     });
   }
@@ -534,6 +553,34 @@ export class MemoryMilvus implements Milvus {
   #loadedContent(name: CollectionName): readonly QueriedRow[] {
     if (this.#get(name).loaded.size === 0) throw this.#refused("Query", "collection not loaded");
     return this.#content(this.#get(name).description.name);
+  }
+
+  async insertRows(name: CollectionName, request: InsertedRows): Promise<void> {
+    const { partition, rows, columns } = request;
+    this.#called("insertRows", name, partition, request);
+    this.#call += 1;
+    const { description, partitions, inserted } = this.#get(name);
+    const key = description.schema.fields.find(({ isPartitionKey }) => isPartitionKey);
+    if (key && partition !== undefined) {
+      throw this.#refused(
+        "Insert",
+        "not support manually specifying the partition names if partition key mode is used",
+      );
+    }
+    const added = Array.from({ length: rows }, (_, row): MemoryRow => {
+      const values = new Map(columns.map(({ field, values: column }) => [field.name, column[row] ?? ""]));
+      const chosen = key && partitionOfKey(values.get(key.name) as bigint | string, partitions.length);
+      return {
+        partition: chosen === undefined ? (partition ?? "_default") : keyPartitionName(chosen),
+        call: this.#call,
+        values,
+      };
+    });
+    for (const [to, members] of Map.groupBy(added, (row) => row.partition)) {
+      if (!partitions.some((known) => known.name === to)) throw this.#refused("Insert", `partition not found: ${to}`);
+      this.growRows(name, members.length, to);
+    }
+    inserted.push(...added);
   }
 
   async submitImport(request: ImportRequest): Promise<Id> {
@@ -693,7 +740,8 @@ function spelled(argument: unknown): string {
   if (typeof argument === "object" && argument !== null && "collection" in argument && "database" in argument) {
     return qualifiedName(argument as CollectionName);
   }
-  return Array.isArray(argument) ? argument.join(",") : String(argument);
+  if (Array.isArray(argument)) return argument.join(",");
+  return typeof argument === "object" ? "" : String(argument);
 }
 
 /** Whether a filter `id in [1,2]` is true of a row. */

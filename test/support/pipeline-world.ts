@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readBinlog } from "../../src/core/binlog/frame.ts";
 import type { AllowedEnvironments } from "../../src/core/deployment/allowed-environments.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
-import type { MilvusContext } from "../../src/ports/step-context.ts";
+import type { ImportContext } from "../../src/steps/restore/import-segments.ts";
 import { binlogOf } from "./binlog-writer.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { memoryContext } from "./memory-context.ts";
@@ -123,7 +123,7 @@ export class PipelineWorld {
   allowed: AllowedEnvironments = {};
 
   /** What steps get, with every call counted (and one failing, where the injector says so). */
-  context(faults = new FaultInjector()): MilvusContext {
+  context(faults = new FaultInjector()): ImportContext {
     const { clock, executions, log } = this.memory;
     return {
       work: faults.wrap("work", this.work),
@@ -137,6 +137,7 @@ export class PipelineWorld {
         return faults.wrap(bucket, this.bucket(bucket));
       },
       connectMilvus: async ({ name }) => faults.wrap(name, this.milvus(name)),
+      payloads: async () => (await import("../../src/adapters/parquet/payload-reader.ts")).parquetPayloads,
       clock,
       executions,
       log,

@@ -158,7 +158,7 @@ function columnOf(field: 1 | 100 | 101, rows: readonly SeededRow[]): Column {
   return { type: "int64", values: rows.map(({ id, at }) => (field === 1 ? tick(at) : BigInt(id))) };
 }
 
-function deltaLog(deletes: readonly SeededDelete[], format: SeededCollection["deltaFormat"] = "lines"): Buffer {
+export function deltaLog(deletes: readonly SeededDelete[], format: SeededCollection["deltaFormat"] = "lines"): Buffer {
   const options = { fieldId: -1n, dataType: 20, type: "delete" } as const;
   if (format === "columns") {
     const keys: Column = { type: "int64", values: deletes.map(([id]) => BigInt(id)) };

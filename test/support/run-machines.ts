@@ -26,7 +26,7 @@ import { finalizeExport } from "../../src/steps/export/finalize-export.ts";
 import { prepareExport } from "../../src/steps/export/prepare-export.ts";
 import { releaseExport } from "../../src/steps/export/release-export.ts";
 import { finishRestore } from "../../src/steps/restore/finish-restore.ts";
-import { importSegments } from "../../src/steps/restore/import-segments.ts";
+import { type ImportContext, importSegments } from "../../src/steps/restore/import-segments.ts";
 import { prepareRestore } from "../../src/steps/restore/prepare-restore.ts";
 import { recreateCollections } from "../../src/steps/restore/recreate-collections.ts";
 import { releaseRestore } from "../../src/steps/restore/release-restore.ts";
@@ -82,7 +82,7 @@ export async function runBackup(
 
 /** The state machine `restore`, in process. */
 export async function runRestore(
-  context: Parameters<typeof prepareRestore>[1],
+  context: Parameters<typeof prepareRestore>[1] & ImportContext,
   input: RestoreInput,
   execution = executionOf("restore-1"),
   options: RunOptions = {},

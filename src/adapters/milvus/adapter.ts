@@ -12,7 +12,7 @@ import type {
 } from "../../core/milvus/descriptions.ts";
 import { defaultDatabase } from "../../core/milvus/names.ts";
 import { type Features, features } from "../../core/milvus/version.ts";
-import type { Milvus, VectorSearch } from "../../ports/milvus.ts";
+import type { InsertedRows, Milvus, VectorSearch } from "../../ports/milvus.ts";
 import type { StepLog } from "../../ports/step-context.ts";
 import type { Patience } from "../patience.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
@@ -32,6 +32,7 @@ import { pauseGarbageCollection, resumeGarbageCollection } from "./garbage-colle
 import type { GrpcClient } from "./grpc-client.ts";
 import { grpcImports } from "./grpc-imports.ts";
 import type { ImportApi } from "./imports.ts";
+import { insertRows } from "./insert.ts";
 import { countRows, loadProblem, queryRows, search } from "./queries.ts";
 import { type HttpExchange, httpExchange, RestClient } from "./rest-client.ts";
 import { restImports } from "./rest-imports.ts";
@@ -251,6 +252,10 @@ export class MilvusAdapter implements Milvus {
 
   loadProblem(name: CollectionName) {
     return loadProblem(this.#grpc, name);
+  }
+
+  insertRows(name: CollectionName, rows: InsertedRows) {
+    return insertRows(this.#grpc, name, rows);
   }
 
   submitImport(request: ImportRequest) {

@@ -40,7 +40,7 @@ export function rpcMethod(name: string): RpcMethod {
   };
 }
 
-/** Encodes a message of the schema package: `CollectionSchema`, `FieldSchema`, `ValueField`. */
+/** Encodes a message of the schema package. */
 export function encodeSchemaMessage(type: SchemaMessage, message: PlainMessage): Uint8Array {
   return encode(root.lookupType(`milvus.proto.schema.${type}`), message);
 }
@@ -60,7 +60,7 @@ export function encodePlaceholderGroup(message: PlainMessage): Uint8Array {
   return encode(root.lookupType("milvus.proto.common.PlaceholderGroup"), message);
 }
 
-type SchemaMessage = "CollectionSchema" | "FieldSchema" | "ValueField";
+type SchemaMessage = "CollectionSchema" | "FieldSchema" | "ScalarField" | "ValueField";
 
 function encode(type: protobuf.Type, message: PlainMessage): Uint8Array {
   return type.encode(type.fromObject(message)).finish();

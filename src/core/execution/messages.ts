@@ -145,6 +145,11 @@ export const restoreInput = z.strictObject({
    * compared then, whatever has to be read for it.
    */
   signedBy: signingKeyArn.optional(),
+  /**
+   * `import`: no rows are inserted. Otherwise the rows of small partitions are, where Milvus (2.2 and 2.3) would take longer to import them, as it does
+   * one partition after another.
+   */
+  smallPartitions: z.enum(["import", "insert"]).optional(),
   /** true: remove what a failed restore of the same names left behind, restore nothing. */
   discard: z.boolean().optional(),
   /** `environment` once more, where that is a protected one. */
@@ -449,8 +454,10 @@ export const restoredCollection = z.object({
   inBackup: z.string().optional(),
   /** Of these the ones that were not imported, decimal: deleted, or later than the instant. */
   leftOut: z.string().optional(),
-  /** As the imports reported them, decimal. */
+  /** As the imports reported them, decimal, with those that were inserted. */
   imported: z.string().optional(),
+  /** Of these the rows of small partitions that were inserted in place of imported, decimal; absent where none were. */
+  inserted: z.object({ partitions: count, rows: z.string() }).optional(),
   /** The collection it took the place of, `db.coll`, where that was kept. */
   replaced: z.string().optional(),
 });

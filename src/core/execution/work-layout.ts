@@ -47,6 +47,8 @@ export function workLayout(machine: Machine, execution: string) {
     imports: `${root}/imports/`,
     /** What an import of a restore reads: ImportFiles[]. */
     importFiles: (task: number) => `${root}/imports/${task}.json`,
+    /** What is read of the partitions of a collection whose rows are inserted: Insertion. */
+    insertion: (number: number) => `${root}/insertions/${number}.json`,
     /** What the distributed map of an attempt reads: CopyItem[], the batches that have something to copy. */
     items: (attempt: number) => `${root}/items-${attempt}.json`,
     /** How many batches an attempt has, with those of which nothing is copied. */

@@ -14,23 +14,27 @@ import {
   worthStaging,
   worthTasks,
 } from "./import-groups.ts";
+import { dataSegments, partitionsToInsert, type SmallPartitions } from "./insertions.ts";
 import { type Merge, planMerges, savedObjects } from "./merges.ts";
 import { directoriesOf, fingerprintOf } from "./restore-work.ts";
 import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
 import { type KnownRows, leastRows } from "./segment-rows.ts";
 
-/** One import to submit and what to expect of it. What it reads is in a file of its own: an import may read hundreds of directories. */
+/**
+ * One import to submit and what to expect of it. What it reads is in a file of its own: an import may read hundreds of directories. Of kind `rows` it is no
+ * import of Milvus's: the restore inserts the rows of a partition itself, before anything is imported into the collection.
+ */
 export interface PlannedImport {
   /** Number of the import within the restore: names it in records, messages and staging keys. */
   readonly task: number;
   /** Imports of a phase start when all of the phase before are complete: data, then a partition's deletes, then all partitions'. */
   readonly phase: 0 | 1 | 2;
   readonly partition: string;
-  readonly kind: "segments" | "l0";
+  readonly kind: "segments" | "l0" | "rows";
   readonly storageVersion: string;
   /** `fingerprintOf` it. */
   readonly fingerprint: string;
-  /** `directoriesOf` its files. */
+  /** `directoriesOf` its files; "" where it has none. */
   readonly directories: string;
   /** Rows of the segments before deletes, decimal. */
   readonly rows: string;
@@ -42,8 +46,10 @@ export interface PlannedImport {
 
 export interface ImportPlan {
   readonly imports: readonly PlannedImport[];
-  /** Whether logs are put together: what comes behind may have had other numbers in another plan. */
-  readonly hasMerges: boolean;
+  /** Whether logs are put together, or rows inserted: what comes behind may have had other numbers in another plan. */
+  readonly isRenumbered: boolean;
+  /** The number under which it is written what is inserted; absent where nothing is. */
+  readonly insertion?: number | undefined;
   /** The segments that an import brings; those without anything to import are in none. */
   segmentsOf(task: number): readonly SegmentBrief[];
   /** What an import reads. */
@@ -86,8 +92,13 @@ interface PlanContext {
   readonly features: Features;
   /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
   readonly readsInPlace: boolean;
-  /** Whether bytes may pass through here: logs are put together only then. */
+  /** Whether bytes may pass through here: logs are put together, and rows inserted, only then. */
   readonly mayStream: boolean;
+  readonly smallPartitions?: SmallPartitions | undefined;
+  /** Whether the collection is the restore's own until it is complete. */
+  readonly isOurs: boolean;
+  /** Of the collection that is made. */
+  readonly shards: number;
   /** What the collection was cut at; absent where nobody knows it. */
   readonly instant?: Instant | undefined;
   /** Segments that may hold rows from after it. */
@@ -98,8 +109,8 @@ interface PlanContext {
   readonly firstTask: number;
   /** Staging directories are named after the numbers from this one on: a collection that is restored under several names is staged once. */
   readonly stagedAs: number;
-  /** Whether logs are put together in imports with lower numbers. */
-  readonly afterMerges: boolean;
+  /** Whether `isRenumbered` of imports with lower numbers. */
+  readonly renumbered: boolean;
 }
 
 /** With more partitions, a second job for each would come near the 1,024 jobs that Milvus 2.4+ takes at once (`maxImportJobNum`). */
@@ -118,20 +129,28 @@ class CollectionImports implements ImportPlan {
   readonly #context: PlanContext;
   /** In the order of `imports`. */
   readonly #drafts: IndexedImport[] = [];
+  readonly #inserted: ReadonlySet<PartitionWith<SegmentBrief>>;
 
   constructor(context: PlanContext) {
     this.#context = context;
+    this.#inserted = partitionsToInsert(context.collection, { ...context, asked: context.smallPartitions });
   }
 
-  get hasMerges(): boolean {
-    return this.#drafts.some(({ merges }) => merges.length > 0);
+  get isRenumbered(): boolean {
+    return this.#drafts.some(({ merges, kind }) => merges.length > 0 || kind === "rows");
+  }
+
+  get insertion(): number | undefined {
+    return this.#inserted.size > 0 ? this.#context.stagedAs : undefined;
   }
 
   addPartition(partition: PartitionWith<SegmentBrief>): void {
     // Rows without logs are damage: kept here, so that the check of what lies in the backup finds it.
-    const data = partition.segment_backups.filter(
-      (segment) => !segment.is_l0 && (segment.insertLogs > 0 || segment.num_of_rows > 0n),
-    );
+    const data = dataSegments(partition);
+    if (this.#inserted.has(partition)) {
+      this.#addRows(partition, data);
+      return;
+    }
     // One import takes segments of one storage version.
     for (const [storageVersion, segments] of Map.groupBy(data, ({ storage_version }) => storage_version)) {
       const groups = groupsOf(segments);
@@ -176,8 +195,10 @@ class CollectionImports implements ImportPlan {
   }
 
   copyOf(task: number, segment: SegmentBackup, ordinal: number): SizedSegment {
-    const merge = this.#draft(task).mergeOf.get(ordinal);
+    const { mergeOf, kind, partition } = this.#draft(task);
+    const merge = mergeOf.get(ordinal);
     const copy = copyOutOfBackup(segment, this.#context.backup, this.#destinationOf(task, segment, merge));
+    if (kind === "rows") return { ...copy, inserted: { as: this.#context.stagedAs, partition } };
     return merge ? { ...copy, merge: { into: `${task}/${mergeIdOf(merge)}`, segments: merge.length } } : copy;
   }
 
@@ -249,18 +270,25 @@ class CollectionImports implements ImportPlan {
     return [exact, others].filter(({ length }) => length > 0);
   }
 
+  /** Rows that are inserted; what they are read from is only looked at before, where it lies. */
+  #addRows(partition: PartitionWith<SegmentBrief>, segments: readonly SegmentBrief[]): void {
+    const groups = segments.map((segment) => ({ segments: [segment], bytes: Number(segment.size) }));
+    this.#addData(partition, 0n, groups, "in-place", [], "rows");
+  }
+
   #addData(
     { partition_name, partition_id }: PartitionWith<SegmentBrief>,
     storageVersion: bigint,
     groups: readonly Group[],
     staging: Staging,
     merges: readonly Merge[] = [],
+    kind: "segments" | "rows" = "segments",
   ): void {
     const segments = groups.flatMap((group) => group.segments);
     this.#add({
       phase: 0,
       partition: partition_name,
-      kind: "segments",
+      kind,
       storageVersion: storageVersion.toString(),
       rows: segments.reduce((sum, segment) => sum + segment.num_of_rows, 0n).toString(),
       hasDeletes: segments.some(hasDeletes),
@@ -268,16 +296,16 @@ class CollectionImports implements ImportPlan {
       partitionId: partition_id.toString(),
       segments,
       merges,
-      contents: this.#contentsOf(segments, merges),
+      contents: kind === "rows" ? [] : this.#contentsOf(segments, merges),
     });
   }
 
   /**
-   * Names what lies in the directory of a task, where plans differ in what has its number: with logs that are put together (another target,
-   * another copyMode, an earlier version) there are fewer tasks. Milvus would import whatever the other plan left there.
+   * Names what lies in the directory of a task, where plans differ in what has its number: with logs that are put together, or rows that are inserted
+   * (another target, another copyMode, an earlier version) there are fewer tasks. Milvus would import whatever the other plan left there.
    */
   #contentsOf(segments: readonly SegmentBrief[], merges: readonly Merge[]): string[] {
-    if (merges.length === 0 && !this.hasMerges && !this.#context.afterMerges) return [];
+    if (merges.length === 0 && !this.isRenumbered && !this.#context.renumbered) return [];
     const idsOf = (of: readonly SegmentBrief[]) => of.map(({ segment_id }) => segment_id).join();
     const merged = new Set(merges.flat());
     const others = segments.filter((segment) => !merged.has(segment));
@@ -297,7 +325,7 @@ class CollectionImports implements ImportPlan {
       kind,
       storageVersion,
       fingerprint: fingerprintOf({ partition, kind, storageVersion, files, instant: this.#context.instant }),
-      directories: directoriesOf(files),
+      directories: kind === "rows" ? "" : directoriesOf(files),
       rows,
       minimumRows: kind === "l0" ? "0" : this.#minimumRows(segments).toString(),
       hasDeletes,
@@ -324,6 +352,8 @@ class CollectionImports implements ImportPlan {
 
   #files(task: number, draft: DraftedImport): ImportFiles[] {
     const { staging, kind, segments } = draft;
+    // Milvus reads none of them
+    if (kind === "rows") return segments.map(({ segment_id }) => ({ insert: segment_id.toString(), delta: "" }));
     switch (staging) {
       case "side-by-side": {
         const { insert, delta } = this.#taskDirectory(task, draft);

@@ -102,7 +102,7 @@ export function creationOf(planned: {
 /** Tells whether an import of an earlier run is the one that is planned now: other options or another Milvus plan other ones. */
 export function fingerprintOf(content: {
   readonly partition: string;
-  readonly kind: "segments" | "l0";
+  readonly kind: "segments" | "l0" | "rows";
   readonly storageVersion: string;
   readonly files: readonly ImportFiles[];
   /** What came after it is not imported. */

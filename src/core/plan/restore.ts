@@ -19,6 +19,7 @@ import { ownProperties } from "../milvus/properties.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
+import type { SmallPartitions } from "./insertions.ts";
 import { type RestoreName, workingName } from "./restore-names.ts";
 import { type Overrides, overrideCollection, overrideIndex } from "./restore-overrides.ts";
 import type { SizedSegment } from "./segment-copies.ts";
@@ -82,6 +83,8 @@ export interface PlannedRestore {
   /** What to load at the end: everything, some partitions, or nothing. */
   readonly load: "all" | "none" | { readonly partitions: readonly string[] };
   readonly imports: readonly PlannedImport[];
+  /** Where it is written what is inserted (`workLayout.insertion`); absent where nothing is. */
+  readonly insertion?: number;
   /** The instant the backup was cut at: what came after it is not imported. Absent where nobody knows it. */
   readonly instant?: Instant;
 }
@@ -93,6 +96,7 @@ export interface RestoreOptions {
   readonly load: boolean;
   readonly aliases: boolean;
   readonly overrides: Overrides;
+  readonly smallPartitions?: SmallPartitions | undefined;
 }
 
 /** Plans a whole restore: what is made of each collection, and what becomes of every segment. */
@@ -129,16 +133,16 @@ export function planRestore(
   const collections: PlannedRestore[] = [];
   const warnings = [...context.warnings];
   /** The first import of a collection that several names get: they read the same files. */
-  const firstPlans = new Map<CollectionOutline, { readonly stagedAs: number; readonly afterMerges: boolean }>();
+  const firstPlans = new Map<CollectionOutline, { readonly stagedAs: number; readonly renumbered: boolean }>();
   /** Databases of the target in which a name of a collection has its aliases, by collection. */
   const aliased = new Map<CollectionOutline, Set<string>>();
   let firstTask = 0;
-  let afterMerges = false;
+  let renumbered = false;
   for (const name of names) {
     const collection = collectionOf(backup, name.source);
     const collectionId = collection.collection_id.toString();
     const first = firstPlans.get(collection);
-    const staged = first ?? { stagedAs: firstTask, afterMerges };
+    const staged = first ?? { stagedAs: firstTask, renumbered };
     const planned = planCollection(collection, name, {
       restoreId,
       version: context.version,
@@ -158,6 +162,7 @@ export function planRestore(
         load: input.load ?? true,
         aliases: input.aliases ?? true,
         overrides: input,
+        smallPartitions: input.smallPartitions,
       },
     });
     const replaces = context.replaces.get(qualifiedName(name.target));
@@ -170,7 +175,7 @@ export function planRestore(
     firstPlans.set(collection, staged);
     if (first === undefined) warnings.push(...planned.warnings);
     firstTask += planned.restore.imports.length;
-    afterMerges ||= planned.imports.hasMerges;
+    renumbered ||= planned.imports.isRenumbered;
   }
   const imports = collections.flatMap((collection) => collection.imports);
   return {
@@ -221,9 +226,11 @@ export class RestoreSegments {
     }
   }
 
-  /** What every import reads. */
+  /** What every import of Milvus's reads. */
   *importFiles(): Generator<{ task: number; files: ImportFiles[] }> {
-    for (const plan of this.#plans) for (const { task } of plan.imports) yield { task, files: plan.filesOf(task) };
+    for (const plan of this.#plans) {
+      for (const { task, kind } of plan.imports) if (kind !== "rows") yield { task, files: plan.filesOf(task) };
+    }
   }
 
   /**
@@ -268,14 +275,15 @@ export function planCollection(
     readonly known?: ReadonlyMap<string, KnownRows> | undefined;
     readonly firstTask: number;
     readonly stagedAs: number;
-    /** Whether logs are put together in imports with lower numbers. */
-    readonly afterMerges: boolean;
+    /** Whether imports with lower numbers may have had others (`ImportPlan.isRenumbered`). */
+    readonly renumbered: boolean;
     readonly options: RestoreOptions;
   },
 ): { restore: PlannedRestore; imports: ImportPlan; warnings: readonly string[] } {
   const { options } = context;
   const target = features(context.version);
   const working = plannedWorkingName(name.target, context);
+  const create = overrideCollection(toCreateRequest(collection, working, context.kept), options.overrides);
   const imports = planImports({
     collection: options.metadataOnly ? withoutSegments(collection) : collection,
     backup: context.backup,
@@ -283,14 +291,16 @@ export function planCollection(
     features: target,
     readsInPlace: context.readsInPlace,
     mayStream: context.mayStream,
+    smallPartitions: options.smallPartitions,
+    isOurs: hasWorkingName({ working, target: name.target }),
+    shards: create.shards,
     instant: context.cut?.instant,
     laterRows: context.cut?.laterRows,
     known: context.known,
     firstTask: context.firstTask,
     stagedAs: context.stagedAs,
-    afterMerges: context.afterMerges,
+    renumbered: context.renumbered,
   });
-  const create = overrideCollection(toCreateRequest(collection, working, context.kept), options.overrides);
   const takenAt = takenAtOf(collection, context.cut);
   return {
     restore: {
@@ -313,6 +323,7 @@ export function planCollection(
       // A collection that was there before is loaded or not as its owner wants it.
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",
       imports: imports.imports,
+      ...(imports.insertion !== undefined && { insertion: imports.insertion }),
       ...(context.cut && { instant: context.cut.instant }),
       ...(takenAt !== undefined && { takenAt }),
     },

@@ -50,7 +50,14 @@ export class CollectionRows {
   }
 
   get #data() {
-    return this.#collection.imports.filter(({ kind }) => kind === "segments");
+    return this.#collection.imports.filter(({ kind }) => kind !== "l0");
+  }
+
+  /** What was inserted of it, in place of imported; absent where nothing was. */
+  get inserted(): { readonly partitions: number; readonly rows: bigint } | undefined {
+    const inserted = this.#data.filter(({ kind }) => kind === "rows");
+    if (inserted.length === 0) return undefined;
+    return { partitions: inserted.length, rows: inserted.reduce((sum, { task }) => sum + this.#importedBy(task), 0n) };
   }
 
   /** Net of deletes and of what came after the instant; 0n for one that was not submitted. */

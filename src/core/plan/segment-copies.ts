@@ -9,6 +9,8 @@ export interface SizedSegment {
   readonly bytes: number;
   /** Where its logs are put together with those of others: all of one `into`, as many as `segments`, go into the same directory. */
   readonly merge?: { readonly into: string; readonly segments: number };
+  /** Where its rows are inserted: the number of what they are written down in, and the name of their partition. */
+  readonly inserted?: { readonly as: number; readonly partition: string };
 }
 
 /**

@@ -262,7 +262,7 @@ class RestoreFinisher {
   /** @param replaced where the collection stands that it took the place of, if that was kept */
   async describe(collection: PlannedRestore, replaced: string | undefined): Promise<RestoredCollection> {
     const { source, target } = collection;
-    const { inBackup, imported } = this.#rowsOf(collection);
+    const { inBackup, imported, inserted } = this.#rowsOf(collection);
     return {
       from: qualifiedName(source),
       to: qualifiedName(target),
@@ -273,6 +273,7 @@ class RestoreFinisher {
       inBackup: inBackup.toString(),
       leftOut: (inBackup - imported).toString(),
       imported: imported.toString(),
+      ...(inserted && { inserted: { partitions: inserted.partitions, rows: inserted.rows.toString() } }),
       ...(replaced !== undefined && { replaced }),
     };
   }

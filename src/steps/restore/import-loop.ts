@@ -353,6 +353,7 @@ export class ImportLoop {
 
   async #submit(item: Import, mark: { readonly again?: true } = {}): Promise<void> {
     const { task, partition, kind, storageVersion } = item.planned;
+    if (kind === "rows") throw new Error(`${into(item)} is inserted, not imported`);
     const { working: name, instant } = item.collection;
     const files = await readWorkJson(this.#context, this.#options.filesKey(task), importFiles);
     const request = { name, partition, files, kind, storageVersion };

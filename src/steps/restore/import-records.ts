@@ -25,24 +25,30 @@ export interface Import {
   readonly planned: PlannedImport;
 }
 
+function isInserted({ planned }: Import): boolean {
+  return planned.kind === "rows";
+}
+
 /** What was submitted to Milvus and what became of it, as it is kept in the work bucket beyond one execution. */
 export class ImportRecords {
   readonly imports: readonly Import[];
   readonly #context: StepContext;
   readonly #key: string;
-  readonly #made: ReadonlyMap<PlannedRestore, CollectionRecord>;
+  readonly #made: Map<PlannedRestore, CollectionRecord>;
   readonly #compares: Compared;
   /** By the number of the import. */
   readonly #records = new Map<number, ImportRecord>();
   readonly #ids = new Set<Id>();
   /** Of collections that this plan is not about: a run with other options may go on with them. */
   readonly #others: readonly ImportRecord[];
+  /** One write after the other: each has all records. */
+  #writing: Promise<void> = Promise.resolve();
   #completed = 0;
 
   private constructor(
     plan: RestorePlan,
     context: StepContext,
-    made: ReadonlyMap<PlannedRestore, CollectionRecord>,
+    made: Map<PlannedRestore, CollectionRecord>,
     records: readonly ImportRecord[],
   ) {
     this.#context = context;
@@ -78,7 +84,11 @@ export class ImportRecords {
   }
 
   async write(): Promise<void> {
-    await writeWorkJson(this.#context, this.#key, [...this.#others, ...this.#records.values()]);
+    const written = this.#writing.then(() =>
+      writeWorkJson(this.#context, this.#key, [...this.#others, ...this.#records.values()]),
+    );
+    this.#writing = written.catch(() => undefined);
+    await written;
   }
 
   of({ planned }: Import): ImportRecord | undefined {
@@ -106,8 +116,22 @@ export class ImportRecords {
     return known;
   }
 
+  /** A collection was dropped and made again: nothing is in it. */
+  remade(collection: PlannedRestore, record: CollectionRecord): void {
+    for (const item of this.imports) if (item.collection === collection) this.drop(item);
+    this.#made.set(collection, record);
+  }
+
   isComplete(item: Import): boolean {
     return this.of(item)?.state === "completed";
+  }
+
+  /** Collections whose rows are to be inserted and are not known to be, each with all that is inserted into it. */
+  toInsert(): { readonly collection: PlannedRestore; readonly items: readonly Import[] }[] {
+    const byCollection = Map.groupBy(this.imports.filter(isInserted), ({ collection }) => collection);
+    return [...byCollection].flatMap(([collection, items]) =>
+      items.every((item) => this.isComplete(item)) ? [] : [{ collection, items }],
+    );
   }
 
   /** Submitted, and not known to be complete. */
@@ -117,11 +141,15 @@ export class ImportRecords {
 
   /** About to be submitted when they were last heard of: nobody knows whether they were. */
   unanswered(): Import[] {
-    return this.imports.filter((item) => this.of(item)?.state === "submitting");
+    return this.imports.filter((item) => this.of(item)?.state === "submitting" && !isInserted(item));
   }
 
-  /** Imports that are not known to be submitted, of the earliest phase of their collection that is not complete. */
+  /**
+   * Imports that are not known to be submitted, of the earliest phase of their collection that is not complete; none of a collection whose rows
+   * are still to be inserted.
+   */
   startable(): Import[] {
+    const inserting = new Set(this.toInsert().map(({ collection }) => collection));
     const phases = new Map<PlannedRestore, number>();
     for (const item of this.imports) {
       if (this.isComplete(item)) continue;
@@ -129,7 +157,9 @@ export class ImportRecords {
       phases.set(collection, Math.min(planned.phase, phases.get(collection) ?? planned.phase));
     }
     const isOpen = (item: Import) => [undefined, "submitting"].includes(this.of(item)?.state);
-    return this.imports.filter((item) => isOpen(item) && item.planned.phase === phases.get(item.collection));
+    return this.imports.filter(
+      (item) => isOpen(item) && item.planned.phase === phases.get(item.collection) && !inserting.has(item.collection),
+    );
   }
 
   /** IDs of Milvus that are an import of this restore each. */

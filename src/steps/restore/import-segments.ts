@@ -1,3 +1,4 @@
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import {
   type ImportSegmentsResult,
@@ -9,14 +10,20 @@ import { roundEvents } from "../../core/execution/round-events.ts";
 import { roundWait } from "../../core/execution/round-wait.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { restorePlan } from "../../core/plan/restore.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import { type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { ImportLoop } from "./import-loop.ts";
 import { ImportRecords } from "./import-records.ts";
+import { RowInserter } from "./insert-rows.ts";
+import { readInsertion } from "./insertion-files.ts";
 import { isMilvusAway } from "./milvus-away.ts";
+import type { PartitionSource } from "./read-partition.ts";
+import { makeAnew } from "./recreate-collections.ts";
 
 /**
  * Small restores are over in seconds: the first calls watch closely before they leave the waiting to the machine. A second in here costs a
@@ -38,16 +45,23 @@ const longestImportMilliseconds = 28 * 24 * 3_600_000;
 /** A Milvus that does not answer for so long is not coming back by itself. */
 const longestAwayMilliseconds = 6 * 3_600_000;
 
+/** What the step gets beside the usual. */
+export interface ImportContext extends MilvusContext {
+  /** What reads the payloads of binlogs; loaded when rows are to be read. */
+  payloads(): Promise<PayloadReader>;
+}
+
 /**
  * One turn of the import loop: submits what may start, looks at what runs, and answers how far it is. An import is submitted at most once:
- * what is recorded is not submitted again, and what Milvus lists with the same files is adopted. A Milvus that does not answer, which it
+ * what is recorded is not submitted again, and what Milvus lists with the same files is adopted. Rows of small partitions are inserted before anything
+ * is imported into their collection (`RowInserter`). A Milvus that does not answer, which it
  * did earlier in this execution, is waited for over hours.
  * @throws ImportFailed with Milvus's reason, with what is known of an import that Milvus has forgotten, or after four weeks; InvalidInput where an earlier
  *   run imported something else, ClaimLost, EnvironmentChanged, and what Milvus throws
  */
 export async function importSegments(
   request: RestoreStepRequest,
-  context: MilvusContext,
+  context: ImportContext,
 ): Promise<ImportSegmentsResult> {
   const { execution, input, attempt, retries } = request;
   const events = roundEvents(retries);
@@ -73,16 +87,28 @@ export async function importSegments(
   const watchedSeconds = closeWatches * (closeWatchMilliseconds / 1_000 + 1);
   const waitSeconds = attempt < closeWatches ? 1 : roundWait(attempt - closeWatches, watchedSeconds);
   try {
-    const loop = new ImportLoop(records, await context.connectMilvus(environment), context, {
+    const milvus = await context.connectMilvus(environment);
+    const turnUntil = began + turnMilliseconds;
+    const loop = new ImportLoop(records, milvus, context, {
       inFlight: environment.parallelism.importJob,
       filesKey: layout.importFiles,
-      turnUntil: began + turnMilliseconds,
+      turnUntil,
       confirm,
+    });
+    const inserter = new RowInserter(records, milvus, context, {
+      insertionOf: ({ insertion = 0 }) => readInsertion(context, layout, insertion),
+      sourceOf: ({ instant }, { fields }) => openSource(request, plan, { fields, instant }, context),
+      confirm,
+      makeAnew: (collection) =>
+        makeAnew(collection, plan, milvus, context, () => confirm(qualifiedName(collection.target))),
+      turnUntil,
     });
     for (;;) {
       await watch();
       const { cutShort, submitted, ...result } = await loop.turn();
       await shown.show({ phase: "importing", ...result });
+      // Behind the turn: what is imported into other collections runs meanwhile.
+      if (await inserter.insert()) continue;
       if (result.completed === result.imports) return { outcome: "imported", ...result, waitSeconds: 0, events };
       if (cutShort) return { outcome: "imports-pending", ...result, waitSeconds: 1, events };
       const now = context.clock.now().getTime();
@@ -109,6 +135,24 @@ export async function importSegments(
     await shown.show({ phase: "importing", ...result });
     return { outcome: "imports-pending", ...result, waitSeconds, events };
   }
+}
+
+/** Where the rows are read from that are inserted. */
+async function openSource(
+  { execution, input }: RestoreStepRequest,
+  { verification }: RestorePlan,
+  { fields, instant }: Pick<PlannedRestore, "instant"> & Pick<PartitionSource, "fields">,
+  context: ImportContext,
+): Promise<PartitionSource> {
+  const layout = workLayout("restore", execution.name);
+  const from = await pinnedEnvironment(context, layout, input.from ?? input.environment);
+  return {
+    store: await context.openStore(pinnedStore(from, "backup")),
+    payloads: await context.payloads(),
+    fields,
+    until: instant && BigInt(instant.timestamp),
+    compares: verification.compares,
+  };
 }
 
 type ImportingProgress = ProgressRecord & { readonly phase: "importing" };

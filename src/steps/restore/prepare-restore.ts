@@ -9,7 +9,7 @@ import { shortList } from "../../core/execution/short-list.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupLayout, parseLogKey, stagingRoot } from "../../core/format/layout.ts";
-import { segmentsOf } from "../../core/format/meta.ts";
+import { type CollectionSchema, segmentsOf } from "../../core/format/meta.ts";
 import type { BackupOutline, CollectionOutline, SegmentBrief } from "../../core/format/outline.ts";
 import { isOutdated, type LastRestored } from "../../core/format/target-lease.ts";
 import {
@@ -19,7 +19,13 @@ import {
   parseQualifiedName,
   qualifiedName,
 } from "../../core/milvus/names.ts";
-import { collectionOf, planRestore, type RestoreSegments, takenAtOf } from "../../core/plan/restore.ts";
+import {
+  collectionOf,
+  planRestore,
+  type RestorePlan,
+  type RestoreSegments,
+  takenAtOf,
+} from "../../core/plan/restore.ts";
 import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
 import {
   type CollectionRecord,
@@ -43,6 +49,7 @@ import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson 
 import { checkReadable } from "./check-readable.ts";
 import { checkTarget, type SeenTarget } from "./check-target.ts";
 import { discardRestore } from "./discard-restore.ts";
+import { Insertions } from "./insertion-files.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
 import { checkTargetLimits } from "./target-limits.ts";
 import { chooseVerification, comparedCopies } from "./verify-backup.ts";
@@ -162,7 +169,10 @@ export async function prepareRestore(
   });
   if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
   await writeWorkJson(context, layout.plan, plan);
-  const copiesToCompare = comparedCopies({ stored, metas, manifest }, verification, copiesOf(metas, segments));
+  const insertions = new Insertions();
+  const copiesToCompare = comparedCopies({ stored, metas, manifest }, verification, copiesOf(metas, segments), (copy) =>
+    insertions.note(copy),
+  );
   const compared = signedBy === undefined ? copiesToCompare : onlyPinned(stored, signedBy, copiesToCompare);
   const toCopy = input.discard ? [] : { count: segments.count, segments: compared };
   const copies = await writeCopyBatches(context, layout, 0, toCopy, {
@@ -172,6 +182,7 @@ export async function prepareRestore(
     checkLogCounts: false,
     ...(verification.compares === "contents" && { content: verification.reads ? "read" : "free" }),
   });
+  await insertions.write(context, layout, schemasOf(plan, backup));
   const result = { backupName: input.backupName, collections: names.length, ...copies };
   if (input.discard) {
     await discardRestore(plan, milvus, milvusStore, context);
@@ -274,6 +285,15 @@ function notCut(backup: BackupOutline, names: readonly RestoreName[], instants: 
       "and skip_flush leave none), so it is restored as it is: where rows were written or deleted while it was taken, it is not the " +
       "collection at one instant",
   ];
+}
+
+/** The schemas of the collections into which rows are inserted, by where these are written down. */
+function schemasOf({ collections }: RestorePlan, backup: BackupOutline): ReadonlyMap<number, CollectionSchema> {
+  return new Map(
+    collections.flatMap(({ source, insertion }): [number, CollectionSchema][] =>
+      insertion === undefined ? [] : [[insertion, collectionOf(backup, source).schema]],
+    ),
+  );
 }
 
 /** What to copy of every segment, which the plan knows only without its logs: the metas pass by once more. */

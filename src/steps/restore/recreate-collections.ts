@@ -30,7 +30,7 @@ import {
 } from "../../core/plan/restore-work.ts";
 import { uncompared } from "../../core/plan/verification.ts";
 import type { Milvus } from "../../ports/milvus.ts";
-import type { MilvusContext } from "../../ports/step-context.ts";
+import type { MilvusContext, StepContext } from "../../ports/step-context.ts";
 import { checkBackupReceipts } from "../shared/backup-receipts.ts";
 import { checkMerged } from "../shared/check-merged.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
@@ -80,6 +80,31 @@ export async function recreateCollections(
   const others = (earlier ?? []).filter((record) => !written.has(keyOf(record)));
   await writeWorkJson(context, recordKey, [...others, ...records]);
   return { outcome: "recreated", collections: plan.collections.length };
+}
+
+/**
+ * Drops a working collection, which is the restore's own, and makes it again as it is planned. What is known of the collections is written when it is
+ * there; until then the records of the one that was dropped count.
+ * @returns its record
+ * @throws as Recreate Collections does
+ */
+export async function makeAnew(
+  collection: PlannedRestore,
+  { restoreId }: RestorePlan,
+  milvus: Milvus,
+  context: StepContext,
+  mayChange: () => Promise<void>,
+): Promise<CollectionRecord> {
+  if (!hasWorkingName(collection)) throw new Error(`${qualifiedName(collection.working)} is not the restore's own`);
+  await mayChange();
+  await milvus.dropCollection(collection.working);
+  const made = await recreate(collection, [], milvus, mayChange);
+  const key = restoreWorkLayout(restoreId).collections;
+  const records = await readWorkJson(context, key, z.array(collectionRecord));
+  await mayChange();
+  const others = records.filter((record) => record.working !== made.working || record.target !== made.target);
+  await writeWorkJson(context, key, [...others, made]);
+  return made;
 }
 
 async function createDatabases(plan: RestorePlan, milvus: Milvus): Promise<void> {

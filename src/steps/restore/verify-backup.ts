@@ -44,22 +44,28 @@ export function chooseVerification(
 
 /**
  * Says of each copy what its objects are compared with; leaves out the segments of which nothing is to be looked at.
+ * @param note gets each copy, of those that are left out too
  * @throws CorruptBackup where contents are compared and the manifest is not whole
  */
 export async function* comparedCopies(
   { stored, manifest }: ReadBackup,
   { compares }: Verification,
   copies: AsyncIterable<SizedSegment>,
+  note: (copy: SizedSegment) => void,
 ): AsyncGenerator<SizedSegment> {
   if (compares === "contents" && manifest !== undefined) {
     try {
-      yield* expectManifest(stored, manifest, copies);
+      for await (const copy of expectManifest(stored, manifest, copies)) {
+        note(copy);
+        yield copy;
+      }
     } catch (error) {
       throw withWayOut(error, "size");
     }
     return;
   }
   for await (const copy of copies) {
+    note(copy);
     const kept = compares === "nothing" ? withoutComparison(copy) : copy;
     if (kept) yield kept;
   }

@@ -67,7 +67,7 @@ function tooMany(most: number): PipelineError {
 /** Where delta logs are read from, and what their keys must be. */
 export interface DeltaSource {
   readonly store: LogStore;
-  readonly layout: BackupLayout;
+  readonly layout: Pick<BackupLayout, "insertLogs" | "deltaLogs">;
   readonly payloads: PayloadReader;
   readonly primaryKey: RowField;
   /** Hybrid: what was deleted later is not looked at. undefined: everything counts. */

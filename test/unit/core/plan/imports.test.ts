@@ -10,6 +10,7 @@ import {
 import { type Instant, instantOf } from "../../../../src/core/milvus/instant.ts";
 import { features } from "../../../../src/core/milvus/version.ts";
 import { planImports } from "../../../../src/core/plan/imports.ts";
+import type { SmallPartitions } from "../../../../src/core/plan/insertions.ts";
 import { outlineOf } from "../../../support/outlines.ts";
 import { collectionRecord, segmentRecord } from "../../../support/segment-records.ts";
 
@@ -29,11 +30,13 @@ function plan(
     laterRows?: ReadonlySet<string>;
     instant?: Instant;
     mayStream?: boolean;
-    afterMerges?: boolean;
+    renumbered?: boolean;
+    isOurs?: boolean;
+    smallPartitions?: SmallPartitions;
   } = {},
 ) {
   const { version = "2.3.5", readsInPlace = false, firstTask = 0, stagedAs = firstTask, laterRows, instant } = options;
-  const { mayStream = true, afterMerges = false } = options;
+  const { mayStream = true, renumbered = false, isOurs = true, smallPartitions } = options;
   const planned = planImports({
     collection: outlineOf(collection),
     backup,
@@ -43,7 +46,10 @@ function plan(
     mayStream,
     firstTask,
     stagedAs,
-    afterMerges,
+    renumbered,
+    isOurs,
+    shards: collection.shards_num,
+    smallPartitions,
     laterRows,
     instant,
   });
@@ -237,7 +243,7 @@ describe("Milvus 2.3, many small segments whose logs are put together", () => {
   test("another collection behind one that is put together has directories of its own, too", () => {
     const [alone, behind] = [
       plan(collectionRecord(numbered(2))),
-      plan(collectionRecord(numbered(2)), { afterMerges: true }),
+      plan(collectionRecord(numbered(2)), { renumbered: true }),
     ];
 
     expect(directoryOf(alone)).toBe(`${staged}/t0/insert_log/100/200/`);

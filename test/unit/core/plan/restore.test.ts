@@ -28,7 +28,7 @@ function plan(collection: CollectionBackup, options: Partial<RestoreOptions> = {
     mayStream: true,
     firstTask: 0,
     stagedAs: 0,
-    afterMerges: false,
+    renumbered: false,
     options: {
       ...{ skipCreate: false, metadataOnly: false, indexes: true, load: true, aliases: true, overrides: {} },
       ...options,

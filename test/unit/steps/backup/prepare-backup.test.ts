@@ -282,7 +282,7 @@ describe("one instant", () => {
       const flushed = await flush(of);
       if (of.collection !== "books" || left === 0) return flushed;
       left -= 1;
-      milvus.insertRows(of, 7);
+      milvus.growRows(of, 7);
       const { id, partitionId } = (await milvus.listSegments(of)).at(-1) ?? { id: "", partitionId: "" };
       if (options.flushed) await flush(of);
       const from = BigInt(hybridTimestamp(BigInt(world.memory.clock.now().getTime() + 1000 * options.seconds)));

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
-import type { MilvusContext } from "../../../../src/ports/step-context.ts";
+import type { ImportContext } from "../../../../src/steps/restore/import-segments.ts";
 import { runMachine } from "../../../support/asl-machine.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import type { AslExecution } from "../../../support/run-asl.ts";
@@ -12,7 +12,7 @@ const hours = 3_600_000;
 const name = { database: "default", collection: "books_bak" };
 
 let world: PipelineWorld;
-let context: MilvusContext;
+let context: ImportContext;
 /** What was asked of the functions, in order, by their names. */
 let asked: string[];
 let began: number;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { MilvusContext } from "../../../../src/ports/step-context.ts";
+import type { ImportContext } from "../../../../src/steps/restore/import-segments.ts";
 import { FaultInjector } from "../../../support/fault-injector.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, type RunOptions, runBackup, runRestore } from "../../../support/run-machines.ts";
@@ -19,7 +19,7 @@ async function backedUp(): Promise<PipelineWorld> {
 
 const restore = { environment: "dr", backupName: "nightly", suffix: "_bak" };
 
-type Run = (context: MilvusContext, options: RunOptions) => Promise<unknown>;
+type Run = (context: ImportContext, options: RunOptions) => Promise<unknown>;
 
 test.each<[string, () => Promise<PipelineWorld>, Run]>([
   ["backup", shop, (context, options) => runBackup(context, { environment: "prod" }, executionOf("one"), options)],

@@ -1,0 +1,106 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { CollectionName } from "../../../../src/ports/milvus.ts";
+import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
+import {
+  input,
+  partitionedWorld,
+  rowsOf,
+  type SmallCollection,
+  target,
+  told,
+} from "../../../support/partitioned-world.ts";
+import type { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { executionOf, runRestore } from "../../../support/run-machines.ts";
+import { heldTargets, stagedKeys } from "../../../support/targets.ts";
+
+const first = executionOf("first");
+const second = executionOf("second");
+
+/** Three partitions that are inserted, and one that is imported behind them. */
+const orders: SmallCollection = {
+  name: "orders",
+  segments: [
+    { partition: "_default", rows: rowsOf(1, 2, 3), deletes: [[2, 40]] },
+    { partition: "large", rows: rowsOf(11), counted: 10_000 },
+    { partition: "p1", rows: rowsOf(21) },
+    { partition: "p2", rows: rowsOf(31) },
+  ],
+};
+const backedUp = () => partitionedWorld([orders]);
+
+/** All that a restore leaves: rows as often as they are there, without IDs. */
+async function outcome(world: PipelineWorld) {
+  const milvus = world.milvus("dr");
+  const of = async (name: CollectionName) => ({
+    inserted: told(milvus.insertedRows(name)).toSorted(),
+    imported: milvus.submittedImports(name).map(({ partition }) => partition),
+    rows: await milvus.rowCount(name),
+    partitions: (await milvus.listPartitions(name)).map((partition) => partition.name),
+    indexes: (await milvus.listIndexes(name)).map(({ indexName }) => indexName),
+  });
+  return {
+    orders: await of(target),
+    collections: (await milvus.listCollections("default")).toSorted(),
+    staged: stagedKeys(world.bucket("bucket-b")),
+    records: world.work.keys("restores/"),
+    leases: [...heldTargets(world.bucket("bucket-b")), ...world.work.keys("readers/")],
+  };
+}
+
+let undisturbed: Awaited<ReturnType<typeof outcome>>;
+let calls: readonly string[];
+/** Numbers of the calls from the first that makes a collection on: what is before is the matter of other tests. */
+let numbers: readonly number[];
+
+beforeEach(async () => {
+  const world = await backedUp();
+  const faults = new FaultInjector();
+  await runRestore(world.context(faults), input, second);
+  undisturbed = await outcome(world);
+  calls = faults.calls;
+  const from = calls.findIndex((call) => call.startsWith("dr.createCollection"));
+  numbers = calls.flatMap((_, number) => (number < from ? [] : [number]));
+}, 30_000);
+
+test("undisturbed, every row is there once", () => {
+  expect(undisturbed.orders).toMatchObject({ rows: 10_004n, imported: ["large"] });
+  expect(undisturbed.orders.inserted).toEqual([
+    "_default 1 text 1",
+    "_default 3 text 3",
+    "p1 21 text 21",
+    "p2 31 text 31",
+  ]);
+  expect(undisturbed).toMatchObject({ collections: ["orders_bak"], staged: [], records: [], leases: [] });
+  expect(calls.filter((call) => call.startsWith("dr.insertRows"))).toHaveLength(3);
+});
+
+describe.each<FaultMoment>(["before", "after"])("with a fault %s any call", (moment) => {
+  test("every row is there once when the step runs again", async () => {
+    for (const at of numbers) {
+      const world = await backedUp();
+      const faults = new FaultInjector(at, moment);
+
+      await runRestore(world.context(faults), input, second, { retries: 1 });
+
+      expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
+    }
+  }, 120_000);
+
+  test("every row is there once when a new execution goes on", async () => {
+    for (const at of numbers) {
+      const world = await backedUp();
+      const what = `${moment} ${calls[at]}`;
+      const failed = await runRestore(world.context(new FaultInjector(at, moment)), input, first).then(
+        () => false,
+        () => true,
+      );
+      const named = await world.milvus("dr").listCollections("default");
+      if (!named.includes("orders_bak") || world.work.keys("restores/").length > 0) {
+        expect(failed, what).toBe(true);
+        await runRestore(world.context(), input, second);
+      }
+
+      expect(await outcome(world), what).toEqual(undisturbed);
+    }
+  }, 120_000);
+});
