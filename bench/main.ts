@@ -13,6 +13,7 @@ import { runNightlies } from "./nightlies.ts";
 import { nightliesChart } from "./nightlies-chart.ts";
 import { runOneInstant } from "./one-instant.ts";
 import type { BenchOptions } from "./options.ts";
+import { partitionsText, runPartitions } from "./partitions.ts";
 import { broughtBackText, copyTable, manyText, nightliesText, ratios, segmentsText } from "./report.ts";
 import { rivalVariable } from "./rival.ts";
 import { runSegments } from "./segments.ts";
@@ -93,6 +94,15 @@ bench<{ runs: number; latency: number }>(
     atLeastNone,
     0,
   );
+
+bench<{ runs: number }>(
+  "partitions",
+  "restores of small partitions: 64 of a key, and 28 of four collections, beside the Go tool",
+  async (options, { runs }) => {
+    const result = await runPartitions({ ...options, runs });
+    return [result, partitionsText(result)];
+  },
+).option(...runsOption);
 
 bench("copies", "copies alone, within the emulator's store", async (options) => {
   const rates = await withStack(options, () => measureCopyRates(signal));

@@ -56,7 +56,12 @@ export async function seedPartitioned(client: MilvusClient, shape: PartitionedSh
     }
   }
   await answered("flushing", client.flushSync({ collection_names: [collection_name] }));
-  const index = { field_name: vectorField, index_type: "HNSW", metric_type: "L2", params: { M: 8, efConstruction: 64 } };
+  const index = {
+    field_name: vectorField,
+    index_type: "HNSW",
+    metric_type: "L2",
+    params: { M: 8, efConstruction: 64 },
+  };
   await answered("indexing", client.createIndex({ collection_name, ...index }));
   return all.length;
 }

@@ -324,6 +324,10 @@ export interface PipelineOptions {
      */
     signedBy?: string;
     /**
+     * `import`: rows of small partitions are not inserted (why they are)
+     */
+    smallPartitions?: "import" | "insert";
+    /**
      * `environment` once more, where that is a protected one
      */
     confirm?: string;

@@ -15,18 +15,34 @@ export interface Hold {
  */
 export async function startStoreProxy() {
   let hold: { after: number; reached: () => void; released: Promise<void> } | undefined;
+  let isHeldRead: (path: string) => boolean = () => false;
   let copies = 0;
   const waiting = new Set<number>();
   const agent = new Agent({ keepAlive: true });
 
+  function begin(after: number): Hold {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    copies = 0;
+    waiting.clear();
+    hold = { after, reached: reached.resolve, released: released.promise };
+    return {
+      reached: reached.promise,
+      release() {
+        hold = undefined;
+        isHeldRead = () => false;
+        released.resolve();
+      },
+    };
+  }
+
   async function pass(from: IncomingMessage, to: ServerResponse): Promise<void> {
-    if (isCopy(from)) {
-      copies += 1;
-      if (hold !== undefined && copies > hold.after) {
-        hold.reached();
-        if (from.socket.remotePort !== undefined) waiting.add(from.socket.remotePort);
-        await hold.released;
-      }
+    if (isCopy(from)) copies += 1;
+    const isRead = from.method === "GET" && isHeldRead(from.url ?? "");
+    if (hold !== undefined && (isRead || (isCopy(from) && copies > hold.after))) {
+      hold.reached();
+      if (from.socket.remotePort !== undefined) waiting.add(from.socket.remotePort);
+      await hold.released;
     }
     const { method, url: path, headers } = from;
     const onward = request({ host: aws.host, port: aws.port, method, path, headers, agent }, (answer) => {
@@ -48,19 +64,11 @@ export async function startStoreProxy() {
     /** The ports from which the held copies were asked for. */
     waiting: () => [...waiting],
     /** Lets `after` more copies of objects pass and holds the others back until they are released. */
-    holdCopies(after: number): Hold {
-      const reached = Promise.withResolvers<void>();
-      const released = Promise.withResolvers<void>();
-      copies = 0;
-      waiting.clear();
-      hold = { after, reached: reached.resolve, released: released.promise };
-      return {
-        reached: reached.promise,
-        release() {
-          hold = undefined;
-          released.resolve();
-        },
-      };
+    holdCopies: begin,
+    /** Holds objects back whose paths are such, as they are read, until they are released. */
+    holdReads(isHeld: (path: string) => boolean): Hold {
+      isHeldRead = isHeld;
+      return begin(Number.POSITIVE_INFINITY);
     },
     async close(): Promise<void> {
       server.closeAllConnections();

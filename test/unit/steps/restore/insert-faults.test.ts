@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { CollectionName } from "../../../../src/ports/milvus.ts";
+import type { ImportContext } from "../../../../src/steps/restore/import-segments.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
 import {
   input,
@@ -103,4 +105,54 @@ describe.each<FaultMoment>(["before", "after"])("with a fault %s any call", (mom
       expect(await outcome(world), what).toEqual(undisturbed);
     }
   }, 120_000);
+});
+
+/** A world's context whose Milvus does something right after each insert. */
+function afterInserts(world: PipelineWorld, then: (insert: number) => Promise<void>): ImportContext {
+  const context = world.context();
+  let inserts = 0;
+  return {
+    ...context,
+    connectMilvus: async (environment) =>
+      new Proxy(await context.connectMilvus(environment), {
+        get: (of, property) => {
+          const value: unknown = Reflect.get(of, property, of);
+          if (typeof value !== "function") return value;
+          if (property !== "insertRows") return value.bind(of);
+          return async (...args: unknown[]) => {
+            await Reflect.apply(value, of, args);
+            inserts += 1;
+            await then(inserts);
+          };
+        },
+      }),
+  };
+}
+
+test("an answer that never comes: the same execution makes the collection anew, and inserts once more", async () => {
+  const world = await backedUp();
+  const context = afterInserts(world, async (insert) => {
+    if (insert === 2) throw new PipelineError("MilvusBusy", "no answer to Insert");
+  });
+
+  await runRestore(context, input, second);
+
+  expect(await outcome(world)).toEqual(undisturbed);
+  const { calls: made } = world.milvus("dr");
+  expect(made.filter((call) => call.startsWith("createCollection"))).toHaveLength(2);
+  expect(made.filter((call) => call.startsWith("insertRows"))).toHaveLength(5);
+});
+
+test("the function of an execution that was stopped inserts nothing more once the same restore runs again", async () => {
+  const world = await backedUp();
+  let two: unknown;
+  const context = afterInserts(world, async (insert) => {
+    if (insert === 1) two = await runRestore(world.context(), input, second);
+  });
+
+  const one = runRestore(context, input, first, { release: false });
+
+  await expect(one).rejects.toThrow();
+  expect(two).toMatchObject({ outcome: "restored" });
+  expect((await outcome(world)).orders).toEqual(undisturbed.orders);
 });
