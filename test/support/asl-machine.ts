@@ -12,12 +12,12 @@ import {
   verifyStepRequest,
 } from "../../src/core/execution/messages.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
-import type { ImportContext } from "../../src/steps/restore/import-segments.ts";
 import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
 import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../src/steps/backup/release-backup.ts";
 import { copySegments } from "../../src/steps/copy/copy-segments.ts";
 import { finishRestore } from "../../src/steps/restore/finish-restore.ts";
+import type { ImportContext } from "../../src/steps/restore/import-segments.ts";
 import { importSegments } from "../../src/steps/restore/import-segments.ts";
 import { prepareRestore } from "../../src/steps/restore/prepare-restore.ts";
 import { recreateCollections } from "../../src/steps/restore/recreate-collections.ts";
