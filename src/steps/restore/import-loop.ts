@@ -14,6 +14,7 @@ import { importFiles } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJson } from "../shared/work-files.ts";
+import { checkStillThere } from "./check-still-there.ts";
 import type { Import, ImportRecords } from "./import-records.ts";
 import { type ImportTasks, TaskLists } from "./import-tasks.ts";
 
@@ -358,7 +359,7 @@ export class ImportLoop {
     const files = await readWorkJson(this.#context, this.#options.filesKey(task), importFiles);
     const request = { name, partition, files, kind, storageVersion };
     await this.#options.confirm(qualifiedName(item.collection.target));
-    await this.#checkStillThere(item.collection);
+    await checkStillThere(this.#milvus, this.#records, item.collection);
     // Before: whoever goes on after a lost answer knows which one may be there.
     const askedAt = this.#context.clock.now().toISOString();
     this.#records.set(item, { id: "", state: "submitting", rows: "0", askedAt, ...mark });
@@ -367,17 +368,6 @@ export class ImportLoop {
     this.#records.set(item, { id, state: "submitted", rows: "0", ...mark });
     // At once: what is submitted and not recorded is only found again by its files.
     await this.#records.write();
-  }
-
-  /** Names change hands: what is submitted goes into the very collection that was recorded, or nowhere. */
-  async #checkStillThere(collection: PlannedRestore): Promise<void> {
-    const { id } = await this.#milvus.describeCollection(collection.working);
-    if (id === this.#records.made(collection).id) return;
-    throw new PipelineError(
-      "ImportFailed",
-      `${qualifiedName(collection.working)} in Milvus at ${this.#milvus.address} is not the collection that the restore made: somebody dropped that and made ` +
-        "another. Nothing was imported into it; start the same restore again when nobody else works there",
-    );
   }
 
   /** Milliseconds first: a server that wants the other says so, and filters nothing before it has. */

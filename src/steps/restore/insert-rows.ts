@@ -10,6 +10,7 @@ import type { CollectionRecord } from "../../core/plan/restore-work.ts";
 import type { InsertedRows, Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import type { StoredRow } from "../rows/segment-rows.ts";
+import { checkStillThere } from "./check-still-there.ts";
 import type { Import, ImportRecords } from "./import-records.ts";
 import type { Insertion } from "./insertion-files.ts";
 import { type PartitionSource, readPartition } from "./read-partition.ts";
@@ -92,7 +93,7 @@ export class RowInserter {
     await this.#options.confirm(target);
     const insertion = await this.#options.insertionOf(collection);
     const source = await this.#options.sourceOf(collection, insertion);
-    await this.#checkStillThere(collection);
+    await checkStillThere(this.#milvus, this.#records, collection);
     const askedAt = this.#context.clock.now().toISOString();
     for (const item of items) this.#records.set(item, { id: "", state: "submitting", rows: "0", askedAt });
     await this.#records.write();
@@ -118,7 +119,7 @@ export class RowInserter {
 
   async #send(collection: PlannedRestore, batch: Batch): Promise<void> {
     await this.#options.confirm(qualifiedName(collection.target));
-    await this.#checkStillThere(collection);
+    await checkStillThere(this.#milvus, this.#records, collection);
     try {
       await this.#milvus.insertRows(collection.working, insertedRows(batch));
     } catch (error) {
@@ -182,17 +183,6 @@ export class RowInserter {
       }
       await this.#context.clock.sleep(countPollMilliseconds);
     }
-  }
-
-  /** Names change hands: what is inserted goes into the very collection that was recorded, or nowhere. */
-  async #checkStillThere(collection: PlannedRestore): Promise<void> {
-    const { id } = await this.#milvus.describeCollection(collection.working);
-    if (id === this.#records.made(collection).id) return;
-    throw new PipelineError(
-      "ImportFailed",
-      `${qualifiedName(collection.working)} in Milvus at ${this.#milvus.address} is not the collection that the restore made: somebody dropped that and made ` +
-        "another. Start the same restore again when nobody else works there",
-    );
   }
 }
 
