@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseFullMeta } from "../../src/core/format/meta-files.ts";
 import {
   type BackupDocument,
   configs,
@@ -11,7 +10,7 @@ import { configFolder } from "../support/e2e/config-file.ts";
 import { executionFiles, executions, finished } from "../support/e2e/executions.ts";
 import { killFunction } from "../support/e2e/lambda-processes.ts";
 import { collectionNames, connectToServer, dropCollections, must, named, until } from "../support/e2e/milvus.ts";
-import { deletePrefix, getText, listKeys } from "../support/e2e/objects.ts";
+import { deletePrefix, listKeys } from "../support/e2e/objects.ts";
 import { deleteRows, insertSegment, seedSmall, smallRow } from "../support/e2e/seeds.ts";
 import { type Row, readRows } from "../support/e2e/snapshot.ts";
 import { startStoreProxy } from "../support/e2e/store-proxy.ts";
@@ -126,38 +125,6 @@ describe("what is interrupted goes on with the same command", async () => {
 
     expect(again.exitCode).toBe(0);
     expect(await readRows(b, { collection: "resume_dropped" })).toEqual(rows);
-  });
-
-  test("a restore whose function was killed while it inserted rows inserts none twice", async () => {
-    const target = { collection: "resume_inserted" };
-    const far = await config.derive("resume_b", configs.b, { "minio.backupPort": proxy.port });
-    const restore = ["--config", far, "restore", "-n", "resume_killed", "-s", "_inserted"];
-    const { value } = parseFullMeta(await getText("bucket-b", "backup/resume_killed/meta/full_meta.json"));
-    const last = value.collection_backups[0]?.partition_backups.at(-1)?.partition_id;
-    const hold = proxy.holdReads((path) => path.includes("/insert_log/") && path.includes(`/${last}/`));
-    const running = milvusBackup(...restore);
-    await hold.reached;
-    // The partitions before it are read, and inserted meanwhile.
-    const [name = ""] = await collectionNames(b, "resume_inserted_restoring_");
-    const working = { collection: name.slice(name.indexOf(".") + 1) };
-    await must(b.loadCollectionSync(named(working)));
-    await until("the first rows", 60_000, async () => ((await readRows(b, working)).length > 0 ? true : undefined));
-    const before = await must(b.describeCollection(named(working)));
-
-    const killed = await killFunction("import-segments", proxy.waiting());
-    hold.release();
-    const run = await running;
-    const again = run.exitCode === 0 ? run : await milvusBackup(...restore);
-
-    expect(killed).toBeGreaterThan(0);
-    expect(again.exitCode).toBe(0);
-    // What is there may be any of it: the collection was made anew.
-    const after = await must(b.describeCollection(named(target)));
-    expect(after.collectionID).not.toBe(before.collectionID);
-    const { data } = await must(b.getCollectionStatistics(named(target)));
-    expect(data.row_count).toBe(String(rows.length));
-    await must(b.loadCollectionSync({ collection_name: target.collection }));
-    expect(await readRows(b, target)).toEqual(rows);
   });
 
   /** Waits until Milvus B imports into a collection whose name begins so; answers its whole name. */
