@@ -4,7 +4,13 @@ import { describe, expect, it } from "vitest";
 import { projectDir } from "../../local/paths.ts";
 import { shell } from "../support/e2e/cli.ts";
 
-const folder = join(projectDir, "docs", "tutorials");
+const folder = join(projectDir, "docs");
+const pages = [
+  "first-day.md",
+  ...readdirSync(join(folder, "tutorials"))
+    .filter((file) => file.endsWith(".md"))
+    .map((file) => join("tutorials", file)),
+];
 
 /** The commands of a page, in order: the lines of its `sh` blocks. */
 function commandsOf(page: string): string[] {
@@ -12,7 +18,7 @@ function commandsOf(page: string): string[] {
   return blocks.flatMap(([, block = ""]) => block.replaceAll("\\\n", " ").split("\n")).filter((line) => line !== "");
 }
 
-describe.each(readdirSync(folder).filter((file) => file.endsWith(".md")))("docs/tutorials/%s", (page) => {
+describe.each(pages)("docs/%s", (page) => {
   const commands = commandsOf(page);
 
   it("has commands to run", () => {
