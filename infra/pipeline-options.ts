@@ -69,13 +69,13 @@ export interface PipelineOptions {
      */
     restore?: string[];
     /**
-     * copied into the backup bucket of
+     * copied into the backup bucket of; exported into the store of
      *
      * @minItems 1
      */
     transfer?: string[];
     /**
-     * whose backup bucket restores, drills, copies and verifications read
+     * whose backups restores, drills, copies, exports, verifications read
      *
      * @minItems 1
      */

@@ -14,9 +14,9 @@ export const allowedEnvironments = z.strictObject({
   backup: names.optional(),
   /** Restored into, by drills and triggers too. */
   restore: names.optional(),
-  /** Copied into the backup bucket of. */
+  /** Copied into the backup bucket of, or exported into the store of. */
   transfer: names.optional(),
-  /** From whose backup bucket restores, drills, transfers and verifications read. */
+  /** From whose backup bucket restores, drills, transfers, exports and verifications read. */
   read: names.optional(),
 });
 export type AllowedEnvironments = Readonly<z.infer<typeof allowedEnvironments>>;

@@ -34,6 +34,7 @@ import { checkDestination, parseDestination } from "../../core/plan/export-desti
 import { copyOutOfBackup, type SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { checkStorage } from "../rows/segment-rows.ts";
+import { checkAllowed } from "../shared/allowed.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
@@ -66,13 +67,14 @@ interface PassingSegment extends SizedSegment {
 /**
  * First step of an export: checks what can be wrong, keeps deletions of the backup away, takes the folder that is written to, and writes the plan
  * and the batches: what each segment's rows are read from, with what the manifest of the backup says of it.
- * @throws InvalidInput, BackupNotFound, BackupInUse, CollectionNotFound, CorruptBackup, UnsupportedData for storage that is not read, TargetExists
+ * @throws InvalidInput, EnvironmentNotAllowed, BackupNotFound, BackupInUse, CollectionNotFound, CorruptBackup, UnsupportedData for storage that is not read, TargetExists
  *   where the folder is not empty, AlreadyRunning, CopyMismatch where the backup was replaced meanwhile, EnvironmentChanged, and what environments
  *   and stores throw
  */
 export async function prepareExport(request: ExportStepRequest, context: StepContext): Promise<PrepareExportResult> {
   const { execution, input } = request;
   const { format = "parquet", toEnvironment = input.environment } = input;
+  checkAllowed(context.allowed, { transfer: toEnvironment, read: input.environment });
   const backupName = checkBackupName(input.backupName);
   const layout = workLayout("export", execution.name);
   await pinEnvironments(context, layout, [input.environment, toEnvironment]);

@@ -254,6 +254,16 @@ describe("where it goes", () => {
     expect(exportManifestIn(there.bucket("lake"), "out").rows).toBe(1);
   });
 
+  test.each([
+    [{ transfer: ["dr"] }, "environment prod is not among allowedEnvironments.transfer"],
+    [{ read: ["dr"] }, "environment prod is not among allowedEnvironments.read"],
+  ])("what the deployment does not allow is refused (%j)", async (allowed, why) => {
+    const there = world();
+    there.allowed = allowed;
+
+    await expect(runExport(there.context(), inputOf("parquet"))).rejects.toThrow(why);
+  });
+
   test("what is no collection of the backup is named, with what there is", async () => {
     await expect(runExport(world().context(), inputOf("parquet", { collections: ["other"] }))).rejects.toThrow(
       "there is no collection default.other in backup shop",
