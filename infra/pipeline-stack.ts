@@ -315,6 +315,7 @@ function reachedEnvironments(allowed: AllowedEnvironments, machine: Owner): read
     backup: ["backup"],
     restore: ["restore", "read"],
     drill: ["restore", "read"],
+    export: ["transfer", "read"],
     transfer: ["transfer", "read"],
     verify: ["read"],
     any: ["backup", "restore", "transfer", "read"],

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
+import { prepareExport } from "../../../../src/steps/export/prepare-export.ts";
 import { prepareTransfer } from "../../../../src/steps/transfer/prepare-transfer.ts";
 import { prepareVerify } from "../../../../src/steps/verify/prepare-verify.ts";
 import { backedUpWorld, runDrill } from "../../../support/drill-world.ts";
@@ -65,6 +66,7 @@ describe("a protected environment", () => {
 
 describe("allowedEnvironments of the deployment", () => {
   const request = <T>(input: T) => ({ execution: executionOf("e-1"), input, attempt: 0 });
+  const exported = { environment: "dr", toEnvironment: "prod", backupName: "nightly", destination: "s3://exports/a" };
   const machines: readonly [string, string, () => Promise<unknown>][] = [
     [
       "backup",
@@ -85,6 +87,8 @@ describe("allowedEnvironments of the deployment", () => {
       "read",
       () => prepareTransfer(request({ backupName: "nightly", from: "prod", to: "dr" }), world.context()),
     ],
+    ["export", "read", () => prepareExport(request(exported), world.context())],
+    ["export", "transfer", () => prepareExport(request(exported), world.context())],
     ["verify", "read", () => prepareVerify(request({ environment: "dr", backupName: "nightly" }), world.context())],
   ];
 
