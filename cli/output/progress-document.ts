@@ -23,6 +23,7 @@ const phases: Readonly<Record<string, Phase>> = {
   "Export Segments": "exporting",
   "Export Segments Directly": "exporting",
   "Export Batch Directly": "exporting",
+  "Export Gently Directly": "exporting",
   "Finalize Export": "writing the manifest",
   "Prepare Restore": "preparing",
   "Stage Segments": "staging",
