@@ -31,7 +31,7 @@ const share = (what: string) =>
   });
 
 /** What a schedule verifies, and when. */
-interface VerifyRule {
+export interface VerifyRule {
   readonly expression: string;
   readonly readData?: number | undefined;
   readonly rows?: number | undefined;
