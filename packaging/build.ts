@@ -131,7 +131,8 @@ function typesInto(outdir: string): void {
       if (done.has(file)) continue;
       done.add(file);
       const text = readFileSync(join(all, file), "utf8");
-      for (const [, specifier = ""] of text.matchAll(/(?:from|import) ?\(?"([^"]+)"/g)) {
+      // a value of that name stands in quotes
+      for (const [, specifier = ""] of text.matchAll(/(?<!")\b(?:from|import) ?\(?"([^"]+)"/g)) {
         if (specifier.startsWith(".")) open.push(join(dirname(file), specifier.replace(/\.ts$/, ".d.ts")));
         else if (!/^(?:aws-cdk-lib|constructs)(?:\/|$)/.test(specifier)) {
           throw new Error(`${file}: the types of the package need ${specifier}, which who installs it does not have`);
