@@ -7,7 +7,6 @@ import { createEventBucket } from "../support/e2e/event-bucket.ts";
 import { executions } from "../support/e2e/executions.ts";
 import { connectToServer, dropCollections, until } from "../support/e2e/milvus.ts";
 import { getText, putObject } from "../support/e2e/objects.ts";
-import { queueMessages } from "../support/e2e/queue-messages.ts";
 import { deploySecondStack, type SecondStack } from "../support/e2e/second-stack.ts";
 import { seedSmall } from "../support/e2e/seeds.ts";
 import { readRows } from "../support/e2e/snapshot.ts";
@@ -118,21 +117,5 @@ describe("a restore trigger of pipeline.yaml", async () => {
     expect(eventDetails["Restore Completed"].parse(completed?.detail).result.collections).toMatchObject([
       { from: "default.triggered_coll", to: "default.triggered_coll_standby" },
     ]);
-  });
-
-  test("leaves an event that could start nothing in the dead-letter queue, with what failed", async () => {
-    const queue = stack.outputs.DeadLetterQueueUrl ?? "";
-    expect(await queueMessages(queue)).toEqual([]);
-    expect(await create("wanted_3", "--strategy", "meta_only")).toMatchObject({ exitCode: 0 });
-    await restoreOf("wanted_3");
-    const { full_meta } = backupLayout(rootPath, "wanted_3").meta;
-    expect(await cli("env", "rm", "source", "--yes")).toMatchObject({ exitCode: 0 });
-
-    // the same event again
-    await putObject(bucket, full_meta, await getText(bucket, full_meta));
-
-    const letter = await until("the dead letter", 180_000, async () => (await queueMessages(queue))[0]);
-    expect(letter).toContain("UnknownEnvironment");
-    expect(letter).toContain("wanted_3");
   });
 });
