@@ -29,7 +29,7 @@ export interface DataAccess {
   readonly staging?: readonly ("read" | "write" | "upload" | "delete")[];
   readonly backups?: readonly BackupAccess[];
   /** Below the root paths that exports go to. */
-  readonly exports?: readonly ("read" | "write" | "delete")[];
+  readonly exports?: readonly ("read" | "write" | "upload" | "delete")[];
 }
 
 /**
@@ -155,9 +155,9 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // Backups are only read here; claims, files and manifests go to where exports go.
   step("prepare-export", "export", { backups: ["read"], exports: all }, { first: true }),
   // A log of each field, a file, and WebAssembly's copies of both; deletes; and a CPU and a half to decode and to compress.
-  step("export-segments", "export", { backups: ["read"], exports: ["read", "write"] }, { memoryMiB: 3008 }),
+  step("export-segments", "export", { backups: ["read"], exports: ["read", "write", "upload"] }, { memoryMiB: 3008 }),
   // Deletes what an attempt left that was planned otherwise.
-  step("finalize-export", "export", { backups: ["read"], exports: all }),
+  step("finalize-export", "export", { backups: ["read"], exports: [...all, "upload"] }),
   step("release-export", "export", { exports: all }, { timeoutMinutes: 5 }),
   // Change nothing of a backup: they write what was found out about it, and the manifest it never had, under a claim.
   step("prepare-verify", "verify", { backups: ["read", "prove"] }, { first: true, keepsWork: true }),

@@ -19,11 +19,15 @@ import { runWithAssumedRole, runWithOwnRoles, runWithUnknownEnvironment } from "
  * Milvus is in memory. Each statement of each policy is then shown to be needed: some request is refused without it.
  */
 const servers = vi.hoisted(() => new Map<string, unknown>());
-vi.mock("../../src/adapters/milvus/index.ts", () => ({
+vi.mock("../../src/adapters/milvus/index.ts", async (original) => ({
+  ...(await original<object>()),
   connectMilvus: async ({ name }: { name: string }) => servers.get(name.replace(/-.*/, "")),
 }));
 // What the functions wait for is there at once.
-vi.mock("node:timers/promises", () => ({ setTimeout: async () => new Promise((resolve) => setImmediate(resolve)) }));
+vi.mock("node:timers/promises", async (original) => ({
+  ...(await original<object>()),
+  setTimeout: async () => new Promise((resolve) => setImmediate(resolve)),
+}));
 
 const roleArn = `arn:aws:iam::${place.account}:role/${dataRole}`;
 const pipeline = `
@@ -52,6 +56,8 @@ const notSeenHere: Readonly<Record<string, string>> = {
   JoinNetwork: "Lambda makes the network interfaces before the function runs; the emulator has no VPC.",
   UseDataKeys: "S3 uses the key on behalf of who reads or writes; the emulator asks nobody for it.",
   UseWorkBucketKey: "The same.",
+  SignBackups: "No scenario signs yet: the template and the requests to KMS are held by tests of their own.",
+  VerifySignatures: "The same.",
   "FinalizeVerify FindUploadsOfBackups": "For a part of a manifest above 8 MiB.",
   "CopySegments UseStaging s3:DeleteObject":
     "For what another plan left in a directory that is put together: test/unit/steps/copy/merge-segments.test.ts.",
@@ -70,8 +76,12 @@ function whyNotSeen(id: string, sid: string, action?: string): string | undefine
   return keys.map((key) => notSeenHere[key]).find((reason) => reason !== undefined);
 }
 
-const ids = [...functionSpecs, ...eventFunctionSpecs].map(({ name }) => pascalCase(name));
-const names = [...functionSpecs, ...eventFunctionSpecs].map(({ name }) => name);
+/** Machines that no scenario runs yet: their functions are held by test/infra/permissions.test.ts alone. */
+const notRunHere: readonly string[] = ["export"];
+
+const judgedSpecs = [...functionSpecs, ...eventFunctionSpecs].filter(({ machine }) => !notRunHere.includes(machine));
+const ids = judgedSpecs.map(({ name }) => pascalCase(name));
+const names = judgedSpecs.map(({ name }) => name);
 const policies = policiesOf(pipeline, ids);
 const statements = [...policies].flatMap(([id, all]) => all.map(({ Sid, Action }) => ({ id, Sid, Action })));
 const emulator = authEmulator("least-privilege", 4592);
@@ -119,7 +129,7 @@ beforeAll(async () => {
     process.env = environment;
     await proxy.stop();
   }
-}, 240_000);
+}, 600_000);
 afterAll(() => emulator.stop());
 
 async function runEverything(pool: FunctionPool, proxy: RecordingProxy): Promise<void> {
@@ -178,7 +188,7 @@ it("everything was run: what goes well, what fails, what died and goes on", () =
   expect(new Set(outcomes.values())).toEqual(
     new Set([
       ...["succeeded", "answered", "died", "MadeToFail", "CopyFailed", "UnknownEnvironment"],
-      ...["BackupExists", "BackupNotFound", "ClaimLost", "CopyMismatch"],
+      ...["BackupExists", "BackupNotFound", "ClaimLost", "CopyMismatch", "CorruptBackup"],
     ]),
   );
   expect(endsOf("succeeded")).toEqual([

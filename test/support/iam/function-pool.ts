@@ -1,4 +1,5 @@
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { emptyPipeline } from "../../../src/core/deployment/config.ts";
 import { place } from "./needs.ts";
 import { machineArn, stack, workBucket } from "./role-policies.ts";
 
@@ -14,6 +15,7 @@ const variables = {
   WORK_BUCKET: workBucket,
   ENVIRONMENTS_PREFIX: `milvus-backup/${stack}/environments/`,
   STACK_NAME: stack,
+  ALLOWED_ENVIRONMENTS: JSON.stringify(emptyPipeline.allowedEnvironments),
   RESTORE_STATE_MACHINE_ARN: machineArn("restore"),
   BACKUP_STATE_MACHINE_ARN: machineArn("backup"),
   AWS_REGION: place.region,

@@ -100,6 +100,8 @@ export async function runWithOwnRoles({
   await run("verify", "v-of-what-goes", { environment: "dr", backupName: "first" });
   const reads = { environment: "prod", backupName: "first", readData: 100 };
   await run("verify", "v-rows", { environment: "prod", backupName: "first", rows: 100 });
+  const logsGo = () => remove("backups-of-prod", ["backup/in_parts/binlogs/insert_log/"]);
+  await run("verify", "v-rows-go", { environment: "prod", backupName: "in_parts", rows: 100 }, { ReadRows: logsGo });
   await run("verify", "v-lost", reads, { FinalizeVerify: lost("verify/v-lost") });
   const seal = { environment: "prod", backupName: "golden", seal: true };
   await run("verify", "v-seal-dies", seal, { FinalizeVerify: "dies" });
