@@ -63,7 +63,7 @@ export async function explainMapFailure(
 /** Step Functions would only say that a threshold was exceeded, or that a batch failed. */
 function withoutReason(error: string): CaughtFailure {
   const message =
-    "a copy failed without saying why: its function could not be started, was ended from outside, or ran out of memory or time. " +
+    "a batch failed without saying why: its function could not be started, was ended from outside, or ran out of memory or time. " +
     "Its log (function copy-segments, of rows read-rows, of an export export-segments) and the execution in Step Functions tell more";
   return { Error: error, Cause: causeOf({ name: error, message }) };
 }

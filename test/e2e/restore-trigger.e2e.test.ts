@@ -1,12 +1,14 @@
+import { CreateKeyCommand } from "@aws-sdk/client-kms";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventDetails } from "../../src/core/deployment/events.ts";
 import { backupLayout } from "../../src/core/format/layout.ts";
+import { kms } from "../support/e2e/aws-clients.ts";
 import { type CapturedEvents, captureEvents } from "../support/e2e/captured-events.ts";
 import { configs, milvusBackup } from "../support/e2e/cli.ts";
 import { createEventBucket } from "../support/e2e/event-bucket.ts";
 import { executions } from "../support/e2e/executions.ts";
 import { connectToServer, dropCollections, until } from "../support/e2e/milvus.ts";
-import { getText, putObject } from "../support/e2e/objects.ts";
+import { copyPrefix, getText, putObject } from "../support/e2e/objects.ts";
 import { deploySecondStack, type SecondStack } from "../support/e2e/second-stack.ts";
 import { seedSmall } from "../support/e2e/seeds.ts";
 import { readRows } from "../support/e2e/snapshot.ts";
@@ -14,8 +16,10 @@ import { readRows } from "../support/e2e/snapshot.ts";
 const stackName = "TriggersE2e";
 const bucket = "triggers-e2e";
 const rootPath = "backup";
-const pipelineYaml = `
-environments: { source: , target: }
+const pipelineYaml = (keyArn: string) => `
+environments: { source: , target: , protected: }
+allowedEnvironments: { restore: [target, protected] }
+signBackups: ${keyArn}
 restoreTriggers:
   - name: standby
     bucket: ${bucket}
@@ -25,7 +29,14 @@ restoreTriggers:
     environment: target
     collections: [triggered_coll]
     suffix: _standby
+    signedBy: ${keyArn}
 `;
+
+/** A key of the emulator's KMS. */
+async function newSigningKey(): Promise<string> {
+  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY" }));
+  return KeyMetadata?.Arn ?? "";
+}
 
 describe("a restore trigger of pipeline.yaml", async () => {
   const a = await connectToServer("milvus-a");
@@ -56,7 +67,7 @@ describe("a restore trigger of pipeline.yaml", async () => {
     await seedSmall(a, { collection: "triggered_other" });
     backups = await createEventBucket(bucket);
     events = await captureEvents(stackName);
-    stack = await deploySecondStack(stackName, pipelineYaml);
+    stack = await deploySecondStack(stackName, pipelineYaml(await newSigningKey()));
     expect(await cli(...source, "env", "set", "source", "--replace")).toMatchObject({ exitCode: 0 });
     expect(await cli("--config", configs.b, "env", "set", "target", "--replace")).toMatchObject({ exitCode: 0 });
   });
@@ -75,6 +86,7 @@ describe("a restore trigger of pipeline.yaml", async () => {
 
     expect(restore).toMatchObject({ status: "succeeded" });
     expect(JSON.parse(restore.input)).toEqual({
+      signedBy: expect.stringMatching(/^arn:aws:kms:/),
       backupName: "wanted_1",
       from: "source",
       environment: "target",
@@ -117,5 +129,55 @@ describe("a restore trigger of pipeline.yaml", async () => {
     expect(eventDetails["Restore Completed"].parse(completed?.detail).result.collections).toMatchObject([
       { from: "default.triggered_coll", to: "default.triggered_coll_standby" },
     ]);
+  });
+
+  test("restores nothing that was not signed for its name: somebody copies a good backup to another one", async () => {
+    const { root } = backupLayout(rootPath, "wanted_1");
+    await copyPrefix(bucket, root, backupLayout(rootPath, "wanted_forged").root);
+
+    const restore = await restoreOf("wanted_forged");
+
+    expect(restore).toMatchObject({ status: "failed", error: "UntrustedBackup" });
+  });
+
+  test("a protected environment is restored into by whoever names it twice, another one than the deployment lists by nobody", async () => {
+    const set = await cli(
+      "--config",
+      configs.b,
+      "--set",
+      "backup.protected=true",
+      "env",
+      "set",
+      "protected",
+      "--replace",
+      "--confirm",
+      "protected",
+    );
+    expect(set).toMatchObject({ exitCode: 0 });
+    const restore = (environment: string, ...options: string[]) =>
+      cli(
+        "--environment",
+        environment,
+        "restore",
+        "-n",
+        "wanted_1",
+        "--from-environment",
+        "source",
+        "-c",
+        "triggered_coll",
+        "-s",
+        "_twice",
+        ...options,
+      );
+
+    expect(await restore("protected")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("(EnvironmentProtected)"),
+    });
+    expect(await restore("source")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("(EnvironmentNotAllowed)"),
+    });
+    expect(await restore("protected", "--confirm", "protected")).toMatchObject({ exitCode: 0 });
   });
 });
