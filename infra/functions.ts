@@ -144,7 +144,8 @@ export const functionSpecs: readonly FunctionSpec[] = [
   step("prepare-restore", "restore", { staging: all, backups: ["read"] }, { first: true, verifiesSignatures: true }),
   step("recreate-collections", "restore", { staging: ["read", "write"] }, { keepsWork: true }),
   // Says there that it goes on.
-  step("import-segments", "restore", { staging: ["read", "write"] }, { keepsWork: true }),
+  // Reads the rows of small partitions, which are inserted.
+  step("import-segments", "restore", { staging: ["read", "write"], backups: ["read"] }, { keepsWork: true }),
   // Deletes the staging files. Gives the targets back, and says what was restored there.
   step("finish-restore", "restore", { staging: all }),
   step("release-restore", "restore", { staging: all }, { timeoutMinutes: 5 }),

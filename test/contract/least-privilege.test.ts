@@ -204,9 +204,10 @@ it("everything was run: what goes well, what fails, what died and goes on", () =
       "b-night-1",
       "b-night-2",
       "b-night-3",
+      "b-small",
     ],
     ...["d-cleans", "d-first", "d-of-inc"],
-    ...["r-discards", "r-goes-on", "r-in-parts", "r-many", "r-old"],
+    ...["r-discards", "r-goes-on", "r-in-parts", "r-inserts", "r-many", "r-old"],
     ...["t-goes-on", "t-large", "v-reads", "v-rows", "v-seal"],
   ]);
   expect(endsOf("answered")).toEqual([

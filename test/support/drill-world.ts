@@ -48,32 +48,9 @@ export function drillWorld(
   options: { readonly indexed?: boolean; readonly environments?: Readonly<Record<string, WorldEnvironment>> } = {},
 ): PipelineWorld {
   const world = new PipelineWorld(options.environments);
-  const segments = [0, 100, 200].map((first, index): MemorySegment => {
-    const id = `47000000000000030${index}`;
+  const segments = [0, 100, 200].map((first, index) => {
     const partitionId = partitions[index === 0 ? 0 : 1].id;
-    const rows = rowsFrom(first);
-    world.seedSegment("prod", { collectionId: books, partitionId, id, rows: BigInt(rows.length) });
-    const int64 = (values: readonly bigint[]) => payloadOf({ type: "int64", values });
-    const timestamps = int64(rows.map((_, at) => tick(first + at)));
-    const payloads: Readonly<Record<string, readonly [Uint8Array, number]>> = {
-      "0": [int64(rows.map((_, at) => BigInt(first + at + 1))), 5],
-      "1": [timestamps, 5],
-      "100": [int64(rows.map((row) => row.get("id") as bigint)), 5],
-      "101": [payloadOf({ type: { fixed: 16 }, values: rows.map((row) => row.get("vec")) }), 101],
-    };
-    for (const [field, [payload, dataType]] of Object.entries(payloads)) {
-      const key = `insert_log/${books}/${partitionId}/${id}/${field}/1${id}`;
-      world.seedPayload("prod", { key, id, fieldId: BigInt(field), dataType }, payload);
-    }
-    return {
-      id,
-      collectionId: books,
-      partitionId,
-      rows: BigInt(rows.length),
-      state: "Flushed",
-      isL0: false,
-      storageVersion: "0",
-    };
+    return seedRows(world, { collectionId: books, partitionId, id: `47000000000000030${index}` }, first);
   });
   world.milvus("prod").addCollection(collectionDescription("books", { id: books, aliases: ["library"] }), {
     partitions,
@@ -85,6 +62,30 @@ export function drillWorld(
   });
   world.milvus("dr").holdRows(() => bookRows);
   return world;
+}
+
+/** Puts a segment of `prod` there whose logs hold 15 real rows, with the keys from `first` on. */
+export function seedRows(
+  world: PipelineWorld,
+  segment: Pick<MemorySegment, "collectionId" | "partitionId" | "id">,
+  first: number,
+): MemorySegment {
+  const { collectionId, partitionId, id } = segment;
+  const rows = rowsFrom(first);
+  world.seedSegment("prod", { ...segment, rows: BigInt(rows.length) });
+  const int64 = (values: readonly bigint[]) => payloadOf({ type: "int64", values });
+  const timestamps = int64(rows.map((_, at) => tick(first + at)));
+  const payloads: Readonly<Record<string, readonly [Uint8Array, number]>> = {
+    "0": [int64(rows.map((_, at) => BigInt(first + at + 1))), 5],
+    "1": [timestamps, 5],
+    "100": [int64(rows.map((row) => row.get("id") as bigint)), 5],
+    "101": [payloadOf({ type: { fixed: 16 }, values: rows.map((row) => row.get("vec")) }), 101],
+  };
+  for (const [field, [payload, dataType]] of Object.entries(payloads)) {
+    const key = `insert_log/${collectionId}/${partitionId}/${id}/${field}/1${id}`;
+    world.seedPayload("prod", { key, id, fieldId: BigInt(field), dataType }, payload);
+  }
+  return { ...segment, rows: BigInt(rows.length), state: "Flushed", isL0: false, storageVersion: "0" };
 }
 
 /** The same with a backup in it. */

@@ -1,13 +1,15 @@
 import { collectionDescription } from "../collection-description.ts";
-import { drillWorld } from "../drill-world.ts";
+import { drillWorld, seedRows } from "../drill-world.ts";
 import { seedGolden } from "../golden-backup.ts";
 import type { MemorySegment } from "../memory-milvus.ts";
 import type { PipelineWorld } from "../pipeline-world.ts";
 
 const books = "470000000000000100";
+const small = "470000000000000800";
 const many = { id: "470000000000000500", partition: "470000000000000501" };
 
-/** Milvus's stand-ins: `books` with rows, `many` whose small segments are put together, and `large` whose metas go out in parts. */
+/** Milvus's stand-ins: `books` with rows, `many` whose small segments are put together, `small` whose
+ * partitions are inserted, and `large` whose metas go out in parts. */
 export function milvusWorld(): PipelineWorld {
   const world = drillWorld({
     environments: {
@@ -22,6 +24,11 @@ export function milvusWorld(): PipelineWorld {
       seeded(world, { collectionId: many.id, partitionId: many.partition, id: `47000000000000060${index}`, rows: 5n }),
     ),
   });
+  const partitions = [0, 1, 2, 3].map((index) => ({ id: `47000000000000081${index}`, name: `p${index}` }));
+  const segments = partitions.map(({ id }, index) =>
+    seedRows(world, { collectionId: small, partitionId: id, id: `47000000000000082${index}` }, 300 + 100 * index),
+  );
+  milvus.addCollection(collectionDescription("small", { id: small }), { partitions, segments });
   milvus.addCollection(
     collectionDescription("large", { id: "470000000000000900", schema: { description: "x".repeat(9 * 2 ** 20) } }),
   );

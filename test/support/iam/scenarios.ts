@@ -37,6 +37,7 @@ export async function runWithOwnRoles({
 }: Hands): Promise<void> {
   const books = ["books"];
   await run("backup", "b-first", { environment: "prod", backupName: "first", collections: books });
+  await run("backup", "b-small", { environment: "prod", backupName: "small", collections: ["small"] });
   await run("backup", "b-many", { environment: "prod", backupName: "many", collections: ["many"] });
 
   const locked = { environment: "prod", backupName: "locked", lock: "1d", collections: books };
@@ -83,6 +84,9 @@ export async function runWithOwnRoles({
   await run("restore", "r-dies", restore, { RecreateCollections: "dies" });
   await run("restore", "r-goes-on", restore);
   await run("restore", "r-many", { ...restore, backupName: "many" });
+  await run("restore", "r-inserts", { ...restore, backupName: "small" });
+  const rowsGo = () => remove("backups-of-prod", ["backup/small/binlogs/insert_log/"]);
+  await run("restore", "r-rows-go", { ...restore, backupName: "small", suffix: "_g" }, { ImportSegments: rowsGo });
   const other = { ...restore, suffix: "_fails" };
   await run("restore", "r-fails", other, { FinishRestore: "fails" });
   await run("restore", "r-discards", { ...other, discard: true });
