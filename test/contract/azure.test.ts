@@ -105,7 +105,7 @@ describe("blobs of several blocks", () => {
 
     const copied = await destination.store.copyFrom(memory, object, "copy");
 
-    expect(staged.map(({ size }) => size)).toEqual([16 * mebibyte]);
+    expect(staged.map(({ size }) => size)).toEqual([8 * mebibyte]);
     const committed = (await blob.getBlockList("committed")).committedBlocks ?? [];
     expect(committed[0]?.name).toBe(staged[0]?.name);
     expect(copied.checksum).toBe(`md5:${md5(body)}`);

@@ -76,8 +76,8 @@ test(
     expect(await openUploads()).toEqual([]);
     const { outcome, peakBytes } = JSON.parse(String(stdout)) as { outcome: string; peakBytes: number };
     expect(outcome).toBe("copied");
-    // Node and the SDK themselves take some 130 MB, copies in flight 32 MiB and what the client holds of them.
-    expect(peakBytes).toBeLessThan(256 * mebibyte);
+    // Node, which strips types here, and the SDK themselves take some 170 MB, copies in flight 32 MiB and what the client holds of them.
+    expect(peakBytes).toBeLessThan(320 * mebibyte);
     for (const path of paths) expect(await md5At(to + path)).toBe(md5s.get(path));
     const receipt = copyReceipt.parse(JSON.parse(await (await openEnvironmentStore(a, "backup")).getText(receiptKey)));
     expect(receipt).toMatchObject({ outcome: "copied", objects: 4, bytes: 362_000_000 });

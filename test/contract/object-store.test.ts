@@ -50,9 +50,9 @@ for (const url of s3Stores) {
 
   describe(`large objects at ${host}`, () => {
     test.each([
-      { copyMode: "server-side", multipartCopyThresholdBytes: 5 * mebibyte, bytes: 13 * mebibyte + 7 },
-      { copyMode: "streamed", bytes: 40 * mebibyte + 7 },
-    ] as const)("are copied in parts ($copyMode), whole, and known again", async ({ bytes, ...options }) => {
+      { copyMode: "server-side", multipartCopyThresholdBytes: 5 * mebibyte, bytes: 13 * mebibyte + 7, parts: 3 },
+      { copyMode: "streamed", bytes: 20 * mebibyte + 7, parts: 3 },
+    ] as const)("are copied in parts ($copyMode), whole, and known again", async ({ bytes, parts, ...options }) => {
       const body = randomBytes(bytes);
       const source = await newBucket(url);
       const destination = await newBucket(url, options);
@@ -64,7 +64,7 @@ for (const url of s3Stores) {
       const again = await destination.store.copyFrom(source.store, object, "copy", { existing: existing ?? null });
 
       expect(copied).toMatchObject({ size: bytes, skipped: false });
-      expect(copied.etag).toMatch(/-3$/);
+      expect(copied.etag).toMatch(new RegExp(`-${parts}$`));
       expect(again.skipped).toBe(true);
       // of whatever kind the store reports; where it reports none it was read
       for (const { checksum } of [copied, again]) expect(checksum).toMatch(/^\w+:.+/);
