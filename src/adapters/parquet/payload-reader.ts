@@ -1,4 +1,4 @@
-import { DataType, type Field, Precision, tableFromIPC, type Vector } from "apache-arrow";
+import { Binary, DataType, type Field, LargeBinary, Precision, tableFromIPC, Vector } from "apache-arrow";
 import { readParquet } from "parquet-wasm";
 import type { StoredColumn, StoredType, StoredValue } from "../../core/binlog/stored-column.ts";
 import type { PayloadReader, PayloadWindow } from "../../ports/payload-reader.ts";
@@ -44,7 +44,19 @@ function storedColumn({ type, name }: Field, values: Vector | null): StoredColum
     typeName: String(type),
     ...(DataType.isFixedSizeBinary(type) && { fixedBytes: type.byteWidth }),
     length: values.length,
-    at: (row) => values.get(row) as StoredValue | null,
+    at: storedType(type) === "text" ? textsOf(values) : (row) => values.get(row) as StoredValue | null,
+  };
+}
+
+/** Arrow decodes a text without the byte order mark that it begins with: it would be another value, or another key. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function textsOf(values: Vector): StoredColumn["at"] {
+  const type = DataType.isLargeUtf8(values.type) ? new LargeBinary() : new Binary();
+  const stored = new Vector<Binary | LargeBinary>(values.data.map((data) => data.clone(type)));
+  return (row) => {
+    const bytes = stored.get(row);
+    return bytes === null ? null : utf8.decode(bytes);
   };
 }
 

@@ -134,6 +134,19 @@ test("of several rows of a key all are inserted, the newest with the last call",
   expect(calls).toEqual(calls.toSorted((one, other) => one - other));
 });
 
+test("a text that begins with a byte order mark keeps it", async () => {
+  const marked = { id: 7, text: "\ufeffhead of a file", at: 7 };
+  const world = await partitionedWorld([{ name: "orders", segments: [{ partition: "m", rows: [marked] }, ...others] }]);
+
+  await restored(world);
+
+  const texts = world
+    .milvus("dr")
+    .insertedRows(target)
+    .map(({ values }) => values.get("text"));
+  expect(texts).toContain(marked.text);
+});
+
 describe("a collection with a partition key", () => {
   /** Rows whose texts put them where they are, and `wrong` ones beside them. */
   function tenants(wrong: readonly SmallRow[] = []): SmallCollection {
