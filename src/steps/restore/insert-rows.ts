@@ -111,6 +111,8 @@ export class RowInserter {
     await batches.end();
     await this.#milvus.flush(collection.working);
     await this.#count(collection, rows);
+    // Counted by name: whoever was taken for dead meanwhile has counted another one, and would write over what is known of that.
+    await checkStillThere(this.#milvus, this.#records, collection);
     for (const [item, count] of rows)
       this.#records.set(item, { id: insertedId, state: "completed", rows: String(count) });
     await this.#records.write();

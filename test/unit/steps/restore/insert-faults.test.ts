@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { CollectionName } from "../../../../src/ports/milvus.ts";
-import type { ImportContext } from "../../../../src/steps/restore/import-segments.ts";
+import { type ImportContext, importSegments } from "../../../../src/steps/restore/import-segments.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
 import {
   input,
@@ -107,10 +107,14 @@ describe.each<FaultMoment>(["before", "after"])("with a fault %s any call", (mom
   }, 120_000);
 });
 
-/** A world's context whose Milvus does something right after each insert. */
-function afterInserts(world: PipelineWorld, then: (insert: number) => Promise<void>): ImportContext {
+/** A world's context whose Milvus does something right after each call of a kind. */
+function afterCalls(
+  world: PipelineWorld,
+  call: "insertRows" | "flush" | "submitImport",
+  then: (call: number) => Promise<void>,
+): ImportContext {
   const context = world.context();
-  let inserts = 0;
+  let calls = 0;
   return {
     ...context,
     connectMilvus: async (environment) =>
@@ -118,21 +122,26 @@ function afterInserts(world: PipelineWorld, then: (insert: number) => Promise<vo
         get: (of, property) => {
           const value: unknown = Reflect.get(of, property, of);
           if (typeof value !== "function") return value;
-          if (property !== "insertRows") return value.bind(of);
+          if (property !== call) return value.bind(of);
           return async (...args: unknown[]) => {
-            await Reflect.apply(value, of, args);
-            inserts += 1;
-            await then(inserts);
+            const answer = await Reflect.apply(value, of, args);
+            calls += 1;
+            await then(calls);
+            return answer;
           };
         },
       }),
   };
 }
 
+async function noAnswer(): Promise<void> {
+  throw new PipelineError("MilvusBusy", "no answer");
+}
+
 test("an answer that never comes: the same execution makes the collection anew, and inserts once more", async () => {
   const world = await backedUp();
-  const context = afterInserts(world, async (insert) => {
-    if (insert === 2) throw new PipelineError("MilvusBusy", "no answer to Insert");
+  const context = afterCalls(world, "insertRows", async (insert) => {
+    if (insert === 2) await noAnswer();
   });
 
   await runRestore(context, input, second);
@@ -146,7 +155,7 @@ test("an answer that never comes: the same execution makes the collection anew, 
 test("the function of an execution that was stopped inserts nothing more once the same restore runs again", async () => {
   const world = await backedUp();
   let two: unknown;
-  const context = afterInserts(world, async (insert) => {
+  const context = afterCalls(world, "insertRows", async (insert) => {
     if (insert === 1) two = await runRestore(world.context(), input, second);
   });
 
@@ -154,5 +163,18 @@ test("the function of an execution that was stopped inserts nothing more once th
 
   await expect(one).rejects.toThrow();
   expect(two).toMatchObject({ outcome: "restored" });
+  expect((await outcome(world)).orders).toEqual(undisturbed.orders);
+});
+
+test("a function that was taken for dead while it waited for the flush takes back nothing of what the next one wrote down", async () => {
+  const world = await backedUp();
+  const again = { execution: first, input, attempt: 1 };
+  const context = afterCalls(world, "flush", async (flush) => {
+    // The machine asks again, and that function has submitted what is imported behind the rows.
+    if (flush === 1) await importSegments(again, afterCalls(world, "submitImport", noAnswer));
+  });
+
+  await runRestore(context, input, first, { retries: 1 });
+
   expect((await outcome(world)).orders).toEqual(undisturbed.orders);
 });
