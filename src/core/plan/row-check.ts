@@ -7,11 +7,14 @@ export class CollectionRows {
   readonly imported: bigint;
   readonly #collection: PlannedRestore;
   readonly #rows: ReadonlyMap<number, bigint>;
+  /** Tasks that are known to be complete. */
+  readonly #complete: ReadonlySet<number>;
 
   /** @param imports what was submitted for the collection */
   constructor(collection: PlannedRestore, imports: readonly ImportRecord[]) {
     this.#collection = collection;
     this.#rows = new Map(imports.map(({ task, rows }) => [task, BigInt(rows)]));
+    this.#complete = new Set(imports.filter(({ state }) => state === "completed").map(({ task }) => task));
     const data = this.#data;
     this.inBackup = data.reduce((total, { rows }) => total + BigInt(rows), 0n);
     this.imported = data.reduce((total, { task }) => total + this.#importedBy(task), 0n);
@@ -33,8 +36,14 @@ export class CollectionRows {
     // Compaction takes away rows that an L0 segment deletes, and rows past their time to live.
     const shrinks = this.#collection.imports.some(({ kind }) => kind === "l0") || expires(this.#collection);
     const holdsAll = shrinks ? counted <= imported : counted === imported;
-    if (!wrong && holdsAll) return undefined;
+    // No rows at all may be right, and deletes bring none: what nothing is known of is not taken for that.
+    const open = this.#collection.imports.find(({ task }) => !this.#complete.has(task));
+    if (!wrong && holdsAll && !open) return undefined;
     const whole = `the backup holds ${inBackup} rows${hasDeletes ? " (some deleted)" : ""}, its imports reported ${imported}, and Milvus counts ${counted}`;
+    if (open) {
+      const where = open.partition && ` into partition ${open.partition}`;
+      return { message: `${whole}. Import ${open.task}${where} is not known to be complete`, others: false };
+    }
     if (!wrong) return { message: whole, others: true };
     const { task, partition, rows, minimumRows } = wrong;
     const got = this.#importedBy(task);

@@ -52,6 +52,21 @@ describe("rows", () => {
     expect(check(planned, [0n])?.message).toContain("brought 0 rows, which must be 983616 to 1000000");
   });
 
+  test("of an import that nothing is known of are not none, and neither are its deletes", () => {
+    const deletes = { ...collection(["0", "0"]).imports[0], task: 1, kind: "l0" } as const;
+    const withDeletes = collection(["10", "10"]);
+    const planned = {
+      ...withDeletes,
+      imports: [...withDeletes.imports, deletes as (typeof withDeletes.imports)[number]],
+    };
+
+    expect(check(collection(["10", "0"]), [])?.message).toContain(
+      "Import 0 into partition _default is not known to be",
+    );
+    expect(check(planned, [10n])?.message).toContain("Import 1 into partition _default is not known to be complete");
+    expect(check(planned, [10n, 0n])).toBeUndefined();
+  });
+
   test("that one import lacks are not made up for by another one", () => {
     expect(check(collection(["10", "10"], ["10", "0"]), [10n, 4n])).toBeUndefined();
     expect(check(collection(["10", "10"], ["10", "0"]), [5n, 9n])).toMatchObject({ others: false });
