@@ -1,3 +1,4 @@
+import type { PrimaryKey } from "../../core/binlog/delete-entries.ts";
 import { primaryKeyOf, type RowField } from "../../core/binlog/row-fields.ts";
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import { contentHash } from "../../core/execution/content-hash.ts";
@@ -27,7 +28,7 @@ export interface PartitionSource {
 /**
  * The living rows of a partition, oldest first: a segment's deletes take the rows of their keys that are older, and nothing is later than the
  * instant. Each object is compared with what the plan says of it, by the manifest's checksum where it has one.
- * @throws CorruptBackup naming what is missing, broken or altered; what the store throws
+ * @throws CorruptBackup naming what is missing, broken or altered, and a segment with other rows than its metas say; what the store throws
  */
 export async function readPartition(
   segments: readonly CopySegment[],
@@ -39,22 +40,38 @@ export async function readPartition(
 
 async function readSegment(segment: CopySegment, source: PartitionSource): Promise<StoredRow[]> {
   const { payloads, fields, until } = source;
+  const primaryKey = primaryKeyOf(fields);
   const from = (kind: CopyPrefix["kind"]) => segment.prefixes.find((prefix) => prefix.kind === kind)?.from ?? "";
   const logs = {
     store: new ComparedLogs(segment, source),
     layout: { insertLogs: () => from("insert"), deltaLogs: () => from("delta") },
     payloads,
-    primaryKey: primaryKeyOf(fields),
+    primaryKey,
     until,
   };
   const record = recordOf(segment);
   const deletes = new Deletes();
   await addDeletes(deletes, record, logs);
   const rows: StoredRow[] = [];
-  for await (const row of segmentRows(record, { ...logs, deletes: [deletes] }, { fields, timestamps: true })) {
-    rows.push(row);
+  let stored = 0n;
+  // All of them: what is deleted or later counts for whether the logs are whole.
+  const every = { ...logs, until: undefined, deletes: [] };
+  for await (const row of segmentRows(record, every, { fields, timestamps: true })) {
+    stored += 1n;
+    const timestamp = row.timestamp ?? 0n;
+    const isLater = until !== undefined && timestamp > until;
+    if (!isLater && !deletes.covers(row.stored(primaryKey) as PrimaryKey, timestamp)) rows.push(row);
   }
+  if (stored !== record.num_of_rows) throw notWhole(segment, stored);
   return rows;
+}
+
+/** Where some rows are deleted or later, the check of what was brought would take those that are missing for them. */
+function notWhole({ segmentId, rows }: CopySegment, stored: bigint): PipelineError {
+  const message =
+    `segment ${segmentId} of the backup has ${stored} rows in its logs, and ${rows} in the metas. Restore another backup, or discard this restore ` +
+    "(restore --discard) and start it with smallPartitions: import (--small-partitions import): Milvus imports what is there";
+  return new PipelineError("CorruptBackup", message, { details: { segmentId } });
 }
 
 /** A segment as the metas have it, made of what the plan has of it. */

@@ -285,6 +285,18 @@ describe("what is read is compared", () => {
     expect(await world.milvus("dr").listCollections("default")).not.toContain("orders_bak");
   });
 
+  test("with the metas' rows: deletes do not explain what the logs of a segment lack", async () => {
+    const deletes = [[77, 10] as const, [78, 10] as const];
+    const world = await partitionedWorld([
+      { name: "orders", segments: [{ partition: "s", rows: rowsOf(1, 2, 3), counted: 5, deletes }, ...others] },
+    ]);
+
+    await expect(restored(world)).rejects.toThrow(
+      /segment \d+ of the backup has 3 rows in its logs, and 5 in the metas.*--small-partitions import/,
+    );
+    expect(await world.milvus("dr").listCollections("default")).not.toContain("orders_bak");
+  });
+
   test("a log that vanished is named", async () => {
     const world = await partitionedWorld();
     const bucket = world.bucket("bucket-b");
