@@ -11,7 +11,8 @@ import { runBackup } from "./run-machines.ts";
 /** A row: its key, a text and when it was written, in ticks. */
 export interface SmallRow {
   readonly id: number;
-  readonly text: string;
+  /** null: none is stored, which no Milvus does of this field. */
+  readonly text: string | null;
   readonly at: number;
 }
 

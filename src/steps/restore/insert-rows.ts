@@ -267,12 +267,24 @@ function insertedRows({ insertion: { fields, partitionKey }, rows }: Batch): Ins
   return {
     ...(partitionKey === undefined && first !== undefined && { partition: first.partition }),
     rows: rows.length,
-    columns: fields.map((field) => ({ field, values: rows.map(({ row }) => row.stored(field) ?? absent) })),
+    columns: fields.map((field) => ({ field, values: rows.map((placed) => insertedValue(placed, field, fields)) })),
   };
 }
 
-/** What a row has in the dynamic field that was written without one: no other field is without a value (insertions.ts). */
+/** What a row has in the dynamic field that was written without one. */
 const absent = Buffer.from("{}");
+
+/** @throws CorruptBackup where a row has no value of a field that needs one, as all others do (insertions.ts) */
+function insertedValue({ partition, row }: PlacedRow, field: RowField, fields: readonly RowField[]): StoredValue {
+  const value = row.stored(field) ?? (field.isDynamic ? absent : undefined);
+  if (value !== undefined) return value;
+  const key = String(row.stored(primaryKeyOf(fields)));
+  throw new PipelineError(
+    "CorruptBackup",
+    `partition ${partition} of the backup: the row with the key ${JSON.stringify(key)} has no value of ${field.name}, which needs one. Restore another backup`,
+    { details: { partition, key } },
+  );
+}
 
 function bytesOf(row: StoredRow, fields: readonly RowField[]): number {
   return fields.reduce((sum, field) => {

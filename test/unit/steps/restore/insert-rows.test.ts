@@ -151,7 +151,7 @@ describe("a collection with a partition key", () => {
   /** Rows whose texts put them where they are, and `wrong` ones beside them. */
   function tenants(wrong: readonly SmallRow[] = []): SmallCollection {
     const all = Array.from({ length: 40 }, (_, index): SmallRow => ({ id: index, text: `tenant ${index}`, at: index }));
-    const byPartition = Map.groupBy(all, ({ text }) => keyPartitionName(partitionOfKey(text, 5)));
+    const byPartition = Map.groupBy(all, ({ text }) => keyPartitionName(partitionOfKey(text ?? "", 5)));
     const segments = [...byPartition].map(([partition, rows], index) => ({
       partition,
       rows: index === 0 ? [...rows, ...wrong] : rows,
@@ -294,6 +294,14 @@ describe("what is read is compared", () => {
     await expect(restored(world)).rejects.toThrow(
       /segment \d+ of the backup has 3 rows in its logs, and 5 in the metas.*--small-partitions import/,
     );
+    expect(await world.milvus("dr").listCollections("default")).not.toContain("orders_bak");
+  });
+
+  test("with the schema: a field that needs values gets none that were made up", async () => {
+    const rows = [...rowsOf(1), { id: 2, text: null, at: 2 }];
+    const world = await partitionedWorld([{ name: "orders", segments: [{ partition: "s", rows }, ...others] }]);
+
+    await expect(restored(world)).rejects.toThrow(/partition s.*the row with the key "2" has no value of text/);
     expect(await world.milvus("dr").listCollections("default")).not.toContain("orders_bak");
   });
 
