@@ -136,13 +136,17 @@ class BatchReader {
     ];
     const found = [...problems, ...ofPartitions.flatMap((one) => one.problems)];
     let living = 0;
+    let keyless = 0;
     try {
       const own = new Deletes(mostDeletes);
       await addDeletes(own, segment, source);
       const deletes = [own, ...ofPartitions.map((one) => one.deletes)];
       for await (const row of segmentRows(segment, { ...source, deletes }, { fields: [source.primaryKey] })) {
         const key = row.stored(source.primaryKey);
-        if (typeof key !== "bigint" && typeof key !== "string") continue;
+        if (typeof key !== "bigint" && typeof key !== "string") {
+          keyless += 1;
+          continue;
+        }
         living += 1;
         collection.entries.add(key, number);
         if (collection.entries.isFull) await this.#writeRun(of, collection.entries);
@@ -151,6 +155,7 @@ class BatchReader {
       const problem = problemOf(error, about.directory);
       if (!found.some(({ key }) => key === problem.key)) found.push(problem);
     }
+    if (keyless > 0) found.push(lacksKeys(source.primaryKey, keyless, about.directory));
     return { ...about, rows, living, problems: found };
   }
 
@@ -201,6 +206,11 @@ class BatchReader {
     const written = await work.head(key);
     this.#runs.push({ collection, key, etag: written?.etag ?? "", counts: [...counts] });
   }
+}
+
+function lacksKeys({ name, id }: RowField, rows: number, directory: string): ObjectProblem {
+  const detail = `field ${name} (${id}): of ${rows} ${rows === 1 ? "row" : "rows"} there is no value, and each needs one`;
+  return { key: `${directory}${id}/`, kind: "inconsistent", detail };
 }
 
 function receiptOf(segment: SegmentBackup, problems: readonly ObjectProblem[]): SegmentReceipt {

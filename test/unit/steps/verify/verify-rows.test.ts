@@ -166,6 +166,21 @@ describe("rows that are right", () => {
   });
 });
 
+test("a key that a row lacks is told: of such a row nobody can say whether it lives", async () => {
+  const collection = { until: 50, segments: [{ id: 1, batches: [ids(0, 3)] }] };
+  await seed(collection);
+  const keys = payloadOf({ type: "int64", values: [0n, null, 2n] });
+  await replaceLog(logOf(1, 100), binlogOf([keys], { fieldId: 100n, dataType: 5 }), collection);
+
+  expect(await failed()).toEqual([
+    {
+      key: `${directoryOf(1)}100/`,
+      kind: "inconsistent",
+      detail: "field id (100): of 1 row there is no value, and each needs one",
+    },
+  ]);
+});
+
 describe("rows that cannot be right", () => {
   test("a field with fewer rows than the timestamps beside it, by its log", async () => {
     const collection = { until: 50, segments: [{ id: 1, batches: [ids(0, 5)] }] };
