@@ -149,8 +149,9 @@ export function seedRows(store: MemoryObjectStore, name: string, collection: See
       }),
     ],
   });
-  store.seed(layout.meta.full_meta, backupInfo.print(info));
-  if (collection.until !== undefined) store.seed(layout.manifest, manifestOf(name, tick(collection.until)));
+  const text = backupInfo.print(info);
+  store.seed(layout.meta.full_meta, text);
+  if (collection.until !== undefined) store.seed(layout.manifest, manifestOf(name, text, tick(collection.until)));
 }
 
 function columnOf(field: 1 | 100 | 101, rows: readonly SeededRow[]): Column {
@@ -171,7 +172,7 @@ export function deltaLog(deletes: readonly SeededDelete[], format: SeededCollect
   return binlogOf([payloadOf({ type: "text", values: deletes.map(line) })], options);
 }
 
-function manifestOf(name: string, until: bigint): string {
+function manifestOf(name: string, fullMeta: string, until: bigint): string {
   const instant = instantOf(until.toString());
   if (instant === undefined) throw new Error("no instant");
   return printManifestIndex({
@@ -180,7 +181,7 @@ function manifestOf(name: string, until: bigint): string {
     created: instant.time,
     pipelineVersion: "0.0.0",
     instants: [{ collectionId: collectionId.toString(), collection: "default.coll", ...instant, laterRows: [] }],
-    metas: [],
+    metas: [manifestFileOf("meta/full_meta.json", fullMeta)],
     parts: [],
   });
 }

@@ -48,7 +48,8 @@ const looks = 16;
  * Writes the living rows of one batch's segments into files, and leaves a receipt. Safe to run again: the same batch is the same files, and one whose
  * receipt is there is not looked at again, nor one that an execution before wrote where its files are still what it wrote. In memory is what
  * `segmentRows` reads, a file, and the deletes that apply.
- * @throws CorruptBackup, UnsupportedData where more deletes apply than are held, ClaimLost, and what the stores throw
+ * @throws CorruptBackup, also where a segment has not the rows that the metas say, UnsupportedData where more deletes apply than are held, ClaimLost,
+ *   and what the stores throw
  */
 export async function exportSegments(
   { batchKey, died }: CopySegmentsRequest,
@@ -175,7 +176,8 @@ class BatchExport {
     const own = new Deletes(Math.max(0, exportLimits.deletes - held));
     await addDeletes(own, record, source);
     const deletes = [own, ofPartition, collection.ofAll];
-    for await (const row of segmentRows(record, { ...source, deletes }, { fields: collection.wanted })) {
+    const selection = { fields: collection.wanted, whole: true };
+    for await (const row of segmentRows(record, { ...source, deletes }, selection)) {
       const { table } = await this.#fileFor(collection, partition);
       table.add(row);
       if (table.bytes >= this.#fileBytes || table.rows >= exportLimits.fileRows) await this.#end();

@@ -35,6 +35,7 @@ import { copyOutOfBackup, type SizedSegment } from "../../core/plan/segment-copi
 import type { StepContext } from "../../ports/step-context.ts";
 import { checkStorage } from "../rows/segment-rows.ts";
 import { checkAllowed } from "../shared/allowed.ts";
+import { checkInstants } from "../shared/check-instants.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
@@ -100,6 +101,11 @@ export async function prepareExport(request: ExportStepRequest, context: StepCon
   const exported = select(input, stored, backup.collection_backups, layout);
   const manifest = await stored.readManifest();
   const instants = stored.instantsOf(manifest, backup.id);
+  const known = manifest?.backupId === backup.id ? manifest : undefined;
+  if (known !== undefined) {
+    stored.checkMetas(known, metas.sha256s);
+    checkInstants(stored, backup, instants);
+  }
   const exportId = exportIdOf({
     ...{ backupId: backup.id, metasSha256: metas.sha256, format },
     collections: exported.map(({ name }) => name),
@@ -112,7 +118,6 @@ export async function prepareExport(request: ExportStepRequest, context: StepCon
     throw stored.notFound("it was deleted or replaced just now");
   const takenFrom = await takeExportClaim(place, { execution, exportId, backupName }, context);
 
-  const known = manifest?.backupId === backup.id ? manifest : undefined;
   const totals = totalsOf(exported);
   const plan: ExportPlan = {
     ...{ backupName, backupId: backup.id, exportId, format, destination, totals },
@@ -244,12 +249,12 @@ function exportSegmentOf({ segment, record }: PassingSegment): ExportSegment {
 class LevelZero {
   readonly #found = new Map<Exported, Record<string, ExportSegment[]>>();
 
-  /** Those with rows. */
+  /** Those with rows, or which should have some. */
   async *without(segments: AsyncIterable<PassingSegment>): AsyncGenerator<PassingSegment> {
     for await (const passing of segments) {
       const { of, record } = passing;
       if (!record.is_l0) {
-        if (record.binlogs.length > 0) yield passing;
+        if (record.binlogs.length > 0 || record.num_of_rows > 0n) yield passing;
         continue;
       }
       const byPartition = this.#found.get(of) ?? {};

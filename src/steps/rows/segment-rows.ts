@@ -33,6 +33,8 @@ export interface RowSelection {
   readonly filter?: { readonly fields: readonly RowField[]; matches(row: Pick<StoredRow, "value">): boolean };
   /** Rows have their timestamps. */
   readonly timestamps?: boolean;
+  /** All rows are read, and none may be missing: the logs must hold as many as the metas say, deleted ones included. */
+  readonly whole?: boolean;
 }
 
 /** What is known of the segments of a collection. */
@@ -45,8 +47,8 @@ export interface SegmentSource extends DeltaSource {
  * The living rows of one segment: in the order in which they are stored, fields joined by position. In memory are the binlogs of one batch
  * (one of each field that is needed) and a window of each decoded.
  * @param atMost how many rows will be taken: a log is not looked through further than that
- * @throws CorruptBackup where logs are missing, broken, of another type than the schema says or of unequal lengths; UnsupportedData for
- *   storage that is not read; what the store throws
+ * @throws CorruptBackup where logs are missing, broken, of another type than the schema says or of unequal lengths, at the end too where they hold
+ *   another number of rows than they must; UnsupportedData for storage that is not read; what the store throws
  */
 export async function* segmentRows(
   segment: SegmentBackup,
@@ -62,6 +64,7 @@ export async function* segmentRows(
       left -= 1;
     }
   }
+  if (selection.whole) reader.checkWhole();
 }
 
 /** Whether the rows of a segment can be read: whether it is stored in binlogs. */
@@ -85,6 +88,9 @@ export function checkStorage({
 
 class SegmentReader {
   readonly batches: number;
+  readonly #segment: SegmentBackup;
+  /** Rows that were looked at, wanted or not. */
+  #passed = 0n;
   readonly #source: SegmentSource;
   readonly #selection: RowSelection;
   readonly #keys: ReadonlyMap<RowField, readonly string[]>;
@@ -94,6 +100,7 @@ class SegmentReader {
   readonly #deletes: readonly Deletes[];
 
   constructor(segment: SegmentBackup, source: SegmentSource, selection: RowSelection) {
+    this.#segment = segment;
     this.#source = source;
     this.#selection = selection;
     this.#deletes = source.deletes.filter(({ size }) => size > 0);
@@ -126,8 +133,10 @@ class SegmentReader {
     const last = chosen?.at(-1);
     let next = 0;
     for (const { start, rows, at } of blocks(this.#open(logs, this.#wanted))) {
-      if (chosen === undefined) for (let row = 0; row < rows; row += 1) yield this.#row(this.#kept(at(row)));
-      else {
+      if (chosen === undefined) {
+        this.#passed += BigInt(rows);
+        for (let row = 0; row < rows; row += 1) yield this.#row(this.#kept(at(row)));
+      } else {
         for (; next < chosen.length && (chosen[next] ?? 0) < start + rows; next += 1) {
           yield this.#row(this.#kept(at((chosen[next] ?? 0) - start)));
         }
@@ -136,10 +145,22 @@ class SegmentReader {
     }
   }
 
+  /** @throws CorruptBackup where the logs that were read hold another number of rows than the metas say */
+  checkWhole(): void {
+    const { segment_id, num_of_rows } = this.#segment;
+    if (this.#passed === num_of_rows) return;
+    throw new PipelineError(
+      "CorruptBackup",
+      `segment ${segment_id} has ${this.#passed} rows in its logs, and ${num_of_rows} in the metas`,
+      { details: { segmentId: segment_id.toString() } },
+    );
+  }
+
   /** Which rows of a batch are wanted, by position. */
   #choose(logs: ReadonlyMap<RowField, OpenLog>, atMost: number): number[] {
     const chosen: number[] = [];
     for (const { start, rows, at } of blocks(this.#open(logs, this.#deciding))) {
+      this.#passed += BigInt(rows);
       for (let row = 0; row < rows; row += 1) {
         if (!this.#isWanted(at(row))) continue;
         chosen.push(start + row);

@@ -7,7 +7,7 @@ import { exportedRows, exportManifestIn } from "../../../support/exported.ts";
 import { goldenFiles, seedGolden } from "../../../support/golden-backup.ts";
 import { asAnswered, goldenRows } from "../../../support/golden-rows.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
-import { type SeededCollection, seedRows } from "../../../support/row-backup.ts";
+import { type SeededCollection, sealRows, seedRows } from "../../../support/row-backup.ts";
 import { executionOf, runExport } from "../../../support/run-machines.ts";
 
 const destination = "s3://lake/out";
@@ -307,5 +307,37 @@ describe("what was backed up", () => {
         .keys("")
         .filter((key) => key.includes("export.json")),
     ).toEqual([]);
+  });
+
+  test("metas that were changed since the manifest was written end it before anything is written", async () => {
+    const segments = [1, 2].map((id) => ({ id, batches: [[{ id, at: 1 }]] }));
+    const world = worldOf({ segments, until: 5 });
+    const bucket = world.bucket("bucket-b");
+    await sealRows(bucket, "shop", 5);
+    const sealed = bucket.read("backup/shop/milvus-backup-manifest.json") ?? "";
+    // the same backup, with one segment less
+    seedRows(bucket, "shop", { segments: segments.slice(0, 1), until: 5 });
+    bucket.seed("backup/shop/milvus-backup-manifest.json", sealed);
+
+    await expect(runExport(world.context(), inputOf("jsonl"))).rejects.toThrow(/full_meta\.json .* was changed since/);
+
+    expect(world.bucket("lake").keys("")).toEqual([]);
+  });
+
+  test.each([
+    ["fewer rows than the metas say", { batches: [[{ id: 1, at: 1 }]], claimedRows: 2 }, "1 rows in its logs, and 2"],
+    ["more", { batches: [[{ id: 1, at: 1 }, { id: 2, at: 1 }]], claimedRows: 1 }, "2 rows in its logs, and 1"],
+    ["no logs at all", { batches: [], claimedRows: 3 }, "0 rows in its logs, and 3"],
+    [
+      "fewer, all of them deleted",
+      { batches: [[{ id: 1, at: 1 }]], deletes: [[1, 2]] as const, claimedRows: 2 },
+      "1 rows in its logs, and 2",
+    ],
+  ])("a segment with %s is no export: nobody would know what is missing", async (_, segment, why) => {
+    const world = worldOf({ segments: [{ id: 7, ...segment }], until: 5 });
+
+    await expect(runExport(world.context(), inputOf("jsonl"))).rejects.toThrow(`segment 7 has ${why} in the metas`);
+
+    expect(world.bucket("lake").keys("")).toEqual(["out/_milvus-backup-claim.json"]);
   });
 });
