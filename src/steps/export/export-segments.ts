@@ -28,7 +28,7 @@ import type { TableFiles } from "../../ports/table-files.ts";
 import { addDeletes, Deletes, type DeltaSource } from "../rows/deletes.ts";
 import { segmentRows } from "../rows/segment-rows.ts";
 import { cancelWatch } from "../shared/cancel-watch.ts";
-import { claimWatch } from "../shared/claim.ts";
+import { claimWatch, confirmClaim } from "../shared/claim.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { ComparedLogs } from "./compared-logs.ts";
 
@@ -252,12 +252,13 @@ class BatchExport {
     this.#open = undefined;
     if (open === undefined) return;
     const { collection, partition, table } = open;
-    const { batch, exportId, format, root } = this.#batch;
+    const { batch, claim, exportId, format, root } = this.#batch;
     const name = exportFileName(exportId, batch, this.#files.length, format);
     const file = partitionFolder(collection, partition) + name;
     const content = table.finish();
-    await this.#confirm();
-    const written = await write(this.#destination, root + file, content, contentTypes[format]);
+    // Asked anew, at the last moment: what another execution has taken over may be complete within the minute for which an answer counts.
+    const confirm = () => confirmClaim(this.#destination, claim, this.#context);
+    const written = await write(this.#destination, root + file, content, { contentType: contentTypes[format], confirm });
     this.#files.push({ collection, partition, file, rows: table.rows, ...written });
   }
 }
@@ -272,11 +273,12 @@ async function write(
   store: ObjectStore,
   key: string,
   content: Uint8Array,
-  contentType: string,
+  { contentType, confirm }: { readonly contentType: string; readonly confirm: () => Promise<void> },
 ): Promise<Pick<WrittenFile, "bytes" | "sha256" | "etag">> {
   const upload = store.openText(key, { contentType });
   try {
     await upload.write(content);
+    await confirm();
     await upload.finish();
   } catch (error) {
     await upload.abort();

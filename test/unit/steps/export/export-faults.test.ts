@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { parquetPayloads, tableFiles } from "../../../../src/adapters/parquet/index.ts";
 import type { ExportInput } from "../../../../src/core/execution/messages.ts";
+import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import { exportSegments } from "../../../../src/steps/export/export-segments.ts";
+import { prepareExport } from "../../../../src/steps/export/prepare-export.ts";
 import { exportedRows, exportManifestIn } from "../../../support/exported.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
@@ -191,6 +195,29 @@ describe("two at once", () => {
     await expect(runExport(world.context(), input, undefined, { after })).rejects.toThrow("has lost its claim");
 
     expect(world.bucket("lake").read(manifest)).toBeUndefined();
+  });
+
+  test("a batch that outlives its execution writes no file into the folder that another one has by now", async () => {
+    const world = seeded();
+    const execution = executionOf("export-1");
+    await prepareExport({ execution, input, attempt: 0 }, world.context());
+    const payloads = async () => {
+      // as its rows are read, a moment after it was looked
+      const looked = world.bucket("lake").read(claim) ?? "{}";
+      const theirs = JSON.stringify({ ...JSON.parse(looked), holder: executionOf("other").id });
+      if (reads > 1) world.bucket("lake").seed(claim, theirs);
+      reads += 1;
+      return parquetPayloads;
+    };
+    let reads = 0;
+    const context = { ...world.context(), payloads, tables: async () => tableFiles };
+    const batchKey = workLayout("export", execution.name).batch("0-000000");
+
+    await expect(exportSegments({ execution: execution.name, batchKey }, context)).rejects.toThrow(
+      "has lost its claim",
+    );
+
+    expect(world.bucket("lake").keys("out/")).toEqual([claim]);
   });
 });
 
