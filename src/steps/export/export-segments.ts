@@ -258,7 +258,10 @@ class BatchExport {
     const content = table.finish();
     // Asked anew, at the last moment: what another execution has taken over may be complete within the minute for which an answer counts.
     const confirm = () => confirmClaim(this.#destination, claim, this.#context);
-    const written = await write(this.#destination, root + file, content, { contentType: contentTypes[format], confirm });
+    const written = await write(this.#destination, root + file, content, {
+      contentType: contentTypes[format],
+      confirm,
+    });
     this.#files.push({ collection, partition, file, rows: table.rows, ...written });
   }
 }

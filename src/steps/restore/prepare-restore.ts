@@ -41,7 +41,7 @@ import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf, unmarkReader } from "../shared/readers.ts";
 import { checkEverySelectorFinds } from "../shared/select-collections.ts";
-import { onlyPinned, readSignedManifest } from "../shared/signatures.ts";
+import { checkTellsContent, onlyPinned, readSignedManifest } from "../shared/signatures.ts";
 import { findBackup, type Instants, type StoredBackup } from "../shared/stored-backup.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.ts";
@@ -96,6 +96,7 @@ export async function prepareRestore(
   const stored = await findBackup(backupStore, from.backupStorage, backupName);
   if (stored.layout.shared) await backupStore.checkAccess(stored.layout.shared.root);
 
+  if (signedBy !== undefined) checkTellsContent(stored, from.backupStorage, environment.storage);
   // Before anything of it is believed.
   const signed =
     signedBy === undefined

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { StorageSettings } from "../../core/environment/environment.ts";
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { type ManifestIndex, parseManifestIndex } from "../../core/format/manifest.ts";
@@ -82,6 +83,25 @@ export async function readSignedManifest(
     throw untrusted(stored, keyArn, `its manifest is of backup ${index.backupName}`);
   }
   return index;
+}
+
+/**
+ * Within Azure nothing is held against a signature: a copy, and what is read in place, is compared by the MD5 that the service keeps of a blob, and that
+ * is what whoever writes the blob says (Set Blob Properties, Put Block List). What is copied out of it is hashed on its way.
+ * @throws UntrustedBackup
+ */
+export function checkTellsContent(
+  { name, place }: StoredBackup,
+  from: Pick<StorageSettings, "type">,
+  to: Pick<StorageSettings, "type">,
+): void {
+  if (from.type !== "azure" || to.type !== "azure") return;
+  throw new PipelineError(
+    "UntrustedBackup",
+    `backup ${name} in ${place} cannot be held against a signature: Azure keeps as the MD5 of a blob what whoever writes it says. Nothing of it was ` +
+      "restored. Restore it from a store that speaks S3 or from Google's",
+    { details: { backupName: name, key: "signedBy" } },
+  );
 }
 
 /** Checksums that nobody makes another object for. */

@@ -326,7 +326,19 @@ describe("what was backed up", () => {
 
   test.each([
     ["fewer rows than the metas say", { batches: [[{ id: 1, at: 1 }]], claimedRows: 2 }, "1 rows in its logs, and 2"],
-    ["more", { batches: [[{ id: 1, at: 1 }, { id: 2, at: 1 }]], claimedRows: 1 }, "2 rows in its logs, and 1"],
+    [
+      "more",
+      {
+        batches: [
+          [
+            { id: 1, at: 1 },
+            { id: 2, at: 1 },
+          ],
+        ],
+        claimedRows: 1,
+      },
+      "2 rows in its logs, and 1",
+    ],
     ["no logs at all", { batches: [], claimedRows: 3 }, "0 rows in its logs, and 3"],
     [
       "fewer, all of them deleted",

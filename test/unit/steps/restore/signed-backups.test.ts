@@ -259,3 +259,18 @@ test.each(["none", "size"] as const)("signedBy compares contents: verify %s is r
     new RegExp(`InvalidInput.*signedBy excludes verify: ${verify}`, "s"),
   );
 });
+
+test("of a store that keeps as the MD5 of an object what its writer says nothing is held against a signature", async () => {
+  await backUp();
+  const { storage, backupStorage, ...dr } = world.environment("dr");
+  const inAzure = {
+    ...dr,
+    storage: { ...storage, type: "azure" },
+    backupStorage: { ...backupStorage, type: "azure" },
+  } as const;
+  world.environments.register(inAzure);
+
+  expect(await refused(restore())).toMatch(
+    /UntrustedBackup.*Azure keeps as the MD5 of a blob what whoever writes it says/s,
+  );
+});
