@@ -37,7 +37,7 @@ import { type ExportPlace, listExportFiles, releaseExportClaim } from "./export-
  * Last step of an export: one listing must hold every file that the batches wrote, as they wrote it, and nothing else; then the manifest is
  * written, whose appearance makes the export. What an attempt left that was planned otherwise is removed.
  * @throws CopyMismatch where a file is missing or another one, a batch was not written, or the backup was replaced meanwhile; BackupNotFound where
- *   that was deleted; TargetExists where something else lies there; ClaimLost, EnvironmentChanged
+ *   that was deleted; TargetExists where something else lies there; StoreBusy where nobody's manifest is there in the end; ClaimLost, EnvironmentChanged
  */
 export async function finalizeExport(request: ExportStepRequest, context: StepContext): Promise<FinalizeExportResult> {
   const { execution, input } = request;
@@ -211,7 +211,15 @@ async function writeManifest(
     await upload.abort();
     throw error;
   }
-  await isComplete(place, executionArn);
+  if (await isComplete(place, executionArn)) return;
+  // S3 answers 409 while another write of the key is under way, which may come to nothing.
+  throw new PipelineError(
+    "StoreBusy",
+    `${place.layout.manifest} in ${place.store.label} was just written, and is not there`,
+    {
+      details: { key: place.layout.manifest },
+    },
+  );
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

@@ -221,6 +221,26 @@ describe("two at once", () => {
   });
 });
 
+test("a manifest whose write lost to one that came to nothing (409 of S3) is written again, or there is no export", async () => {
+  const world = seeded();
+  const lake = world.bucket("lake");
+  const openText = lake.openText.bind(lake);
+  let lost = 0;
+  lake.openText = (key, options) => {
+    const upload = openText(key, options);
+    if (key === manifest && lost === 0) {
+      lost += 1;
+      upload.finish = async () => false;
+    }
+    return upload;
+  };
+
+  await runExport(world.context(), input, undefined, { retries: 1 });
+
+  expect(lost).toBe(1);
+  expect(exportManifestIn(lake, "out").rows).toBe(2);
+});
+
 test("a manifest is the last object that is written", async () => {
   const counted = new FaultInjector();
   const world = seeded();
