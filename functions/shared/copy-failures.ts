@@ -1,3 +1,4 @@
+import { type ErrorName, outageErrorNames, transientErrorNames } from "../../src/core/execution/errors.ts";
 import { unansweredStep } from "../../src/core/execution/failure.ts";
 import type { CaughtFailure, CopySegmentsRequest } from "../../src/core/execution/messages.ts";
 import { copyFailureKey, receiptKeyOfFailure, type workLayout } from "../../src/core/execution/work-layout.ts";
@@ -8,8 +9,16 @@ import { failureOf, type StepFailure } from "./report-error.ts";
 const batchErrors: readonly string[] = ["States.ExceedToleratedFailureThreshold", "CopyFailed"];
 const mapErrors: readonly string[] = [...batchErrors, "States.ItemReaderFailed"];
 
-/** Failures looked at: batches fail for one reason more often than not. */
-const mostFailures = 20;
+/** Failures looked at, two requests each: those of batches that were copied after all lie among them. */
+const mostFailures = 500;
+
+/** What a batch leaves that is tried again: why it waits, or of what it died before. Only where nothing else is there was it the end of it. */
+const perhapsGoesOn: ReadonlySet<string> = new Set<ErrorName>([
+  ...transientErrorNames,
+  ...outageErrorNames,
+  "StepKilled",
+  "StepTimedOut",
+]);
 
 /**
  * Copies a batch (or reads its rows), and leaves the reason in the work bucket where it fails: a map run fails without one. Of a batch that `died` it is there
@@ -22,7 +31,7 @@ export async function tellingWhy<T>(
   step = "CopySegments",
 ): Promise<T> {
   const { batchKey, died } = request;
-  if (died) await recordCopyFailure(work, batchKey, unansweredStep(step, died));
+  if (died) await recordCopyFailure(work, batchKey, unansweredStep(step, died, "not seen to end"));
   try {
     return await copy();
   } catch (error) {
@@ -38,8 +47,9 @@ export async function recordCopyFailure(work: ObjectStore, batchKey: string, err
 }
 
 /**
- * What a map of copies failed with, in the shape of a Lambda's failure: the first batch that failed for good speaks for all. Other
- * failures, and map runs that failed before any batch did, stay as they are.
+ * What a map of copies failed with, in the shape of a Lambda's failure: the first batch that failed for good speaks for all; a batch that the map
+ * ended while it was tried again has left something too, which counts where no other reason is found. Other failures, and map runs that failed
+ * before any batch did, stay as they are.
  */
 export async function explainMapFailure(
   work: ObjectStore,
@@ -48,6 +58,7 @@ export async function explainMapFailure(
 ): Promise<CaughtFailure> {
   if (!mapErrors.includes(caught.Error)) return caught;
   let seen = 0;
+  let perhaps: CaughtFailure | undefined;
   for await (const { key } of work.list(layout.copyFailures)) {
     seen += 1;
     if (seen > mostFailures) break;
@@ -55,8 +66,11 @@ export async function explainMapFailure(
     if (await work.head(receiptKeyOfFailure(key))) continue;
     const cause = await work.getText(key);
     const { errorType } = JSON.parse(cause) as { errorType: string };
-    return { Error: errorType, Cause: cause };
+    const failure = { Error: errorType, Cause: cause };
+    if (!perhapsGoesOn.has(errorType)) return failure;
+    perhaps ??= failure;
   }
+  if (perhaps) return perhaps;
   return batchErrors.includes(caught.Error) ? withoutReason(caught.Error) : caught;
 }
 

@@ -36,8 +36,9 @@ export function releasedFailure(caught: CaughtFailure, left: string): ReleaseRes
 /**
  * What is told of a step whose function gave no answer, after all its tries.
  * @param state as Catch notes it: the name of the state without blanks, which is that of its function too
+ * @param then what became of the last try of one that was killed
  */
-export function unansweredStep(state: string, caught: CaughtFailure): PipelineError {
+export function unansweredStep(state: string, caught: CaughtFailure, then = "killed again"): PipelineError {
   const words = state.replace(/(?<=[a-z])(?=[A-Z])/g, " ");
   const name = words.replaceAll(" ", "-").toLowerCase();
   const { message } = readFailure(caught);
@@ -46,7 +47,7 @@ export function unansweredStep(state: string, caught: CaughtFailure): PipelineEr
   if (lambdaErrors.killed.some((error) => error === caught.Error)) {
     return new PipelineError(
       "StepKilled",
-      `${words} was killed, and killed again when it was tried once more: its function ran out of memory, as a rule (${said}). Give it more, ` +
+      `${words} was killed, and ${then} when it was tried once more: its function ran out of memory, as a rule (${said}). Give it more, ` +
         `by functions.${name}.memoryMiB in pipeline.yaml, and deploy. ${again}`,
     );
   }

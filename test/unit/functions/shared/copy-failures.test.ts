@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { explainMapFailure, recordCopyFailure } from "../../../../functions/shared/copy-failures.ts";
+import { explainMapFailure, recordCopyFailure, tellingWhy } from "../../../../functions/shared/copy-failures.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
@@ -29,6 +29,25 @@ describe("explainMapFailure", () => {
     await recordCopyFailure(work, layout.batch("0-000002"), new PipelineError("CopyMismatch", "sizes differ"));
 
     expect((await explainMapFailure(work, layout, mapFailure)).Error).toBe("CopyMismatch");
+  });
+
+  it("takes a batch that was still tried again for the reason only where there is no other", async () => {
+    const work = new MemoryObjectStore("work");
+    const died = { Error: "Runtime.ExitError", Cause: "" };
+    // the map was ended by another batch while these two went on: one gently, one after a wait
+    void tellingWhy({ execution: "one", batchKey: layout.batch("0-000000"), died }, work, () => new Promise(() => {}));
+    await recordCopyFailure(work, layout.batch("0-000001"), new PipelineError("StoreBusy", "slow down"));
+    const killed = await explainMapFailure(work, layout, mapFailure);
+    expect(killed.Error).toBe("StepKilled");
+    // of what the last try died is not known to who began it
+    expect(killed.Cause).toMatch(/Copy Segments was killed, and not seen to end when it was tried once more/);
+
+    for (let nth = 100; nth < 150; nth += 1) {
+      await recordCopyFailure(work, layout.batch(`0-000${nth}`), new PipelineError("StoreBusy", "slow down"));
+      work.seed(layout.receipt(`0-000${nth}`), "{}");
+    }
+    await recordCopyFailure(work, layout.batch("0-000200"), new PipelineError("StoreAccessDenied", "grant PutObject"));
+    expect((await explainMapFailure(work, layout, mapFailure)).Error).toBe("StoreAccessDenied");
   });
 
   it("says where to look when batches failed without leaving a reason", async () => {
