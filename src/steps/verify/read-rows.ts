@@ -38,7 +38,7 @@ const mostDeletes = 10_000_000;
 /**
  * Reads the rows of one batch's segments to their ends, and leaves a receipt: what is wrong, how many rows there are and live, and their keys in files
  * beside it. One whose function `died` before reads a log at a time. Safe to run again: it writes the same, and a batch whose receipt is there is not looked at again. In memory are binlogs of one
- * segment, the deletes that apply, and 8 MB of keys a collection.
+ * segment, the deletes that apply to it, and 8 MB of keys, however many collections the batch is of.
  * @returns `copied` where nothing is wrong, as copies of batches say it
  * @throws UnsupportedData where more deletes apply than are held, and what the stores throw: a fault is no problem of the backup
  */
@@ -66,7 +66,7 @@ interface KnownCollection {
   readonly source: DeltaSource;
   readonly file: RowCollection;
   readonly entries: KeyEntries;
-  /** The deletes of L0 segments by the ID of their partition. */
+  /** The deletes of the L0 segments of all partitions, and of the one that is read, by its ID. */
   readonly levelZero: Map<string, { readonly deletes: Deletes; readonly problems: readonly ObjectProblem[] }>;
 }
 
@@ -77,7 +77,8 @@ class BatchReader {
   readonly #context: RowsContext;
   readonly #layout: BackupLayout;
   readonly #gently: boolean;
-  readonly #collections = new Map<number, KnownCollection>();
+  /** The one whose segments are read: those of one follow each other. */
+  #open: { readonly number: number; readonly collection: KnownCollection } | undefined;
   readonly #runs: KeyRun[] = [];
 
   constructor(
@@ -111,7 +112,7 @@ class BatchReader {
       sums.objects += segment.binlogs.reduce((sum, { binlogs }) => sum + binlogs.length, 0);
       sums.bytes += Number(segment.size);
     }
-    for (const [number, { entries }] of this.#collections) await this.#writeRun(number, entries);
+    await this.#close();
     const isWhole = receipts.length === planned.length;
     const isGood = receipts.every(({ outcome }) => outcome === "copied");
     const outcome = isWhole ? (isGood ? "copied" : "source-changed") : "cancelled";
@@ -160,21 +161,30 @@ class BatchReader {
   }
 
   async #collectionOf(number: number, payloads: PayloadReader): Promise<KnownCollection> {
-    const known = this.#collections.get(number);
-    if (known) return known;
+    if (this.#open?.number === number) return this.#open.collection;
+    await this.#close();
     const file = await readWorkJson(this.#context, this.#work.collection(rowsAttempt, number), rowCollection);
     const fields = rowFields(parseFile(collectionSchema, file.schema, file.collection).value);
     const until = file.instant && BigInt(file.instant.timestamp);
     const source = { store: this.#store, layout: this.#layout, payloads, primaryKey: primaryKeyOf(fields), until };
     const opened = { fields, source, file, entries: new KeyEntries(), levelZero: new Map() };
-    this.#collections.set(number, opened);
+    this.#open = { number, collection: opened };
     return opened;
   }
 
-  /** The deletes of the L0 segments of a partition, read once a batch. */
+  /** Writes the keys that are held: a batch may have segments of two hundred collections. */
+  async #close(): Promise<void> {
+    if (this.#open) await this.#writeRun(this.#open.number, this.#open.collection.entries);
+    this.#open = undefined;
+  }
+
+  /** The deletes of the L0 segments of a partition, read once for all of its segments. Those of the partition before are not held any more. */
   async #levelZero({ levelZero, file, source }: KnownCollection, partition: string) {
     const known = levelZero.get(partition);
     if (known) return known;
+    if (partition !== allPartitions) {
+      for (const other of [...levelZero.keys()]) if (other !== allPartitions) levelZero.delete(other);
+    }
     const deletes = new Deletes(mostDeletes);
     const problems: ObjectProblem[] = [];
     for (const record of file.levelZero[partition] ?? []) {

@@ -133,6 +133,24 @@ describe("rows that are right", () => {
     expect(living?.sort()).toEqual(answered.sort());
   });
 
+  test("of many collections in one batch: nothing of one is held while another is read", async () => {
+    seedGolden(bucket(), "golden");
+    const calls = new FaultInjector();
+
+    await verify({ backupName: "golden" }, "verify-1", calls);
+
+    // the batch is read from its first log on: what is written between two collections is the first one's keys
+    const seen = calls.calls.flatMap((call) => {
+      const [, log] = /getBytes .*insert_log\/(\d+)\//.exec(call) ?? [];
+      const isRun = /upload of executions\/verify\/verify-1\/keys\/.*\.finish/.test(call);
+      return log !== undefined ? [`reads ${log}`] : isRun ? ["writes keys"] : [];
+    });
+    const steps = seen.filter((step, index) => step !== seen[index - 1]);
+    const collections = new Set(steps.filter((step) => step !== "writes keys"));
+    expect(collections.size).toBeGreaterThan(2);
+    expect(steps).toEqual([...collections].flatMap((reads) => [reads, "writes keys"]));
+  });
+
   test("a sample reads some segments whole, others with another execution, and says so", async () => {
     const segments = Array.from({ length: 20 }, (_, index) => ({
       id: index + 1,
