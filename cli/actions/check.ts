@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { CheckResult } from "../../src/core/check/result.ts";
-import { neededStatements, type Runner } from "../../src/core/check/statements.ts";
+import { neededStatements, type Runner, reachOfBackups } from "../../src/core/check/statements.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
 import { messageOf } from "../../src/core/execution/errors.ts";
 import { checkMilvus } from "../../src/steps/check/check-milvus.ts";
@@ -77,6 +77,8 @@ export async function check(run: VerbRun<CheckOptions>): Promise<number> {
   const missing = policiesOf(results.flatMap((result) => result.missing ?? []));
   const text = [lines.join("\n"), ...(missing.length > 0 ? [`What is missing:\n\n${tellPolicies(missing)}`] : [])];
   output.result({ kind: "checks", version: 1, ok, triedBy: runner.name, checks: results }, text.join("\n\n"));
+  const reach = environment && reachOfBackups(environment);
+  if (reach !== undefined) output.note(reach);
   if (!options.deployed && environment && usesRoles(environment)) {
     output.note(`Tried with the permissions of ${runner.name}; those of the pipeline's functions: check --deployed`);
   }
@@ -87,11 +89,13 @@ export async function check(run: VerbRun<CheckOptions>): Promise<number> {
 async function simulate({ shared, output, context }: VerbRun<CheckOptions>): Promise<number> {
   const environment = await chosenEnvironment(context, shared);
   const policies = policiesOf(neededStatements(environment, functionsRunner));
+  const reach = reachOfBackups(environment);
   if (policies.length === 0) {
     const types = [environment.storage.type, environment.backupStorage.type].join(" and ");
     throw new CliError("Usage", `stores of type ${types} have no policies of IAM: docs/stores.md has what they need`);
   }
   output.result({ kind: "policies", version: 1, environment: environment.name, policies }, tellPolicies(policies));
+  if (reach !== undefined) output.note(reach);
   return 0;
 }
 

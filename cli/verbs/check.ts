@@ -7,7 +7,7 @@ export function addCheck(program: Command, host: VerbHost): void {
     .command("check")
     .description(
       "try every permission that backups and restores need by using it, on probes that are removed again; find the deployed pipeline; print the " +
-        "statements of IAM that are missing. Below Milvus's root path nothing is written",
+        "statements of IAM that are missing. Below Milvus's root path nothing is written, unless the backups lie there",
     )
     .addOption(
       new Option("--deployed", "have the pipeline's functions do it, with their roles and in their network").conflicts(

@@ -1,7 +1,8 @@
 import * as z from "zod";
+import { liesAmongMilvus } from "../deployment/bucket-root.ts";
 import type { Environment, StorageSettings } from "../environment/environment.ts";
 import { locksObjects } from "../environment/keeping.ts";
-import { sameStore, storeIdentity } from "../environment/storage-identity.ts";
+import { sameBucket, sameStore, storeIdentity } from "../environment/storage-identity.ts";
 import type { PipelineError } from "../execution/errors.ts";
 import { backupsRoot, milvusLayout, stagingRoot } from "../format/layout.ts";
 
@@ -57,6 +58,16 @@ export function neededStatements(environment: Environment, runner: Runner): Need
   });
 }
 
+/** What is to be known of statements that reach what is Milvus's, as a sentence; undefined where they do not. */
+export function reachOfBackups({ storage, backupStorage }: Environment): string | undefined {
+  if (!sameBucket(storage, backupStorage) || !liesAmongMilvus(backupStorage, storage)) return undefined;
+  const [milvus, backups] = [storage, backupStorage].map(({ bucket, rootPath }) => `${bucket}/${rootPath}`);
+  return (
+    `The backups (${backups}) lie where Milvus's own data does (${milvus}): who may write and remove backups may do so to that data, and a check ` +
+    "writes its probes there. Give them a root path of their own (minio.backupRootPath)"
+  );
+}
+
 /**
  * The statements without which a request was refused; none where it was refused for another reason.
  * @param side whose credentials signed it
@@ -103,7 +114,7 @@ function statementsOf(environment: Environment, side: Side): PolicyStatement[] {
   const { storage, backupStorage } = environment;
   if (side === "milvus") {
     const bucket = bucketArn(storage);
-    const root = milvusLayout(storage.rootPath).root;
+    const root = literal(milvusLayout(storage.rootPath).root);
     return [
       list("ListMilvus", bucket, [root, stagingRoot]),
       uploads("ListStagedUploads", bucket),
@@ -114,7 +125,7 @@ function statementsOf(environment: Environment, side: Side): PolicyStatement[] {
     ];
   }
   const bucket = bucketArn(backupStorage);
-  const root = backupsRoot(backupStorage.rootPath);
+  const root = literal(backupsRoot(backupStorage.rootPath));
   const objects = [`${bucket}/${root}*`];
   return [
     list("ListBackups", bucket, [root]),
@@ -142,7 +153,7 @@ function copyStatements(environment: Environment, side: Side, runner: Runner): N
   if (streamed || !sameStore(destination, source) || signerOf(destination, runner) === signerOf(source, runner)) {
     return [];
   }
-  const root = other === "milvus" ? milvusLayout(source.rootPath).root : backupsRoot(source.rootPath);
+  const root = literal(other === "milvus" ? milvusLayout(source.rootPath).root : backupsRoot(source.rootPath));
   const action = "s3:GetObject";
   const Sid = other === "milvus" ? "CopyFromMilvus" : "CopyFromBackups";
   const when =
@@ -216,6 +227,11 @@ function uploads(sid: string, bucket: string): PolicyStatement {
 function allow(Sid: string, actions: readonly string[], resources: readonly string[]): PolicyStatement {
   const short = (all: readonly string[]) => (all.length === 1 && all[0] !== undefined ? all[0] : [...all]);
   return { Sid, Effect: "Allow", Action: short(actions), Resource: short([...new Set(resources)]) };
+}
+
+/** What a policy would take for a pattern or a variable stands for itself. */
+function literal(path: string): string {
+  return path.replace(/[*?$]/g, (character) => `\${${character}}`);
 }
 
 function bucketArn(settings: StorageSettings): string {

@@ -41,7 +41,7 @@ export function problemOfRoots(
   exportBuckets: readonly BucketRoot[] = [],
 ): string | undefined {
   for (const backups of backupBuckets) {
-    const milvus = milvusBuckets.find((root) => holds(backups, root) || isAmongData(root, backups));
+    const milvus = milvusBuckets.find((root) => liesAmongMilvus(backups, root));
     if (milvus === undefined) continue;
     return (
       `backupBuckets: ${writtenRoot(backups)} lies where Milvus's own data does (milvusBuckets: ${writtenRoot(milvus)}), which the functions only read: ` +
@@ -61,6 +61,11 @@ export function problemOfRoots(
 
 /** Where Milvus keeps its data below its root path. */
 const milvusDirectories = ["insert_log", "delta_log", "stats_log", "index_files"];
+
+/** Whether who may write and remove backups may do so to what is Milvus's. */
+export function liesAmongMilvus(backups: BucketRoot, milvus: BucketRoot): boolean {
+  return holds(backups, milvus) || isAmongData(milvus, backups);
+}
 
 function isAmongData(milvus: BucketRoot, backups: BucketRoot): boolean {
   return milvusDirectories.some((name) =>

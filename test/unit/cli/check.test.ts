@@ -92,6 +92,24 @@ describe("check --simulate", () => {
     expect(policies[0].statements.map(({ Sid }: { Sid: string }) => Sid)).toContain("RemoveBackups");
   });
 
+  test("says where what is granted for backups reaches Milvus's own data", async () => {
+    const told = async (backupRootPath: string) => {
+      const shared = roles.replace("bucket-b", "bucket-a").replace("backupRootPath: backup", backupRootPath);
+      cli.environments.set("prod", parseEnvironment(shared, { name: "prod", fileName: "prod.yaml" }));
+      return (await cli.run("--environment", "prod", "check", "--simulate")).stderr;
+    };
+
+    // without the key they lie in Milvus's root path
+    for (const among of ["backupUseSSL: true", 'backupRootPath: ""', "backupRootPath: files/insert_log/backup"]) {
+      expect(await told(among), among).toMatch(
+        /The backups \(bucket-a\/.*\) lie where Milvus's own data does \(bucket-a\/files\)/,
+      );
+    }
+    for (const beside of ["backupRootPath: backup", "backupRootPath: files2", "backupRootPath: files/backups"]) {
+      expect(await told(beside), beside).not.toContain("own data");
+    }
+  });
+
   test("says where a store has no policies of IAM", async () => {
     const google = "minio:\n  storageType: gcp\n  accessKeyID: k\n  secretAccessKey: s\n";
     cli.environments.set("prod", parseEnvironment(google, { name: "prod", fileName: "prod.yaml" }));

@@ -36,6 +36,18 @@ describe("what an environment needs", () => {
     expect(bySid.get("ReadMilvus")?.statement.Resource).toContain("arn:aws:s3:::a/*");
   });
 
+  test("of a root path with characters that a policy takes for a pattern, and of no other root path", () => {
+    const { bySid } = needed([
+      ...own.filter((line) => !/ootPath/.test(line)),
+      "rootPath: team*",
+      "backupRootPath: $a/b?",
+    ]);
+
+    expect(bySid.get("ListMilvus")?.statement.Condition?.StringLike?.["s3:prefix"]).toContain(`team\${*}/*`);
+    expect(bySid.get("ReadMilvus")?.statement.Resource).toContain(`arn:aws:s3:::a/team\${*}/*`);
+    expect(bySid.get("RemoveBackups")?.statement.Resource).toBe(`arn:aws:s3:::b/\${$}a/b\${?}/*`);
+  });
+
   test("in another partition by its name", () => {
     const { bySid } = needed([...own, "address: s3.cn-north-1.amazonaws.com.cn", "port: 443"]);
 
