@@ -103,6 +103,14 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
     const more = { ...details, ...denialOf(request, message) };
     return new PipelineError("StoreAccessDenied", accessDenied(request, on, message), { details: more, cause });
   }
+  // No object is missing: a second run of the same step, or of another execution that writes the same, ends what it takes for abandoned.
+  if (name === "NoSuchUpload") {
+    return new PipelineError(
+      "StoreBusy",
+      `the upload of ${on} was ended by somebody else, as another run of the same step does; it is to be written again`,
+      { details, cause },
+    );
+  }
   if (name === "NoSuchKey" || (status === 404 && key !== undefined)) {
     return new PipelineError("ObjectNotFound", `${on} does not exist`, { details, cause });
   }

@@ -203,18 +203,7 @@ export class S3TextUpload implements TextUpload {
     });
   }
 
-  async #request<T>(send: () => Promise<T>): Promise<T> {
-    return this.#bucket.request("s3:PutObject", this.#key, async () => {
-      try {
-        return await send();
-      } catch (error) {
-        if (!(error instanceof Error) || error.name !== "NoSuchUpload") throw error;
-        throw new PipelineError(
-          "StoreBusy",
-          `the upload of ${this.#key} to bucket ${this.#bucket.name} was ended by somebody else, as another run of the same step does; it is to be written again`,
-          { details: { key: this.#key }, cause: error },
-        );
-      }
-    });
+  #request<T>(send: () => Promise<T>): Promise<T> {
+    return this.#bucket.request("s3:PutObject", this.#key, send);
   }
 }

@@ -53,6 +53,12 @@ describe("faults of a store", () => {
     ],
     ["no such key", sdkError("NoSuchKey", 404), "ObjectNotFound", /files\/insert_log\/1\/2\/3\/0\/4/],
     ["no such key in a HEAD, which has no body", sdkError("NotFound", 404), "ObjectNotFound", /files\/insert_log/],
+    [
+      "an upload that another run ended, which is no object that vanished",
+      sdkError("NoSuchUpload", 404),
+      "StoreBusy",
+      /the upload of files\/insert_log\/1\/2\/3\/0\/4 .* was ended by somebody else/,
+    ],
     ["a replaced object", sdkError("PreconditionFailed", 412), "ObjectNotFound", /was replaced/],
     [
       "an unknown access key",
