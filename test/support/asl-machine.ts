@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
 import { explainMapFailure, tellingWhy } from "../../functions/shared/copy-failures.ts";
 import { caughtOf } from "../../functions/shared/release-handler.ts";
+import { parquetPayloads, tableFiles } from "../../src/adapters/parquet/index.ts";
 import type { Machine } from "../../src/core/execution/machines.ts";
 import {
   backupStepRequest,
   type CaughtFailure,
   copySegmentsRequest,
   type ExecutionRef,
+  exportStepRequest,
   restoreStepRequest,
   transferStepRequest,
   verifyStepRequest,
@@ -16,6 +18,10 @@ import { finalizeBackup } from "../../src/steps/backup/finalize-backup.ts";
 import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../src/steps/backup/release-backup.ts";
 import { copySegments } from "../../src/steps/copy/copy-segments.ts";
+import { exportSegments } from "../../src/steps/export/export-segments.ts";
+import { finalizeExport } from "../../src/steps/export/finalize-export.ts";
+import { prepareExport } from "../../src/steps/export/prepare-export.ts";
+import { releaseExport } from "../../src/steps/export/release-export.ts";
 import { finishRestore } from "../../src/steps/restore/finish-restore.ts";
 import type { ImportContext } from "../../src/steps/restore/import-segments.ts";
 import { importSegments } from "../../src/steps/restore/import-segments.ts";
@@ -47,6 +53,15 @@ function stepsOf(context: ImportContext): Readonly<Record<string, Step>> {
     FinalizeBackup: (event) => finalizeBackup(backupStepRequest.parse(event), context),
     ReleaseBackup: async (event) =>
       releaseBackup({ ...backupStepRequest.parse(event), failure: await failureOf("backup", event) }, context),
+    PrepareExport: (event) => prepareExport(exportStepRequest.parse(event), context),
+    ExportSegments: (event) => {
+      const request = copySegmentsRequest.parse(event);
+      const reading = { ...context, payloads: async () => parquetPayloads, tables: async () => tableFiles };
+      return tellingWhy(request, context.work, () => exportSegments(request, reading), "ExportSegments");
+    },
+    FinalizeExport: (event) => finalizeExport(exportStepRequest.parse(event), context),
+    ReleaseExport: async (event) =>
+      releaseExport({ ...exportStepRequest.parse(event), failure: await failureOf("export", event) }, context),
     PrepareRestore: (event) => prepareRestore(restoreStepRequest.parse(event), context),
     RecreateCollections: (event) => recreateCollections(restoreStepRequest.parse(event), context),
     ImportSegments: (event) => importSegments(restoreStepRequest.parse(event), context),

@@ -4,6 +4,7 @@ import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { runMachine } from "../../../support/asl-machine.ts";
 import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { seedRows } from "../../../support/row-backup.ts";
 import { Aborted, type AslExecution, type Standing } from "../../../support/run-asl.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
@@ -74,6 +75,19 @@ const subjects: readonly Subject[] = [
       const bucket = world.bucket("bucket-b");
       const proof = JSON.parse(bucket.read("backup/nightly/milvus-backup-verified.json") ?? "{}");
       return [proof.lastGood?.depth ?? proof.last?.depth, contents(bucket, "backup/nightly/")];
+    },
+  },
+  {
+    machine: "export",
+    input: { environment: "prod", backupName: "rows", destination: "s3://bucket-c/out", format: "jsonl" },
+    prepare: async (world) => {
+      const segments = Array.from({ length: 20 }, (_, at) => ({ id: at + 1, batches: [[{ id: at, at: 10 }]] }));
+      seedRows(world.bucket("bucket-b"), "rows", { segments, until: 100 });
+    },
+    brought: async (world) => {
+      const bucket = world.bucket("bucket-c");
+      const files = bucket.keys("out/");
+      return [files, files.filter((key) => key.endsWith(".jsonl")).map((key) => bucket.read(key))];
     },
   },
   {
