@@ -86,10 +86,13 @@ export class MilvusBackup extends Construct {
       encryptionKey ? [encryptionKey.keyArn] : [],
     );
     // Names that are not known before the deployment are no names as the file has them.
-    const rootOf = ({ bucket, rootPath }: MilvusBackupBucket) => ({
-      bucket: bucket.bucketName,
-      rootPath: rootPath.replace(/^\/+|\/+$/g, ""),
-    });
+    const rootOf = ({ bucket, rootPath }: MilvusBackupBucket) => {
+      if (!Token.isUnresolved(rootPath) && /[*?$]/.test(rootPath))
+        throw new Error(
+          `MilvusBackup, rootPath ${rootPath}: a policy takes *, ? and $ for patterns and variables, which reach further`,
+        );
+      return { bucket: bucket.bucketName, rootPath: rootPath.replace(/^\/+|\/+$/g, "") };
+    };
     const data = {
       ...settings.data,
       milvusBuckets: milvusBuckets.map(rootOf),

@@ -133,6 +133,8 @@ describe("MilvusBackup in a stack of another app", () => {
     expect(() => new MilvusBackup(newStack().stack, "One", props)).toThrow(
       /backupBuckets: .*\/files lies where Milvus/,
     );
+    const pattern = { functionsDirectory, backupBuckets: [{ bucket, rootPath: "team*" }] };
+    expect(() => new MilvusBackup(newStack().stack, "Pattern", pattern)).toThrow(/rootPath team\*: a policy takes/);
   });
 
   it("lets somebody start a machine", () => {
