@@ -1,7 +1,5 @@
-import { fitting } from "./fitting.ts";
+import { fitting, warningsBytes } from "./fitting.ts";
 import type { FinishRestoreResult, RestoredCollection } from "./messages.ts";
-
-const warningsBytes = 32 * 1024;
 
 /**
  * The result as the execution answers it: as many collections and warnings as fit, and a warning that says where the others are.

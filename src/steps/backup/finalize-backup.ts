@@ -1,6 +1,7 @@
 import type { Environment } from "../../core/environment/environment.ts";
 import { logsOf, pinnedStore, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { fittingWarnings } from "../../core/execution/fitting.ts";
 import type { BackupStepRequest, ExecutionRef, FinalizeBackupResult } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
@@ -59,7 +60,7 @@ export async function finalizeBackup(
     bytes,
     ...(incremental && { newObjects, newBytes }),
     ...(plan.lock && { lock: plan.lock }),
-    warnings: plan.warnings,
+    warnings: fittingWarnings(plan.warnings, `${layout.plan} in the work bucket`),
   };
   if (unsettled.length > 0) {
     checkAttempts(unsettled, attempt);
@@ -77,7 +78,7 @@ export async function finalizeBackup(
   const confirm = async () => {
     for (const key of claims) await confirmClaim(stored.store, { key, holder: execution.id }, context);
   };
-  const warnings = [...plan.warnings];
+  const warnings = [...totals.warnings];
   const { signer } = context;
   const sign =
     signer &&

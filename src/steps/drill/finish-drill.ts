@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { readFailure, releasedFailure } from "../../core/execution/failure.ts";
-import { fitting } from "../../core/execution/fitting.ts";
+import { fitting, fittingWarnings } from "../../core/execution/fitting.ts";
 import {
   type CaughtFailure,
   type CleanDrillResult,
@@ -36,10 +36,11 @@ export async function cleanDrill(request: DrillStepRequest, context: DrillContex
   if (left.length > 0) throw new PipelineError("TargetExists", left.join("; "));
   await unmarkReader(context, record.readerKey);
   const collections = fitting(result.collections);
+  const warnings = fittingWarnings(result.warnings, `${layout.result} in the work bucket`);
   const others = result.collections.length - collections.length;
   const omitted =
     others > 0 ? [`${others} more collections are left out here: ${layout.result} in the work bucket has all`] : [];
-  return { ...result, outcome: "drilled", collections, warnings: [...result.warnings, ...notWritten, ...omitted] };
+  return { ...result, outcome: "drilled", collections, warnings: [...warnings, ...notWritten, ...omitted] };
 }
 
 /** What its failed restore said of itself: Step Functions tells it otherwise than its emulators. */

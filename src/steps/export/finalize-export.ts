@@ -2,6 +2,7 @@ import { type RowField, rowFields } from "../../core/binlog/row-fields.ts";
 import { columnType, tellColumnType } from "../../core/binlog/table-file.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { fittingWarnings } from "../../core/execution/fitting.ts";
 import type { ExportStepRequest, FinalizeExportResult } from "../../core/execution/messages.ts";
 import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
 import { settleAll } from "../../core/execution/settle.ts";
@@ -71,7 +72,7 @@ export async function finalizeExport(request: ExportStepRequest, context: StepCo
   }
   await releaseExportClaim(place, execution.id);
   await unmarkReader(context, (await readHeld(context, layout))?.readerKey);
-  return result;
+  return { ...result, warnings: fittingWarnings(result.warnings, `the manifest in ${destination.url}`) };
 }
 
 interface Written {

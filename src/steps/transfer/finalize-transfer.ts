@@ -1,5 +1,6 @@
 import { addTotals, logsOf, noTotals, pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
+import { fittingWarnings } from "../../core/execution/fitting.ts";
 import type { FinalizeTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { covers } from "../../core/execution/object-lock.ts";
 import { settleAll } from "../../core/execution/settle.ts";
@@ -75,7 +76,7 @@ export async function finalizeTransfer(
     segments: plan.totals.segments,
     ...totals,
     ...(plan.lock && { lock: plan.lock }),
-    warnings: plan.warnings,
+    warnings: fittingWarnings(plan.warnings, `${layout.plan} in the work bucket`),
   };
 }
 

@@ -1,6 +1,6 @@
 import { logsOf, type ObjectProblem, pinnedStore } from "../../core/execution/copy-plan.ts";
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
-import { fitting } from "../../core/execution/fitting.ts";
+import { fitting, fittingWarnings } from "../../core/execution/fitting.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
 import type { FinalizeVerifyResult, VerifyStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
@@ -88,7 +88,7 @@ export async function finalizeVerify(request: VerifyStepRequest, context: StepCo
     outcome: plan.seal ? "sealed" : "verified",
     ...rest,
     ...(found && { rows: { ...found, collections: fitting(found.collections) } }),
-    warnings: [...warnings, ...unkept],
+    warnings: [...fittingWarnings(warnings, `${layout.findings} in the work bucket`), ...unkept],
   };
 }
 
