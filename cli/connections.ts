@@ -99,7 +99,8 @@ async function openRegistry(env: Environment, prefix: string): Promise<WritableE
     compare: (environment) => explaining(env, doing, () => real.compare(environment)),
     put: (environment, options) => explaining(env, doing, () => real.put(environment, options)),
     list: () => explaining(env, doing, () => real.list()),
-    delete: (name) => explaining(env, doing, () => real.delete(name)),
+    delete: (name, options) => explaining(env, doing, () => real.delete(name, options)),
+    restore: (name) => explaining(env, doing, () => real.restore(name)),
   };
 }
 

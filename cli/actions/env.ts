@@ -5,6 +5,7 @@ import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { CliContext } from "../context.ts";
 import type { DocumentOf } from "../documents/index.ts";
 import { environmentDiffers, readEnvironmentFile } from "../environments.ts";
+import { formatTime } from "../output/format.ts";
 import { toJson } from "../output/output.ts";
 import { formatTable } from "../output/table.ts";
 import type { VerbRun } from "../verbs/verb.ts";
@@ -78,8 +79,14 @@ export async function set(run: VerbRun<{ readonly replace?: true; readonly confi
   );
 }
 
+interface RemoveOptions {
+  readonly yes?: true;
+  readonly confirm?: string;
+  readonly force?: true;
+}
+
 /** Forgets a registered environment, after asking: schedules that name it fail from then on. */
-export async function remove(run: VerbRun<{ readonly yes?: true; readonly confirm?: string }>): Promise<void> {
+export async function remove(run: VerbRun<RemoveOptions>): Promise<void> {
   const {
     arguments: [name = ""],
     options,
@@ -89,14 +96,32 @@ export async function remove(run: VerbRun<{ readonly yes?: true; readonly confir
   } = run;
   const registry = await openRegistry(context, shared.stack);
   if (!options.yes) {
-    const question = `Forget environment ${name}, which schedules and executions may name?`;
+    const forGood = options.force ? " for good" : "";
+    const question = `Forget environment ${name}${forGood}, which schedules and executions may name?`;
     await confirm(context.terminal, question, { verb: "env rm" });
   }
-  await registry.delete(name, { confirm: options.confirm });
+  const until = await registry.delete(name, { confirm: options.confirm, force: options.force === true });
+  const back = until
+    ? ` Until ${formatTime(until)} it can be brought back: milvus-backup env restore ${name}`
+    : " Nothing brings it back.";
   output.result(
-    { kind: "registration", version: 1, environment: name, outcome: "removed" },
-    `Environment ${name} is not registered any more.`,
+    {
+      kind: "registration",
+      version: 1,
+      environment: name,
+      outcome: "removed",
+      ...(until && { restorableUntil: until.toISOString() }),
+    },
+    `Environment ${name} is not registered any more.${back}`,
   );
+}
+
+/** Brings back an environment that was forgotten, as long as Secrets Manager has it. */
+export async function restore({ arguments: [name = ""], shared, output, context }: VerbRun<unknown>): Promise<void> {
+  const outcome = await (await openRegistry(context, shared.stack)).restore(name);
+  const said =
+    outcome === "restored" ? "is registered again, with what it had" : "is registered: nothing was forgotten";
+  output.result({ kind: "registration", version: 1, environment: name, outcome }, `Environment ${name} ${said}.`);
 }
 
 async function openRegistry(context: CliContext, stack: string) {

@@ -161,6 +161,7 @@ function sourceOfOption(option: Option, command: Command): Source | undefined {
 }
 
 function sourceOfArgument(argument: Argument, command: Command): Source | undefined {
-  if (command.parent?.name() === "env") return "environments";
+  // what is to be brought back is in no list
+  if (command.parent?.name() === "env") return command.name() === "restore" ? undefined : "environments";
   return argument.name() === "schedule" ? "schedules-of-file" : undefined;
 }

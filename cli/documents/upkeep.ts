@@ -116,10 +116,12 @@ export const environment = documentOf("environment", {
   settings: z.strictObject(environmentRecord.omit({ name: true }).shape),
 });
 
-/** `env set`, `env rm` */
+/** `env set`, `env rm`, `env restore` */
 export const registration = documentOf("registration", {
   environment: z.string(),
-  outcome: z.enum(["created", "updated", "unchanged", "removed"]),
+  outcome: z.enum(["created", "updated", "unchanged", "removed", "restored"]),
+  /** Of `removed`, but for `--force`: until then `env restore` brings it back. */
+  restorableUntil: time.optional(),
 });
 
 /** Of every verb that failed, with exit code 1. */

@@ -13,6 +13,7 @@ export function addEnv(program: Command, host: VerbHost): void {
         ["register a file", "--config milvus-a.yaml env set prod"],
         ["replace what is registered", "--config milvus-a.yaml env set prod --replace"],
         ["use it instead of a file", "--environment prod list"],
+        ["bring back what env rm forgot in the last 7 days", "env restore prod"],
       ),
     );
   env
@@ -34,9 +35,15 @@ export function addEnv(program: Command, host: VerbHost): void {
     .action(host.action(async () => (await import("../actions/env.ts")).set));
   env
     .command("rm")
-    .description("forget a registered environment")
+    .description("forget a registered environment; for 7 days env restore brings it back")
     .argument("<name>")
     .addOption(new Option("-y, --yes", "do not ask"))
+    .addOption(new Option("--force", "for good: nothing brings it back, and its name is free at once"))
     .addOption(confirmOption("forget it"))
     .action(host.action(async () => (await import("../actions/env.ts")).remove));
+  env
+    .command("restore")
+    .description("bring back an environment that env rm forgot in the last 7 days")
+    .argument("<name>")
+    .action(host.action(async () => (await import("../actions/env.ts")).restore));
 }

@@ -1,11 +1,14 @@
+import { createHash } from "node:crypto";
 import {
   CreateSecretCommand,
   DeleteSecretCommand,
+  DescribeSecretCommand,
   GetSecretValueCommand,
   ListSecretsCommand,
   PutSecretValueCommand,
   ResourceExistsException,
   ResourceNotFoundException,
+  RestoreSecretCommand,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { changedSettings, environmentChanged, type SettingChange } from "../core/environment/changes.ts";
@@ -15,7 +18,7 @@ import { checkEnvironmentName } from "../core/environment/name.ts";
 import { checkConfirmed } from "../core/environment/protection.ts";
 import { PipelineError } from "../core/execution/errors.ts";
 import type { EnvironmentRegistry } from "../ports/step-context.ts";
-import { secretsError } from "./secrets-errors.ts";
+import { isBeingDeleted, secretsError } from "./secrets-errors.ts";
 
 /** What the CLI does with environments, beyond reading them. */
 export interface WritableEnvironmentRegistry extends EnvironmentRegistry {
@@ -23,15 +26,25 @@ export interface WritableEnvironmentRegistry extends EnvironmentRegistry {
   compare(environment: Environment): Promise<Comparison>;
   /**
    * Registers an environment under its name. Other content that is registered there stays, unless it is to be replaced; a protected one
-   * also unless `confirm` names it.
+   * also unless `confirm` names it. One that was deleted less than a week ago gives its name back: that takes no `replace`.
    * @returns `refused`: other content is registered, and nothing was changed
    * @throws EnvironmentProtected
    */
   put(environment: Environment, options?: PutOptions): Promise<"created" | "updated" | "unchanged" | "refused">;
-  /** Names, sorted. */
+  /** Names, sorted, without those that were deleted and can be brought back. */
   list(): Promise<string[]>;
-  /** Forgets an environment at once, without a recovery window; throws UnknownEnvironment and, for a protected one that `confirm` does not name, EnvironmentProtected. */
-  delete(name: string, options?: Pick<PutOptions, "confirm">): Promise<void>;
+  /**
+   * Forgets an environment: its secret is kept for 7 days more, in which `restore` brings it back.
+   * @param options.force true: it is gone at once and for good, also where it was deleted before
+   * @returns until when it can be brought back, undefined where it cannot
+   * @throws UnknownEnvironment and, for a protected one that `confirm` does not name, EnvironmentProtected
+   */
+  delete(name: string, options?: Pick<PutOptions, "confirm"> & { readonly force?: boolean }): Promise<Date | undefined>;
+  /**
+   * Brings back what was deleted, with the version that it had.
+   * @throws UnknownEnvironment where there is nothing to bring back
+   */
+  restore(name: string): Promise<"restored" | "unchanged">;
 }
 
 interface PutOptions {
@@ -52,6 +65,14 @@ export type Comparison =
  */
 const defaultCacheMilliseconds = 5_000;
 
+/** The shortest time that Secrets Manager keeps what was deleted. */
+const recoveryDays = 7;
+/** How often a registration begins anew because somebody else changed the same one meanwhile. */
+const mostTries = 5;
+
+/** The secret of an environment as it is now; `removed` where it was deleted and can be brought back. */
+type Present = { readonly text: string; readonly version: string } | "removed" | undefined;
+
 /**
  * Environments in Secrets Manager, one secret each: `<prefix><name>`. A registration is a version of the secret, by its VersionId.
  * Every fault is a PipelineError that names the secret.
@@ -67,37 +88,38 @@ export function environmentRegistry(options: {
   const cacheMilliseconds = options.cacheMilliseconds ?? defaultCacheMilliseconds;
   const cache = new Map<string, { environment: RegisteredEnvironment; readAt: number }>();
 
-  /** @param expected the one error that is an answer to the caller, thrown as it is */
+  /** @param expected which errors are an answer to the caller, thrown as they are */
   async function asking<T>(
     action: string,
     name: string,
     call: () => Promise<T>,
-    expected?: typeof ResourceNotFoundException | typeof ResourceExistsException,
+    ...expected: readonly ((error: unknown) => boolean)[]
   ): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (expected !== undefined && error instanceof expected) throw error;
+      if (expected.some((is) => is(error))) throw error;
       throw secretsError(error, { action: `secretsmanager:${action}`, secret: prefix + name });
     }
   }
 
   /** undefined where there is no such secret, or no such version of it. */
-  async function read(name: string, version?: string): Promise<{ text: string; version: string } | undefined> {
+  async function read(name: string, version?: string): Promise<Present> {
     const request = new GetSecretValueCommand({ SecretId: prefix + name, VersionId: version });
     try {
-      const answer = await asking("GetSecretValue", name, () => client.send(request), ResourceNotFoundException);
+      const answer = await asking("GetSecretValue", name, () => client.send(request), isMissing, isBeingDeleted);
       const { SecretString, VersionId } = answer;
       return { text: SecretString ?? "", version: VersionId ?? "" };
     } catch (error) {
-      if (error instanceof ResourceNotFoundException) return undefined;
+      if (isMissing(error)) return undefined;
+      if (isBeingDeleted(error)) return "removed";
       throw error;
     }
   }
 
-  async function readEnvironment(name: string, version?: string): Promise<RegisteredEnvironment | undefined> {
-    const found = await read(name, version);
-    return found && { ...parseStoredEnvironment(found.text, name), name, version: found.version };
+  function parsed(found: Present, name: string): RegisteredEnvironment | undefined {
+    if (found === undefined || found === "removed") return undefined;
+    return { ...parseStoredEnvironment(found.text, name), name, version: found.version };
   }
 
   async function list(): Promise<string[]> {
@@ -106,15 +128,23 @@ export function environmentRegistry(options: {
     do {
       const request = { Filters: [{ Key: "name" as const, Values: [prefix] }], MaxResults: 100, NextToken };
       const page = await asking("ListSecrets", "*", () => client.send(new ListSecretsCommand(request)));
-      for (const { Name } of page.SecretList ?? []) {
-        if (Name?.startsWith(prefix)) names.push(Name.slice(prefix.length));
+      for (const { Name, DeletedDate } of page.SecretList ?? []) {
+        if (Name?.startsWith(prefix) && DeletedDate === undefined) names.push(Name.slice(prefix.length));
       }
       NextToken = page.NextToken;
     } while (NextToken !== undefined);
     return names.sort();
   }
 
-  async function unknown(name: string): Promise<PipelineError> {
+  async function unknown(name: string, present?: Present): Promise<PipelineError> {
+    if (present === "removed") {
+      return new PipelineError(
+        "UnknownEnvironment",
+        `environment ${JSON.stringify(name)} is not registered any more: it was removed in the last ${recoveryDays} days. Bring it back with: milvus-backup ` +
+          `env restore ${name}, or register another one with: milvus-backup --config FILE env set ${name}`,
+        { details: { environment: name, removed: true } },
+      );
+    }
     // most functions may not list secrets: the error is the same without the names
     const registered = await list().catch(() => undefined);
     const known =
@@ -130,7 +160,7 @@ export function environmentRegistry(options: {
 
   async function compare(environment: Environment): Promise<Comparison> {
     const present = await read(checkEnvironmentName(environment.name));
-    if (present === undefined) return { registered: "nothing" };
+    if (present === undefined || present === "removed") return { registered: "nothing" };
     const registered = parsedOrUndefined(present.text, environment.name);
     if (registered === undefined) return { registered: "other", changes: [] };
     // as environments, not as texts: an earlier version of this pipeline may have left out what has a default
@@ -138,39 +168,97 @@ export function environmentRegistry(options: {
     return { registered: "other", changes: changedSettings(registered, environment) };
   }
 
-  /** What is registered is read anew; one that nobody can read protects nothing. */
-  async function checkMeant(name: string, confirm: string | undefined, what: string): Promise<void> {
-    const present = await read(name);
-    const registered = present && parsedOrUndefined(present.text, name);
+  /** One that nobody can read protects nothing. */
+  function checkMeant(name: string, present: Present, confirm: string | undefined, what: string): void {
+    const registered = typeof present === "object" ? parsedOrUndefined(present.text, name) : undefined;
     checkConfirmed({ name, protected: registered?.protected === true }, confirm, what);
   }
 
-  async function put(
+  async function put(environment: Environment, options: PutOptions = {}): ReturnType<typeof attempt> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt(environment, options);
+      } catch (error) {
+        // somebody registered, removed or restored one of that name in between: it is looked at again like any other
+        if (!isTaken(error) && !isMissing(error) && !isBeingDeleted(error)) throw error;
+        if (tries < mostTries) continue;
+        throw secretsError(error, { action: "secretsmanager:PutSecretValue", secret: prefix + environment.name });
+      }
+    }
+  }
+
+  async function attempt(
     environment: Environment,
-    { replace = false, confirm }: PutOptions = {},
+    { replace = false, confirm }: PutOptions,
   ): Promise<"created" | "updated" | "unchanged" | "refused"> {
+    const name = checkEnvironmentName(environment.name);
+    const SecretString = serializeEnvironment(environment);
+    const present = await read(name);
+    cache.delete(name);
+    if (present === "removed") return putInPlaceOfRemoved(environment);
+    if (present === undefined) {
+      const Description = "A Milvus and its object stores, for milvus-backup";
+      const request = new CreateSecretCommand({ Name: prefix + name, Description, SecretString });
+      await asking("CreateSecret", name, () => client.send(request), isTaken, isBeingDeleted);
+      return "created";
+    }
+    const registered = parsedOrUndefined(present.text, name);
+    if (registered && sameContent(registered, environment)) return "unchanged";
+    if (!replace) return "refused";
+    checkMeant(name, present, confirm, "nothing else is registered in its place");
+    const request = new PutSecretValueCommand({ SecretId: prefix + name, SecretString });
+    await asking("PutSecretValue", name, () => client.send(request), isMissing, isBeingDeleted);
+    return "updated";
+  }
+
+  /**
+   * A secret that is being deleted keeps its name and takes no content: it is brought back, and what it had is replaced. Where that does
+   * not come to its end, what was removed is removed again; killed in between, it stays, and `put` finds other content.
+   */
+  async function putInPlaceOfRemoved(environment: Environment): Promise<"created"> {
     const { name } = environment;
     const SecretId = prefix + name;
-    const SecretString = serializeEnvironment(environment);
-    const { registered } = await compare(environment);
-    if (registered === "same") return "unchanged";
-    if (registered === "other" && !replace) return "refused";
-    if (registered === "other") await checkMeant(name, confirm, "nothing else is registered in its place");
-    cache.delete(name);
-    if (registered === "other") {
-      await asking("PutSecretValue", name, () => client.send(new PutSecretValueCommand({ SecretId, SecretString })));
-      return "updated";
-    }
-    const Description = "A Milvus and its object stores, for milvus-backup";
-    const request = new CreateSecretCommand({ Name: SecretId, Description, SecretString });
+    const described = await asking(
+      "DescribeSecret",
+      name,
+      () => client.send(new DescribeSecretCommand({ SecretId })),
+      isMissing,
+    );
+    if (described.DeletedDate === undefined) throw changedMeanwhile();
+    await bringBack(name);
+    const present = await read(name);
+    if (typeof present !== "object") throw changedMeanwhile();
+    const registered = parsedOrUndefined(present.text, name);
+    if (registered && sameContent(registered, environment)) return "created";
+    // somebody has replaced it already
+    if (!described.VersionIdsToStages?.[present.version]) throw changedMeanwhile();
+    const request = new PutSecretValueCommand({
+      SecretId,
+      SecretString: serializeEnvironment(environment),
+      // one version may follow each removal: of two at once with other contents the second one is refused
+      ClientRequestToken: hash(present.version, described.DeletedDate.toISOString()),
+    });
     try {
-      await asking("CreateSecret", name, () => client.send(request), ResourceExistsException);
+      await asking("PutSecretValue", name, () => client.send(request), isMissing, isTaken, isBeingDeleted);
       return "created";
     } catch (error) {
-      // somebody registered one of that name in between: it is there now, and looked at like any other
-      if (error instanceof ResourceExistsException) return put(environment, { replace, confirm });
+      if (error instanceof PipelineError) await removeAgain(name, present.version);
       throw error;
     }
+  }
+
+  async function bringBack(name: string): Promise<void> {
+    cache.delete(name);
+    const request = new RestoreSecretCommand({ SecretId: prefix + name });
+    await asking("RestoreSecret", name, () => client.send(request), isMissing);
+  }
+
+  /** What went wrong before is what is told. */
+  async function removeAgain(name: string, version: string): Promise<void> {
+    const present = await read(name).catch(() => undefined);
+    if (typeof present !== "object" || present.version !== version) return;
+    const request = { SecretId: prefix + name, RecoveryWindowInDays: recoveryDays };
+    await client.send(new DeleteSecretCommand(request)).catch(() => undefined);
   }
 
   return {
@@ -181,15 +269,18 @@ export function environmentRegistry(options: {
       if (cached?.environment.version === pin?.version && cached && Date.now() - cached.readAt < cacheMilliseconds) {
         return cached.environment;
       }
-      const now = await readEnvironment(name);
+      const present = await read(name);
+      const now = parsed(present, name);
       if (now !== undefined) cache.set(name, { environment: now, readAt: Date.now() });
       if (pin === undefined) {
-        if (now === undefined) throw await unknown(name);
+        if (now === undefined) throw await unknown(name, present);
         return now;
       }
       if (now?.version === pin.version) return now;
       // it only says what changed: that it did is known without it
-      const before = await readEnvironment(name, pin.version).catch(() => undefined);
+      const before = await read(name, pin.version)
+        .then((found) => parsed(found, name))
+        .catch(() => undefined);
       if (now && before && sameContent(before, now)) return { ...now, version: pin.version };
       throw before || !now || !pin.settings
         ? environmentChanged(name, before ?? pin.settings, now)
@@ -197,7 +288,7 @@ export function environmentRegistry(options: {
     },
 
     async getVersion(name, version) {
-      return readEnvironment(checkEnvironmentName(name), version);
+      return parsed(await read(checkEnvironmentName(name), version), name);
     },
 
     compare,
@@ -206,17 +297,50 @@ export function environmentRegistry(options: {
 
     list,
 
-    async delete(name, { confirm } = {}) {
-      checkEnvironmentName(name);
-      if ((await read(name)) === undefined) throw await unknown(name);
-      await checkMeant(name, confirm, "its registration stays");
+    async delete(name, { confirm, force = false } = {}) {
+      const present = await read(checkEnvironmentName(name));
+      if (present === undefined || (present === "removed" && !force)) throw await unknown(name, present);
+      checkMeant(name, present, confirm, "its registration stays");
       cache.delete(name);
-      // a recovery window would keep the name taken: the same environment could not be registered again for a week
-      const request = new DeleteSecretCommand({ SecretId: prefix + name, ForceDeleteWithoutRecovery: true });
-      await asking("DeleteSecret", name, () => client.send(request));
+      const how = force ? { ForceDeleteWithoutRecovery: true } : { RecoveryWindowInDays: recoveryDays };
+      const request = new DeleteSecretCommand({ SecretId: prefix + name, ...how });
+      try {
+        const answer = await asking("DeleteSecret", name, () => client.send(request), isMissing, isBeingDeleted);
+        return force ? undefined : answer.DeletionDate;
+      } catch (error) {
+        // somebody else did, in between
+        throw isMissing(error) || isBeingDeleted(error)
+          ? await unknown(name, isMissing(error) ? undefined : "removed")
+          : error;
+      }
+    },
+
+    async restore(name) {
+      const present = await read(checkEnvironmentName(name));
+      if (present === undefined) throw await unknown(name);
+      if (present !== "removed") return "unchanged";
+      try {
+        await bringBack(name);
+      } catch (error) {
+        throw isMissing(error) ? await unknown(name) : error;
+      }
+      return "restored";
     },
   };
 }
+
+const isMissing = (error: unknown) => error instanceof ResourceNotFoundException;
+const isTaken = (error: unknown) => error instanceof ResourceExistsException;
+
+/** As Secrets Manager answers whoever comes second. */
+function changedMeanwhile(): ResourceExistsException {
+  return new ResourceExistsException({ message: "it was changed at the same time", $metadata: {} });
+}
+
+function hash(...parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join(" ")).digest("hex");
+}
+
 function sameContent(a: Environment, b: Environment): boolean {
   return serializeEnvironment(a) === serializeEnvironment(b);
 }

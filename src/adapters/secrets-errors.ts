@@ -10,6 +10,12 @@ interface SecretsRequest {
   readonly secret: string;
 }
 
+/** Whether a secret answers so because somebody deleted it and it can still be brought back; a new one of its name is refused with it as well. */
+export function isBeingDeleted(error: unknown): boolean {
+  const { name, message } = factsOf(error);
+  return name === "InvalidRequestException" && /marked deleted|(?:marked|scheduled) for deletion/.test(message);
+}
+
 /**
  * Tells the faults of requests to Secrets Manager apart: those of its own, and what every service answers. Names are those of its API
  * reference (GetSecretValue, CreateSecret).
@@ -30,8 +36,10 @@ export function secretsError(error: unknown, { action, secret }: SecretsRequest)
       options,
     );
   }
-  if (name === "InvalidRequestException" && /deletion/.test(message)) {
-    const what = `bring it back (aws secretsmanager restore-secret --secret-id ${secret}), or delete it without a recovery window`;
+  if (isBeingDeleted(error)) {
+    const what =
+      `bring it back (milvus-backup env restore, or aws secretsmanager restore-secret --secret-id ${secret}); where it was just deleted for good, ` +
+      "wait a minute";
     return new PipelineError("StoreFailed", `${at} is marked for deletion: ${what}`, options);
   }
   return awsError(error, { action, subject: at });

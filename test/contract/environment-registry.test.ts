@@ -15,7 +15,7 @@ const prefix = `milvus-backup/contract-${randomUUID()}/environments/`;
 const registry = environmentRegistry({ prefix, client, cacheMilliseconds: 0 });
 
 afterAll(async () => {
-  for (const name of await registry.list()) await registry.delete(name);
+  for (const name of await registry.list()) await registry.delete(name, { force: true });
 });
 
 function environment(name: string, bucket = "bucket-a"): Environment {
@@ -42,6 +42,35 @@ test("an environment is registered, read back, left alone, replaced when asked, 
   await registry.delete("prod");
   await expect(registry.get("prod")).rejects.toMatchObject({ name: "UnknownEnvironment" });
   expect(await registry.put(environment("prod"))).toBe("created");
+});
+
+test("an environment that was removed can be brought back for 7 days, and gives its name to others", async () => {
+  await registry.put(environment("back"));
+  const { version } = await registry.get("back");
+  const week = 7 * 86_400_000;
+
+  const until = await registry.delete("back");
+
+  expect(Math.abs((until?.getTime() ?? 0) - Date.now() - week)).toBeLessThan(300_000);
+  expect(await registry.list()).not.toContain("back");
+  await expect(registry.get("back")).rejects.toThrow(/env restore back/);
+  expect(await registry.restore("back")).toBe("restored");
+  expect(await registry.get("back")).toMatchObject({ version });
+
+  await registry.delete("back");
+  expect(await registry.put(environment("back", "bucket-b"))).toBe("created");
+  expect((await registry.get("back")).storage.bucket).toBe("bucket-b");
+  await registry.delete("back");
+  const [one, two] = await Promise.all([
+    registry.put(environment("back", "bucket-c")),
+    registry.put(environment("back", "bucket-d")),
+  ]);
+  expect([one, two].sort()).toEqual(["created", "refused"]);
+  expect((await registry.get("back")).storage.bucket).toBe(one === "created" ? "bucket-c" : "bucket-d");
+
+  await registry.delete("back");
+  expect(await registry.delete("back", { force: true })).toBeUndefined();
+  await expect(registry.restore("back")).rejects.toMatchObject({ name: "UnknownEnvironment" });
 });
 
 test("an unknown environment is told from the registered ones", async () => {

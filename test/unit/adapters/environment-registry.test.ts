@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import type { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterEach, describe, expect, test } from "vitest";
 import { environmentRegistry } from "../../../src/adapters/environment-registry.ts";
 import { storeOpener } from "../../../src/adapters/store-opener.ts";
 import { parseEnvironment } from "../../../src/core/environment/yaml.ts";
-import { type HttpAnswer, startAnswering } from "../../support/http-answers.ts";
+import { answer, beingDeleted, deletedAt, startSecretsManager } from "../../support/secrets-manager.ts";
 
 const prefix = "milvus-backup/stack/environments/";
 const open: { close(): Promise<void> }[] = [];
@@ -12,70 +12,11 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
 });
 
-interface Asked {
-  readonly action: string;
-  readonly SecretId?: string;
-  readonly Name?: string;
-  readonly VersionId?: string;
-  readonly SecretString?: string;
+async function secretsManager(instead?: Parameters<typeof startSecretsManager>[0]) {
+  const world = await startSecretsManager(instead);
+  open.push(world);
+  return { ...world, registry: environmentRegistry({ prefix, client: world.client }) };
 }
-
-/** Secrets Manager's wire shapes: JSON 1.1, the action in a header; a secret keeps its current version and the one before. */
-async function secretsManager(instead?: (asked: Asked) => HttpAnswer | undefined) {
-  const secrets = new Map<string, { VersionId: string; SecretString: string }[]>();
-  const json = (status: number, body: object): HttpAnswer => ({
-    status,
-    headers: { "content-type": "application/x-amz-json-1.1" },
-    body: JSON.stringify(body),
-  });
-  const notFound = () => json(400, { __type: "ResourceNotFoundException", Message: "can't find the specified secret" });
-  const asked: string[] = [];
-  const server = await startAnswering(({ headers, body }) => {
-    const action = String(headers["x-amz-target"]).replace("secretsmanager.", "");
-    const request = { action, ...(JSON.parse(body) as object) } as Asked;
-    const name = request.SecretId ?? request.Name ?? "";
-    asked.push(`${action} ${request.VersionId === undefined ? "" : "by version"}`.trim());
-    const other = instead?.(request);
-    if (other !== undefined) return other;
-    const versions = secrets.get(name);
-    const stored = { VersionId: randomUUID(), SecretString: request.SecretString ?? "" };
-    switch (action) {
-      case "GetSecretValue": {
-        const found = request.VersionId ? versions?.find((it) => it.VersionId === request.VersionId) : versions?.at(-1);
-        return found ? json(200, found) : notFound();
-      }
-      case "CreateSecret":
-        if (versions) return json(400, { __type: "ResourceExistsException", Message: "exists already" });
-        secrets.set(name, [stored]);
-        return json(200, {});
-      case "PutSecretValue":
-        if (!versions) return notFound();
-        secrets.set(name, [...versions.slice(-1), stored]);
-        return json(200, {});
-      case "DeleteSecret":
-        secrets.delete(name);
-        return json(200, {});
-      case "ListSecrets":
-        return json(200, { SecretList: [...secrets.keys()].map((Name) => ({ Name })) });
-      default:
-        throw new Error(`${action} is not asked for`);
-    }
-  });
-  open.push(server);
-  const client = new SecretsManagerClient({
-    endpoint: server.url,
-    region: "us-east-1",
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
-    maxAttempts: 1,
-  });
-  return { secrets, asked, client, registry: environmentRegistry({ prefix, client }) };
-}
-
-const answer = (type: string, message: string, status = 400): HttpAnswer => ({
-  status,
-  headers: { "content-type": "application/x-amz-json-1.1" },
-  body: JSON.stringify({ __type: type, Message: message }),
-});
 
 function environment(values: Readonly<Record<string, string>> = {}) {
   return parseEnvironment("", {
@@ -135,6 +76,200 @@ describe("registering", () => {
 
     expect(await registry.put(environment())).toBe("refused");
     expect((await registry.get("prod")).storage.bucket).toBe("bucket-b");
+  });
+});
+
+describe("an environment that was removed", () => {
+  const name = `${prefix}prod`;
+
+  test("can be brought back for 7 days with the version that it had, and is in no list meanwhile", async () => {
+    const { registry } = await secretsManager();
+    await registry.put(environment());
+    await registry.put({ ...other, name: "dr" });
+    const { version } = await registry.get("prod");
+
+    expect(await registry.delete("prod")).toEqual(new Date((deletedAt + 7 * 86_400) * 1000));
+
+    expect(await registry.list()).toEqual(["dr"]);
+    await expect(registry.get("staging")).rejects.toThrow(/registered are: dr\. Register/);
+    for (const asked of [registry.get("prod"), registry.delete("prod")]) {
+      await expect(asked).rejects.toMatchObject({
+        name: "UnknownEnvironment",
+        message: expect.stringMatching(
+          /not registered any more: .* milvus-backup env restore prod, or register another/,
+        ),
+      });
+    }
+    await expect(registry.get("prod", { version })).rejects.toMatchObject({
+      name: "EnvironmentChanged",
+      message: expect.stringContaining("was removed"),
+    });
+    expect(await registry.getVersion("prod", version)).toBeUndefined();
+    expect(await registry.compare(environment())).toEqual({ registered: "nothing" });
+
+    expect(await registry.restore("prod")).toBe("restored");
+    expect(await registry.get("prod", { version })).toMatchObject({ version });
+    expect(await registry.restore("prod")).toBe("unchanged");
+    await expect(registry.restore("staging")).rejects.toMatchObject({ name: "UnknownEnvironment" });
+  });
+
+  test("is gone at once where it is forced, also afterwards", async () => {
+    const { registry, secrets } = await secretsManager();
+    await registry.put(environment());
+    expect(await registry.delete("prod", { force: true })).toBeUndefined();
+    expect(secrets.size).toBe(0);
+
+    await registry.put(environment());
+    await registry.delete("prod");
+    await registry.delete("prod", { force: true });
+    expect(secrets.size).toBe(0);
+    await expect(registry.restore("prod")).rejects.toThrow(/not registered; none is registered yet/);
+    await expect(registry.delete("prod", { force: true })).rejects.toMatchObject({ name: "UnknownEnvironment" });
+  });
+
+  test("gives its name to the same content and to other content, also where it was protected", async () => {
+    const { registry, secrets } = await secretsManager();
+    await registry.put(environment({ "backup.protected": "true" }));
+    await expect(registry.delete("prod")).rejects.toMatchObject({ name: "EnvironmentProtected" });
+    await registry.delete("prod", { confirm: "prod" });
+
+    expect(await registry.put(environment({ "backup.protected": "true" }))).toBe("created");
+    expect(secrets.get(name)).toHaveLength(1);
+
+    await registry.delete("prod", { confirm: "prod" });
+    expect(await registry.put(other)).toBe("created");
+    expect((await registry.get("prod")).storage.bucket).toBe("bucket-b");
+    // and once more, with what it had before
+    await registry.delete("prod");
+    expect(await registry.put(environment())).toBe("created");
+    expect((await registry.get("prod")).storage.bucket).toBe("bucket-a");
+  });
+
+  /** Somebody else's registry, before one of whose requests something happens. */
+  const interrupted = (client: SecretsManagerClient, request: string, happens: () => Promise<unknown>) =>
+    environmentRegistry({
+      prefix,
+      client: {
+        async send(command: { readonly constructor: { readonly name: string } }) {
+          if (command.constructor.name === request) await happens();
+          return client.send(command as never);
+        },
+      } as Pick<SecretsManagerClient, "send">,
+    });
+  const third = environment({ "minio.bucketName": "bucket-c" });
+
+  test.each(["DescribeSecretCommand", "RestoreSecretCommand"])(
+    "is registered by one of two at once, and the other one is told: before %s",
+    async (request) => {
+      const { registry, client } = await secretsManager();
+      const outcomes: string[] = [];
+      const slow = interrupted(client, request, async () => outcomes.push(await registry.put(other)));
+      await registry.put(environment());
+      await registry.delete("prod");
+
+      expect(await slow.put(third)).toBe("refused");
+      expect(outcomes).toEqual(["created"]);
+      expect((await registry.get("prod")).storage.bucket).toBe("bucket-b");
+    },
+  );
+
+  test("is registered by one of two that go step by step with each other", async () => {
+    const { registry, client } = await secretsManager();
+    await registry.put(environment());
+    await registry.delete("prod");
+    let waiting = 0;
+    let go: () => void = () => {};
+    const both = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const meet = async () => {
+      waiting += 1;
+      if (waiting === 2) go();
+      await both;
+    };
+    const [one, two] = [other, third].map((each) => interrupted(client, "PutSecretValueCommand", meet).put(each));
+
+    const outcomes = await Promise.all([one, two]);
+
+    expect([...outcomes].sort()).toEqual(["created", "refused"]);
+    expect((await registry.get("prod")).storage.bucket).toBe(outcomes[0] === "created" ? "bucket-b" : "bucket-c");
+  });
+
+  test("is not replaced where somebody brought it back in between and meant it", async () => {
+    let first = true;
+    const { registry, removed } = await secretsManager(({ action }) => {
+      if (action === "DescribeSecret" && first) {
+        first = false;
+        removed.delete(name);
+      }
+      return undefined;
+    });
+    await registry.put(environment());
+    await registry.delete("prod");
+
+    expect(await registry.put(other)).toBe("refused");
+    expect((await registry.get("prod")).storage.bucket).toBe("bucket-a");
+  });
+
+  test("is removed again where the new content is not taken", async () => {
+    const { registry, removed } = await secretsManager(({ action }) =>
+      action === "PutSecretValue" ? answer("EncryptionFailure", "kms:GenerateDataKey") : undefined,
+    );
+    await registry.put(environment());
+    await registry.delete("prod");
+
+    await expect(registry.put(other)).rejects.toMatchObject({ name: "StoreAccessDenied" });
+
+    expect(removed).toEqual(new Set([name]));
+  });
+
+  test("is what it was where a registration was killed in between: other content, refused without replace", async () => {
+    const { registry, client } = await secretsManager();
+    let killed = false;
+    const killable = interrupted(
+      {
+        send: (command: never) => (killed ? Promise.reject(new Error("killed")) : client.send(command)),
+      } as SecretsManagerClient,
+      "PutSecretValueCommand",
+      async () => {
+        killed = true;
+      },
+    );
+    await registry.put(environment());
+    await registry.delete("prod");
+
+    await expect(killable.put(other)).rejects.toThrow();
+
+    expect((await registry.get("prod")).storage.bucket).toBe("bucket-a");
+    expect(await registry.put(other)).toBe("refused");
+    expect(await registry.put(other, { replace: true })).toBe("updated");
+  });
+
+  test("that comes to its end in between is registered anew", async () => {
+    const { registry, secrets, removed } = await secretsManager(({ action }) => {
+      if (action === "RestoreSecret") {
+        secrets.delete(name);
+        removed.delete(name);
+      }
+      return undefined;
+    });
+    await registry.put(environment());
+    await registry.delete("prod");
+
+    expect(await registry.put(other)).toBe("created");
+    expect((await registry.get("prod")).storage.bucket).toBe("bucket-b");
+  });
+
+  test("whose name is not free yet ends with what to do, not in a loop", async () => {
+    const { registry, asked } = await secretsManager(({ action }) =>
+      action === "CreateSecret" ? beingDeleted : undefined,
+    );
+
+    await expect(registry.put(environment())).rejects.toMatchObject({
+      name: "StoreFailed",
+      message: expect.stringMatching(/marked for deletion: .*env restore.*wait a minute/),
+    });
+    expect(asked.filter((action) => action === "CreateSecret").length).toBe(5);
   });
 });
 
@@ -255,16 +390,6 @@ describe("faults of Secrets Manager", () => {
     ["a key that may not be used", answer("DecryptionFailure", "no"), "StoreAccessDenied", "permanent", /kms:Decrypt/],
     ["unknown credentials", answer("UnrecognizedClientException", "no"), "StoreAccessDenied", "permanent", /renew/],
     ["expired credentials", answer("ExpiredTokenException", "no"), "StoreAccessDenied", "permanent", /renew/],
-    [
-      "a secret that somebody deleted with a recovery window",
-      answer(
-        "InvalidRequestException",
-        "You can't perform this operation on the secret because it was marked for deletion.",
-      ),
-      "StoreFailed",
-      "permanent",
-      /restore-secret/,
-    ],
     ["anything else", answer("InvalidParameterException", "bad"), "StoreFailed", "permanent", /bad/],
   ])("%s", async (_, given, name, kind, message) => {
     const { registry } = await secretsManager(({ action }) => (action === "GetSecretValue" ? given : undefined));

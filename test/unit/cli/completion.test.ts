@@ -125,6 +125,7 @@ describe("completion", () => {
 
     expect(await values("--environment", "")).toEqual(["dr", "prod"]);
     expect(await values("env", "show", "p")).toEqual(["prod"]);
+    expect(await values("env", "restore", "p")).toEqual([]);
     expect(await values("status", "--last", "--schedule", "")).toEqual(["nightly"]);
     expect(await values("retention", "--pipeline", file, "")).toEqual(["weekly"]);
   });

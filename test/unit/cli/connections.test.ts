@@ -2,9 +2,17 @@ import { afterEach, expect, test, vi } from "vitest";
 import { createConnections } from "../../../cli/connections.ts";
 import { pipelineOf } from "../../../cli/pipeline/stack.ts";
 import { startAnswering } from "../../support/http-answers.ts";
-import { stackOutputs } from "./support/fake-cli.ts";
+import { environmentNamed, stackOutputs } from "./support/fake-cli.ts";
 
 afterEach(() => vi.unstubAllEnvs());
+
+async function registryAt(url: string) {
+  vi.stubEnv("AWS_ENDPOINT_URL", url);
+  vi.stubEnv("AWS_REGION", "us-east-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+  return createConnections({}).environments(pipelineOf("MilvusBackup", stackOutputs));
+}
 
 test.each([
   ["AccessDeniedException", "AwsAccessDenied"],
@@ -15,16 +23,31 @@ test.each([
     headers: { "content-type": "application/x-amz-json-1.1" },
     body: JSON.stringify({ __type: type, Message: "no" }),
   }));
-  vi.stubEnv("AWS_ENDPOINT_URL", server.url);
-  vi.stubEnv("AWS_REGION", "us-east-1");
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
-  const registry = await createConnections({}).environments(pipelineOf("MilvusBackup", stackOutputs));
+  const registry = await registryAt(server.url);
 
   await expect(registry.get("prod")).rejects.toMatchObject({
     name,
     message: expect.stringContaining("Secrets Manager"),
   });
 
+  await server.close();
+});
+
+test("what env rm is told reaches the registry: a protected environment that is named twice, for good", async () => {
+  const SecretString = JSON.stringify({ ...environmentNamed("prod"), protected: true });
+  const server = await startAnswering(() => ({
+    status: 200,
+    headers: { "content-type": "application/x-amz-json-1.1" },
+    body: JSON.stringify({ SecretString, VersionId: "v1" }),
+  }));
+  const registry = await registryAt(server.url);
+
+  await expect(registry.delete("prod", { force: true })).rejects.toMatchObject({ name: "EnvironmentProtected" });
+  await registry.delete("prod", { force: true, confirm: "prod" });
+
+  expect(JSON.parse(server.seen.at(-1)?.body ?? "")).toEqual({
+    SecretId: "milvus-backup/MilvusBackup/environments/prod",
+    ForceDeleteWithoutRecovery: true,
+  });
   await server.close();
 });

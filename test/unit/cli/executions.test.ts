@@ -237,8 +237,29 @@ test("env show hides secrets, list names places, rm forgets", async () => {
   const asked = await cli.run("env", "rm", "prod");
   expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining("env rm asks first") });
   expect(cli.environments.size).toBe(1);
-  expect(await cli.run("env", "rm", "prod", "--yes")).toMatchObject({ code: 0 });
+  const removed = await cli.run("env", "rm", "prod", "--yes");
+  expect(removed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Environment prod is not registered any/) });
+  expect(removed.stdout).toMatch(
+    /Until 2026-11-28 11:03:\d\d UTC it can be brought back: milvus-backup env restore prod$/m,
+  );
   expect(cli.environments.size).toBe(0);
+});
+
+test("env restore brings back what rm forgot, unless that was for good", async () => {
+  expect((await cli.run("env", "restore", "prod")).stdout).toBe(
+    "Environment prod is registered: nothing was forgotten.\n",
+  );
+  const removed = JSON.parse((await cli.run("--json", "env", "rm", "prod", "--yes")).stdout);
+  expect(removed).toMatchObject({ outcome: "removed", restorableUntil: expect.stringMatching(/^2026-11-28T11:03/) });
+  expect((await cli.run("env", "restore", "prod")).stdout).toMatch(/^Environment prod is registered again/);
+  expect(cli.environments.size).toBe(1);
+
+  const gone = await cli.run("env", "rm", "prod", "--yes", "--force");
+  expect(gone.stdout).toBe("Environment prod is not registered any more. Nothing brings it back.\n");
+  expect(await cli.run("env", "restore", "prod")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("Error (UnknownEnvironment)"),
+  });
 });
 
 test("check tells right from wrong and fails where something is wrong", async () => {

@@ -121,6 +121,8 @@ export class FakeCli {
   backups = new MemoryObjectStore("bucket-b");
   milvusBucket = new MemoryObjectStore("bucket-a");
   readonly environments = new Map<string, Environment>();
+  /** What was forgotten and can be brought back. */
+  readonly forgotten = new Map<string, Environment>();
   outputs: Record<string, string> | undefined = { ...stackOutputs };
   answer: string | undefined;
   interrupt: () => void = () => {};
@@ -173,7 +175,7 @@ export class FakeCli {
   }
 
   #connections(): Connections {
-    const { environments } = this;
+    const { environments, forgotten } = this;
     const compare: WritableEnvironmentRegistry["compare"] = async (environment) => {
       const present = environments.get(environment.name);
       if (present === undefined) return { registered: "nothing" };
@@ -208,12 +210,26 @@ export class FakeCli {
           const present = environments.get(environment.name);
           if (present) checkConfirmed(present, confirm, "nothing else is registered in its place");
           environments.set(environment.name, environment);
+          forgotten.delete(environment.name);
           return registered === "other" ? "updated" : "created";
         },
         list: async () => [...environments.keys()].sort(),
-        async delete(name, { confirm } = {}) {
-          checkConfirmed(environments.get(name) ?? { name, protected: false }, confirm, "its registration stays");
+        delete: async (name, { confirm, force = false } = {}) => {
+          const present = environments.get(name);
+          checkConfirmed(present ?? { name, protected: false }, confirm, "its registration stays");
           environments.delete(name);
+          forgotten.delete(name);
+          if (force) return undefined;
+          if (present) forgotten.set(name, present);
+          return new Date(this.#time + 7 * 86_400_000);
+        },
+        async restore(name) {
+          if (environments.has(name)) return "unchanged";
+          const found = forgotten.get(name);
+          if (!found) throw new PipelineError("UnknownEnvironment", `environment ${name} is not registered`);
+          environments.set(name, found);
+          forgotten.delete(name);
+          return "restored";
         },
       }),
     };
