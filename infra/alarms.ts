@@ -1,4 +1,4 @@
-import { ArnFormat, Duration, Stack, Validations } from "aws-cdk-lib";
+import { Duration, Validations } from "aws-cdk-lib";
 import { Alarm, ComparisonOperator, type IMetric, MathExpression, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { EventField, type IRule, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
@@ -100,6 +100,16 @@ export class Alarms extends Construct {
       alarm.addAlarmAction(new SnsAction(this.topic));
       alarm.addOkAction(new SnsAction(this.topic));
     }
+    // A topic with a policy of its own has lost the default one, which lets CloudWatch in.
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: "AllowAlarms",
+        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [this.topic.topicArn],
+        conditions: actingFor(this.alarms.map(({ alarmArn }) => alarmArn)),
+      }),
+    );
   }
 
   #createTopic({ emails, topicKeyArn }: AlarmsConfig): Topic {
@@ -115,23 +125,6 @@ export class Alarms extends Construct {
           "Messages name executions, collections and errors, no data and no secret. AWS's own key would shut out CloudWatch and EventBridge; a customer-managed one is set with alarms.topicKeyArn.",
       });
     }
-    // A topic with a policy of its own has lost the default one, which lets CloudWatch in.
-    topic.addToResourcePolicy(
-      new PolicyStatement({
-        sid: "AllowAlarms",
-        principals: [new ServicePrincipal("cloudwatch.amazonaws.com")],
-        actions: ["sns:Publish"],
-        resources: [topic.topicArn],
-        conditions: actingFor([
-          Stack.of(this).formatArn({
-            service: "cloudwatch",
-            resource: "alarm",
-            resourceName: `${this.#stack}-*`,
-            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-          }),
-        ]),
-      }),
-    );
     for (const email of emails) topic.addSubscription(new EmailSubscription(email));
     return topic;
   }

@@ -22,6 +22,8 @@ interface PipelineFunctionProps {
   readonly config?: FunctionConfig | undefined;
   readonly logRetention: RetentionDays;
   readonly grants: readonly Grant[];
+  /** Of its role: the functions' roles of one deployment, and nothing else, lie below it. */
+  readonly rolePath: string;
   /** Where it runs; outside of any VPC where absent. */
   readonly network?: FunctionNetwork | undefined;
 }
@@ -46,7 +48,10 @@ export class PipelineFunction extends Construct {
       retention: props.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const role = new Role(this, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+    const role = new Role(this, "Role", {
+      path: props.rolePath,
+      assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+    });
     this.policy = grantedPolicy(this, role, [
       {
         sid: "WriteLogs",

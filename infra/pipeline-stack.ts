@@ -229,6 +229,7 @@ export class Pipeline extends Construct {
         ENVIRONMENTS_PREFIX: this.#environmentsPrefix,
         STACK_NAME: this.#settings.stack,
         ALLOWED_ENVIRONMENTS: JSON.stringify(pipeline.allowedEnvironments),
+        ROLE_PATH: this.#rolePath,
         ...(spec.signs && pipeline.signBackups !== undefined && { SIGN_BACKUPS: pipeline.signBackups }),
         ...(spec.runsRestores && {
           RESTORE_STATE_MACHINE_ARN: statesArn(this, "stateMachine", this.#machineName("restore")),
@@ -237,6 +238,7 @@ export class Pipeline extends Construct {
       },
       network: this.#network,
       logRetention: logRetention(this.#settings.retentionDays),
+      rolePath: this.#rolePath,
       grants: [
         ...workBucketGrants(this.#workBucket.bucket, spec.machine, { keeps: spec.keepsWork ?? false }),
         ...environmentGrants(this, this.#environmentsPrefix, { listNames: namesEnvironments(spec), names }),
@@ -279,6 +281,11 @@ export class Pipeline extends Construct {
       logRetention: logRetention(this.#settings.retentionDays),
       maxConcurrency: this.#settings.pipeline.maxConcurrency,
     });
+  }
+
+  /** What others trust: a name would begin like those of the stack `<stack>-more`, a path ends with its slash. */
+  get #rolePath(): string {
+    return `/milvus-backup/${this.#settings.stack}/`;
   }
 
   #machineName(machine: Machine): string {

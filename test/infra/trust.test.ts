@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { pipelineTemplate } from "./synthesized.ts";
 
 const example = readFileSync(new URL("../../examples/pipeline.yaml", import.meta.url), "utf8");
@@ -46,8 +46,8 @@ it("lets services put something into topics and queues for this stack's own rule
   const queues = letIn("AWS::SQS::QueuePolicy", "PolicyDocument");
 
   expect(topics.map(({ trust }) => trust.Principal)).toEqual([
-    { Service: "cloudwatch.amazonaws.com" },
     { Service: "events.amazonaws.com" },
+    { Service: "cloudwatch.amazonaws.com" },
   ]);
   for (const { trust } of topics) expect(keysOf(trust)).toEqual(["aws:SourceAccount", "aws:SourceArn"]);
   expect(queues.length).toBeGreaterThan(0);
@@ -59,4 +59,54 @@ it("lets rules invoke functions by their ARN only", () => {
 
   expect(permissions.length).toBeGreaterThan(0);
   for (const { Properties } of permissions) expect(Properties.SourceArn).toBeDefined();
+});
+
+describe("another stack whose name begins with this one's", () => {
+  const otherStacks = ["MilvusBackup2", "MilvusBackup-2", "MilvusBackup-backup"];
+  const matches = (pattern: string, text: string) =>
+    new RegExp(
+      `^${pattern
+        .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+        .replaceAll("*", ".*")
+        .replaceAll("?", ".")}$`,
+    ).test(text);
+  const rolesOf = (stack: string) =>
+    Object.entries(pipelineTemplate({ pipeline: example, stack }).findResources("AWS::IAM::Role"))
+      .filter(([, { Properties }]) => JSON.stringify(Properties.AssumeRolePolicyDocument).includes("lambda.amazonaws"))
+      // The name as CloudFormation makes it.
+      .map(
+        ([id, { Properties }]) => `arn:aws:iam::222222222222:role${Properties.Path ?? "/"}${stack}-${id}-1A2B3C4D5E6F`,
+      );
+
+  it("has no role that the documented TrustedRoles match, which match each function's of this one", () => {
+    const documented = [
+      "cross-account.md",
+      "cross-account/backup-reader.yaml",
+      "cross-account/backup-bucket-policy.yaml",
+    ]
+      .map((name) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8"))
+      .flatMap((text) => text.match(/arn:aws:iam::222222222222:role\/[^\s']+/g) ?? []);
+
+    const [own, others] = [rolesOf("MilvusBackup"), otherStacks.flatMap(rolesOf)];
+    expect(documented.length).toBeGreaterThanOrEqual(4);
+    expect(own.length).toBeGreaterThan(20);
+    for (const pattern of documented) {
+      expect(own.filter((role) => !matches(pattern, role))).toEqual([]);
+      expect(others.filter((role) => matches(pattern, role))).toEqual([]);
+    }
+  });
+
+  it("has none of its alarms, rules or machines let in: every pattern ends a name where the name ends", () => {
+    const text = JSON.stringify(template.toJSON());
+
+    // What follows a hyphen may be the rest of some other stack's name.
+    expect(text.match(/MilvusBackup-?\*/g)).toBeNull();
+    const [alarms] = letIn("AWS::SNS::TopicPolicy", "PolicyDocument").filter(
+      ({ trust }) => trust.Principal.Service === "cloudwatch.amazonaws.com",
+    );
+    const sources = alarms?.trust.Condition?.ArnLike?.["aws:SourceArn"] as { "Fn::GetAtt": [string, string] }[];
+    expect(sources.map((source) => source["Fn::GetAtt"][0]).sort()).toEqual(
+      Object.keys(template.findResources("AWS::CloudWatch::Alarm")).sort(),
+    );
+  });
 });

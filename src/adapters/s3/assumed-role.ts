@@ -83,9 +83,14 @@ function roleError(error: unknown, role: Role, region: string): PipelineError {
   );
 }
 
-/** Who was refused, as a trust policy names it: a session of a role is that role. */
+/**
+ * Who was refused, as a trust policy names it: a session of a role is that role. Its name is all that a session tells of it; in a function
+ * the deployment tells the path.
+ */
 function principalOf(message: string): string | undefined {
   const arn = /(?:User|Principal): (arn:[^\s,]+)/.exec(message)?.[1];
   const session = /^arn:([^:]+):sts::(\d+):assumed-role\/(.+)\/[^/]+$/.exec(arn ?? "");
-  return session === null ? arn : `arn:${session[1]}:iam::${session[2]}:role/${session[3]}`;
+  return session === null
+    ? arn
+    : `arn:${session[1]}:iam::${session[2]}:role${process.env.ROLE_PATH ?? "/"}${session[3]}`;
 }

@@ -6,6 +6,8 @@ export interface FunctionEnvironment {
   readonly ENVIRONMENTS_PREFIX: string;
   /** Name of the deployment. */
   readonly STACK_NAME: string;
+  /** Path of the functions' roles, which their sessions do not tell: `/milvus-backup/<stack>/`. */
+  readonly ROLE_PATH: string;
   /** JSON of `AllowedEnvironments`. */
   readonly ALLOWED_ENVIRONMENTS: string;
   /** ARN of the KMS key that Finalize Backup signs with; absent where nothing is signed. */

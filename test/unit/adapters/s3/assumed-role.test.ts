@@ -111,6 +111,16 @@ describe("a role that cannot be assumed", () => {
     expect(s3.seen).toEqual([]);
   });
 
+  test("in a function: the principal is named with the path of its role, which the answer leaves out", async () => {
+    vi.stubEnv("ROLE_PATH", "/milvus-backup/MilvusBackup/");
+    const message = `User: ${caller} is not authorized to perform: sts:AssumeRole on resource: ${role}`;
+    stsAnswer = { status: 403, body: stsError("AccessDenied", message) };
+
+    await expect(openBackups().checkAccess()).rejects.toMatchObject({
+      details: { principal: "arn:aws:iam::222222222222:role/milvus-backup/MilvusBackup/MilvusBackup-CopySegments" },
+    });
+  });
+
   test("since the caller's own credentials have expired", async () => {
     stsAnswer = {
       status: 403,
