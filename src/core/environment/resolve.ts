@@ -3,6 +3,7 @@ import type { Environment, MilvusSettings, StorageCredentials, StorageSettings }
 import { backupKeeping, bucketRequests } from "./keeping.ts";
 import type { GivenValues, KnownKey } from "./keys.ts";
 import { sameBucket, sameStore } from "./storage-identity.ts";
+import { checkTls } from "./tls.ts";
 
 /** milvus-backup's default access key and secret key. */
 const defaultKey = "minioadmin";
@@ -40,6 +41,8 @@ export function resolveEnvironment(name: string, given: Given): Environment {
   const milvus = milvusSettings(given);
   const storage = primaryStorage(given);
   const backups = backupStorage(given, storage);
+  checkTls(values, "primary", storage);
+  checkTls(values, "backup", backups);
   const thresholdMiB = values.get("minio.multipartCopyThresholdMiB") ?? 0;
   return {
     name,

@@ -106,7 +106,7 @@ describe("requester pays", () => {
       }).backupStorage;
 
     expect(parse("")).toMatchObject({ requesterPays: true, acl: "bucket-owner-full-control" });
-    for (const more of ["  backupBucketName: other\n", "  backupAddress: other.internal\n"]) {
+    for (const more of ["  backupBucketName: other\n", "  backupAddress: other.internal\n  backupUseSSL: true\n"]) {
       expect(parse(more)).not.toHaveProperty("requesterPays");
       expect(parse(more)).not.toHaveProperty("acl");
     }

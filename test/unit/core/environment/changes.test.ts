@@ -91,8 +91,8 @@ test.each((Object.keys(knownKeys) as KnownKey[]).filter((key) => !switches.test(
 
 test("keys in place of a role are named, and what both sides inherit is named once", () => {
   const changes = changedSettings(
-    environment({ "minio.address": "one" }),
-    environment({ "minio.address": "two", ...roles }),
+    environment({ "minio.address": "one", "minio.useSSL": "true" }),
+    environment({ "minio.address": "two", "minio.useSSL": "true", ...roles }),
   );
 
   expect(changes.map(({ key }) => key)).toEqual([

@@ -47,7 +47,8 @@ describe("sameBucket", () => {
   });
 
   test("a name is taken once in all of AWS, and once in every other store", () => {
-    const inAws = (region: string) => storage(`storageType: aws\naddress: s3.${region}.amazonaws.com\nbucketName: b`);
+    const inAws = (region: string) =>
+      storage(`storageType: aws\naddress: s3.${region}.amazonaws.com\nuseSSL: true\nbucketName: b`);
 
     expect(sameBucket(inAws("eu-west-1"), inAws("us-east-1"))).toBe(true);
     expect(sameBucket(storage("port: 9500\nbucketName: b"), storage("port: 9600\nbucketName: b"))).toBe(false);

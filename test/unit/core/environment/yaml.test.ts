@@ -336,7 +336,9 @@ describe("stores", () => {
       );
       expect(across.storage).toMatchObject({ type: "minio", address: "minio.internal" });
       expect(across.backupStorage).toMatchObject({ type: "azure", address: "core.windows.net", port: 443 });
-      const back = parse(`${keyed}  backupStorageType: minio\n  backupAddress: minio.internal\n`).backupStorage;
+      const back = parse(
+        `${keyed}  backupStorageType: minio\n  backupAddress: minio.internal\n  backupAccessKeyID: A\n  backupSecretAccessKey: B\n`,
+      ).backupStorage;
       expect(back).toMatchObject({ type: "minio", address: "minio.internal", port: 9000, useSSL: false });
     });
 
