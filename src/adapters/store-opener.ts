@@ -22,7 +22,9 @@ export async function openEnvironmentStore(
   bucket?: string,
 ): Promise<ObjectStore> {
   const registered = side === "milvus" ? environment.storage : environment.backupStorage;
-  const settings = bucket === undefined ? registered : { ...registered, bucket, rootPath: "" };
+  // whose another bucket is, nobody said
+  const bucketOwner = bucket === registered.bucket ? registered.bucketOwner : undefined;
+  const settings = bucket === undefined ? registered : { ...registered, bucket, rootPath: "", bucketOwner };
   const options = {
     copyMode: environment.crossStorage ? "streamed" : environment.copyMode,
     accessPrefix: settings.rootPath === "" ? "" : `${settings.rootPath}/`,

@@ -61,8 +61,8 @@ export class S3Bucket {
 
   /** What a request failed with, as request would throw it. */
   fault(action: string, target: string | S3Target, error: unknown): PipelineError {
-    const { address, signer, region } = this.connection;
+    const { address, signer, region, bucketOwner: owner } = this.connection;
     const about = typeof target === "string" ? { key: target } : target;
-    return s3Error(error, { bucket: this.name, address, signer, region, action, scope: this.#scope, ...about });
+    return s3Error(error, { bucket: this.name, address, signer, region, owner, action, scope: this.#scope, ...about });
   }
 }

@@ -28,6 +28,8 @@ export interface S3Connection {
   readonly isWhole: boolean;
   /** true: every request says that who signs it pays. A copy says so for its source as well. */
   readonly requesterPays: boolean;
+  /** The account that must own the bucket, said with every request; a copy says it of its source as well. undefined: nobody looks. */
+  readonly bucketOwner: string | undefined;
 }
 
 /** Hosts other than AWS's that name buckets in front, whatever the storage type (minio-go 7.0.97: Google, Alibaba). */
@@ -98,6 +100,7 @@ export function connectS3(settings: StorageSettings): S3Connection {
     dialect: settings.type === "gcp" ? "gcp" : "s3",
     isWhole: locksObjects(settings.type),
     requesterPays: settings.requesterPays === true,
+    bucketOwner: settings.bucketOwner,
   };
 }
 
@@ -115,6 +118,7 @@ export function connectOwnS3(): S3Connection {
     dialect: "s3",
     isWhole: true,
     requesterPays: false,
+    bucketOwner: undefined,
   };
 }
 
@@ -175,13 +179,14 @@ const makingObjects: ReadonlySet<string | undefined> = new Set([
 /** What every client gets, and what the bucket wants to be said with its requests. */
 function prepared(
   client: S3Client,
-  { requesterPays, acl }: Pick<StorageSettings, "requesterPays" | "acl"> = {},
+  { requesterPays, acl, bucketOwner }: Pick<StorageSettings, "requesterPays" | "acl" | "bucketOwner"> = {},
 ): S3Client {
   client.middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {
         const request = args.request as { headers: Record<string, string> };
         if (requesterPays) request.headers["x-amz-request-payer"] = "requester";
+        if (bucketOwner !== undefined) request.headers["x-amz-expected-bucket-owner"] = bucketOwner;
         if (acl !== undefined && makingObjects.has(commandName)) request.headers["x-amz-acl"] = acl;
         return next(args);
       },

@@ -18,7 +18,11 @@ export interface S3Request {
   /** Below what this bucket is used (`backup/`): a grant need not reach further. */
   readonly scope?: string | undefined;
   /** Bucket and key that a server-side copy reads, with the signer's permission. */
-  readonly copySource?: { readonly bucket: string; readonly key: string } | undefined;
+  readonly copySource?:
+    | { readonly bucket: string; readonly key: string; readonly owner?: string | undefined }
+    | undefined;
+  /** The account that the request said must own the bucket. */
+  readonly owner?: string | undefined;
 }
 
 const wrongRegionNames = new Set([
@@ -200,7 +204,16 @@ function accessDenied(request: S3Request, on: string, message: string): string {
   }
   const grants = [grantOf(request)];
   if (copySource !== undefined) grants.push(`s3:GetObject on arn:aws:s3:::${copySource.bucket}/*`);
-  return `${signer} is not allowed ${action} on ${on}: grant ${grants.join(" and ")} (${message})`;
+  return `${signer} is not allowed ${action} on ${on}: grant ${grants.join(" and ")}${orAnotherOwner(request)} (${message})`;
+}
+
+/** S3 answers a missing grant and another owner alike: what a request said of owners is told with either. */
+function orAnotherOwner({ bucket, owner, copySource }: S3Request): string {
+  const said = [{ bucket, owner }, ...(copySource === undefined ? [] : [copySource])].flatMap((one) =>
+    one.owner === undefined ? [] : [`bucket ${one.bucket} does not belong to account ${one.owner}`],
+  );
+  if (said.length === 0) return "";
+  return `. Where that is granted, ${said.join(" or ")}, which the environment expects: it is somebody else's bucket of that name, or correct bucketOwner (or backupBucketOwner)`;
 }
 
 /** The narrowest statement that lets such requests pass. */

@@ -56,7 +56,7 @@ async function copyAtOnce(
   key: string,
   keeping: KeepingOptions,
 ): Promise<string> {
-  const about = { key, copySource: { bucket: source.name, key: object.key } };
+  const about = { key, copySource: sourceOf(source, object) };
   const copied = await destination.request("s3:PutObject", about, () =>
     readingFrom(source, object, () =>
       destination.client.send(
@@ -69,7 +69,7 @@ async function copyAtOnce(
           Metadata: { [sourceEtagMetadata]: object.etag },
           // with none given the copy has no tags: they would take permissions of their own at both sides
           ...(destination.connection.isWhole && { TaggingDirective: "REPLACE" }),
-          ...payer(source),
+          ...sayingOf(source),
           ...keepingHeaders(keeping),
         }),
       ),
@@ -85,7 +85,7 @@ async function copyInParts(
   key: string,
   { partSize, ...keeping }: KeepingOptions & { readonly partSize: number },
 ): Promise<string> {
-  const about = { key, copySource: { bucket: source.name, key: object.key } };
+  const about = { key, copySource: sourceOf(source, object) };
   return multipartUpload(destination, key, {
     parts: splitIntoParts(object.size, partSize),
     parallel: parallelParts,
@@ -103,7 +103,7 @@ async function copyInParts(
               CopySource: copySource(source.name, object.key),
               CopySourceIfMatch: object.etag,
               CopySourceRange: `bytes=${part.offset}-${part.offset + part.size - 1}`,
-              ...payer(source),
+              ...sayingOf(source),
             }),
           ),
         ),
@@ -113,9 +113,16 @@ async function copyInParts(
   });
 }
 
-/** A copy is a request to the destination, which does not say by itself who pays for reading the source. */
-function payer({ connection }: S3Bucket) {
-  return connection.requesterPays ? { RequestPayer: "requester" as const } : {};
+/** A copy is a request to the destination, which does not say by itself who pays for reading the source, and whose that must be. */
+function sayingOf({ connection: { requesterPays, bucketOwner } }: S3Bucket) {
+  return {
+    ...(requesterPays && { RequestPayer: "requester" as const }),
+    ...(bucketOwner !== undefined && { ExpectedSourceBucketOwner: bucketOwner }),
+  };
+}
+
+function sourceOf({ name, connection }: S3Bucket, { key }: ObjectSummary) {
+  return { bucket: name, key, owner: connection.bucketOwner };
 }
 
 /** A missing or replaced source is told as the source's fault: the message would otherwise name the destination. */

@@ -72,6 +72,8 @@ export interface StorageSettings {
   readonly requesterPays?: true | undefined;
   /** What is written belongs to the bucket's owner, also where that is another account and the bucket has ACLs; absent: no ACL is set. */
   readonly acl?: "bucket-owner-full-control" | undefined;
+  /** The AWS account that must own the bucket, 12 digits: requests to another one's of that name are refused. Absent: nobody looks. */
+  readonly bucketOwner?: string | undefined;
   /** Without slashes at its ends. */
   readonly rootPath: string;
   readonly credentials: StorageCredentials;

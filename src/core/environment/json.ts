@@ -26,6 +26,7 @@ const storage = z.object({
   bucket: z.string(),
   requesterPays: z.literal(true).optional(),
   acl: z.literal("bucket-owner-full-control").optional(),
+  bucketOwner: z.string().optional(),
   rootPath: z.string(),
   credentials,
   objectLock: lockSettings.optional(),

@@ -9,21 +9,27 @@ export function locksObjects(type: StorageSettings["type"]): boolean {
 }
 
 const bucketKeys = {
-  primary: { requesterPays: "minio.requesterPays", acl: "minio.acl" },
-  backup: { requesterPays: "minio.backupRequesterPays", acl: "minio.backupAcl" },
+  primary: { requesterPays: "minio.requesterPays", acl: "minio.acl", bucketOwner: "minio.bucketOwner" },
+  backup: {
+    requesterPays: "minio.backupRequesterPays",
+    acl: "minio.backupAcl",
+    bucketOwner: "minio.backupBucketOwner",
+  },
 } as const;
 
+type BucketRequests = Pick<StorageSettings, keyof typeof bucketKeys.primary>;
+
 /**
- * What requests to a bucket of AWS say beside what they ask: who pays, and to whom belongs what is written.
+ * What requests to a bucket of AWS say beside what they ask: who pays, to whom belongs what is written, and whose the bucket must be.
  * @param inherited of the other bucket, where that is the same one
- * @throws InvalidEnvironment for a kind of store that knows neither
+ * @throws InvalidEnvironment for a kind of store that knows none of it
  */
 export function bucketRequests(
   values: GivenValues,
   type: StorageSettings["type"],
   side: keyof typeof bucketKeys,
-  inherited?: Pick<StorageSettings, "requesterPays" | "acl">,
-): Pick<StorageSettings, "requesterPays" | "acl"> {
+  inherited?: BucketRequests,
+): BucketRequests {
   const keys = bucketKeys[side];
   const asked = Object.values(keys).find((key) => values.get(key));
   if (asked !== undefined && !locksObjects(type)) {
@@ -31,7 +37,12 @@ export function bucketRequests(
   }
   const requesterPays = values.get(keys.requesterPays) ?? inherited?.requesterPays ?? false;
   const acl = values.get(keys.acl) ?? inherited?.acl;
-  return { ...(requesterPays && { requesterPays }), ...(acl !== undefined && { acl }) };
+  const bucketOwner = values.get(keys.bucketOwner) ?? inherited?.bucketOwner;
+  return {
+    ...(requesterPays && { requesterPays }),
+    ...(acl !== undefined && { acl }),
+    ...(bucketOwner !== undefined && { bucketOwner }),
+  };
 }
 
 /**

@@ -20,6 +20,7 @@ const boolean = z
   .transform((value) => truths.includes(value));
 const copyMode = z.enum(["auto", "server-side", "streamed"], "must be auto, server-side or streamed");
 
+const account = z.string().regex(/^\d{12}$/, "must be the 12 digits of an AWS account");
 const acl = z.enum(["bucket-owner-full-control"], "must be bucket-owner-full-control");
 const lockMode = z.enum(lockModes, "must be governance or compliance");
 const storageClass = z.enum(storageClasses, `must be one of ${storageClasses.join(", ")}`);
@@ -30,8 +31,8 @@ function key<T extends z.ZodType<unknown, string>>(schema: T, variable?: string)
 
 /**
  * The keys of a backup.yaml that mean something here, as milvus-backup 0.5.16 reads them, with the environment variable that it
- * lets stand for the key. Ours are minio.roleArn, externalId, caCertPath, connectionString, requesterPays and acl (each also with
- * `backup`), copyMode, backupObjectLock, backupObjectLockMode and backupStorageClass, and backup.protected.
+ * lets stand for the key. Ours are minio.roleArn, externalId, caCertPath, connectionString, requesterPays, acl and bucketOwner (each
+ * also with `backup`), copyMode, backupObjectLock, backupObjectLockMode and backupStorageClass, and backup.protected.
  */
 export const knownKeys = {
   "milvus.address": key(text, "MILVUS_ADDRESS"),
@@ -63,6 +64,7 @@ export const knownKeys = {
   "minio.caCertPath": key(text),
   "minio.requesterPays": key(boolean),
   "minio.acl": key(acl),
+  "minio.bucketOwner": key(account),
   "minio.bucketName": key(text, "MINIO_BUCKET_NAME"),
   "minio.rootPath": key(text, "MINIO_ROOT_PATH"),
   "minio.backupStorageType": key(text),
@@ -82,6 +84,7 @@ export const knownKeys = {
   "minio.backupCaCertPath": key(text),
   "minio.backupRequesterPays": key(boolean),
   "minio.backupAcl": key(acl),
+  "minio.backupBucketOwner": key(account),
   "minio.backupBucketName": key(text, "MINIO_BACKUP_BUCKET_NAME"),
   "minio.backupRootPath": key(text, "MINIO_BACKUP_ROOT_PATH"),
   "minio.backupObjectLock": key(lockDuration),

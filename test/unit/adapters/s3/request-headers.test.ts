@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { connectS3 } from "../../../../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../../../../src/adapters/s3/object-store.ts";
+import { openEnvironmentStore } from "../../../../src/adapters/store-opener.ts";
 import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import { type HttpAnswer, type SeenRequest, startAnswering } from "../../../support/http-answers.ts";
 
@@ -113,17 +114,19 @@ describe("requester pays", () => {
     expect(parse("  backupRequesterPays: false\n")).not.toHaveProperty("requesterPays");
   });
 
-  test.each(["requesterPays: true", "backupRequesterPays: true", "backupAcl: bucket-owner-full-control"])(
-    "is refused of a store that knows none of it: %s",
-    (line) => {
-      const [key = ""] = line.split(":");
-      expect(() =>
-        parseEnvironment(`minio:\n  storageType: gcp\n  ${line}\n`, { name: "prod", fileName: "backup.yaml" }),
-      ).toThrow(
-        expect.objectContaining({ message: expect.stringMatching(`minio.${key} works with minio, s3 and aws only`) }),
-      );
-    },
-  );
+  test.each([
+    "requesterPays: true",
+    "backupRequesterPays: true",
+    "backupAcl: bucket-owner-full-control",
+    "bucketOwner: 111122223333",
+  ])("is refused of a store that knows none of it: %s", (line) => {
+    const [key = ""] = line.split(":");
+    expect(() =>
+      parseEnvironment(`minio:\n  storageType: gcp\n  ${line}\n`, { name: "prod", fileName: "backup.yaml" }),
+    ).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(`minio.${key} works with minio, s3 and aws only`) }),
+    );
+  });
 });
 
 test("what is written belongs to the bucket's owner where that is asked for, and reads say nothing of it", async () => {
@@ -142,6 +145,102 @@ test("what is written belongs to the bucket's owner where that is asked for, and
       ({ method, url }) => `${method} ${new URL(url, "http://s").pathname}${/uploads/.test(url) ? "?uploads" : ""}`,
     ),
   ).toEqual(["PUT /b/files/log", "PUT /b/backup/log", "POST /b/backup/log?uploads"]);
+});
+
+describe("the owner of a bucket", () => {
+  const [one, two] = ["012345678901", "444455556666"];
+  const expected = "x-amz-expected-bucket-owner";
+  const ofSource = "x-amz-source-expected-bucket-owner";
+
+  test("is said with every request to that bucket, its own to each", async () => {
+    const { seen, milvus, backups } = await open({ bucketOwner: one, backupBucketOwner: two });
+
+    await askEverything(milvus);
+    expect(seen.length).toBeGreaterThan(8);
+    expect(headerOf(seen, expected)).toEqual(new Set([one]));
+    seen.length = 0;
+    await askEverything(backups);
+    expect(headerOf(seen, expected)).toEqual(new Set([two]));
+    expect(headerOf(seen, ofSource)).toEqual(new Set([undefined]));
+  });
+
+  test("is not said where nobody knows it, nor of the other bucket", async () => {
+    const { seen, milvus, backups } = await open({ backupBucketOwner: two });
+
+    await askEverything(milvus);
+    expect(headerOf(seen, expected)).toEqual(new Set([undefined]));
+    seen.length = 0;
+    await backups.copyFrom(milvus, object, "backup/log", { existing: null });
+    expect(seen.map(({ headers }) => [headers[expected], headers[ofSource]])).toEqual([[two, undefined]]);
+  });
+
+  test.each([1, 6 * 2 ** 20])("is said of both buckets by a copy of %i bytes", async (size) => {
+    const { seen, milvus, backups } = await open({ bucketOwner: one, backupBucketOwner: two });
+
+    await backups.copyFrom(milvus, { ...object, size }, "backup/log", { existing: null }).catch(() => undefined);
+
+    const copies = seen.filter(({ headers }) => headers["x-amz-copy-source"] !== undefined);
+    expect(copies.length).toBe(size === 1 ? 1 : 2);
+    expect(headerOf(copies, ofSource)).toEqual(new Set([one]));
+    // what it is compared with afterwards is read from the other bucket
+    for (const { url, headers } of seen) expect(headers[expected]).toBe(url.startsWith("/a/") ? one : two);
+  });
+
+  test("goes along to the backups in the same bucket, and to no other one", async () => {
+    const same = { bucketOwner: one, backupBucketName: "a" };
+    const { seen, backups } = await open(same);
+    await backups.head("x");
+    expect(headerOf(seen, expected)).toEqual(new Set([one]));
+
+    const { backupStorage, ...environment } = parseEnvironment(
+      `minio:
+  storageType: aws
+  port: ${server?.port}
+  address: 127.0.0.1
+  backupBucketOwner: ${two}
+  backupBucketName: b
+`,
+      { name: "prod", fileName: "backup.yaml" },
+    );
+    for (const bucket of ["b", "lake"]) {
+      seen.length = 0;
+      const store = await openEnvironmentStore({ ...environment, backupStorage }, "backup", undefined, bucket);
+      await store.head("x");
+      expect(headerOf(seen, expected)).toEqual(new Set([bucket === "b" ? two : undefined]));
+    }
+  });
+
+  test("that is another one is told beside the grant, of the bucket and of the source of a copy", async () => {
+    const refusing: typeof answer = () => ({
+      status: 403,
+      body: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+    });
+    const { milvus, backups } = await open(
+      { bucketOwner: one, backupBucketOwner: two, copyMode: "server-side" },
+      refusing,
+    );
+
+    await expect(milvus.getText("files/log")).rejects.toMatchObject({
+      name: "StoreAccessDenied",
+      message: expect.stringMatching(
+        /grant s3:GetObject .*Where that is granted, bucket a does not belong to account 012345678901,/,
+      ),
+    });
+    await expect(backups.copyFrom(milvus, object, "backup/log", { existing: null })).rejects.toThrow(
+      /bucket b does not belong to account 444455556666 or bucket a does not belong to account 012345678901,/,
+    );
+  });
+
+  test.each(["12345", "1234567890123", "arn:aws:iam::111122223333:root"])("%s is no account", (owner) => {
+    expect(() =>
+      parseEnvironment(
+        `minio:
+  bucketOwner: "${owner}"
+`,
+        { name: "prod", fileName: "f" },
+      ),
+    ).toThrow(/minio.bucketOwner must be the 12 digits of an AWS account, but is/);
+  });
 });
 
 describe("tags", () => {

@@ -56,6 +56,7 @@ function another(key: KnownKey): string {
   if (/ObjectLock$/.test(key)) return "30d";
   if (/LockMode$/.test(key)) return "compliance";
   if (/StorageClass$/.test(key)) return "GLACIER";
+  if (/ucketOwner$/.test(key)) return "111122223333";
   if (/[aA]cl$/.test(key)) return "bucket-owner-full-control";
   if (/copyMode$/.test(key)) return "streamed";
   if (/[sS]torageType$|cloudProvider$/.test(key)) return "aws";
