@@ -27,8 +27,8 @@ export class StagedBlocks {
     this.#names[place] = name;
     this.#there ??= this.#uncommitted();
     if ((await this.#there).get(name) === body.length) return;
-    await this.#container.request("Write", this.#key, () =>
-      this.#blob.stageBlock(name, body, body.length, { transactionalContentMD5: md5 }),
+    await this.#container.request("Write", this.#key, (abortSignal) =>
+      this.#blob.stageBlock(name, body, body.length, { abortSignal, transactionalContentMD5: md5 }),
     );
   }
 

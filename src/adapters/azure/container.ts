@@ -86,12 +86,12 @@ export class AzureContainer {
    * Makes a request, again where it failed for a reason that passes, and turns its fault into a PipelineError that names container,
    * address and what is missing.
    * @param permission as a shared access signature has it: Read, Add, Create, Write, Delete, List
-   * @param send called for every try
+   * @param send called for every try; the signal ends one that was not answered in time
    */
   async request<T>(
     permission: AzureRequest["permission"],
     key: string | undefined,
-    send: () => Promise<T>,
+    send: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     return this.#requests.make(permission, send, (error) => this.fault(permission, key, error));
   }

@@ -16,7 +16,10 @@ export const copyFromUrlLimitBytes = 256 * 2 ** 20;
 /** A copy of one part takes seconds; the clocks of two machines differ by minutes. */
 const signatureMilliseconds = 60 * 60_000;
 
-/** A blob as the destination of a streamed copy: Put Blob, or blocks; each request carries a Content-MD5. */
+/**
+ * A blob as the destination of a streamed copy: Put Blob, or blocks. The MD5 beside a blob is stored and not compared by the service, which answers with
+ * what it computed; that of a block is compared. A request that is given up ends at once, as its memory is lent to others.
+ */
 export function streamTarget(container: AzureContainer, key: string, object: ObjectSummary): StreamTarget {
   const blob = container.client.getBlockBlobClient(key);
   const metadata = { [sourceEtagMetadata]: object.etag };
@@ -26,10 +29,9 @@ export function streamTarget(container: AzureContainer, key: string, object: Obj
     key,
     maximumParts: maximumBlocks,
     async put(body, md5) {
-      const answer = await container.request("Write", key, () =>
-        blob.upload(body, body.length, { metadata, blobHTTPHeaders: { blobContentMD5: md5 } }),
+      const answer = await container.request("Write", key, (abortSignal) =>
+        blob.upload(body, body.length, { abortSignal, metadata, blobHTTPHeaders: { blobContentMD5: md5 } }),
       );
-      // the service checks what it got against the MD5 that comes with it, and says what it stored
       if (answer.contentMD5 !== undefined && !md5.equals(answer.contentMD5)) {
         throw copyMismatch(object, { label: container.labelOf(key), bucket: container.name, key }, "its MD5 differs");
       }

@@ -24,15 +24,19 @@ export class StoreRequests {
 
   /**
    * @param action for the log and for what is not answered
-   * @param send called for every try
+   * @param send called for every try; the signal ends one that was not answered in time: the memory that it sends from is lent to others then
    * @param faultOf what a try failed with
    * @throws what `faultOf` makes of the last try; StoreBusy where it was not answered within five minutes
    */
-  async make<T>(action: string, send: () => Promise<T>, faultOf: (error: unknown) => PipelineError): Promise<T> {
+  async make<T>(
+    action: string,
+    send: (signal: AbortSignal) => Promise<T>,
+    faultOf: (error: unknown) => PipelineError,
+  ): Promise<T> {
     const what = `${action} at ${this.#address}`;
     const once = async () => {
       try {
-        const answer = await withinTime(what, send());
+        const answer = await withinTime(what, send);
         this.#answered = true;
         return answer;
       } catch (error) {
@@ -52,15 +56,17 @@ export class StoreRequests {
   }
 }
 
-async function withinTime<T>(what: string, request: Promise<T>): Promise<T> {
+async function withinTime<T>(what: string, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       reject(new PipelineError("StoreBusy", `${what} was not answered within ${limitMilliseconds / 1000} s`));
+      controller.abort();
     }, limitMilliseconds);
   });
   try {
-    return await Promise.race([request, over]);
+    return await Promise.race([send(controller.signal), over]);
   } finally {
     clearTimeout(timer);
   }
