@@ -230,8 +230,13 @@ export const pipelineConfig = z
       const refused = name === undefined ? undefined : problemOfUse(allowed, use, name);
       if (refused) context.addIssue({ code: "custom", path, message: refused });
     };
-    for (const [index, { environment }] of config.schedules.entries()) {
+    for (const [index, { environment, verify }] of config.schedules.entries()) {
       checkUse("backup", environment, ["schedules", index, "environment"]);
+      if (verify !== undefined) checkUse("read", environment, ["schedules", index, "verify"]);
+    }
+    for (const [index, { of, from }] of config.drills.entries()) {
+      const drilled = from === undefined ? config.schedules.find(({ name }) => name === of) : undefined;
+      checkUse("read", drilled?.environment, ["drills", index, "of"]);
     }
     for (const list of ["drills", "restoreTriggers"] as const) {
       for (const [index, { environment, from }] of config[list].entries()) {

@@ -230,6 +230,21 @@ restoreTriggers: [{ name: t, bucket: backups, environment: prod }]
     ]);
   });
 
+  it("refuses drills of a schedule, and verifications, whose backups they may not read", () => {
+    const text = `environments: { dr: , prod: }
+allowedEnvironments: { read: [dr] }
+schedules:
+  - { name: nightly, environment: prod, expression: rate(1 day) }
+  - { name: looked-at, environment: prod, expression: rate(1 day), verify: weekly }
+drills: [{ name: d, environment: dr, of: nightly, expression: rate(2 days) }]
+`;
+
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(/schedules\[1\]\.verify: environment prod is not among allowedEnvironments\.read/),
+      expect.stringMatching(/drills\[0\]\.of: environment prod is not among allowedEnvironments\.read/),
+    ]);
+  });
+
   it.each([
     ["shards: 1, skipCreate: true", "restoreTriggers[0].shards: excludes skipCreate"],
     ["autoIndex: true, indexes: false", "restoreTriggers[0].autoIndex: excludes indexes: false"],
