@@ -42,6 +42,8 @@ const copiedLog = z.object({
   checksum: z.string().optional(),
   /** true: an incremental backup found it stored already. */
   there: z.boolean().optional(),
+  /** true: it lay there, and that it is a copy of its source is told by the note beside it alone, not by its content. */
+  noted: z.boolean().optional(),
 });
 export type CopiedLog = z.infer<typeof copiedLog>;
 

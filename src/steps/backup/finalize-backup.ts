@@ -48,7 +48,7 @@ export async function finalizeBackup(
     context.openStore(pinnedStore(environment, "backup")),
   ]);
   const source = input.incremental ? sourceOf(environment.storage) : undefined;
-  const { objects, bytes, newObjects, newBytes, unsettled } = await survey(
+  const { objects, bytes, newObjects, newBytes, noted, unsettled } = await survey(
     plannedReceipts(plan, { context, layout, attempt }),
   );
   const incremental = source === undefined ? undefined : { source, newObjects, newBytes };
@@ -80,14 +80,16 @@ export async function finalizeBackup(
   };
   const warnings = [...totals.warnings];
   const { signer } = context;
+  if (signer && noted > 0) warnings.push(notSigned(noted));
   const sign =
     signer &&
+    noted === 0 &&
     (async ({ sha256, loose }: { readonly sha256: string; readonly loose: number }) => {
       if (loose > 0) warnings.push(notPinned(loose));
       const signed = { backupId: plan.backupId, manifest: sha256 };
       await signBackup(stored, environment.backupStorage, signed, signer);
     });
-  const options = { created: execution.startTime, objects, incremental, sign, confirm };
+  const options = { created: execution.startTime, objects, incremental, sign: sign || undefined, confirm };
   await writeBackup(stored, plan, collections, options, context);
   const held = await readHeld(context, layout);
   if (held) {
@@ -105,13 +107,21 @@ function notPinned(logs: number): string {
   );
 }
 
+function notSigned(logs: number): string {
+  return (
+    `${logs} objects lay there before, and that they are what was to be copied is told by the note beside them alone, which whoever writes into the bucket ` +
+    "can write too: the backup is not signed, and a restore with signedBy refuses it. Make one that is not incremental, under another name"
+  );
+}
+
 /** What the copies come to, and which segments were not copied. */
 async function survey(receipts: AsyncIterable<SegmentReceipt>) {
-  const totals = { objects: 0, bytes: 0, newObjects: 0, newBytes: 0 };
+  const totals = { objects: 0, bytes: 0, newObjects: 0, newBytes: 0, noted: 0 };
   const unsettled: SegmentReceipt[] = [];
   for await (const receipt of receipts) {
-    for (const { size, there } of logsOf(receipt)) {
+    for (const { size, there, noted } of logsOf(receipt)) {
       totals.objects += 1;
+      if (noted) totals.noted += 1;
       totals.bytes += size;
       if (there) continue;
       totals.newObjects += 1;

@@ -268,7 +268,9 @@ class BatchCopier {
       if (copied.skipped) this.#skipped += 1;
       const { size, etag, checksum, skipped } = copied;
       const there = shared === true && skipped;
-      return { from, key, size, etag, ...(checksum !== undefined && { checksum }), ...(there && { there }) };
+      const noted = skipped && etag !== object.etag && checksum !== `md5:${object.etag}`;
+      const known = { ...(checksum !== undefined && { checksum }), ...(there && { there }), ...(noted && { noted }) };
+      return { from, key, size, etag, ...known };
     } catch (error) {
       const differs = error instanceof PipelineError && error.name === "CopyMismatch";
       if (!shared || existing === null || !differs) throw error;

@@ -274,3 +274,29 @@ test("of a store that keeps as the MD5 of an object what its writer says nothing
     /UntrustedBackup.*Azure keeps as the MD5 of a blob what whoever writes it says/s,
   );
 });
+
+test("what is known to be stored by the note beside it alone is not vouched for: who writes there can write that too", async () => {
+  const signer = { keyArn: ours, keys };
+  const night = (name: string) =>
+    runBackup(
+      { ...world.context(), signer },
+      { environment: "prod", backupName: name, incremental: true },
+      executionOf(name),
+    );
+  await night("night-1");
+  const store = world.bucket("backups");
+  const shared = store.keys("backup/milvus-backup-segments/").find((key) => key.includes(`${novel}/100/`)) ?? "";
+  await damage(store, shared);
+  // as S3 does: an object of the size whose note names the ETag of the source is a copy of it
+  const copyFrom = store.copyFrom.bind(store);
+  store.copyFrom = async (source, object, key, options) => {
+    const { existing } = options ?? {};
+    if (key !== shared || !existing) return copyFrom(source, object, key, options);
+    return { key, size: existing.size, etag: existing.etag, checksum: `md5:${existing.etag}`, skipped: true };
+  };
+
+  const { warnings } = await night("night-2");
+
+  expect(warnings).toEqual([expect.stringMatching(/^1 objects lay there before, .*the backup is not signed/)]);
+  expect(await refused(restore({ backupName: "night-2" }))).toMatch(/UntrustedBackup.*it has no signature/s);
+});
