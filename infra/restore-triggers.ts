@@ -82,6 +82,7 @@ export class RestoreTriggers extends Construct {
             event: RuleTargetInput.fromObject({
               trigger: name,
               backups,
+              prefix,
               restore,
               object: {
                 bucket: EventField.fromPath("$.detail.bucket.name"),

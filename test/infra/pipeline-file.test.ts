@@ -157,7 +157,7 @@ describe("examples/pipeline.yaml", () => {
       },
     });
     expect(inputOfRule(template, "RestoreTriggersstandby")).toContain(
-      '"backups":"nightly_*","restore":{"environment":"dr","collections":["coll"],"dropExisting":true}',
+      '"backups":"nightly_*","prefix":"backup","restore":{"environment":"dr","collections":["coll"],"dropExisting":true}',
     );
     template.resourceCountIs("AWS::Events::EventBusPolicy", 1);
     template.hasResourceProperties("AWS::Events::EventBusPolicy", {

@@ -15,6 +15,8 @@ export const triggeredRestoreRequest = z.object({
   trigger: z.string().min(1),
   /** Names of the backups it is about; `*` and `?` as in a shell. */
   backups: z.string().min(1),
+  /** The root path that it is about: the wildcards of its rule match what lies in other roots below that, too. */
+  prefix: z.string().optional(),
   restore: triggeredRestore,
   /** The object that was created, as S3's event has it. */
   object: z.object({ bucket: z.string().min(1), key: z.string().min(1), etag: z.string().min(1) }),

@@ -6,7 +6,7 @@ import {
   triggeredRestoreInput,
 } from "../../core/deployment/restore-trigger.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import { backupLayout, committedBackupOf } from "../../core/format/layout.ts";
+import { backupLayout, backupsRoot, committedBackupOf } from "../../core/format/layout.ts";
 import type { ExecutionStarter } from "../../ports/execution-starter.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 
@@ -33,13 +33,16 @@ export async function startTriggeredRestore(
     restores: ExecutionStarter;
   },
 ): Promise<StartTriggeredRestoreResult> {
-  const { trigger, object, restore } = request;
+  const { trigger, object, restore, prefix } = request;
   const backupName = backupNameOfKey(object.key);
   if (backupName === undefined || !matchesGlob(request.backups, backupName)) return { outcome: "ignored" };
   const from = restore.from ?? restore.environment;
   const { bucket, rootPath } = (await context.environments.get(from)).backupStorage;
   const { full_meta } = backupLayout(rootPath, backupName, committedBackupOf(object.key)?.source).meta;
   if (bucket !== object.bucket || full_meta !== object.key) {
+    const isItsPlace =
+      bucket === object.bucket && prefix !== undefined && backupsRoot(prefix) === backupsRoot(rootPath);
+    if (isItsPlace) return { outcome: "ignored" };
     throw new PipelineError(
       "InvalidInput",
       `restore trigger ${trigger} saw ${object.bucket}/${object.key}, but environment ${from} keeps its backups in ` +

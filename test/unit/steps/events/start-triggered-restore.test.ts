@@ -56,6 +56,19 @@ describe("startTriggeredRestore", () => {
     });
   });
 
+  test("leaves a backup alone that lies in another root below its own, which its rule sees as well", async () => {
+    const { context, started } = world();
+    const object = { ...request.object, key: `${rootPath}/team-b/nightly_1/meta/full_meta.json` };
+
+    expect(await startTriggeredRestore({ ...request, prefix: rootPath, object }, context)).toEqual({
+      outcome: "ignored",
+    });
+    expect(started.size).toBe(0);
+    expect(await startTriggeredRestore({ ...request, prefix: rootPath }, context)).toMatchObject({
+      outcome: "started",
+    });
+  });
+
   test("starts the restore of an incremental backup too", async () => {
     const { context } = world();
     const key = `${rootPath}/nightly_2/incremental/0123456789ab/full_meta.json`;
