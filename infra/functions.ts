@@ -77,6 +77,8 @@ export interface FunctionSpec {
   readonly runsRestores?: boolean;
   /** Removes no work files, where others of its machine do. */
   readonly keepsWork?: boolean;
+  /** Writes no work files. */
+  readonly writesNoWork?: boolean;
   readonly timeoutMinutes: number;
   readonly memoryMiB: number;
   /** Absent where it touches no data: then it assumes no role either. */
@@ -151,14 +153,19 @@ export const functionSpecs: readonly FunctionSpec[] = [
   step("release-restore", "restore", { staging: all }, { timeoutMinutes: 5 }),
   step("prepare-transfer", "transfer", { backups: [...all, "ask-locks"] }, { first: true, keepsWork: true }),
   // Deletes what an earlier transfer of another backup of that name left.
-  step("finalize-transfer", "transfer", { backups: [...all, "upload", "see-locks", "lock"] }),
+  step("finalize-transfer", "transfer", { backups: [...all, "upload", "see-locks", "lock"] }, { writesNoWork: true }),
   step("release-transfer", "transfer", { backups: all }, { timeoutMinutes: 5 }),
   // Backups are only read here; claims, files and manifests go to where exports go.
-  step("prepare-export", "export", { backups: ["read"], exports: all }, { first: true }),
+  step("prepare-export", "export", { backups: ["read"], exports: all }, { first: true, keepsWork: true }),
   // A log of each field, a file, and WebAssembly's copies of both; deletes; and a CPU and a half to decode and to compress.
-  step("export-segments", "export", { backups: ["read"], exports: ["read", "write", "upload"] }, { memoryMiB: 3008 }),
+  step(
+    "export-segments",
+    "export",
+    { backups: ["read"], exports: ["read", "write", "upload"] },
+    { memoryMiB: 3008, keepsWork: true },
+  ),
   // Deletes what an attempt left that was planned otherwise.
-  step("finalize-export", "export", { backups: ["read"], exports: [...all, "upload"] }),
+  step("finalize-export", "export", { backups: ["read"], exports: [...all, "upload"] }, { writesNoWork: true }),
   step("release-export", "export", { exports: all }, { timeoutMinutes: 5 }),
   // Change nothing of a backup: they write what was found out about it, and the manifest it never had, under a claim.
   step("prepare-verify", "verify", { backups: ["read", "prove"] }, { first: true, keepsWork: true }),

@@ -19,8 +19,9 @@ const objectActions: Partial<Readonly<Record<BackupAccess, readonly string[]>>> 
 /**
  * Work files of one machine's executions (`any`: of all, `none`: of none), and readers' marks.
  * @param options.keeps removes none of them
+ * @param options.reads writes none of them
  */
-export function workBucketGrants(bucket: IBucket, machine: Owner, { keeps = false } = {}): Grant[] {
+export function workBucketGrants(bucket: IBucket, machine: Owner, { keeps = false, reads = false } = {}): Grant[] {
   const { seen = [], kept, removable } = workKeys[machine];
   const keys = [...kept, ...removable];
   if (seen.length + keys.length === 0) return [];
@@ -43,7 +44,7 @@ export function workBucketGrants(bucket: IBucket, machine: Owner, { keeps = fals
       ? [
           {
             sid: "UseWorkFiles",
-            actions: ["s3:GetObject", "s3:PutObject"],
+            actions: ["s3:GetObject", ...(reads ? [] : ["s3:PutObject"])],
             resources: [...kept.map((key) => executionFiles(bucket, key)), ...subjects],
           },
         ]

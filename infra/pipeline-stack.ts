@@ -240,7 +240,10 @@ export class Pipeline extends Construct {
       logRetention: logRetention(this.#settings.retentionDays),
       rolePath: this.#rolePath,
       grants: [
-        ...workBucketGrants(this.#workBucket.bucket, spec.machine, { keeps: spec.keepsWork ?? false }),
+        ...workBucketGrants(this.#workBucket.bucket, spec.machine, {
+          keeps: spec.keepsWork ?? false,
+          reads: spec.writesNoWork ?? false,
+        }),
         ...environmentGrants(this, this.#environmentsPrefix, { listNames: namesEnvironments(spec), names }),
         ...(spec.dataAccess
           ? [
@@ -254,7 +257,7 @@ export class Pipeline extends Construct {
           : keyGrants(
               "UseWorkBucketKey",
               optional(pipeline.workBucketKeyArn),
-              spec.machine === "retention" ? ["read"] : ["read", "write"],
+              spec.machine === "retention" || spec.writesNoWork ? ["read"] : ["read", "write"],
             )),
         ...(spec.signs ? signingGrants("SignBackups", "kms:Sign", optional(pipeline.signBackups)) : []),
         ...(spec.verifiesSignatures ? signingGrants("VerifySignatures", "kms:Verify", signingKeysOf(pipeline)) : []),

@@ -11,8 +11,13 @@ import { needsOf, place } from "../support/iam/needs.ts";
 import { allows, type Need } from "../support/iam/policy.ts";
 import { type RecordedRequest, RecordingProxy } from "../support/iam/recording-proxy.ts";
 import { Replay } from "../support/iam/replay.ts";
-import { policiesOf, stack, workBucket } from "../support/iam/role-policies.ts";
-import { runWithAssumedRole, runWithOwnRoles, runWithUnknownEnvironment } from "../support/iam/scenarios.ts";
+import { policiesOf, stack, withKey, workBucket } from "../support/iam/role-policies.ts";
+import {
+  exportWithOwnRoles,
+  runWithAssumedRole,
+  runWithOwnRoles,
+  runWithUnknownEnvironment,
+} from "../support/iam/scenarios.ts";
 
 /**
  * All machines run on an emulator that enforces IAM, every function by its own handler with its own role and the very policy that is deployed.
@@ -30,9 +35,16 @@ vi.mock("node:timers/promises", async (original) => ({
 }));
 
 const roleArn = `arn:aws:iam::${place.account}:role/${dataRole}`;
+/** KMS names its keys: the name of this one comes in its place (`withKey`). */
+const anyKey = `arn:aws:kms:${place.region}:${place.account}:key/00000000-0000-4000-8000-000000000000`;
 const pipeline = `
+signBackups: "${anyKey}"
 environments:
-  prod: { milvusBuckets: [milvus-of-prod/files], backupBuckets: [backups-of-prod/backup], roleArns: ["${roleArn}"] }
+  prod:
+    milvusBuckets: [milvus-of-prod/files]
+    backupBuckets: [backups-of-prod/backup]
+    exportBuckets: [exports-of-prod/exports]
+    roleArns: ["${roleArn}"]
   dr: { milvusBuckets: [milvus-of-dr/files], backupBuckets: [backups-of-dr/backup] }
   prod-by-role: { roleArns: ["${roleArn}"] }
   later: {}
@@ -56,15 +68,12 @@ const notSeenHere: Readonly<Record<string, string>> = {
   JoinNetwork: "Lambda makes the network interfaces before the function runs; the emulator has no VPC.",
   UseDataKeys: "S3 uses the key on behalf of who reads or writes; the emulator asks nobody for it.",
   UseWorkBucketKey: "The same.",
-  SignBackups: "No scenario signs yet: the template and the requests to KMS are held by tests of their own.",
-  VerifySignatures: "The same.",
   "FinalizeVerify FindUploadsOfBackups": "For a part of a manifest above 8 MiB.",
   "CopySegments UseStaging s3:DeleteObject":
     "For what another plan left in a directory that is put together: test/unit/steps/copy/merge-segments.test.ts.",
   "ReleaseBackup UseBackups s3:DeleteObject":
     "For a claim under which nothing was written yet: test/unit/steps/shared/backup-claim.test.ts.",
   "ReleaseTransfer UseBackups s3:DeleteObject": "The same.",
-  "FinalizeTransfer UseWorkFiles s3:PutObject": "One statement for the files of a machine: this step writes none.",
   "FinalizeTransfer UseBackups s3:GetObjectRetention":
     "For what lies there already, and is to be locked longer: test/unit/steps/transfer.",
   "s3:AbortMultipartUpload":
@@ -76,13 +85,9 @@ function whyNotSeen(id: string, sid: string, action?: string): string | undefine
   return keys.map((key) => notSeenHere[key]).find((reason) => reason !== undefined);
 }
 
-/** Machines that no scenario runs yet: their functions are held by test/infra/permissions.test.ts alone. */
-const notRunHere: readonly string[] = ["export"];
-
-const judgedSpecs = [...functionSpecs, ...eventFunctionSpecs].filter(({ machine }) => !notRunHere.includes(machine));
-const ids = judgedSpecs.map(({ name }) => pascalCase(name));
-const names = judgedSpecs.map(({ name }) => name);
-const policies = policiesOf(pipeline, ids);
+const names = [...functionSpecs, ...eventFunctionSpecs].map(({ name }) => name);
+const ids = names.map(pascalCase);
+let policies = policiesOf(pipeline, ids);
 const statements = [...policies].flatMap(([id, all]) => all.map(({ Sid, Action }) => ({ id, Sid, Action })));
 const emulator = authEmulator("least-privilege", 4592);
 const rootCredentials = emulator.rootCredentials(place.account);
@@ -101,7 +106,9 @@ const environment = { ...process.env };
 
 beforeAll(async () => {
   await emulator.start();
-  await aws.prepare(["milvus-of-prod", "milvus-of-dr", "backups-of-prod", "backups-of-dr"]);
+  await aws.prepare(["milvus-of-prod", "milvus-of-dr", "backups-of-prod", "backups-of-dr", "exports-of-prod"]);
+  const signingKey = await aws.makeSigningKey();
+  policies = withKey(policies, anyKey, signingKey);
   await aws.makeRoles(
     "functions",
     [...policies].map(([id, all]) => [`${stack}-${id}`, all]),
@@ -111,12 +118,13 @@ beforeAll(async () => {
     await aws.register(["prod", "dr"], proxy.port, proxy.endpoint);
     const pool = new FunctionPool(proxy.endpoint, {
       rootCredentials,
+      signingKey,
       load: (name) => {
         vi.resetModules();
         return import(`../../functions/${name}/handler.ts`);
       },
     });
-    await runEverything(pool, proxy);
+    await runEverything(pool, proxy, signingKey);
     const byFunction = Map.groupBy(proxy.requests, ({ accessKeyId }) => pool.functions.get(accessKeyId));
     for (const id of ids) {
       const requests = byFunction.get(functionName(id, names)) ?? [];
@@ -132,7 +140,7 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => emulator.stop());
 
-async function runEverything(pool: FunctionPool, proxy: RecordingProxy): Promise<void> {
+async function runEverything(pool: FunctionPool, proxy: RecordingProxy, signingKey: string): Promise<void> {
   const invoke = async (id: string, event: unknown) => {
     if (id === "ImportSegments") await aws.download("milvus-of-dr", "milvus-backup-staging/");
     return pool.invoke(functionName(id, names), `${stack}-${id}`, event);
@@ -143,6 +151,7 @@ async function runEverything(pool: FunctionPool, proxy: RecordingProxy): Promise
     readItems: async (key) => JSON.parse((await aws.read(workBucket, key)).toString()),
   });
   const hands = {
+    signingKey,
     run: async (machine: Machine, name: string, input: object, fates?: Fates) => {
       const ended = await runner.run(machine, name, input, fates);
       outcomes.set(name, ended === undefined ? "died" : (ended.error ?? ended.status));
@@ -173,6 +182,7 @@ async function runEverything(pool: FunctionPool, proxy: RecordingProxy): Promise
   };
   await runWithAssumedRole(hands);
   await runWithOwnRoles(hands);
+  await exportWithOwnRoles(hands);
   await runWithUnknownEnvironment(hands);
 }
 
@@ -188,11 +198,11 @@ it("everything was run: what goes well, what fails, what died and goes on", () =
   expect(new Set(outcomes.values())).toEqual(
     new Set([
       ...["succeeded", "answered", "died", "MadeToFail", "CopyFailed", "UnknownEnvironment"],
-      ...["BackupExists", "BackupNotFound", "ClaimLost", "CopyMismatch", "CorruptBackup"],
+      ...["BackupExists", "BackupNotFound", "ClaimLost", "CopyMismatch", "CorruptBackup", "TargetExists"],
     ]),
   );
   expect(endsOf("succeeded")).toEqual([
-    ...["a-b", "a-b-meta", "a-d", "a-r", "a-t", "a-v"],
+    ...["a-b", "a-b-meta", "a-d", "a-e", "a-r", "a-t", "a-v"],
     ...[
       "b-after",
       "b-first",
@@ -207,14 +217,16 @@ it("everything was run: what goes well, what fails, what died and goes on", () =
       "b-small",
     ],
     ...["d-cleans", "d-first", "d-of-inc"],
-    ...["r-discards", "r-goes-on", "r-in-parts", "r-inserts", "r-many", "r-old"],
+    ...["e-after", "e-first", "e-goes-on", "e-large", "e-texts"],
+    ...["r-discards", "r-goes-on", "r-in-parts", "r-inserts", "r-many", "r-old", "r-signed"],
     ...["t-goes-on", "t-large", "v-reads", "v-rows", "v-seal"],
   ]);
   expect(endsOf("answered")).toEqual([
     ...["PruneBackups prod", "PruneBackups prod-by-role", "StartTriggeredRestore dr"],
     ...["WriteReport prod", "WriteReport prod-by-role"],
   ]);
-  expect(endsOf("UnknownEnvironment")).toHaveLength(8);
+  expect(endsOf("UnknownEnvironment")).toHaveLength(9);
+  expect(endsOf("TargetExists")).toEqual(["e-foreign", "e-overtaken"]);
 });
 
 it.each(ids)("%s is refused nothing, and does nothing that its policy does not say", (id) => {
@@ -254,8 +266,8 @@ describe("the emulator, without a statement,", () => {
       const direct = neededBy(id, Sid).find(({ need }) => need.documented === undefined);
       if (direct === undefined) continue;
       asked += 1;
-      const status = await replay.as(roleOf(id, Sid), direct.request);
-      if (status !== 403 && status !== 400) allowed.push(`${Sid}: ${direct.need.action} answered ${status}`);
+      const answered = await replay.as(roleOf(id, Sid), direct.request);
+      if (answered !== undefined) allowed.push(`${Sid}: ${direct.need.action} answered ${answered}`);
     }
     expect(allowed).toEqual([]);
     expect(asked).toBeGreaterThan(0);

@@ -235,7 +235,8 @@ reports: [{ name: morning, environment: dr, expression: rate(1 day) }]
     ["CopySegments", ["executions/*"], []],
     ["FinalizeBackup", ["executions/backup/*"], []],
     ["FinishRestore", ["executions/restore/*", "readers/*", "restores/*"], ["readers/*", "restores/*"]],
-    ["ExportSegments", ["executions/export/*", "readers/*"], ["readers/*"]],
+    ["ExportSegments", ["executions/export/*", "readers/*"], []],
+    ["FinalizeExport", ["executions/export/*", "readers/*"], ["readers/*"]],
     ["ReleaseTransfer", ["executions/transfer/*", "readers/*"], ["readers/*"]],
   ])("let %s see %j of the work bucket, and delete %j", (id, seen, removed) => {
     const statements = statementsOf(template, id);
@@ -244,6 +245,15 @@ reports: [{ name: morning, environment: dr, expression: rate(1 day) }]
     expect(list?.Condition).toEqual({ StringLike: { "s3:prefix": seen } });
     const deletable = statements.filter((it) => actionsOf(it).includes("s3:DeleteObject")).flatMap(resourcesOf);
     expect(deletable).toEqual(removed.map((keys) => `<WorkBucket>/${keys}`));
+  });
+
+  it("let no step write work files that has none to write", () => {
+    const writing = functionSpecs
+      .map(({ name }) => pascalCase(name))
+      .filter((id) => granted(template, id).some((line) => /^UseWorkFiles:.* s3:PutObject/.test(line)));
+    const all = functionSpecs.map(({ name }) => pascalCase(name));
+
+    expect(all.filter((id) => !writing.includes(id))).toEqual(["FinalizeTransfer", "FinalizeExport"]);
   });
 
   it("can be assumed by Lambda only, and hold no managed policy", () => {

@@ -250,6 +250,7 @@ describe("examples/pipeline.yaml", () => {
       `UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`,
       `UseWorkBucketKey: kms:Decrypt kms:GenerateDataKey on ${key(2)}`,
     ]);
+    expect(keysOf("FinalizeTransfer")[1]).toBe(`UseWorkBucketKey: kms:Decrypt on ${key(2)}`);
     expect(keysOf("PrepareRestore")[0]).toBe(`UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`);
     expect(keysOf("Backup")).toEqual([`ReadWorkBucketKey: kms:Decrypt on ${key(2)}`]);
   });

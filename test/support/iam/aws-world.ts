@@ -1,3 +1,4 @@
+import { CreateKeyCommand, KMSClient } from "@aws-sdk/client-kms";
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
@@ -87,6 +88,15 @@ export class AwsWorld {
       await add("-in-parts", "", { multipartCopyThresholdBytes: 1 });
       await add("-by-role", roleArn, {});
     }
+  }
+
+  /** @returns the ARN of a new key that signs, which the account's policies may let its roles use */
+  async makeSigningKey(): Promise<string> {
+    const keys = new KMSClient(this.#options as never);
+    const { KeyMetadata } = await keys.send(
+      new CreateKeyCommand({ KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY" }),
+    );
+    return KeyMetadata?.Arn ?? "";
   }
 
   async beginRestore(name: string): Promise<void> {

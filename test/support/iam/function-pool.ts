@@ -28,6 +28,7 @@ export class FunctionPool {
   readonly #endpoint: string;
   readonly #sts: STSClient;
   readonly #load: (name: string) => Promise<{ handler: Handler }>;
+  readonly #variables: Readonly<Record<string, string>>;
   readonly #loaded = new Map<string, Promise<Loaded>>();
   /** Names of functions by the access keys of their sessions. */
   readonly functions = new Map<string, string>();
@@ -35,14 +36,17 @@ export class FunctionPool {
   /**
    * @param endpoint of AWS
    * @param options.load imports `functions/NAME/handler.ts` afresh: no two functions have a client in common
+   * @param options.signingKey signs backups
    */
   constructor(
     endpoint: string,
     options: {
       readonly rootCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
       readonly load: (name: string) => Promise<{ handler: Handler }>;
+      readonly signingKey: string;
     },
   ) {
+    this.#variables = { ...variables, SIGN_BACKUPS: options.signingKey };
     this.#endpoint = endpoint;
     this.#load = options.load;
     this.#sts = new STSClient({ endpoint, region: place.region, credentials: options.rootCredentials });
@@ -53,7 +57,7 @@ export class FunctionPool {
     const loading = this.#loaded.get(name) ?? this.#start(name, roleName);
     this.#loaded.set(name, loading);
     const { handler, credentials } = await loading;
-    Object.assign(process.env, variables, credentials);
+    Object.assign(process.env, this.#variables, credentials);
     return handler(structuredClone(event), {
       functionName: name,
       awsRequestId: "request",
@@ -72,7 +76,7 @@ export class FunctionPool {
       AWS_SESSION_TOKEN: SessionToken,
       AWS_ENDPOINT_URL: this.#endpoint,
     };
-    Object.assign(process.env, variables, credentials);
+    Object.assign(process.env, this.#variables, credentials);
     const { handler } = await this.#load(name);
     return { handler, credentials };
   }

@@ -2,14 +2,19 @@ import { collectionDescription } from "../collection-description.ts";
 import { drillWorld, seedRows } from "../drill-world.ts";
 import { seedGolden } from "../golden-backup.ts";
 import type { MemorySegment } from "../memory-milvus.ts";
+import { field, int64 } from "../milvus-fields.ts";
 import type { PipelineWorld } from "../pipeline-world.ts";
+import { seedRows as seedBackup } from "../row-backup.ts";
 
 const books = "470000000000000100";
 const small = "470000000000000800";
+/** An upload of it has more than one part. */
+const moreThanOnePart = "x".repeat(9 * 2 ** 20);
+const { fields } = collectionDescription("large").schema;
 const many = { id: "470000000000000500", partition: "470000000000000501" };
 
 /** Milvus's stand-ins: `books` with rows, `many` whose small segments are put together, `small` whose
- * partitions are inserted, and `large` whose metas go out in parts. */
+ * partitions are inserted, and `large` whose metas go out in parts, as the manifest of its export does. Backups without manifests lie there already. */
 export function milvusWorld(): PipelineWorld {
   const world = drillWorld({
     environments: {
@@ -30,9 +35,15 @@ export function milvusWorld(): PipelineWorld {
   );
   milvus.addCollection(collectionDescription("small", { id: small }), { partitions, segments });
   milvus.addCollection(
-    collectionDescription("large", { id: "470000000000000900", schema: { description: "x".repeat(9 * 2 ** 20) } }),
+    collectionDescription("large", {
+      id: "470000000000000900",
+      schema: { fields: [...fields, field(moreThanOnePart, int64, { fieldId: "102" })] },
+    }),
   );
-  for (const name of ["golden", "golden_goes", "golden_by_role"]) seedGolden(world.bucket("backups-of-prod"), name);
+  const backups = world.bucket("backups-of-prod");
+  for (const name of ["golden", "golden_goes", "golden_by_role"]) seedGolden(backups, name);
+  seedBackup(backups, "texts", { segments: [{ id: 300, batches: [[{ id: 1, text: moreThanOnePart, at: 1 }]] }] });
+  seedBackup(backups, "rows", { segments: [{ id: 300, batches: [[{ id: 1, at: 1 }]], deletes: [[2, 2]] }] });
   return world;
 }
 

@@ -38,6 +38,9 @@ function jsonNeed({ headers, body }: RecordedRequest): Need {
       return { action: `states:${operation}`, resource: asked.executionArn ?? "" };
     case "StartExecution":
       return { action: `states:${operation}`, resource: asked.stateMachineArn ?? "" };
+    case "Sign":
+    case "Verify":
+      return { action: `kms:${operation}`, resource: asked.KeyId ?? "" };
     case "PutEvents":
       return { action: "events:PutEvents", resource: `arn:aws:events:${region}:${account}:event-bus/default` };
     default:

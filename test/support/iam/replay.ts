@@ -37,8 +37,8 @@ export class Replay {
     this.#sts = new STSClient({ endpoint, region: place.region, credentials });
   }
 
-  /** @returns the status of the answer */
-  async as(roleName: string, { method, url, headers, body, service }: RecordedRequest): Promise<number> {
+  /** @returns what was answered in place of a refusal: its status; undefined where it was refused */
+  async as(roleName: string, { method, url, headers, body, service }: RecordedRequest): Promise<number | undefined> {
     const RoleArn = `arn:aws:iam::${place.account}:role/${roleName}`;
     const { Credentials } = await this.#sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "replay" }));
     const { pathname, searchParams, search } = new URL(url, this.#endpoint);
@@ -67,7 +67,9 @@ export class Replay {
     });
     const sent = method === "GET" || method === "HEAD" ? {} : { body: new Uint8Array(body) };
     const answer = await fetch(`${origin}${pathname}${search}`, { method, headers: signed.headers, ...sent });
-    await answer.arrayBuffer();
-    return answer.status;
+    const text = await answer.text();
+    // JSON services say it with status 400, as they say what is wrong with a request.
+    const isRefused = answer.status === 403 || (answer.status === 400 && text.includes("AccessDenied"));
+    return isRefused ? undefined : answer.status;
   }
 }

@@ -30,6 +30,18 @@ export function policiesOf(pipeline: string, ids: readonly string[]): ReadonlyMa
   );
 }
 
+/** The same with another key in the place of one. */
+export function withKey(
+  policies: ReadonlyMap<string, readonly PolicyStatement[]>,
+  keyArn: string,
+  other: string,
+): ReadonlyMap<string, readonly PolicyStatement[]> {
+  const replaced = (resource: string) => (resource === keyArn ? other : resource);
+  return new Map(
+    [...policies].map(([id, all]) => [id, all.map((one) => ({ ...one, Resource: one.Resource.map(replaced) }))]),
+  );
+}
+
 /** With a name for each that only CloudFormation knows. */
 function concrete(resource: string): string {
   return resource

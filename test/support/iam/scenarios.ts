@@ -1,6 +1,8 @@
 import type { Machine } from "../../../src/core/execution/machines.ts";
+import { workLayout } from "../../../src/core/execution/work-layout.ts";
 import { backupLayout } from "../../../src/core/format/layout.ts";
 import type { Fates } from "./machine-runner.ts";
+import { workBucket } from "./role-policies.ts";
 
 /** What the runs are made with: everything happens at once, one after the other. */
 export interface Hands {
@@ -18,6 +20,8 @@ export interface Hands {
   alter(bucket: string, prefix: string): Promise<void>;
   /** Garbage collection takes a segment of `books` away, which compaction has replaced. */
   compact(): Promise<void>;
+  /** ARN of the key that signs the backups. */
+  readonly signingKey: string;
   /** Once a function has written a key that ends so. */
   onceWritten(suffix: string, act: () => Promise<void>): void;
 }
@@ -34,6 +38,7 @@ export async function runWithOwnRoles({
   alter,
   compact,
   onceWritten,
+  signingKey,
 }: Hands): Promise<void> {
   const books = ["books"];
   await run("backup", "b-first", { environment: "prod", backupName: "first", collections: books });
@@ -61,8 +66,8 @@ export async function runWithOwnRoles({
   await alter("backups-of-prod", "backup/milvus-backup-segments/");
   await age("backups-of-prod", "backup/milvus-backup-segments/");
   await run("backup", "b-inc", { ...incremental, backupName: "inc" });
-  const lost = (of: string) => () => remove("work-of-the-pipeline", [`executions/${of}/receipts/`]);
-  await run("backup", "b-lost", { ...failing, backupName: "lost" }, { FinalizeBackup: lost("backup/b-lost") });
+  const lost = (machine: Machine, name: string) => () => remove(workBucket, [workLayout(machine, name).receipts]);
+  await run("backup", "b-lost", { ...failing, backupName: "lost" }, { FinalizeBackup: lost("backup", "b-lost") });
 
   const transfer = { from: "prod", to: "dr", backupName: "first", lock: "1d" };
   await run("transfer", "t-dies", transfer, { FinalizeTransfer: "dies" });
@@ -71,7 +76,7 @@ export async function runWithOwnRoles({
   await put("backups-of-dr", "backup/in_parts/binlogs/nobodys");
   await run("transfer", "t-foreign", { from: "prod", to: "dr", backupName: "in_parts" });
   const again = { from: "prod", to: "dr", backupName: "failing" };
-  await run("transfer", "t-lost", again, { FinalizeTransfer: lost("transfer/t-lost") });
+  await run("transfer", "t-lost", again, { FinalizeTransfer: lost("transfer", "t-lost") });
   await run(
     "transfer",
     "t-fails-after",
@@ -83,6 +88,7 @@ export async function runWithOwnRoles({
   const restore = { environment: "dr", from: "prod", backupName: "first", suffix: "_r" };
   await run("restore", "r-dies", restore, { RecreateCollections: "dies" });
   await run("restore", "r-goes-on", restore);
+  await run("restore", "r-signed", { ...restore, signedBy: signingKey, suffix: "_s" });
   await run("restore", "r-many", { ...restore, backupName: "many" });
   await run("restore", "r-inserts", { ...restore, backupName: "small" });
   const rowsGo = () => remove("backups-of-prod", ["backup/small/binlogs/insert_log/"]);
@@ -106,7 +112,7 @@ export async function runWithOwnRoles({
   await run("verify", "v-rows", { environment: "prod", backupName: "first", rows: 100 });
   const logsGo = () => remove("backups-of-prod", ["backup/in_parts/binlogs/insert_log/"]);
   await run("verify", "v-rows-go", { environment: "prod", backupName: "in_parts", rows: 100 }, { ReadRows: logsGo });
-  await run("verify", "v-lost", reads, { FinalizeVerify: lost("verify/v-lost") });
+  await run("verify", "v-lost", reads, { FinalizeVerify: lost("verify", "v-lost") });
   const seal = { environment: "prod", backupName: "golden", seal: true };
   await run("verify", "v-seal-dies", seal, { FinalizeVerify: "dies" });
   await run("verify", "v-seal-fails", seal, { CopySegments: "fails" });
@@ -146,6 +152,35 @@ export async function runWithOwnRoles({
   await call("WriteReport", { environment: "prod", promises: [] });
 }
 
+/** Exports with the functions' own roles, of what the runs before have backed up. */
+export async function exportWithOwnRoles({ run, remove, put }: Hands): Promise<void> {
+  const of = (backupName: string, folder: string) => ({
+    environment: "prod",
+    backupName,
+    destination: `s3://exports-of-prod/exports/${folder}`,
+  });
+  await run("export", "e-first", of("first", "first"));
+  await run("export", "e-large", of("large", "large"));
+  await run("export", "e-texts", { ...of("texts", "texts"), format: "jsonl" });
+
+  await run("export", "e-dies", of("first", "died"), { FinalizeExport: "dies" });
+  await remove("exports-of-prod", ["exports/died/default.books/milvus_partition=novels/"]);
+  await run("export", "e-goes-on", of("first", "died"));
+  await run("export", "e-fails", of("first", "failed"), { ExportSegments: "fails" });
+  await run("export", "e-after", of("first", "failed"));
+  await put("exports-of-prod", "exports/foreign/nobodys");
+  await run("export", "e-foreign", of("first", "foreign"));
+  const overtaken = () => put("exports-of-prod", "exports/overtaken/_milvus-backup-export.json");
+  await run("export", "e-overtaken", of("first", "overtaken"), { FinalizeExport: overtaken });
+
+  const lost = () => remove(workBucket, [workLayout("export", "e-lost").receipts]);
+  await run("export", "e-lost", of("first", "lost"), { FinalizeExport: lost });
+  const logsGo = () => remove("backups-of-prod", ["backup/rows/binlogs/insert_log/"]);
+  await run("export", "e-logs-go", of("rows", "rows"), { ExportSegments: logsGo });
+  const goesAway = () => remove("backups-of-prod", [backupLayout("backup", "texts").meta.full_meta]);
+  await run("export", "e-backup-goes", of("texts", "gone"), { FinalizeExport: goesAway });
+}
+
 /** The same with a role of the environments: every function that touches data assumes it. */
 export async function runWithAssumedRole({ run, call }: Hands): Promise<void> {
   const [environment, to] = ["prod-by-role", "dr-by-role"];
@@ -178,6 +213,9 @@ export async function runWithAssumedRole({ run, call }: Hands): Promise<void> {
     { environment, backupName: "golden_by_role", seal: true },
     { CopySegments: "fails" },
   );
+  const place = { environment, backupName: "by_role", destination: "s3://exports-of-prod/exports/by_role" };
+  await run("export", "a-e-fails", place, { FinalizeExport: "fails" });
+  await run("export", "a-e", place);
   await run("drill", "a-d", { environment: to, backupName: "by_role" });
   await run("drill", "a-d-fails", { environment: to, backupName: "by_role" }, { SearchDrill: "fails" });
   await call("PruneBackups", retention(environment, "nightly-by-role"));
@@ -191,6 +229,7 @@ export async function runWithUnknownEnvironment({ run, call }: Hands): Promise<v
   await run("restore", "u-r", { environment, backupName });
   await run("transfer", "u-t", { from: environment, to: "dr", backupName });
   await run("verify", "u-v", { environment, backupName });
+  await run("export", "u-e", { environment, backupName, destination: "s3://exports-of-prod/exports/any" });
   await run("drill", "u-d", { environment, backupName });
   await call("PruneBackups", retention(environment, "nightly"));
   await call("WriteReport", { environment, promises: [] });
