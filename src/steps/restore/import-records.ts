@@ -14,7 +14,7 @@ import {
 } from "../../core/plan/restore-work.ts";
 import type { Id } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { readWorkJson, readWorkJsonIfThere } from "../shared/work-files.ts";
 
 type Compared = NonNullable<ImportRecord["compared"]>;
 const strength: Readonly<Record<Compared, number>> = { nothing: 0, sizes: 1, contents: 2 };
@@ -43,15 +43,18 @@ export class ImportRecords {
   readonly #others: readonly ImportRecord[];
   /** One write after the other: each has all records. */
   #writing: Promise<void> = Promise.resolve();
+  /** Of the file as this one has read or written it; undefined where there was none. */
+  #etag: string | undefined;
   #completed = 0;
 
   private constructor(
     plan: RestorePlan,
     context: StepContext,
     made: Map<PlannedRestore, CollectionRecord>,
-    records: readonly ImportRecord[],
+    { etag, records }: { readonly etag: string | undefined; readonly records: readonly ImportRecord[] },
   ) {
     this.#context = context;
+    this.#etag = etag;
     this.#key = restoreWorkLayout(plan.restoreId).imports;
     this.#made = made;
     this.#compares = plan.verification.compares;
@@ -66,6 +69,8 @@ export class ImportRecords {
   /** @throws InvalidInput where an earlier run imported something else into the same collections */
   static async read(plan: RestorePlan, context: StepContext): Promise<ImportRecords> {
     const layout = restoreWorkLayout(plan.restoreId);
+    // Looked at before it is read: what is written in between is not taken for what was read.
+    const seen = await context.work.head(layout.imports);
     const [collections, records] = await settleAll([
       readWorkJson(context, layout.collections, z.array(collectionRecord)),
       readWorkJsonIfThere(context, layout.imports, z.array(importRecord)),
@@ -76,19 +81,36 @@ export class ImportRecords {
       if (!record) throw new Error(`no record of the collection made for ${qualifiedName(collection.target)}`);
       made.set(collection, record);
     }
-    return new ImportRecords(plan, context, made, records ?? []);
+    return new ImportRecords(plan, context, made, { etag: seen?.etag, records: records ?? [] });
   }
 
   get completed(): number {
     return this.#completed;
   }
 
+  /**
+   * Writes all of them down, in place of those that were read or written here before and of no others: of two functions that take each other for dead
+   * neither goes on with what it does not know of.
+   * @throws StoreBusy where another function has written meanwhile: whoever runs again reads what that did
+   */
   async write(): Promise<void> {
-    const written = this.#writing.then(() =>
-      writeWorkJson(this.#context, this.#key, [...this.#others, ...this.#records.values()]),
-    );
+    const written = this.#writing.then(() => this.#replace());
     this.#writing = written.catch(() => undefined);
     await written;
+  }
+
+  async #replace(): Promise<void> {
+    const { work } = this.#context;
+    const body = JSON.stringify([...this.#others, ...this.#records.values()]);
+    const condition = this.#etag === undefined ? { ifAbsent: true } : { ifMatch: this.#etag };
+    if (!(await work.putText(this.#key, body, { ...condition, contentType: "application/json" }))) {
+      throw new PipelineError(
+        "StoreBusy",
+        `${this.#key} in ${work.label} was written by another function of this restore meanwhile: nothing more is begun by this one`,
+        { details: { key: this.#key } },
+      );
+    }
+    this.#etag = (await work.head(this.#key))?.etag;
   }
 
   of({ planned }: Import): ImportRecord | undefined {

@@ -110,7 +110,7 @@ describe.each<FaultMoment>(["before", "after"])("with a fault %s any call", (mom
 /** A world's context whose Milvus does something right after each call of a kind. */
 function afterCalls(
   world: PipelineWorld,
-  call: "insertRows" | "flush" | "submitImport",
+  call: "insertRows" | "flush" | "submitImport" | "describeCollection",
   then: (call: number) => Promise<void>,
 ): ImportContext {
   const context = world.context();
@@ -177,4 +177,26 @@ test("a function that was taken for dead while it waited for the flush takes bac
   await runRestore(context, input, first, { retries: 1 });
 
   expect((await outcome(world)).orders).toEqual(undisturbed.orders);
+});
+
+test("a function that was taken for dead before it began inserts nothing into what the next one has filled", async () => {
+  const world = await backedUp();
+  const again = { execution: first, input, attempt: 0 };
+  let one: Promise<unknown> | undefined;
+
+  await runRestore(world.context(), input, first, {
+    async after(step) {
+      if (step !== "recreate") return;
+      // It has looked at the collection, and says next that it begins.
+      const context = afterCalls(world, "describeCollection", async (look) => {
+        if (look === 1) await importSegments(again, world.context());
+      });
+      one = importSegments(again, context);
+      await one.catch(() => undefined);
+    },
+  });
+
+  await expect(one).rejects.toMatchObject({ name: "StoreBusy" });
+  expect(world.milvus("dr").calls.filter((call) => call.startsWith("insertRows"))).toHaveLength(3);
+  expect(await outcome(world)).toEqual(undisturbed);
 });
