@@ -57,7 +57,7 @@ export interface ImportContext extends MilvusContext {
  * is imported into their collection (`RowInserter`). A Milvus that does not answer, which it
  * did earlier in this execution, is waited for over hours.
  * @throws ImportFailed with Milvus's reason, with what is known of an import that Milvus has forgotten, or after four weeks; InvalidInput where an earlier
- *   run imported something else, ClaimLost, EnvironmentChanged, and what Milvus throws
+ *   run imported something else, StoreBusy where another function goes on with it, ClaimLost, EnvironmentChanged, and what Milvus throws
  */
 export async function importSegments(
   request: RestoreStepRequest,
