@@ -9,10 +9,19 @@ import {
 import { configFolder } from "../support/e2e/config-file.ts";
 import { executionFiles, executions, finished } from "../support/e2e/executions.ts";
 import { killFunction } from "../support/e2e/lambda-processes.ts";
-import { collectionNames, connectToServer, dropCollections, must, named, until } from "../support/e2e/milvus.ts";
+import {
+  collectionNames,
+  connectToServer,
+  dropCollections,
+  load,
+  must,
+  named,
+  partitionId,
+  until,
+} from "../support/e2e/milvus.ts";
 import { deletePrefix, listKeys } from "../support/e2e/objects.ts";
 import { deleteRows, insertSegment, seedSmall, smallRow } from "../support/e2e/seeds.ts";
-import { type Row, readRows } from "../support/e2e/snapshot.ts";
+import { countRows, type Row, readRows, readRowsByPartition } from "../support/e2e/snapshot.ts";
 import { startStoreProxy } from "../support/e2e/store-proxy.ts";
 
 const config = configFolder();
@@ -68,7 +77,7 @@ describe("what is interrupted goes on with the same command", async () => {
 
     expect(killed).toBeGreaterThan(0);
     expect(run.exitCode).toBe(1);
-    expect(run.stderr).toMatch(/a copy failed without saying why.*the same command goes on from there/);
+    expect(run.stderr).toMatch(/a batch failed without saying why.*the same command goes on from there/);
     await expectResumed(again);
   });
 
@@ -125,6 +134,37 @@ describe("what is interrupted goes on with the same command", async () => {
 
     expect(again.exitCode).toBe(0);
     expect(await readRows(b, { collection: "resume_dropped" })).toEqual(rows);
+  });
+
+  test("a restore whose function was killed while it inserted rows makes the collection anew, and has none twice", async () => {
+    const target = { collection: "resume_inserted" };
+    const last = await partitionId(a, source, "p3");
+    const far = await config.derive("resume_b", configs.b, { "minio.backupPort": proxy.port });
+    const hold = proxy.holdReads((path) => path.includes("/insert_log/") && path.includes(`/${last}/`));
+
+    const restore = ["--config", far, "restore", "--replace", "-n", "resume_killed", "-s", "_inserted"];
+    const running = milvusBackup(...restore);
+    await hold.reached;
+    // The partitions before it are read, and inserted meanwhile.
+    const [name = ""] = await collectionNames(b, "resume_inserted_restoring_");
+    const working = { collection: name.slice(name.indexOf(".") + 1) };
+    await load(b, working);
+    const inserted = await until("the first rows", 60_000, async () => (await countRows(b, working)) || undefined);
+    const before = await must(b.describeCollection(named(working)));
+    const killed = await killFunction("import-segments", proxy.waiting());
+    hold.release();
+    const run = await running;
+    const again = await milvusBackupJson<RestoreDocument>(...restore);
+
+    expect(inserted).toBeLessThan(rows.length);
+    expect(killed).toBe(1);
+    expect(run.exitCode).toBe(1);
+    expect(again.collections).toMatchObject([{ rows: rows.length, inserted: { partitions: 4, rows: rows.length } }]);
+    const after = await must(b.describeCollection(named(target)));
+    expect(after.collectionID).not.toBe(before.collectionID);
+    // Counts a row for each time that it was inserted, flushed or not.
+    expect(await countRows(b, target)).toBe(rows.length);
+    expect(await readRowsByPartition(b, target)).toEqual(await readRowsByPartition(a, source));
   });
 
   /** Waits until Milvus B imports into a collection whose name begins so; answers its whole name. */

@@ -88,6 +88,14 @@ export async function ensureDatabase(client: MilvusClient, database: string): Pr
   if (!db_names.includes(database)) await must(client.createDatabase({ db_name: database }));
 }
 
+/** @throws Error where there is no such partition */
+export async function partitionId(client: MilvusClient, name: Name, partition: string): Promise<string> {
+  const { data } = await must(client.showPartitions(named(name)));
+  const found = data.find((candidate) => candidate.name === partition);
+  if (found === undefined) throw new Error(`${name.collection} has no partition ${partition}`);
+  return String(found.id);
+}
+
 /** Looks until `test` answers something, at most `timeoutMs` milliseconds. */
 export async function until<T>(what: string, timeoutMs: number, look: () => Promise<T | undefined>): Promise<T> {
   const giveUpAt = Date.now() + timeoutMs;

@@ -94,6 +94,19 @@ export async function readRows(client: MilvusClient, name: Name, partition?: str
   return data.sort((a, b) => compareKeys(String(a[key]), String(b[key])));
 }
 
+/** How many rows a loaded collection has: a key that is there twice, which a query of rows shows once, is two of them. */
+export async function countRows(client: MilvusClient, name: Name): Promise<number> {
+  const { data } = await must(
+    client.query({
+      ...named(name),
+      filter: "",
+      output_fields: ["count(*)"],
+      consistency_level: ConsistencyLevelEnum.Strong,
+    }),
+  );
+  return Number(data[0]?.["count(*)"]);
+}
+
 /** The rows of each partition of a loaded collection; a partition key leaves only the whole to look at. */
 export async function readRowsByPartition(client: MilvusClient, name: Name): Promise<Record<string, Row[]>> {
   const { schema } = await must(client.describeCollection(named(name)));
