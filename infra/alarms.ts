@@ -1,5 +1,5 @@
 import { Duration, Validations } from "aws-cdk-lib";
-import { Alarm, ComparisonOperator, type IMetric, MathExpression, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { EventField, type IRule, Rule, RuleTargetInput } from "aws-cdk-lib/aws-events";
 import { SnsTopic } from "aws-cdk-lib/aws-events-targets";
@@ -66,11 +66,9 @@ export class Alarms extends Construct {
           failedInvocations(rule, sum),
         ),
       ),
-      ...[...props.scheduleGroups].map(([name, group]) =>
-        this.#alarm(
-          `${name}-failed`,
-          `EventBridge Scheduler could not start what ${name} are for`,
-          new MathExpression({ ...schedulerFaults(group, sum), period: sum.period }),
+      ...[...props.scheduleGroups].flatMap(([name, group]) =>
+        schedulerFaults(group, sum).map(({ fault, what, metric }) =>
+          this.#alarm(`${name}-${fault}`, `${what} ${name} are for`, metric),
         ),
       ),
       this.#alarm(

@@ -1,5 +1,5 @@
 import type { Duration } from "aws-cdk-lib";
-import { type MathExpressionProps, Metric, type MetricOptions } from "aws-cdk-lib/aws-cloudwatch";
+import { Metric, type MetricOptions } from "aws-cdk-lib/aws-cloudwatch";
 import type { IRule } from "aws-cdk-lib/aws-events";
 import { goodDrillsMetric, metricsNamespace, scheduledBackupsMetric } from "../src/core/execution/metrics.ts";
 import { cleanDrill, finalizeBackup } from "./functions.ts";
@@ -37,19 +37,22 @@ export function failedInvocations({ ruleName }: IRule, options: MetricOptions): 
 }
 
 /**
- * What the schedules of a group could not start: the target refused, or they gave up.
+ * What the schedules of a group could not start, a metric each: an alarm over a sum of them is more than the emulator has.
  * https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
  */
-export function schedulerFaults(group: string, options: MetricOptions): MathExpressionProps {
-  const metrics = ["TargetErrorCount", "InvocationDroppedCount", "InvocationsFailedToBeSentToDeadLetterCount"];
-  return {
-    expression: metrics.map((_, index) => `FILL(m${index}, 0)`).join(" + "),
-    usingMetrics: Object.fromEntries(
-      metrics.map((metricName, index) => [
-        `m${index}`,
-        new Metric({ namespace: "AWS/Scheduler", metricName, dimensionsMap: { ScheduleGroup: group }, ...options }),
-      ]),
-    ),
-    label: "Starts that failed",
-  };
+export function schedulerFaults(
+  group: string,
+  options: MetricOptions,
+): { fault: string; what: string; metric: Metric }[] {
+  const metric = (metricName: string) =>
+    new Metric({ namespace: "AWS/Scheduler", metricName, dimensionsMap: { ScheduleGroup: group }, ...options });
+  return [
+    { fault: "failed", what: "A try failed to start what", metric: metric("TargetErrorCount") },
+    { fault: "dropped", what: "EventBridge Scheduler gave up to start what", metric: metric("InvocationDroppedCount") },
+    {
+      fault: "lost",
+      what: "The dead-letter queue did not take what could not be started of what",
+      metric: metric("InvocationsFailedToBeSentToDeadLetterCount"),
+    },
+  ];
 }

@@ -267,8 +267,7 @@ describe("alarms", () => {
         "start-triggered-restore-failed",
         "write-report-failed",
         ...["standby", "partner", "nightly-retention", "hourly-retention", "failures"].map((it) => `rule-${it}-failed`),
-        "schedules-failed",
-        "reports-failed",
+        ...["schedules", "reports"].flatMap((it) => [`${it}-failed`, `${it}-dropped`, `${it}-lost`]),
         "dead-letters",
         "schedule-nightly-late",
         "schedule-hourly-late",
@@ -295,19 +294,19 @@ describe("alarms", () => {
       ["schedules", "MilvusBackup"],
       ["reports", "MilvusBackup-reports"],
     ]) {
-      const metrics = named(`${name}-failed`)?.Metrics as { MetricStat?: { Metric: object }; Expression?: string }[];
-      const groupOf = { Name: "ScheduleGroup", Value: group };
-      expect(metrics.flatMap(({ MetricStat }) => (MetricStat ? [MetricStat.Metric] : []))).toEqual(
-        ["TargetErrorCount", "InvocationDroppedCount", "InvocationsFailedToBeSentToDeadLetterCount"].map(
-          (MetricName) => ({
-            ...{ Namespace: "AWS/Scheduler", MetricName },
-            Dimensions: [groupOf],
-          }),
-        ),
-      );
-      expect(metrics.flatMap(({ Expression }) => Expression ?? [])).toEqual([
-        "FILL(m0, 0) + FILL(m1, 0) + FILL(m2, 0)",
-      ]);
+      for (const [fault, MetricName] of [
+        ["failed", "TargetErrorCount"],
+        ["dropped", "InvocationDroppedCount"],
+        ["lost", "InvocationsFailedToBeSentToDeadLetterCount"],
+      ]) {
+        expect(named(`${name}-${fault}`)).toMatchObject({
+          Namespace: "AWS/Scheduler",
+          MetricName,
+          Dimensions: [{ Name: "ScheduleGroup", Value: group }],
+          Threshold: 1,
+          TreatMissingData: "notBreaching",
+        });
+      }
     }
     expect(named("dead-letters")).toMatchObject({
       MetricName: "ApproximateNumberOfMessagesVisible",
