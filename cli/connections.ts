@@ -5,7 +5,7 @@ import type { PipelineExecutions } from "../src/ports/pipeline-executions.ts";
 import type { Connections } from "./context.ts";
 import { CliError } from "./errors.ts";
 import { explainAwsError } from "./pipeline/aws-errors.ts";
-import { pipelineOf } from "./pipeline/stack.ts";
+import { type Pipeline, pipelineOf } from "./pipeline/stack.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,8 +28,8 @@ export function createConnections(env: Environment): Connections {
       executions ??= openExecutions(env);
       return executions;
     },
-    environments({ environmentsPrefix }) {
-      registry ??= openRegistry(env, environmentsPrefix);
+    environments(pipeline) {
+      registry ??= openRegistry(env, pipeline);
       return registry;
     },
     async workStore({ workBucket }) {
@@ -89,9 +89,12 @@ async function openExecutions(env: Environment): Promise<PipelineExecutions> {
   };
 }
 
-async function openRegistry(env: Environment, prefix: string): Promise<WritableEnvironmentRegistry> {
+async function openRegistry(
+  env: Environment,
+  { environmentsPrefix: prefix, environmentsKeyArn: keyArn }: Pipeline,
+): Promise<WritableEnvironmentRegistry> {
   const { environmentRegistry } = await import("../src/adapters/environment-registry.ts");
-  const real = environmentRegistry({ prefix });
+  const real = environmentRegistry({ prefix, keyArn });
   const doing = "using the registered environments in Secrets Manager";
   return {
     get: (name) => explaining(env, doing, () => real.get(name)),

@@ -21,6 +21,8 @@ import { actingFor } from "./trust.ts";
 interface AlarmsProps {
   readonly stack: string;
   readonly config: AlarmsConfig;
+  /** Customer-managed key of the topic. */
+  readonly topicKeyArn: string | undefined;
   readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;
   /** The functions that rules invoke, by name: their failures fail no execution. */
   readonly eventFunctions: ReadonlyMap<string, IFunction>;
@@ -46,9 +48,9 @@ export class Alarms extends Construct {
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
-    const { stack, config } = props;
+    const { stack, config, topicKeyArn } = props;
     this.#stack = stack;
-    this.topic = this.#createTopic(config);
+    this.topic = this.#createTopic(config, topicKeyArn);
     const failures = this.#tellFailures(stack, props.deadLetters);
     this.alarms = [
       // Those that were stopped by hand are no fault.
@@ -110,7 +112,7 @@ export class Alarms extends Construct {
     );
   }
 
-  #createTopic({ emails, topicKeyArn }: AlarmsConfig): Topic {
+  #createTopic({ emails }: AlarmsConfig, topicKeyArn: string | undefined): Topic {
     const topic = new Topic(this, "Topic", {
       displayName: "milvus-backup",
       enforceSSL: true,
@@ -120,7 +122,7 @@ export class Alarms extends Construct {
       Validations.of(topic).acknowledge({
         id: "AwsSolutions-SNS2",
         reason:
-          "Messages name executions, collections and errors, no data and no secret. AWS's own key would shut out CloudWatch and EventBridge; a customer-managed one is set with alarms.topicKeyArn.",
+          "Messages name executions, collections and errors, no data and no secret. AWS's own key would shut out CloudWatch and EventBridge; a customer-managed one is set with alarms.topicKeyArn or encryptionKeyArn.",
       });
     }
     for (const email of emails) topic.addSubscription(new EmailSubscription(email));

@@ -1,8 +1,10 @@
 import { Duration, Validations } from "aws-cdk-lib";
+import { Key } from "aws-cdk-lib/aws-kms";
 import type { IDestination } from "aws-cdk-lib/aws-lambda";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { Grant } from "./grants.ts";
+import { keyGrants } from "./permissions.ts";
 
 /**
  * Where events, scheduled starts and invocations go that nobody could be given: with what they were, and why they failed. The alarm `dead-letters`
@@ -10,11 +12,16 @@ import type { Grant } from "./grants.ts";
  */
 export class DeadLetters extends Construct {
   readonly queue: Queue;
+  readonly #keyArn: string | undefined;
 
-  constructor(scope: Construct, id: string) {
+  /** @param props.keyArn customer-managed key, whose policy lets EventBridge use it; SQS's own where absent */
+  constructor(scope: Construct, id: string, { keyArn }: { readonly keyArn?: string | undefined } = {}) {
     super(scope, id);
+    this.#keyArn = keyArn;
     this.queue = new Queue(this, "Queue", {
-      encryption: QueueEncryption.SQS_MANAGED,
+      ...(keyArn === undefined
+        ? { encryption: QueueEncryption.SQS_MANAGED }
+        : { encryption: QueueEncryption.KMS, encryptionMasterKey: Key.fromKeyArn(this, "Key", keyArn) }),
       enforceSSL: true,
       // The most there is: whoever comes back from holidays still finds them.
       retentionPeriod: Duration.days(14),
@@ -25,13 +32,17 @@ export class DeadLetters extends Construct {
     });
   }
 
-  /** What a function that is invoked without waiting gets for what fails for good; its role needs `grant`. */
+  /** What a function that is invoked without waiting gets for what fails for good; its role needs `grants`. */
   get destination(): IDestination {
     return { bind: () => ({ destination: this.queue.queueArn }) };
   }
 
   /** Of a role in whose name something is put there. */
-  get grant(): Grant {
-    return { sid: "KeepWhatFailed", actions: ["sqs:SendMessage"], resources: [this.queue.queueArn] };
+  get grants(): Grant[] {
+    const keyArns = this.#keyArn === undefined ? [] : [this.#keyArn];
+    return [
+      { sid: "KeepWhatFailed", actions: ["sqs:SendMessage"], resources: [this.queue.queueArn] },
+      ...keyGrants("EncryptWhatFailed", keyArns, ["write"]),
+    ];
   }
 }

@@ -11,6 +11,7 @@ import { Construct } from "constructs";
 import { insteadOfDataBuckets } from "../src/core/deployment/bucket-root.ts";
 import { checkPipeline, parsePipelineYaml } from "../src/core/deployment/yaml.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
+import { keyPolicyStatements } from "./encryption.ts";
 import { type People, type PeopleRole, peopleStatements } from "./people.ts";
 import type { PipelineOptions } from "./pipeline-options.ts";
 import { Pipeline } from "./pipeline-stack.ts";
@@ -36,7 +37,12 @@ export interface MilvusBackupProps {
   readonly exportBuckets?: readonly MilvusBackupBucket[];
   /** ARNs of roles that the functions may assume: for environments with `roleArn`. */
   readonly assumableRoleArns?: readonly string[];
-  /** Customer-managed key of the pipeline's own bucket. */
+  /**
+   * Customer-managed key of whatever the deployment keeps: `encryptionKeyArn`. What services need is added to the policy of a key of the same
+   * app; that of another one has to have it (docs/policies/encryption-key.json).
+   */
+  readonly encryptionKey?: IKey;
+  /** Customer-managed key of the pipeline's own bucket, in its place. */
   readonly workBucketKey?: IKey;
   /** Where the functions run; needed where Milvus is only reached from within a VPC. Wins over the section `network`. */
   readonly vpc?: IVpc;
@@ -79,7 +85,11 @@ export class MilvusBackup extends Construct {
     if ("dataBuckets" in props) throw new Error(`MilvusBackup, dataBuckets ${insteadOfDataBuckets}`);
     const settings = settingsOf(
       { stack: name, assumableRoles: props.assumableRoleArns },
-      props.workBucketKey === undefined ? pipeline : { ...pipeline, workBucketKeyArn: props.workBucketKey.keyArn },
+      {
+        ...pipeline,
+        ...(props.encryptionKey && { encryptionKeyArn: props.encryptionKey.keyArn }),
+        ...(props.workBucketKey && { workBucketKeyArn: props.workBucketKey.keyArn }),
+      },
       (key) => `MilvusBackup, ${key === "stack" ? "name" : key}`,
     );
     const keys = [...milvusBuckets, ...backupBuckets, ...exportBuckets].flatMap(({ bucket: { encryptionKey } }) =>
@@ -100,6 +110,7 @@ export class MilvusBackup extends Construct {
       exportBuckets: exportBuckets.map(rootOf),
       dataKeys: [...new Set(keys)],
     };
+    for (const statement of keyPolicyStatements(this, name)) props.encryptionKey?.addToResourcePolicy(statement);
     const created = new Pipeline(this, "Default", {
       settings: { ...settings, data },
       bundles: { directoryOf: (functionName) => codeOf(props.functionsDirectory ?? packaged, functionName) },

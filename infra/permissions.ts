@@ -116,6 +116,13 @@ export function environmentGrants(
   ];
 }
 
+/** The customer-managed key of the environments' secrets, for Secrets Manager to use and nothing else; nothing where there is none. */
+export function environmentKeyGrants(keyArn: string | undefined): Grant[] {
+  if (keyArn === undefined) return [];
+  const conditions = { StringEquals: { "kms:ViaService": `secretsmanager.${Aws.REGION}.${Aws.URL_SUFFIX}` } };
+  return [{ sid: "DecryptEnvironments", actions: ["kms:Decrypt"], resources: [keyArn], conditions }];
+}
+
 /** What the functions' own roles may use, for environments with `useIAM: true` and no role. */
 export interface DataRoots {
   readonly milvusBuckets: readonly BucketRoot[];

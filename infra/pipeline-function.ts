@@ -1,5 +1,6 @@
 import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { type Policy, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Key } from "aws-cdk-lib/aws-kms";
 import { Alias, Architecture, Code, Function as LambdaFunction, Runtime, type Version } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
@@ -7,6 +8,7 @@ import type { FunctionConfig } from "../src/core/deployment/config.ts";
 import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
 import { metricsNamespace } from "../src/core/execution/metrics.ts";
 import { pipelineVersion } from "../src/core/execution/pipeline-version.ts";
+import type { EncryptionKeys } from "./encryption.ts";
 import type { FunctionSpec } from "./functions.ts";
 import { type Grant, grantedPolicy } from "./grants.ts";
 import type { FunctionNetwork } from "./network.ts";
@@ -22,6 +24,7 @@ interface PipelineFunctionProps {
   readonly config?: FunctionConfig | undefined;
   readonly logRetention: RetentionDays;
   readonly grants: readonly Grant[];
+  readonly keys: EncryptionKeys;
   /** Of its role: the functions' roles of one deployment, and nothing else, lie below it. */
   readonly rolePath: string;
   /** Where it runs; outside of any VPC where absent. */
@@ -42,10 +45,11 @@ export class PipelineFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
     super(scope, id);
-    const { spec, functionName, config = {} } = props;
+    const { spec, functionName, config = {}, keys } = props;
     const logGroup = new LogGroup(this, "Logs", {
       logGroupName: `/aws/lambda/${functionName}`,
       retention: props.logRetention,
+      ...(keys.logs !== undefined && { encryptionKey: Key.fromKeyArn(this, "LogsKey", keys.logs) }),
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const role = new Role(this, "Role", {
@@ -79,6 +83,10 @@ export class PipelineFunction extends Construct {
         POWERTOOLS_METRICS_NAMESPACE: metricsNamespace,
         POWERTOOLS_LOG_LEVEL: "INFO",
       },
+      // Lambda makes itself a grant of the key for the role when it is deployed: the role needs no statement.
+      ...(keys.variables !== undefined && {
+        environmentEncryption: Key.fromKeyArn(this, "VariablesKey", keys.variables),
+      }),
       ...props.network,
       // A version of a deployment that was rolled back goes, or the next one could not publish the same code again.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },

@@ -385,16 +385,28 @@ export interface PipelineOptions {
     };
   };
   /**
+   * customer-managed key of whatever the deployment keeps
+   */
+  encryptionKeyArn?: string;
+  /**
    * customer-managed key of the pipeline's own bucket
    */
   workBucketKeyArn?: string;
+  /**
+   * that of the log groups
+   */
+  logsKeyArn?: string;
+  /**
+   * that of the secrets that `env set` makes
+   */
+  environmentsKeyArn?: string;
   alarms?: {
     /**
      * subscribed to the topic; each has to confirm once
      */
     emails?: string[];
     /**
-     * customer-managed key of the topic; its policy lets `cloudwatch.amazonaws.com` and `events.amazonaws.com` use `kms:Decrypt` and `kms:GenerateDataKey*`
+     * customer-managed key of the topic; its policy lets CloudWatch and EventBridge use it
      */
     topicKeyArn?: string;
     /**

@@ -13,6 +13,7 @@ import { Alarms } from "./alarms.ts";
 import type { Bundles } from "./bundle.ts";
 import { PipelineDashboard } from "./dashboard.ts";
 import { DeadLetters } from "./dead-letters.ts";
+import { type EncryptionKeys, encryptionKeysOf } from "./encryption.ts";
 import {
   type FunctionSpec,
   functionSpecs,
@@ -32,6 +33,7 @@ import {
   dataGrants,
   describeExecutionsGrant,
   environmentGrants,
+  environmentKeyGrants,
   keyGrants,
   keyUseOf,
   networkGrant,
@@ -82,6 +84,7 @@ export class Pipeline extends Construct {
   readonly topic: ITopic | undefined;
 
   readonly #settings: Settings;
+  readonly #keys: EncryptionKeys;
   readonly #workBucket: WorkBucket;
   readonly #environmentsPrefix: string;
   readonly #network: FunctionNetwork | undefined;
@@ -91,13 +94,14 @@ export class Pipeline extends Construct {
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
     this.#settings = props.settings;
+    this.#keys = encryptionKeysOf(props.settings.pipeline);
     const { milvusBuckets, backupBuckets, exportBuckets } = dataOf(this.#settings);
     const problem = problemOfRoots(milvusBuckets, backupBuckets, exportBuckets);
     if (problem !== undefined) throw new Error(problem);
     this.#environmentsPrefix = `milvus-backup/${this.#settings.stack}/environments/`;
     this.#workBucket = new WorkBucket(this, "Work", {
       retention: Duration.days(this.#settings.retentionDays),
-      keyArn: this.#settings.pipeline.workBucketKeyArn,
+      keyArn: this.#keys.workBucket,
     });
     this.#network = props.network ?? functionNetwork(this, this.#settings.pipeline.network);
     this.#eventBus = EventBus.fromEventBusName(this, "EventBus", "default");
@@ -116,13 +120,15 @@ export class Pipeline extends Construct {
       this.#output(output, value, "What a schedule promises");
     }
     this.#output("EnvironmentsPrefix", this.#environmentsPrefix, "Names of the environments' secrets begin with it");
+    if (this.#keys.environments !== undefined) {
+      this.#output("EnvironmentsKeyArn", this.#keys.environments, "Environments' secrets are encrypted with it");
+    }
   }
 
   /** What the roles of people are about. */
   get people(): People {
-    const { stack, pipeline } = this.#settings;
     const { bucketArn: workBucketArn } = this.#workBucket.bucket;
-    return { name: stack, machines, workBucketArn, workBucketKeyArn: pipeline.workBucketKeyArn };
+    return { name: this.#settings.stack, machines, workBucketArn, workBucketKeyArn: this.#keys.workBucket };
   }
 
   /** What pipeline.yaml adds to the machines; answers the topic of its alarms. */
@@ -131,13 +137,13 @@ export class Pipeline extends Construct {
     const { schedules, drills, restoreTriggers } = pipeline;
     const events = schedules.length + drills.length + restoreTriggers.length + pipeline.reports.length;
     if (events === 0 && pipeline.alarms === undefined) return undefined;
-    const deadLetters = new DeadLetters(this, "DeadLetters");
+    const deadLetters = new DeadLetters(this, "DeadLetters", { keyArn: this.#keys.deadLetters });
     this.#output("DeadLetterQueueUrl", deadLetters.queue.queueUrl, "What could not be started");
     const rules = new Map<string, IRule>();
     const scheduleGroups = new Map<string, string>();
     const eventFunctions = new Map<string, PipelineFunction>();
     const add = (spec: FunctionSpec, extra: FunctionExtra) => {
-      const grants = [...(extra.grants ?? []), deadLetters.grant];
+      const grants = [...(extra.grants ?? []), ...deadLetters.grants];
       const created = this.#createFunction(spec, bundles.directoryOf(spec.name), { ...extra, grants });
       // EventBridge tries twice more on its own; a fault that lasts is told once more, not for hours.
       created.live.configureAsyncInvoke({ retryAttempts: 1, onFailure: deadLetters.destination });
@@ -199,6 +205,7 @@ export class Pipeline extends Construct {
     const { alarms, topic } = new Alarms(this, "Alarms", {
       stack,
       config: pipeline.alarms,
+      topicKeyArn: this.#keys.topic,
       stateMachines,
       eventFunctions: functionsOf(eventFunctions),
       rules,
@@ -238,6 +245,7 @@ export class Pipeline extends Construct {
       },
       network: this.#network,
       logRetention: logRetention(this.#settings.retentionDays),
+      keys: this.#keys,
       rolePath: this.#rolePath,
       grants: [
         ...workBucketGrants(this.#workBucket.bucket, spec.machine, {
@@ -245,6 +253,7 @@ export class Pipeline extends Construct {
           reads: spec.writesNoWork ?? false,
         }),
         ...environmentGrants(this, this.#environmentsPrefix, { listNames: namesEnvironments(spec), names }),
+        ...environmentKeyGrants(this.#keys.environments),
         ...(spec.dataAccess
           ? [
               ...dataGrants(data, spec.dataAccess),
@@ -256,7 +265,7 @@ export class Pipeline extends Construct {
           ? []
           : keyGrants(
               "UseWorkBucketKey",
-              optional(pipeline.workBucketKeyArn),
+              optional(this.#keys.workBucket),
               spec.machine === "retention" || spec.writesNoWork ? ["read"] : ["read", "write"],
             )),
         ...(spec.signs ? signingGrants("SignBackups", "kms:Sign", optional(pipeline.signBackups)) : []),
@@ -279,7 +288,7 @@ export class Pipeline extends Construct {
       functions: this.functions,
       ...(machine === "drill" && { runs: this.#machineName("restore") }),
       workBucket: this.#workBucket.bucket,
-      workBucketKeyArn: this.#settings.pipeline.workBucketKeyArn,
+      keys: this.#keys,
       eventBus: this.#eventBus,
       logRetention: logRetention(this.#settings.retentionDays),
       maxConcurrency: this.#settings.pipeline.maxConcurrency,

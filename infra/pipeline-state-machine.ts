@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Aws, RemovalPolicy } from "aws-cdk-lib";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Role } from "aws-cdk-lib/aws-iam";
+import { Key } from "aws-cdk-lib/aws-kms";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { DefinitionBody, LogLevel, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
@@ -10,6 +11,7 @@ import { Construct } from "constructs";
 import { usualConcurrency } from "../src/core/deployment/config.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
 import { workKeyPatterns } from "../src/core/execution/work-layout.ts";
+import type { EncryptionKeys } from "./encryption.ts";
 import { pascalCase } from "./functions.ts";
 import { acknowledgeWildcards, type Grant, grantedPolicy } from "./grants.ts";
 import {
@@ -34,8 +36,7 @@ interface PipelineStateMachineProps {
   readonly runs?: string | undefined;
   readonly workBucket: IBucket;
   readonly eventBus: IEventBus;
-  /** Customer-managed key of the work bucket. */
-  readonly workBucketKeyArn?: string | undefined;
+  readonly keys: EncryptionKeys;
   readonly logRetention: RetentionDays;
   /** Batches that are copied at once. */
   readonly maxConcurrency: number;
@@ -54,7 +55,7 @@ export class PipelineStateMachine extends Construct {
 
   constructor(scope: Construct, id: string, props: PipelineStateMachineProps) {
     super(scope, id);
-    const { machine, stateMachineName, workBucket, eventBus, runs } = props;
+    const { machine, stateMachineName, workBucket, eventBus, runs, keys } = props;
     const definition = withConcurrency(definitionOf(machine), props.maxConcurrency);
     const hasMaps = definition.includes('"DISTRIBUTED"');
     const used = [...props.functions].filter(([name]) => definition.includes(substitutionOf(name)));
@@ -96,6 +97,7 @@ export class PipelineStateMachine extends Construct {
           // Groups below /aws/vendedlogs/ need no statement in the account's log resource policy, which is limited in size.
           logGroupName: `/aws/vendedlogs/states/${stateMachineName}`,
           retention: props.logRetention,
+          ...(keys.logs !== undefined && { encryptionKey: Key.fromKeyArn(this, "LogsKey", keys.logs) }),
           removalPolicy: RemovalPolicy.DESTROY,
         }),
         level: LogLevel.ALL,
@@ -115,7 +117,7 @@ export class PipelineStateMachine extends Construct {
   }
 
   /** Of a machine with distributed maps: it reads their items, and runs them as executions of its own. */
-  #mapGrants({ machine, stateMachineName, workBucket, workBucketKeyArn }: PipelineStateMachineProps): Grant[] {
+  #mapGrants({ machine, stateMachineName, workBucket, keys }: PipelineStateMachineProps): Grant[] {
     const mapRuns =
       "Map runs and their children are named when they start; only those of this very machine are granted.";
     return [
@@ -140,7 +142,7 @@ export class PipelineStateMachine extends Construct {
         actions: ["states:RedriveExecution"],
         resources: [{ arn: statesArn(this, "execution", `${stateMachineName}/*`), reason: mapRuns }],
       },
-      ...keyGrants("ReadWorkBucketKey", workBucketKeyArn ? [workBucketKeyArn] : [], ["read"]),
+      ...keyGrants("ReadWorkBucketKey", keys.workBucket === undefined ? [] : [keys.workBucket], ["read"]),
     ];
   }
 }

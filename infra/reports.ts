@@ -34,7 +34,7 @@ export class Reports extends Construct {
     });
     const policy = grantedPolicy(this, role, [
       { sid: "WriteReports", actions: ["lambda:InvokeFunction"], resources: [writeReport.functionArn] },
-      deadLetters.grant,
+      ...deadLetters.grants,
     ]);
     for (const { name, environment, expression, timeZone, enabled } of reports) {
       const promises = schedules.filter((schedule) => schedule.environment === environment).map(promiseOf);

@@ -57,7 +57,7 @@ export class Schedules extends Construct {
       ...(verified.length > 0
         ? [{ sid: "StartVerifications", actions: ["states:StartExecution"], resources: started(verifyMachine) }]
         : []),
-      deadLetters.grant,
+      ...deadLetters.grants,
     ]);
     const start = (id: string, { machine, input, ...more }: Start, { timeZone, enabled }: Timing) => {
       const created = new CfnSchedule(this, id, {

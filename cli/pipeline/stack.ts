@@ -18,6 +18,8 @@ export interface Pipeline {
   readonly workBucket: string;
   /** Secrets below this prefix are registered environments. */
   readonly environmentsPrefix: string;
+  /** Customer-managed key of those secrets; Secrets Manager's own where absent. */
+  readonly environmentsKeyArn?: string;
   /** What the schedules of its pipeline.yaml promise. */
   readonly schedules: readonly SchedulePromise[];
 }
@@ -79,6 +81,7 @@ export function pipelineOf(stack: string, outputs: Readonly<Record<string, strin
     }
     return value;
   };
+  const environmentsKey = outputs.EnvironmentsKeyArn;
   const drill = outputs.DrillStateMachineArn;
   const exporting = outputs.ExportStateMachineArn;
   const transfer = outputs.TransferStateMachineArn;
@@ -93,6 +96,7 @@ export function pipelineOf(stack: string, outputs: Readonly<Record<string, strin
     ...(verify !== undefined && { verifyStateMachineArn: verify }),
     workBucket: output("WorkBucketName"),
     environmentsPrefix: output("EnvironmentsPrefix"),
+    ...(environmentsKey !== undefined && { environmentsKeyArn: environmentsKey }),
     schedules: promisesIn(outputs),
   };
 }

@@ -77,9 +77,11 @@ type Present = { readonly text: string; readonly version: string } | "removed" |
  * Environments in Secrets Manager, one secret each: `<prefix><name>`. A registration is a version of the secret, by its VersionId.
  * Every fault is a PipelineError that names the secret.
  * @param options.prefix such as `milvus-backup/<stack>/environments/`
+ * @param options.keyArn customer-managed key that secrets are made with; Secrets Manager's own where absent
  */
 export function environmentRegistry(options: {
   prefix: string;
+  keyArn?: string | undefined;
   client?: Pick<SecretsManagerClient, "send">;
   cacheMilliseconds?: number;
 }): WritableEnvironmentRegistry {
@@ -198,7 +200,8 @@ export function environmentRegistry(options: {
     if (present === "removed") return putInPlaceOfRemoved(environment);
     if (present === undefined) {
       const Description = "A Milvus and its object stores, for milvus-backup";
-      const request = new CreateSecretCommand({ Name: prefix + name, Description, SecretString });
+      const KmsKeyId = options.keyArn;
+      const request = new CreateSecretCommand({ Name: prefix + name, Description, SecretString, KmsKeyId });
       await asking("CreateSecret", name, () => client.send(request), isTaken, isBeingDeleted);
       return "created";
     }

@@ -68,6 +68,9 @@ const notSeenHere: Readonly<Record<string, string>> = {
   JoinNetwork: "Lambda makes the network interfaces before the function runs; the emulator has no VPC.",
   UseDataKeys: "S3 uses the key on behalf of who reads or writes; the emulator asks nobody for it.",
   UseWorkBucketKey: "The same.",
+  DecryptEnvironments:
+    "Secrets Manager uses the key; the emulator's asks nobody for it (test/infra/encryption.test.ts).",
+  EncryptWhatFailed: "SQS uses the key for Lambda, which puts there what it could not run.",
   "FinalizeVerify FindUploadsOfBackups": "For a part of a manifest above 8 MiB.",
   "CopySegments UseStaging s3:DeleteObject":
     "For what another plan left in a directory that is put together: test/unit/steps/copy/merge-segments.test.ts.",

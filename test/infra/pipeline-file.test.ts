@@ -85,6 +85,7 @@ describe("examples/pipeline.yaml", () => {
       ["StartDrills", ["states:StartExecution"], [expect.stringMatching(/^<DrillStateMachine/)]],
       ["StartVerifications", ["states:StartExecution"], [expect.stringMatching(/^<VerifyStateMachine/)]],
       ["KeepWhatFailed", ["sqs:SendMessage"], ["<DeadLettersQueue>"]],
+      ["EncryptWhatFailed", ["kms:Decrypt", "kms:GenerateDataKey"], [expect.stringMatching(/0002$/)]],
     ]);
   });
 
@@ -178,6 +179,7 @@ describe("examples/pipeline.yaml", () => {
       "SeeWorkFiles",
       "ReadEnvironments",
       "NameEnvironments",
+      "DecryptEnvironments",
       "ListBackups",
       "AskLocksOfBackups",
       "UseBackups",
@@ -186,6 +188,7 @@ describe("examples/pipeline.yaml", () => {
       "JoinNetwork",
       "Announce",
       "KeepWhatFailed",
+      "EncryptWhatFailed",
       "LookAtLeaseHolders",
     ]);
     const [list, see] = statementsOf(template, "PruneBackups").slice(1, 3);
@@ -202,10 +205,16 @@ describe("examples/pipeline.yaml", () => {
       ScheduleExpressionTimezone: "Europe/Berlin",
       Target: { Input: Match.stringLikeRegexp('^{"environment":"prod","promises":\\[{"name":"nightly"') },
     });
-    expect(statementsOf(template, "Reports").flatMap(actionsOf)).toEqual(["lambda:InvokeFunction", "sqs:SendMessage"]);
+    expect(statementsOf(template, "Reports").flatMap(actionsOf)).toEqual([
+      "lambda:InvokeFunction",
+      "sqs:SendMessage",
+      "kms:Decrypt",
+      "kms:GenerateDataKey",
+    ]);
     expect(statementsOf(template, "Reports").flatMap(resourcesOf)).toEqual([
       expect.stringMatching(/^<WriteReportLive/),
       "<DeadLettersQueue>",
+      expect.stringMatching(/0002$/),
     ]);
     const writes = statementsOf(template, "WriteReport").filter((it) =>
       actionsOf(it).some((action) => /s3:(Put|Delete)/.test(action)),
@@ -247,11 +256,12 @@ describe("examples/pipeline.yaml", () => {
         .map((it) => `${it.Sid}: ${actionsOf(it).join(" ")} on ${resourcesOf(it).join(" ")}`);
 
     expect(keysOf("CopySegments")).toEqual([
+      `DecryptEnvironments: kms:Decrypt on ${key(5)}`,
       `UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`,
       `UseWorkBucketKey: kms:Decrypt kms:GenerateDataKey on ${key(2)}`,
     ]);
-    expect(keysOf("FinalizeTransfer")[1]).toBe(`UseWorkBucketKey: kms:Decrypt on ${key(2)}`);
-    expect(keysOf("PrepareRestore")[0]).toBe(`UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`);
+    expect(keysOf("FinalizeTransfer")[2]).toBe(`UseWorkBucketKey: kms:Decrypt on ${key(2)}`);
+    expect(keysOf("PrepareRestore")[1]).toBe(`UseDataKeys: kms:Decrypt kms:GenerateDataKey on ${key(1)}`);
     expect(keysOf("Backup")).toEqual([`ReadWorkBucketKey: kms:Decrypt on ${key(2)}`]);
   });
 });
@@ -390,7 +400,7 @@ describe("what cannot be started", () => {
     template.hasOutput("DeadLetterQueueUrl", { Value: { Ref: queue } });
     template.hasResourceProperties("AWS::SQS::Queue", {
       MessageRetentionPeriod: 14 * 86_400,
-      SqsManagedSseEnabled: true,
+      KmsMasterKeyId: Match.stringLikeRegexp("0002$"),
     });
     template.hasResourceProperties("AWS::SQS::QueuePolicy", {
       PolicyDocument: {

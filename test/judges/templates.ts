@@ -7,12 +7,12 @@ import { pipelineTemplate } from "../infra/synthesized.ts";
 const projectDir = join(import.meta.dirname, "../..");
 const examples = readFileSync(join(projectDir, "examples/pipeline.yaml"), "utf8");
 
-/** The example with the choices it does not make: a security group of the stack's own, a key for the topic. */
+/** The example with the choices it does not make: a security group of the stack's own, AWS's own keys. */
 function otherChoices(): PipelineFile {
-  const { network, alarms, ...file }: PipelineFile = parse(examples);
-  if (!network || !alarms || !file.workBucketKeyArn) throw new Error("the example has no network, alarms or key");
+  const { network, encryptionKeyArn, environmentsKeyArn, ...file }: PipelineFile = parse(examples);
+  if (!network || !encryptionKeyArn || !environmentsKeyArn) throw new Error("the example has no network or keys");
   const { vpcId, subnetIds } = network;
-  return { ...file, network: { vpcId, subnetIds }, alarms: { ...alarms, topicKeyArn: file.workBucketKeyArn } };
+  return { ...file, network: { vpcId, subnetIds } };
 }
 
 /**

@@ -8,6 +8,7 @@ interface Asked {
   readonly Name?: string;
   readonly VersionId?: string;
   readonly SecretString?: string;
+  readonly KmsKeyId?: string;
   readonly ClientRequestToken?: string;
   readonly RecoveryWindowInDays?: number;
   readonly ForceDeleteWithoutRecovery?: boolean;

@@ -177,7 +177,7 @@ export type NetworkConfig = z.infer<typeof networkConfig>;
 
 const alarmsConfig = z.strictObject({
   emails: z.array(email).default([]),
-  /** Customer-managed key of the topic; its policy has to let CloudWatch and EventBridge use it. */
+  /** Customer-managed key of the topic, in place of the deployment's; its policy has to let CloudWatch and EventBridge use it. */
   topicKeyArn: keyArn.optional(),
   dashboard: z.boolean().default(true),
 });
@@ -211,8 +211,14 @@ export const pipelineConfig = z
     maxConcurrency: z.number().int().min(1).max(mostConcurrency).default(usualConcurrency),
     /** What single functions get, by their names. */
     functions: z.partialRecord(z.enum(functionNames), functionConfig).default({}),
-    /** Customer-managed key of the work bucket. */
+    /** Customer-managed key of whatever the deployment keeps, where no key below names another. */
+    encryptionKeyArn: keyArn.optional(),
+    /** Of the work bucket. */
     workBucketKeyArn: keyArn.optional(),
+    /** Of the log groups. */
+    logsKeyArn: keyArn.optional(),
+    /** Of the secrets that registered environments are. */
+    environmentsKeyArn: keyArn.optional(),
     alarms: alarmsConfig.optional(),
   })
   .superRefine((config, context) => {

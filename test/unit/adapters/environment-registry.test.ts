@@ -28,6 +28,23 @@ function environment(values: Readonly<Record<string, string>> = {}) {
 const other = environment({ "minio.bucketName": "bucket-b", "minio.secretAccessKey": "other-s3cret" });
 
 describe("registering", () => {
+  test("makes a secret with the deployment's key, and with Secrets Manager's own where there is none", async () => {
+    const keyArn = "arn:aws:kms:eu-central-1:111122223333:key/k";
+    const made: unknown[] = [];
+    const { client, registry } = await secretsManager(({ action, Name, KmsKeyId }) => {
+      if (action === "CreateSecret") made.push([Name, KmsKeyId]);
+      return undefined;
+    });
+
+    await registry.put(environment());
+    await environmentRegistry({ prefix, client, keyArn }).put({ ...environment(), name: "dr" });
+
+    expect(made).toEqual([
+      [`${prefix}prod`, undefined],
+      [`${prefix}dr`, keyArn],
+    ]);
+  });
+
   test("equal content again makes no new version, other content is refused unless it is to replace", async () => {
     const { registry, secrets } = await secretsManager();
     const versions = () => secrets.get(`${prefix}prod`)?.length;

@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { createConnections } from "../../../cli/connections.ts";
 import { pipelineOf } from "../../../cli/pipeline/stack.ts";
+import { parseEnvironment } from "../../../src/core/environment/yaml.ts";
 import { startAnswering } from "../../support/http-answers.ts";
 import { environmentNamed, stackOutputs } from "./support/fake-cli.ts";
 
@@ -49,5 +50,31 @@ test("what env rm is told reaches the registry: a protected environment that is 
     SecretId: "milvus-backup/MilvusBackup/environments/prod",
     ForceDeleteWithoutRecovery: true,
   });
+
+  await server.close();
+});
+
+test("a registration is made with the key that the stack names", async () => {
+  const keyArn = "arn:aws:kms:eu-central-1:111122223333:key/k";
+  const keys: unknown[] = [];
+  const server = await startAnswering(({ headers, body }) => {
+    if (headers["x-amz-target"] !== "secretsmanager.CreateSecret") {
+      return { status: 400, headers: {}, body: JSON.stringify({ __type: "ResourceNotFoundException" }) };
+    }
+    keys.push(JSON.parse(body).KmsKeyId);
+    return { status: 200, headers: {}, body: "{}" };
+  });
+  vi.stubEnv("AWS_ENDPOINT_URL", server.url);
+  vi.stubEnv("AWS_REGION", "us-east-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+  const environment = parseEnvironment("", { name: "prod", fileName: "f", overrides: { "minio.bucketName": "a" } });
+  for (const outputs of [stackOutputs, { ...stackOutputs, EnvironmentsKeyArn: keyArn }]) {
+    const registry = await createConnections({}).environments(pipelineOf("MilvusBackup", outputs));
+    expect(await registry.put(environment)).toBe("created");
+  }
+
+  expect(keys).toEqual([undefined, keyArn]);
+
   await server.close();
 });
