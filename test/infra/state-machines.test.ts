@@ -8,15 +8,8 @@ import { readFailure } from "../../src/core/execution/failure.ts";
 import { type Machine, machines } from "../../src/core/execution/machines.ts";
 import { caughtFailure, fewBatches } from "../../src/core/execution/messages.ts";
 import { claimTimes } from "../../src/core/format/claim.ts";
+import type { Retrier } from "../support/run-asl.ts";
 
-interface Retrier {
-  readonly ErrorEquals: readonly string[];
-  readonly IntervalSeconds: number;
-  readonly BackoffRate: number;
-  readonly MaxAttempts: number;
-  readonly MaxDelaySeconds: number;
-  readonly JitterStrategy: string;
-}
 interface State {
   readonly Type: string;
   readonly Resource?: string;

@@ -1,7 +1,9 @@
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { Environment } from "../../src/core/environment/environment.ts";
+import { parseEnvironment } from "../../src/core/environment/yaml.ts";
 import type { Certificate } from "./certificates.ts";
 
 export interface SeenRequest {
@@ -36,16 +38,36 @@ export async function startAnswering(answer: (request: SeenRequest) => HttpAnswe
     response.end(method === "HEAD" ? undefined : body);
   };
   const server = certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
-  server.listen(at, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const { port, close } = await listening(server, at);
   return {
     port,
     url: `${certificate === undefined ? "http" : "https"}://127.0.0.1:${port}`,
     seen,
+    close,
+  };
+}
+
+/** Has a server listen on a loopback port: a free one unless told otherwise. */
+export async function listening(server: Server, at = 0): Promise<{ port: number; close: () => Promise<void> }> {
+  server.listen(at, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** The environment of a store that speaks S3 at such a port. */
+export function environmentAt(port: number, bucket: string): Environment {
+  const yaml = `minio:
+  address: 127.0.0.1
+  port: ${port}
+  accessKeyID: AKIAEXAMPLE1
+  secretAccessKey: store-secret
+  bucketName: ${bucket}
+`;
+  return parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml" });
 }

@@ -32,12 +32,13 @@ interface Catcher {
   readonly Next: string;
 }
 
-interface Retrier {
+export interface Retrier {
   readonly ErrorEquals: readonly string[];
   readonly IntervalSeconds: number;
   readonly BackoffRate: number;
   readonly MaxAttempts: number;
   readonly MaxDelaySeconds: number;
+  readonly JitterStrategy: string;
 }
 
 interface Rule {

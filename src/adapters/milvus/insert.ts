@@ -1,15 +1,11 @@
 import type { StoredValue } from "../../core/binlog/stored-column.ts";
+import { dataTypeNumber } from "../../core/milvus/data-types.ts";
 import type { CollectionName } from "../../core/milvus/descriptions.ts";
 import type { InsertedColumn, InsertedRows } from "../../ports/milvus.ts";
 import { aboutCollection } from "./collections.ts";
 import { failedError } from "./errors.ts";
 import type { GrpcClient } from "./grpc-client.ts";
 import { decodeSchemaMessage, type PlainMessage } from "./protocol.ts";
-
-/** `schemapb.DataType` of an Array's elements, by Milvus's name. */
-const elementTypes: Readonly<Record<string, number>> = {
-  ...{ Bool: 1, Int8: 2, Int16: 3, Int32: 4, Int64: 5, Float: 10, Double: 11, VarChar: 21 },
-};
 
 /**
  * Inserts rows with one call, as Milvus 2.2 and 2.3 take them.
@@ -62,7 +58,7 @@ function scalars({ type, elementType = "" }: InsertedColumn["field"], values: re
     case "Array": {
       // Stored as the message that it is inserted as.
       const data = values.map((value) => decodeSchemaMessage("ScalarField", value as Uint8Array));
-      return { array_data: { data, element_type: elementTypes[elementType] } };
+      return { array_data: { data, element_type: dataTypeNumber(elementType) } };
     }
     default:
       throw new TypeError(`a column of type ${type} is not inserted`);

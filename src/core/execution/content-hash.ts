@@ -33,6 +33,15 @@ export function contentHash(algorithm: string): ContentHash | undefined {
   }
 }
 
+/** `<algorithm>:<value>` of a content that is in memory; undefined where nobody knows the algorithm. */
+export function checksumOf(bytes: Uint8Array, algorithm: "md5"): string;
+export function checksumOf(bytes: Uint8Array, algorithm: string): string | undefined;
+export function checksumOf(bytes: Uint8Array, algorithm: string): string | undefined {
+  const hash = contentHash(algorithm);
+  hash?.update(bytes);
+  return hash && `${algorithm}:${hash.digest()}`;
+}
+
 /** A CRC that begins with all ones and ends with all of them turned, in two words: JavaScript's integers have 32 bits. */
 class ReflectedCrc implements ContentHash {
   readonly #highs = new Uint32Array(256);

@@ -26,9 +26,16 @@ const byNumber = new Map<number, { name: string; since?: string }>(
   Object.entries(dataTypes).map(([name, type]) => [type.number, { name, ...type }]),
 );
 
+const byName = new Map<string, { number: number }>(Object.entries(dataTypes));
+
 /** `VarChar` for 21; `type 77` for a number nobody knows. */
 export function dataTypeName(number: number): string {
   return byNumber.get(number)?.name ?? `type ${number}`;
+}
+
+/** 21 for `VarChar`; undefined for a name that nobody knows. */
+export function dataTypeNumber(name: string): number | undefined {
+  return byName.get(name)?.number;
 }
 
 /** The Milvus release that brought a data type: `2.4.0`; "" where 2.2 has it already; undefined for an unknown number. */

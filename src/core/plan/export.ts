@@ -2,7 +2,7 @@ import * as z from "zod";
 import { copyBatch, copyReceipt } from "../execution/copy-plan.ts";
 import { shortHash } from "../execution/deterministic-id.ts";
 import { exportFormats } from "../execution/messages.ts";
-import { instant } from "../milvus/instant.ts";
+import { backupOfRows, collectionOfRows } from "./rows-work.ts";
 
 /** What an export is going to write; a file in the work bucket, written by Prepare Export. */
 export const exportPlan = z.object({
@@ -25,14 +25,7 @@ export const exportPlan = z.object({
 });
 export type ExportPlan = Readonly<z.infer<typeof exportPlan>>;
 
-/** What a batch must know of a collection: a file in the work bucket. Records of the metas are texts: they have 64-bit integers. */
-export const exportedCollectionFile = z.object({
-  /** `db.coll` */
-  collection: z.string(),
-  /** A `CollectionSchema`. */
-  schema: z.string(),
-  /** Where the collection was cut; absent in a backup that does not know: then all of it counts. */
-  instant: instant.optional(),
+export const exportedCollectionFile = collectionOfRows.extend({
   /** L0 segments (`SegmentBackup`) with the checksums of their logs, by the ID of their partition, `-1` for all. */
   levelZero: z.record(z.string(), z.array(z.lazy(() => exportSegment))),
   /** As its segments say it, deleted ones included. */
@@ -54,8 +47,7 @@ export const exportBatch = copyBatch
   .pick({ batch: true, source: true, destination: true, receiptKey: true, cancelKey: true })
   .extend({
     claim: z.object({ key: z.string(), holder: z.string() }),
-    /** Directory of the backup, to find its logs by. */
-    backup: z.object({ rootPath: z.string(), name: z.string(), source: z.string().optional() }),
+    backup: backupOfRows,
     /** Where the files go, ends in `/`. */
     root: z.string(),
     exportId: z.string(),

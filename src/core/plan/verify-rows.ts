@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { copyBatch, copyReceipt } from "../execution/copy-plan.ts";
-import { instant } from "../milvus/instant.ts";
+import { backupOfRows, collectionOfRows } from "./rows-work.ts";
 import { type RowsPlan, sampleOf } from "./verify.ts";
 
 /**
@@ -8,14 +8,7 @@ import { type RowsPlan, sampleOf } from "./verify.ts";
  */
 export const rowsAttempt = 1;
 
-/** What a batch must know of a collection: a file in the work bucket. Records of the metas are texts: they have 64-bit integers. */
-export const rowCollection = z.object({
-  /** `db.coll` */
-  collection: z.string(),
-  /** A `CollectionSchema`. */
-  schema: z.string(),
-  /** Where the collection was cut; absent in a backup that does not know: then all of it counts. */
-  instant: instant.optional(),
+export const rowCollection = collectionOfRows.extend({
   /** L0 segments (`SegmentBackup`) by the ID of their partition, `-1` for all. */
   levelZero: z.record(z.string(), z.array(z.string())),
 });
@@ -32,8 +25,7 @@ const rowSegment = z.object({
 
 /** The work of one Read Rows invocation; a file in the work bucket. */
 export const rowBatch = copyBatch.pick({ batch: true, source: true, receiptKey: true, cancelKey: true }).extend({
-  /** Directory of the backup, to find its logs by. */
-  backup: z.object({ rootPath: z.string(), name: z.string(), source: z.string().optional() }),
+  backup: backupOfRows,
   segments: z.array(rowSegment),
 });
 export type RowBatch = z.infer<typeof rowBatch>;

@@ -1,6 +1,6 @@
 import { BinlogJoin } from "../../core/binlog/join.ts";
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
-import { contentHash } from "../../core/execution/content-hash.ts";
+import { checksumOf } from "../../core/execution/content-hash.ts";
 import type {
   CopiedLog,
   CopyBatch,
@@ -16,6 +16,7 @@ import { compareLogNames } from "../../core/plan/segment-copies.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
 import { checkFound } from "../shared/check-merged.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "../shared/check-segment.ts";
+import { writePieces } from "../shared/write-pieces.ts";
 import { type BatchStores, mismatch, receiptOf } from "./batch-stores.ts";
 import { ContentComparison } from "./compare-content.ts";
 import { objectSlots, type Pace } from "./in-flight.ts";
@@ -187,7 +188,7 @@ class BatchMerger {
     const { source } = this.#stores;
     try {
       const bytes = await source.readRange(object, { offset: 0, size: object.size });
-      const checksum = checksumOf(bytes, expected);
+      const checksum = checksumFor(bytes, expected);
       const problem = await this.#comparison.problemOf(object, expected, { checksum });
       if (problem === undefined) return { member, bytes, checksum };
       this.#note(segment, problem);
@@ -200,14 +201,7 @@ class BatchMerger {
 
   async #write(key: string, join: BinlogJoin): Promise<void> {
     await this.#stores.confirm();
-    const upload = this.#stores.destination.openText(key);
-    try {
-      for (const piece of join.pieces()) await upload.write(piece);
-      await upload.finish();
-    } catch (error) {
-      await upload.abort();
-      throw error;
-    }
+    await writePieces(this.#stores.destination, key, join.pieces());
   }
 
   /** Removes what an earlier attempt left in the directories: Milvus imports whatever lies there. */
@@ -272,12 +266,10 @@ class BatchMerger {
   }
 }
 
-function checksumOf(bytes: Uint8Array, expected: ExpectedLog | undefined): string {
+/** Of the kind that is expected, where one is that can be computed. */
+function checksumFor(bytes: Uint8Array, expected: ExpectedLog | undefined): string {
   const kind = expected?.checksum === undefined ? "md5" : kindOfChecksum(expected.checksum);
-  const known = contentHash(kind);
-  const hash = known ?? contentHash("md5");
-  hash.update(bytes);
-  return `${known ? kind : "md5"}:${hash.digest()}`;
+  return checksumOf(bytes, kind) ?? checksumOf(bytes, "md5");
 }
 
 /** `<field>/<log>` */

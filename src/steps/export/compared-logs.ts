@@ -1,5 +1,5 @@
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
-import { contentHash } from "../../core/execution/content-hash.ts";
+import { checksumOf } from "../../core/execution/content-hash.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { LogStore } from "../rows/field-log.ts";
@@ -26,15 +26,9 @@ export class ComparedLogs implements LogStore {
   async getBytes(key: string): Promise<Uint8Array> {
     const bytes = await this.#store.getBytes(key);
     const checksum = this.#checksums.get(key);
-    const kind = checksum === undefined ? undefined : kindOfChecksum(checksum);
-    const hash = kind === undefined ? undefined : contentHash(kind);
-    if (hash === undefined) {
-      this.uncompared += 1;
-      return bytes;
-    }
-    hash.update(bytes);
-    const found = `${kind}:${hash.digest()}`;
-    if (found === checksum) return bytes;
+    const found = checksum === undefined ? undefined : checksumOf(bytes, kindOfChecksum(checksum));
+    if (found === undefined) this.uncompared += 1;
+    if (found === undefined || found === checksum) return bytes;
     throw new PipelineError(
       "CorruptBackup",
       `${key} in ${this.label} was altered: its content (${found}) is not that of the manifest (${checksum}). Export another backup`,

@@ -5,7 +5,7 @@ import { executionNameOf, stateMachineOf } from "../../core/execution/state-mach
 import { type Claim, claimedUntil } from "../../core/format/claim.ts";
 import { type ExportLayout, isExportFile } from "../../core/format/export-layout.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import { attempts, type ClaimContext, hasClaim, isHeld, readClaim, writeClaim } from "../shared/claim.ts";
+import { attempts, type ClaimContext, failClaim, hasClaim, isHeld, readClaim, writeClaim } from "../shared/claim.ts";
 
 /** The folder of an export. */
 export interface ExportPlace {
@@ -88,35 +88,14 @@ export async function releaseExportClaim({ store, layout }: ExportPlace, holder:
 }
 
 /**
- * What Release does with a claim: it stays, marked as failed, where files may have been written under it, so that the same command goes on
- * there; it is taken away where nothing was, or the export is complete. A store that refuses is only logged.
+ * What Release does with the claim on the folder of an export (`failClaim`).
  * @returns whether files may lie there
  * @throws StoreBusy
  */
 export async function failExportClaim(place: ExportPlace, holder: string, context: ClaimContext): Promise<boolean> {
   const { store, layout } = place;
-  const { claim: key } = layout;
-  try {
-    for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const found = await readClaim(store, key);
-      if (found?.claim?.holder !== holder) return false;
-      const { claim, etag } = found;
-      if (claim.state === "checking" || (await store.head(layout.manifest))) {
-        await store.deleteKeys([key]);
-        return false;
-      }
-      const failed: Claim = { ...claim, state: "failed", heartbeatAt: context.clock.now().toISOString() };
-      if (await writeClaim(store, key, failed, { ifMatch: etag })) return true;
-    }
-  } catch (error) {
-    if (error instanceof PipelineError && error.kind === "transient") throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    context.log.warn("the claim could not be marked as failed; it is taken over as that of an execution that is over", {
-      key,
-      reason,
-    });
-  }
-  return true;
+  const isComplete = async () => (await store.head(layout.manifest)) !== undefined;
+  return failClaim(store, { key: layout.claim, holder }, isComplete, context);
 }
 
 /**

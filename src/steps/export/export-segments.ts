@@ -30,6 +30,7 @@ import { segmentRows } from "../rows/segment-rows.ts";
 import { cancelWatch } from "../shared/cancel-watch.ts";
 import { claimWatch, confirmClaim } from "../shared/claim.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { writePieces } from "../shared/write-pieces.ts";
 import { ComparedLogs } from "./compared-logs.ts";
 
 export interface ExportContext extends Pick<StepContext, "work" | "openStore" | "clock" | "log"> {
@@ -276,20 +277,11 @@ async function write(
   store: ObjectStore,
   key: string,
   content: Uint8Array,
-  { contentType, confirm }: { readonly contentType: string; readonly confirm: () => Promise<void> },
+  options: { readonly contentType: string; readonly confirm: () => Promise<void> },
 ): Promise<Pick<WrittenFile, "bytes" | "sha256" | "etag">> {
-  const upload = store.openText(key, { contentType });
-  try {
-    await upload.write(content);
-    await confirm();
-    await upload.finish();
-  } catch (error) {
-    await upload.abort();
-    throw error;
-  }
-  const { size, sha256 } = upload.written;
+  const written = await writePieces(store, key, [content], options);
   const found = await store.head(key);
-  if (found?.size !== size) {
+  if (written === undefined || found?.size !== written.size) {
     throw new PipelineError(
       "CopyMismatch",
       `${key} in ${store.label} is not what was just written there: somebody else writes there too`,
@@ -298,7 +290,7 @@ async function write(
       },
     );
   }
-  return { bytes: size, sha256, etag: found.etag };
+  return { bytes: written.size, sha256: written.sha256, etag: found.etag };
 }
 
 function recordOf({ record }: ExportSegment): SegmentBackup {

@@ -32,6 +32,7 @@ import { checkRecord } from "../shared/planned-record.ts";
 import { unmarkReader } from "../shared/readers.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { readReceipts, readWorkJson } from "../shared/work-files.ts";
+import { writePieces } from "../shared/write-pieces.ts";
 import { type ExportPlace, listExportFiles, releaseExportClaim } from "./export-claim.ts";
 
 /**
@@ -204,14 +205,9 @@ async function writeManifest(
     ...{ exportId, backupName, backupId, format, created: created.toISOString(), pipelineVersion, executionArn },
     ...{ rows, leftOut, bytes, warnings },
   };
-  const upload = place.store.openText(place.layout.manifest, { contentType: "application/json" });
-  try {
-    for (const piece of printExportManifest(head, collections)) await upload.write(piece);
-    if (await upload.finish({ ifAbsent: true })) return;
-  } catch (error) {
-    await upload.abort();
-    throw error;
-  }
+  const pieces = printExportManifest(head, collections);
+  const options = { contentType: "application/json", ifAbsent: true };
+  if (await writePieces(place.store, place.layout.manifest, pieces, options)) return;
   if (await isComplete(place, executionArn)) return;
   // S3 answers 409 while another write of the key is under way, which may come to nothing.
   throw new PipelineError(

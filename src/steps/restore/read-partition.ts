@@ -1,7 +1,7 @@
 import type { PrimaryKey } from "../../core/binlog/delete-entries.ts";
 import { primaryKeyOf, type RowField } from "../../core/binlog/row-fields.ts";
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
-import { contentHash } from "../../core/execution/content-hash.ts";
+import { checksumOf } from "../../core/execution/content-hash.ts";
 import type { CopyPrefix, CopySegment, ExpectedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
@@ -148,11 +148,8 @@ async function listed(store: ObjectStore, prefix: string): Promise<ReadonlyMap<s
 /** Whether a content is another one; false too where the checksum is of a kind that nobody here can compute. */
 function isOther(bytes: Uint8Array, checksum: string | undefined): boolean {
   if (checksum === undefined) return false;
-  const kind = kindOfChecksum(checksum);
-  const hash = contentHash(kind);
-  if (hash === undefined) return false;
-  hash.update(bytes);
-  return `${kind}:${hash.digest()}` !== checksum;
+  const found = checksumOf(bytes, kindOfChecksum(checksum));
+  return found !== undefined && found !== checksum;
 }
 
 function compare(one: bigint, other: bigint): number {

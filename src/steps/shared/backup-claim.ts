@@ -5,7 +5,7 @@ import { executionNameOf, stateMachineOf } from "../../core/execution/state-mach
 import { type Claim, claimedUntil, claimTimes, hasWrongClock } from "../../core/format/claim.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { attempts, type ClaimContext, claimLost, hasClaim, isHeld, readClaim, writeClaim } from "./claim.ts";
+import { attempts, type ClaimContext, claimLost, failClaim, hasClaim, isHeld, readClaim, writeClaim } from "./claim.ts";
 import type { StoredBackup } from "./stored-backup.ts";
 
 /** The execution that wants to write a backup. */
@@ -80,32 +80,10 @@ export async function releaseClaim(stored: StoredBackup, holder: string): Promis
   if (await hasClaim(stored.store, { key, holder })) await stored.store.deleteKeys([key]);
 }
 
-/**
- * What Release does with a claim: it stays, marked as failed, where something may have been written under it, so that the same
- * command goes on there; it is taken away from a backup that is complete, or that was never begun. A store that refuses is only
- * logged: an execution that is over holds nobody up.
- * @throws StoreBusy
- */
+/** What Release does with the claim on a backup (`failClaim`). @throws StoreBusy */
 export async function markClaimFailed(stored: StoredBackup, holder: string, context: ClaimContext): Promise<void> {
-  const { store } = stored;
-  const { claim: key } = stored.layout;
-  try {
-    for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const found = await readClaim(store, key);
-      if (found?.claim?.holder !== holder) return;
-      const { claim, etag } = found;
-      if (claim.state === "checking" || (await stored.committed())) return await store.deleteKeys([key]);
-      const failed: Claim = { ...claim, state: "failed", heartbeatAt: context.clock.now().toISOString() };
-      if (await writeClaim(store, key, failed, { ifMatch: etag })) return;
-    }
-  } catch (error) {
-    if (error instanceof PipelineError && error.kind === "transient") throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    context.log.warn("the claim could not be marked as failed; it is taken over as that of an execution that is over", {
-      key,
-      reason,
-    });
-  }
+  const isComplete = async () => (await stored.committed()) !== undefined;
+  await failClaim(stored.store, { key: stored.layout.claim, holder }, isComplete, context);
 }
 
 /** A deletion that holds its claim. */

@@ -1,4 +1,4 @@
-import { PipelineError } from "../../core/execution/errors.ts";
+import { messageOf, PipelineError } from "../../core/execution/errors.ts";
 import { executionNameOf, sameAccountAndRegion } from "../../core/execution/state-machine-arn.ts";
 import { type Claim, claimedUntil, claimTimes, parseClaim } from "../../core/format/claim.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
@@ -109,6 +109,41 @@ export async function writeClaim(
   condition: { ifAbsent: true } | { ifMatch: string },
 ): Promise<boolean> {
   return store.putText(key, `${JSON.stringify(claim, null, 2)}\n`, { ...condition, contentType: "application/json" });
+}
+
+/**
+ * What Release does with a claim: it stays, marked as failed, where something may have been written under it, so that the same command
+ * goes on there; it is taken away from what was never begun, or is complete. A store that refuses is only logged: an execution that is over holds
+ * nobody up.
+ * @returns whether something may lie there that was written under it
+ * @throws StoreBusy
+ */
+export async function failClaim(
+  store: ObjectStore,
+  { key, holder }: ClaimRef,
+  isComplete: () => Promise<boolean>,
+  context: ClaimContext,
+): Promise<boolean> {
+  try {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const found = await readClaim(store, key);
+      if (found?.claim?.holder !== holder) return false;
+      const { claim, etag } = found;
+      if (claim.state === "checking" || (await isComplete())) {
+        await store.deleteKeys([key]);
+        return false;
+      }
+      const failed: Claim = { ...claim, state: "failed", heartbeatAt: context.clock.now().toISOString() };
+      if (await writeClaim(store, key, failed, { ifMatch: etag })) return true;
+    }
+  } catch (error) {
+    if (error instanceof PipelineError && error.kind === "transient") throw error;
+    context.log.warn("the claim could not be marked as failed; it is taken over as that of an execution that is over", {
+      key,
+      reason: messageOf(error),
+    });
+  }
+  return true;
 }
 
 /** @param claim what lies there now */

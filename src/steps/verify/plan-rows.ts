@@ -121,7 +121,9 @@ async function* chosenSegments(
       const byPartition = levelZero.get(collection) ?? {};
       levelZero.set(collection, byPartition);
       const partition = segment.partition_id.toString();
-      byPartition[partition] = [...(byPartition[partition] ?? []), segmentBackup.print(segment)];
+      const records = byPartition[partition] ?? [];
+      byPartition[partition] = records;
+      records.push(segmentBackup.print(segment));
       continue;
     }
     if (!chosen.has(ordinal)) continue;

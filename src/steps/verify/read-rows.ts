@@ -26,6 +26,7 @@ import { addDeletes, Deletes, type DeltaSource } from "../rows/deletes.ts";
 import { segmentRows } from "../rows/segment-rows.ts";
 import { cancelWatch } from "../shared/cancel-watch.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { writePieces } from "../shared/write-pieces.ts";
 
 /** What Read Rows needs from outside. */
 export interface RowsContext extends Pick<StepContext, "work" | "openStore" | "clock" | "log"> {
@@ -205,14 +206,7 @@ class BatchReader {
     const { bytes, counts } = entries.take();
     const key = this.#work.keyRun(this.#batch.batch, this.#runs.length);
     const { work } = this.#context;
-    const upload = work.openText(key, { contentType: "application/octet-stream" });
-    try {
-      await upload.write(bytes);
-      await upload.finish();
-    } catch (error) {
-      await upload.abort();
-      throw error;
-    }
+    await writePieces(work, key, [bytes], { contentType: "application/octet-stream" });
     const written = await work.head(key);
     this.#runs.push({ collection, key, etag: written?.etag ?? "", counts: [...counts] });
   }

@@ -1,10 +1,8 @@
-import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { openEnvironmentStore } from "../../../../src/adapters/store-opener.ts";
-import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import { collected } from "../../../support/collected.ts";
+import { environmentAt, listening } from "../../../support/http-answers.ts";
 
 const body = Buffer.from("Zürich 東京 😀 470615367219551002\n".repeat(5_000));
 
@@ -14,7 +12,7 @@ interface Asked {
   readonly ifMatch: string | undefined;
 }
 
-let close: (() => void) | undefined;
+let close: (() => Promise<void>) | undefined;
 afterEach(() => close?.());
 
 /** A store whose answers are given by number: a real one cannot be made to break its connections. */
@@ -31,20 +29,9 @@ async function storeOf(answer: (response: ServerResponse, from: number, request:
     }
     answer(response, from, asked.push({ range, ifMatch }) - 1);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  const yaml = `minio:
-  address: 127.0.0.1
-  port: ${(server.address() as AddressInfo).port}
-  accessKeyID: AKIAEXAMPLE1
-  secretAccessKey: store-secret
-  bucketName: bucket
-`;
-  const environment = parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml" });
+  const { port, ...listener } = await listening(server);
+  close = listener.close;
+  const environment = environmentAt(port, "bucket");
   return { asked, store: await openEnvironmentStore(environment, "backup") };
 }
 

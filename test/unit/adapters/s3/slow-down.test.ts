@@ -1,17 +1,15 @@
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterEach, describe, expect, test } from "vitest";
 import { connectS3 } from "../../../../src/adapters/s3/connection.ts";
 import { S3ObjectStore } from "../../../../src/adapters/s3/object-store.ts";
-import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
+import { environmentAt, listening } from "../../../support/http-answers.ts";
 import { shortPatience } from "../../../support/short-patience.ts";
 
 const etag = "0cc175b9c0f1b6a831c399e269772661";
-let close = () => {};
-afterEach(() => close());
+let close: (() => Promise<void>) | undefined;
+afterEach(() => close?.());
 
 /** A store that copies, and refuses what is more than so many requests at once. */
 async function storeThatBears(bears: () => number, refusal = { status: 503, code: "SlowDown" }) {
@@ -34,20 +32,9 @@ async function storeThatBears(bears: () => number, refusal = { status: 503, code
     copied.add(new URL(request.url ?? "", "http://store").pathname);
     response.end(`<CopyObjectResult><ETag>"${etag}"</ETag></CopyObjectResult>`);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  const yaml = `minio:
-  address: 127.0.0.1
-  port: ${(server.address() as AddressInfo).port}
-  accessKeyID: AKIAEXAMPLE1
-  secretAccessKey: store-secret
-  bucketName: bucket-a
-`;
-  const { storage } = parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml" });
+  const { port, ...listener } = await listening(server);
+  close = listener.close;
+  const { storage } = environmentAt(port, "bucket-a");
   const connection = connectS3(storage);
   const { patience, logged } = shortPatience();
   const [source, destination] = ["bucket-a", "bucket-b"].map(

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { FinishRestoreResult, RestoreInput } from "../../../../src/core/execution/messages.ts";
 import { finishRestore } from "../../../../src/steps/restore/finish-restore.ts";
+import { aroundCalls } from "../../../support/around-calls.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
@@ -47,28 +48,17 @@ test("one that got an alias right before it was to be dropped is kept, also in t
   const milvus = world.milvus("dr");
   let held = true;
   milvus.holdLoads(() => held);
-  const context = world.context();
   let given = false;
   const rounds: string[][] = [];
   const result = (await runRestore(
-    {
-      ...context,
-      connectMilvus: async (environment) =>
-        new Proxy(await context.connectMilvus(environment), {
-          get: (of, property) => {
-            const value: unknown = Reflect.get(of, property, of);
-            if (typeof value !== "function") return value;
-            return async (...args: unknown[]) => {
-              const answer = await Reflect.apply(value, of, args);
-              if (property === "alterAlias" && !given) {
-                given = true;
-                await milvus.createAlias(aside, "precious");
-              }
-              return answer;
-            };
-          },
-        }),
-    },
+    aroundCalls(world.context(), async (call, _, make) => {
+      const answer = await make();
+      if (call === "alterAlias" && !given) {
+        given = true;
+        await milvus.createAlias(aside, "precious");
+      }
+      return answer;
+    }),
     input,
     executionOf("one"),
     {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { CollectionName } from "../../../../src/ports/milvus.ts";
 import { type ImportContext, importSegments } from "../../../../src/steps/restore/import-segments.ts";
+import { aroundCalls } from "../../../support/around-calls.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
 import {
   input,
@@ -113,25 +114,14 @@ function afterCalls(
   call: "insertRows" | "flush" | "submitImport" | "describeCollection",
   then: (call: number) => Promise<void>,
 ): ImportContext {
-  const context = world.context();
   let calls = 0;
-  return {
-    ...context,
-    connectMilvus: async (environment) =>
-      new Proxy(await context.connectMilvus(environment), {
-        get: (of, property) => {
-          const value: unknown = Reflect.get(of, property, of);
-          if (typeof value !== "function") return value;
-          if (property !== call) return value.bind(of);
-          return async (...args: unknown[]) => {
-            const answer = await Reflect.apply(value, of, args);
-            calls += 1;
-            await then(calls);
-            return answer;
-          };
-        },
-      }),
-  };
+  return aroundCalls(world.context(), async (name, _, make) => {
+    const answer = await make();
+    if (name !== call) return answer;
+    calls += 1;
+    await then(calls);
+    return answer;
+  });
 }
 
 async function noAnswer(): Promise<void> {

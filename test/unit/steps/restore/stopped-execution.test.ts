@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { FinishRestoreResult, RestoreInput } from "../../../../src/core/execution/messages.ts";
+import { aroundCalls } from "../../../support/around-calls.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
@@ -26,29 +27,17 @@ test("the Lambda of an execution that was stopped submits nothing more once the 
 
   // `one` was stopped (it is over), its Lambda goes on: StopExecution does not end it. `two` is the same restore.
   const into: RestoreInput = { ...input, skipCreate: true, indexes: true };
-  const context = world.context();
   let two: FinishRestoreResult | undefined;
   let begun = false;
   await runRestore(
-    {
-      ...context,
-      connectMilvus: async (environment) =>
-        new Proxy(await context.connectMilvus(environment), {
-          get: (of, property) => {
-            const value: unknown = Reflect.get(of, property, of);
-            if (typeof value !== "function") return value;
-            if (property !== "submitImport") return value.bind(of);
-            return async (...args: unknown[]) => {
-              const id = await Reflect.apply(value, of, args);
-              if (!begun) {
-                begun = true;
-                two = (await runRestore(world.context(), into, executionOf("two"))) as FinishRestoreResult;
-              }
-              return id;
-            };
-          },
-        }),
-    },
+    aroundCalls(world.context(), async (call, _, make) => {
+      const answer = await make();
+      if (call === "submitImport" && !begun) {
+        begun = true;
+        two = (await runRestore(world.context(), into, executionOf("two"))) as FinishRestoreResult;
+      }
+      return answer;
+    }),
     into,
     executionOf("one"),
     {

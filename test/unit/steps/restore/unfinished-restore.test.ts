@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
+import { aroundCalls } from "../../../support/around-calls.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
@@ -23,31 +24,20 @@ async function seeded() {
 test("the Lambda of an execution that was stopped drops nothing that the same restore has filled since", async () => {
   const world = await seeded();
   const milvus = world.milvus("dr");
-  const context = world.context();
   let begun = false;
   const one = runRestore(
-    {
-      ...context,
-      connectMilvus: async (environment) =>
-        new Proxy(await context.connectMilvus(environment), {
-          get: (of, property) => {
-            const value: unknown = Reflect.get(of, property, of);
-            if (typeof value !== "function") return value;
-            return async (...args: unknown[]) => {
-              const working = JSON.stringify(args[0] ?? "").includes("_restoring_");
-              if (property === "hasCollection" && working && !begun) {
-                begun = true;
-                await runRestore(world.context(), input, executionOf("two"), {
-                  after: (step) => {
-                    if (step === "import") throw new Error("pause");
-                  },
-                }).catch(() => undefined);
-              }
-              return Reflect.apply(value, of, args);
-            };
+    aroundCalls(world.context(), async (call, args, make) => {
+      const working = JSON.stringify(args[0] ?? "").includes("_restoring_");
+      if (call === "hasCollection" && working && !begun) {
+        begun = true;
+        await runRestore(world.context(), input, executionOf("two"), {
+          after: (step) => {
+            if (step === "import") throw new Error("pause");
           },
-        }),
-    },
+        }).catch(() => undefined);
+      }
+      return make();
+    }),
     input,
     executionOf("one"),
     {
