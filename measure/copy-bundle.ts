@@ -16,7 +16,12 @@ export interface CopyBundle {
 
 const resource = z.object({
   Type: z.string(),
-  Properties: z.object({ FunctionName: z.unknown().optional() }).optional(),
+  Properties: z
+    .object({
+      FunctionName: z.unknown().optional(),
+      Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }).optional(),
+    })
+    .optional(),
   Metadata: z.object({ "aws:asset:path": z.string().optional() }).optional(),
 });
 const template = z.object({ Resources: z.record(z.string(), resource) });
@@ -25,7 +30,8 @@ const processes = 5;
 
 /** Measures what `cdk deploy` uploaded last for Copy Segments, on this machine's Node. */
 export async function measureCopyBundle(): Promise<CopyBundle> {
-  const file = join(await assetOf("copy-segments"), "index.js");
+  const { folder, variables } = await deployed("copy-segments");
+  const file = join(folder, "index.js");
   const script = [
     "const began = performance.now();",
     `require(${JSON.stringify(file)});`,
@@ -34,8 +40,7 @@ export async function measureCopyBundle(): Promise<CopyBundle> {
   const times: number[] = [];
   for (let run = 0; run < processes; run += 1) {
     const { stdout } = await execa(process.execPath, ["--input-type=commonjs", "-e", script], {
-      // What the function's own configuration sets, as far as loading it looks at that.
-      env: { WORK_BUCKET: "work", ENVIRONMENTS_PREFIX: "environments/", AWS_REGION: "us-east-1" },
+      env: { ...variables, AWS_REGION: "us-east-1" },
       extendEnv: false,
     });
     times.push(Number(stdout));
@@ -44,8 +49,8 @@ export async function measureCopyBundle(): Promise<CopyBundle> {
   return { bytes: (await stat(file)).size, initMilliseconds };
 }
 
-/** The folder of a function's code, as the template of the last deployment names it. */
-async function assetOf(functionName: string): Promise<string> {
+/** The folder of a function's code and its variables, as the template of the last deployment has them: names of other resources are no matter. */
+async function deployed(functionName: string): Promise<{ folder: string; variables: Record<string, string> }> {
   const assembly = join(localDir, "cdk.out");
   const text = await readFile(join(assembly, `${stackName}.template.json`), "utf8");
   const found = Object.values(template.parse(JSON.parse(text)).Resources).find(
@@ -54,5 +59,9 @@ async function assetOf(functionName: string): Promise<string> {
   );
   const path = found?.Metadata?.["aws:asset:path"];
   if (path === undefined) throw new LocalStackError(`The deployed template has no function ${functionName}.`);
-  return join(assembly, path);
+  const variables = Object.entries(found?.Properties?.Environment?.Variables ?? {}).map(([name, value]) => [
+    name,
+    typeof value === "string" ? value : "elsewhere",
+  ]);
+  return { folder: join(assembly, path), variables: Object.fromEntries(variables) };
 }

@@ -18,7 +18,7 @@ import { checkEnvironmentName } from "../core/environment/name.ts";
 import { checkConfirmed } from "../core/environment/protection.ts";
 import { PipelineError } from "../core/execution/errors.ts";
 import type { EnvironmentRegistry } from "../ports/step-context.ts";
-import { isBeingDeleted, secretsError } from "./secrets-errors.ts";
+import { isBeingDeleted, isNotBeingDeleted, secretsError } from "./secrets-errors.ts";
 
 /** What the CLI does with environments, beyond reading them. */
 export interface WritableEnvironmentRegistry extends EnvironmentRegistry {
@@ -250,10 +250,15 @@ export function environmentRegistry(options: {
     }
   }
 
+  /** One that somebody else brought back in between is back. */
   async function bringBack(name: string): Promise<void> {
     cache.delete(name);
     const request = new RestoreSecretCommand({ SecretId: prefix + name });
-    await asking("RestoreSecret", name, () => client.send(request), isMissing);
+    try {
+      await asking("RestoreSecret", name, () => client.send(request), isMissing, isNotBeingDeleted);
+    } catch (error) {
+      if (!isNotBeingDeleted(error)) throw error;
+    }
   }
 
   /** What went wrong before is what is told. */

@@ -13,7 +13,15 @@ interface SecretsRequest {
 /** Whether a secret answers so because somebody deleted it and it can still be brought back; a new one of its name is refused with it as well. */
 export function isBeingDeleted(error: unknown): boolean {
   const { name, message } = factsOf(error);
-  return name === "InvalidRequestException" && /marked deleted|(?:marked|scheduled) for deletion/.test(message);
+  return (
+    name === "InvalidRequestException" && /marked deleted|(?<!not )(?:marked|scheduled) for deletion/.test(message)
+  );
+}
+
+/** Whether a request to bring a secret back is refused because nobody deleted it, or because it is back already. */
+export function isNotBeingDeleted(error: unknown): boolean {
+  const { name, message } = factsOf(error);
+  return name === "InvalidRequestException" && /not (?:marked|scheduled) for deletion/.test(message);
 }
 
 /**

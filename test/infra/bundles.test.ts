@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { eventFunctionSpecs, functionSpecs } from "../../infra/functions.ts";
+import type { FunctionEnvironment } from "../../src/core/execution/function-environment.ts";
 
 const specs = [...functionSpecs, ...eventFunctionSpecs];
 const bundles = bundleFunctions(specs.map(({ name }) => name));
@@ -71,15 +72,16 @@ describe("bundles", () => {
 
   it.each(specs)("make $name load as Lambda loads it, into a handler", ({ name }) => {
     const script = `console.log(typeof require(${JSON.stringify(fileOf(name))}).handler)`;
-    const env = {
+    const variables: FunctionEnvironment = {
       WORK_BUCKET: "work",
       ENVIRONMENTS_PREFIX: "environments/",
       STACK_NAME: "MilvusBackup",
+      ROLE_PATH: "/milvus-backup/MilvusBackup/",
       ALLOWED_ENVIRONMENTS: "{}",
       BACKUP_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:backup",
       RESTORE_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:restore",
-      AWS_REGION: "eu-west-1",
     };
+    const env = { ...variables, AWS_REGION: "eu-west-1" };
 
     const type = execFileSync(process.execPath, ["--input-type=commonjs", "-e", script], { env, encoding: "utf8" });
 

@@ -87,7 +87,7 @@ export async function startSecretsManager(instead?: (asked: Asked) => HttpAnswer
       }
       case "RestoreSecret":
         if (!versions) return notFound();
-        removed.delete(name);
+        if (!removed.delete(name)) return answer("InvalidRequestException", "Secret is not scheduled for deletion.");
         return json(200, {});
       case "ListSecrets":
         // as if its index were a moment behind

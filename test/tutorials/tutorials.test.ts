@@ -43,6 +43,16 @@ describe.each(pages)("docs/%s", (page) => {
   });
 });
 
+describe("npm run demo", () => {
+  it("shows a restored collection that finds what the source does, and measures it", async () => {
+    const { exitCode, stdout, stderr } = await shell("npm run demo -- --no-deploy");
+
+    expect({ exitCode, output: exitCode === 0 ? "" : `${stdout}\n${stderr}` }).toEqual({ exitCode: 0, output: "" });
+    expect(stdout).toContain("The top tens agree at 100.0 % of their ranks");
+    expect(stdout).toMatch(/copy Lambda: .+ in one file, initialised in .+ s/);
+  });
+});
+
 /** How many `show` commands found every row. */
 function shown(stdout: string, rows: string): number {
   return stdout.split("\n").filter((line) => line.includes("(ID ") && line.endsWith(rows)).length;

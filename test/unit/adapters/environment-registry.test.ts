@@ -190,27 +190,30 @@ describe("an environment that was removed", () => {
     },
   );
 
-  test("is registered by one of two that go step by step with each other", async () => {
-    const { registry, client } = await secretsManager();
-    await registry.put(environment());
-    await registry.delete("prod");
-    let waiting = 0;
-    let go: () => void = () => {};
-    const both = new Promise<void>((resolve) => {
-      go = resolve;
-    });
-    const meet = async () => {
-      waiting += 1;
-      if (waiting === 2) go();
-      await both;
-    };
-    const [one, two] = [other, third].map((each) => interrupted(client, "PutSecretValueCommand", meet).put(each));
+  test.each(["RestoreSecretCommand", "PutSecretValueCommand"])(
+    "is registered by one of two that both come to %s first",
+    async (request) => {
+      const { registry, client } = await secretsManager();
+      await registry.put(environment());
+      await registry.delete("prod");
+      let waiting = 0;
+      let go: () => void = () => {};
+      const both = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      const meet = async () => {
+        waiting += 1;
+        if (waiting === 2) go();
+        await both;
+      };
+      const [one, two] = [other, third].map((each) => interrupted(client, request, meet).put(each));
 
-    const outcomes = await Promise.all([one, two]);
+      const outcomes = await Promise.all([one, two]);
 
-    expect([...outcomes].sort()).toEqual(["created", "refused"]);
-    expect((await registry.get("prod")).storage.bucket).toBe(outcomes[0] === "created" ? "bucket-b" : "bucket-c");
-  });
+      expect([...outcomes].sort()).toEqual(["created", "refused"]);
+      expect((await registry.get("prod")).storage.bucket).toBe(outcomes[0] === "created" ? "bucket-b" : "bucket-c");
+    },
+  );
 
   test("is not replaced where somebody brought it back in between and meant it", async () => {
     let first = true;
