@@ -4,15 +4,21 @@ import { type Counts, runCheck, runTests } from "./support/run/sections.ts";
 import { formatSummary, totalOf } from "./support/run/summary.ts";
 
 /**
- * `npm test`: every check and every test, one section after another. A failure does not stop what follows. The last line is
+ * `npm test`: every check and every test, one section after another, but for the tutorials, beside which
+ * the tests run that need no servers. A failure does not stop what follows. The last line is
  * `N passed, N failed`: each test counts, and each of lint, dependency rules and types; skipped tests count as failed.
  */
 const sources = ["src", "functions", "cli", "infra", "local", "measure", "demo", "bench", "test"];
 
 const sections: { title: string; counts: Counts; seconds: number }[] = [];
 
-async function section(title: string, run: () => Promise<Counts>): Promise<void> {
-  console.log(`\n=== ${title}\n`);
+/** @param options.held what it prints comes when it has ended, as other sections run beside it: `run` sees to that */
+async function section(
+  title: string,
+  run: () => Promise<Counts>,
+  { held = false }: { held?: boolean } = {},
+): Promise<void> {
+  if (!held) console.log(`\n=== ${title}\n`);
   const began = performance.now();
   const counts = await run().catch((error: unknown) => {
     const problem = error instanceof Error ? error.message : String(error);
@@ -28,10 +34,6 @@ await section("dependency rules", () =>
   runCheck("depcruise", ["--config", ".dependency-cruiser.cjs", ...sources], { unlike: /\(0 modules/ }),
 );
 await section("types", () => runCheck("tsc", ["-p", "."]));
-await section("unit", () => runTests("unit"));
-await section("infra", () => runTests("infra"));
-await section("judges", () => runTests("judges"));
-await section("browser", () => runTests("browser"));
 
 let stack: Promise<() => Promise<void>> | undefined;
 const takeDown = async () => (await stack?.catch(() => undefined))?.();
@@ -51,7 +53,14 @@ await section("local stack", async () => {
   env.MILVUS_BACKUP_TEST_STACK = "up";
   return { passed: 0, failed: 0 };
 });
-for (const project of ["contract", "e2e", "tutorials"]) await section(project, () => runTests(project, env));
+// The tutorials wait for servers most of the time, and must have these to themselves: tests that only compute run beside them.
+const heldBelow = "tutorials";
+const tutorials = section(heldBelow, () => runTests("tutorials", { env, heldBelow }), { held: true });
+for (const project of ["unit", "infra", "judges", "browser"]) {
+  await section(project, () => runTests(project, { yielding: true }));
+}
+await tutorials;
+for (const project of ["contract", "e2e"]) await section(project, () => runTests(project, { env }));
 await takeDown();
 
 const total = totalOf(sections.map(({ counts }) => counts));

@@ -9,16 +9,26 @@ export type { Counts } from "./summary.ts";
 
 const projectDir = fileURLToPath(new URL("../../../", import.meta.url));
 
+/** How a tool runs beside another one. */
+interface Manner {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Its output comes as a whole when it has ended, below this title, not in between another's. */
+  readonly heldBelow?: string;
+  /** It gets the cores that are left: what waits for servers beside it does not wait for this as well. */
+  readonly yielding?: boolean;
+}
+
 /** A tool of the project, output passed on as it comes; never waits for input. */
-async function runTool(tool: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  return execa(join(projectDir, "node_modules/.bin", tool), args, {
-    cwd: projectDir,
-    reject: false,
-    stdin: "ignore",
-    stdout: ["inherit", "pipe"],
-    stderr: ["inherit", "pipe"],
-    env,
-  });
+async function runTool(tool: string, args: readonly string[], { env = {}, heldBelow, yielding }: Manner = {}) {
+  const file = join(projectDir, "node_modules/.bin", tool);
+  const [command, all] = yielding ? ["nice", ["-n", "10", file, ...args]] : [file, args];
+  const options = { cwd: projectDir, reject: false, stdin: "ignore", env } as const;
+  if (heldBelow === undefined) {
+    return execa(command, all, { ...options, stdout: ["inherit", "pipe"], stderr: ["inherit", "pipe"] });
+  }
+  const result = await execa(command, all, { ...options, all: true });
+  console.log(`\n=== ${heldBelow}\n\n${result.all}`);
+  return result;
 }
 
 /**
@@ -38,12 +48,12 @@ export async function runCheck(
 }
 
 /** Runs one vitest project and counts its tests from vitest's own report; a run without a report is one failure. */
-export async function runTests(project: string, env: Readonly<Record<string, string>> = {}): Promise<Counts> {
+export async function runTests(project: string, manner: Manner = {}): Promise<Counts> {
   const folder = await mkdtemp(join(tmpdir(), "milvus-backup-tests-"));
   const report = join(folder, "report.json");
   try {
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const { exitCode } = await runTool("vitest", ["run", "--project", project, ...reporters], env);
+    const { exitCode } = await runTool("vitest", ["run", "--project", project, ...reporters], manner);
     const counts = readVitestReport(await readFile(report, "utf8"));
     // Errors outside of any test (an unhandled rejection) show in the exit code only.
     return exitCode !== 0 && counts.failed === 0
