@@ -149,7 +149,8 @@ export const functionSpecs: readonly FunctionSpec[] = [
   // Reads the rows of small partitions, which are inserted.
   step("import-segments", "restore", { staging: ["read", "write"], backups: ["read"] }, { keepsWork: true }),
   // Deletes the staging files. Gives the targets back, and says what was restored there.
-  step("finish-restore", "restore", { staging: all }),
+  // Reads users and roles, which no other file has, once more from the metas.
+  step("finish-restore", "restore", { staging: all, backups: ["read"] }),
   step("release-restore", "restore", { staging: all }, { timeoutMinutes: 5 }),
   step("prepare-transfer", "transfer", { backups: [...all, "ask-locks"] }, { first: true, keepsWork: true }),
   // Deletes what an earlier transfer of another backup of that name left.

@@ -157,12 +157,13 @@ function verifyInputOf({ name, environment, verify }: ScheduleConfig): VerifyInp
 
 /** What a schedule starts the backup machine with; EventBridge Scheduler fills in the time. */
 function inputOf(schedule: ScheduleConfig): BackupInput {
-  const { name, environment, collections, strategy, incremental, lock } = schedule;
+  const { name, environment, collections, strategy, incremental, rbac, lock } = schedule;
   return {
     environment,
     ...(collections && { collections }),
     ...(strategy && { strategy }),
     ...(incremental && { incremental }),
+    ...(rbac && { rbac }),
     ...(lock && { lock }),
     schedule: name,
     scheduledTime: "<aws.scheduler.scheduled-time>",

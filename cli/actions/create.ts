@@ -14,6 +14,7 @@ interface CreateOptions extends SelectionOptions, LockOptions {
   readonly force?: true;
   readonly metadataOnly?: true;
   readonly incremental?: true;
+  readonly rbac?: true;
   readonly estimate?: true;
   readonly replace?: true;
   readonly detach?: true;
@@ -38,6 +39,7 @@ export async function create(run: VerbRun<CreateOptions>): Promise<void> {
     ...(collections && { collections }),
     ...(strategyOf(options) && { strategy: strategyOf(options) }),
     ...(options.incremental && { incremental: true }),
+    ...(options.rbac && { rbac: true }),
     ...(lock && { lock }),
   });
 

@@ -26,6 +26,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly keepReplaced?: true;
   readonly skipCreate?: true;
   readonly metadataOnly?: true;
+  readonly rbac?: true;
   readonly shards?: string;
   readonly maxShards?: string;
   readonly useAutoIndex?: true;
@@ -68,6 +69,7 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(options.keepReplaced && { keepReplaced: true }),
     ...(options.skipCreate && { skipCreate: true }),
     ...(options.metadataOnly && { metadataOnly: true }),
+    ...(options.rbac && { rbac: true }),
     ...overrides(options),
     ...(!options.index && { indexes: false }),
     ...(!options.load && { load: false }),

@@ -10,6 +10,7 @@ import {
   id,
   instant,
   lock,
+  rbac,
   time,
   verified,
   warnings,
@@ -114,6 +115,8 @@ const toldBackup = documentOf("backup", {
   drilled: drilled.optional(),
   /** Absent where it is not locked. */
   lock: lock.optional(),
+  /** Absent where it was made without `--rbac`. */
+  rbac: rbac.optional(),
   databases: z.array(z.string()),
   collections: z.array(collection),
 });

@@ -11,6 +11,8 @@ import {
   machine,
   milliseconds,
   problem,
+  rbac,
+  restoredRbac,
   rowsLooked,
   time,
   verifiedDepth,
@@ -38,6 +40,8 @@ export const create = documentOf("create", {
   newBytes: count.optional(),
   /** Every object of it is locked so, at the least; absent where it is not. */
   lock: lock.optional(),
+  /** With `--rbac`. */
+  rbac: rbac.optional(),
 });
 
 /** A collection that a restore made or filled. */
@@ -73,6 +77,8 @@ export const restore = documentOf("restore", {
   environment: z.string(),
   /** Empty unless `restored`. */
   collections: z.array(restoredCollection),
+  /** With `--rbac`. */
+  rbac: restoredRbac.optional(),
   segments: count.optional(),
   bytes: count.optional(),
   /** What had to be copied to where Milvus reads it. */

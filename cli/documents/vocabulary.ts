@@ -110,6 +110,26 @@ export const verified = z.strictObject({ last: verification, lastPassed: verific
 /** A lock: until then nobody deletes what has it. */
 export const lock = z.strictObject({ mode: z.enum(lockModes), until: time });
 
+/** Users, roles, grants and privilege groups of a backup. */
+export const rbac = z.strictObject({ users: count, roles: count, grants: count, privilegeGroups: count });
+
+const rbacOutcomes = z.strictObject({
+  /** Added by this restore. */
+  restored: count,
+  /** There already, and left as they were. */
+  present: count,
+  /** In the backup alone; a warning says why. */
+  leftOut: count,
+});
+
+/** What became of them in a restore. */
+export const restoredRbac = z.strictObject({
+  users: rbacOutcomes,
+  roles: rbacOutcomes,
+  grants: rbacOutcomes,
+  privilegeGroups: rbacOutcomes,
+});
+
 /** A document of a kind: `version` is raised when a field goes or changes its meaning, not when one is added. */
 export function documentOf<Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {
   return z.strictObject({ kind: z.literal(kind), version: z.literal(1), ...shape });

@@ -9,10 +9,12 @@ import {
 } from "../../src/core/format/meta.ts";
 import { comparedNothing, type DrillProof, type VerificationProof } from "../../src/core/format/proof.ts";
 import { qualifiedName } from "../../src/core/milvus/names.ts";
+import { countRbac, fromRbacMeta } from "../../src/core/milvus/rbac.ts";
 import type { IncrementalBackup } from "../../src/steps/catalog/get-backup.ts";
 import { createdAtOf } from "../../src/steps/catalog/list-backups.ts";
 import type { Instants } from "../../src/steps/shared/stored-backup.ts";
 import { countOf, formatBytes, formatCount, formatDuration, formatInstant, formatTime } from "./format.ts";
+import { rbacText } from "./rbac-text.ts";
 import { formatPairs, formatTable } from "./table.ts";
 import { tellVerified, verifiedDocument } from "./verified.ts";
 
@@ -64,6 +66,8 @@ export function backupDocument(
     ...(drilled && { drilled: drilledDocument(drilled) }),
     /** Until when it is not deleted; absent where it is not locked. */
     ...(lock && { lock }),
+    /** Of users and roles only how many there are: their passwords belong on no screen. */
+    ...(backup.rbac_meta && { rbac: countRbac(fromRbacMeta(backup.rbac_meta)) }),
     databases: backup.database_backups.map(({ db_name }) => db_name),
     collections: backup.collection_backups.map((collection) => describeCollection(collection, instants)),
   } as const;
@@ -145,6 +149,7 @@ export function formatBackup(document: BackupDocument): string {
       ["verified", tellVerified(document.verified)],
       ["drilled", document.drilled && describeDrilled(document.drilled)],
       ["locked", document.lock && `until ${lockEnd(document.lock.until)} (${document.lock.mode})`],
+      ["rbac", document.rbac && rbacText(document.rbac)],
       ["lies in", document.location],
     ],
     "",

@@ -4,6 +4,7 @@ import type { DocumentOf } from "../documents/index.ts";
 import { backupResult, type FinishedExecution, resultOf } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
 import { type KnownEnvironment, knownLocation } from "./location.ts";
+import { rbacText } from "./rbac-text.ts";
 import type { Summary } from "./summary.ts";
 import { formatPairs } from "./table.ts";
 
@@ -25,6 +26,7 @@ export function backupSummary(finished: FinishedExecution, environment: KnownEnv
     bytes: result.bytes,
     ...(result.newObjects !== undefined && { newObjects: result.newObjects, newBytes: result.newBytes }),
     ...(result.lock && { lock: result.lock }),
+    ...(result.rbac && { rbac: result.rbac }),
     milliseconds: finished.milliseconds,
     warnings: result.warnings,
     executionArn: finished.execution.arn,
@@ -36,6 +38,7 @@ export function backupSummary(finished: FinishedExecution, environment: KnownEnv
       ["segments", formatCount(result.segments)],
       ["objects", `${formatCount(result.objects)}, ${formatBytes(result.bytes)}`],
       ["of these new", newOf(result)],
+      ["rbac", result.rbac && rbacText(result.rbac)],
       ["locked", result.lock && `until ${lockEnd(result.lock.until)} (${result.lock.mode})`],
       ["lies in", location],
       ["took", formatDuration(finished.milliseconds)],

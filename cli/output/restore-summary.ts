@@ -6,6 +6,7 @@ import type { PlanTotals } from "../pipeline/progress.ts";
 import { type FinishedExecution, restoreResult, resultOf } from "../pipeline/results.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./format.ts";
 import type { KnownEnvironment } from "./location.ts";
+import { restoredRbacText } from "./rbac-text.ts";
 import type { Summary } from "./summary.ts";
 import { formatPairs, formatTable } from "./table.ts";
 
@@ -66,6 +67,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
       ["replaced", kept.length > 0 ? `${kept.join(", ")} (kept)` : undefined],
       ["segments", progress.totals && segmentsText(progress.totals)],
       ["inserted", inserted.length > 0 ? insertedText(inserted) : undefined],
+      ["rbac", result.rbac && restoredRbacText(result.rbac)],
       ["staged", objects > 0 ? `${countOf(objects, "object")}, ${formatBytes(bytes)}` : undefined],
       ["took", formatDuration(milliseconds)],
     ]),
@@ -73,6 +75,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
   const restored: DocumentOf<"restore"> = {
     ...document,
     collections,
+    ...(result.rbac && { rbac: result.rbac }),
     // whoever may not read the work bucket knows none of it
     ...(progress.totals && {
       segments: progress.totals.segments,

@@ -29,6 +29,9 @@ export function addCreate(program: Command, host: VerbHost): void {
       ),
     )
     .addOption(
+      new Option("--rbac", "users with their hashed passwords, roles, grants and privilege groups too (docs/rbac.md)"),
+    )
+    .addOption(
       new Option(
         "--estimate",
         "tell what it would copy, how long that takes and what it costs, and do nothing",
@@ -44,6 +47,7 @@ export function addCreate(program: Command, host: VerbHost): void {
         ["a whole database and one collection more", "--config milvus-a.yaml create --filter 'shop.*,coll' -n nightly"],
         ["every night, at the price of what is new", "--config milvus-a.yaml create --incremental -n nightly_2"],
         ["what that would take, before anything is done", "--config milvus-a.yaml create --filter 'shop.*' --estimate"],
+        ["with users, roles and grants", "--config milvus-a.yaml create -n with_users --rbac"],
         ["that nobody deletes for 30 days", "--config milvus-a.yaml create -n month_end --lock 30d"],
         ["from a script, with a registered environment", "--environment prod --json create -n nightly --detach"],
       ),

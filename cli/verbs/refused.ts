@@ -1,21 +1,14 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { CliError } from "../errors.ts";
 
 /** What milvus-backup 0.5.16 has and this command has not, with what to use instead; docs/compatibility.md lists all of it. */
 interface Refused {
-  /** `create`, or a verb below another one: `restore secondary`. */
+  /** `server`, or a verb below another one: `restore secondary`. */
   readonly verb: string;
-  /** Absent where the whole verb is meant. */
-  readonly flag?: string;
   readonly instead: string;
 }
 
-const rbac =
-  "users, roles and grants are not backed up or restored yet: create them in the target Milvus; milvus-backup carries them (create --rbac, restore --rbac)";
-
 const refused: readonly Refused[] = [
-  { verb: "create", flag: "--rbac", instead: rbac },
-  { verb: "restore", flag: "--rbac", instead: rbac },
   {
     verb: "restore secondary",
     instead:
@@ -42,18 +35,12 @@ const refused: readonly Refused[] = [
 
 /** Adds what is refused, hidden from the help: whoever comes with a command line of milvus-backup is told what to use. */
 export function addRefused(program: Command): void {
-  for (const { verb, flag, instead } of refused) {
+  for (const { verb, instead } of refused) {
     const [first = "", second] = verb.split(" ");
     const refuse = () => {
-      throw new CliError("Usage", `${flag === undefined ? verb : `${verb} ${flag}`}: ${instead}`);
+      throw new CliError("Usage", `${verb}: ${instead}`);
     };
     const parent = program.commands.find((command) => command.name() === first);
-    if (flag !== undefined) {
-      parent?.addOption(new Option(flag).hideHelp()).hook("preAction", (_, command) => {
-        if (command.getOptionValueSource(flag.slice(2)) !== undefined) refuse();
-      });
-      continue;
-    }
     (second === undefined ? program : (parent ?? program))
       .command(second ?? first, { hidden: true })
       .allowUnknownOption()

@@ -26,6 +26,12 @@ export function addRestore(program: Command, host: VerbHost): void {
     .addOption(new Option("--keep-replaced", "with --drop-existing: keep what is replaced, as coll_replaced_<id>"))
     .addOption(new Option("--skip-create", "import into collections that exist with the same schema"))
     .addOption(new Option("--metadata-only", "collections, partitions, indexes and aliases without rows"))
+    .addOption(
+      new Option(
+        "--rbac",
+        "users, roles, grants and privilege groups of the backup too; what is there stays as it is (docs/rbac.md)",
+      ),
+    )
     .addOption(new Option("--no-index", "recreate no index (and load nothing)"))
     .addOption(new Option("--shards <number>", "shards of every collection, in place of those in the backup"))
     .addOption(new Option("--max-shards <number>", "no collection gets more shards than these").conflicts("shards"))
@@ -76,6 +82,7 @@ export function addRestore(program: Command, host: VerbHost): void {
         ["one collection, as coll_bak", "--config milvus-b.yaml restore -c coll -n my_backup -s _bak"],
         ["under other names", "--config milvus-b.yaml restore -n my_backup --rename coll:shop.coll2,old:new"],
         ["a database as another one", "--config milvus-b.yaml restore -n my_backup --rename 'shop.*:shop_copy.*'"],
+        ["with users, roles and grants", "--config milvus-b.yaml restore -n with_users --rbac"],
         ["a backup that lies elsewhere", "--config milvus-b.yaml restore -n my_backup --from milvus-a.yaml"],
         ["into a protected environment", "--environment prod restore -c coll -n my_backup -s _bak --confirm prod"],
         [

@@ -19,6 +19,8 @@ import type {
   SegmentLogs,
 } from "../core/milvus/descriptions.ts";
 
+import type { RbacAddition, RbacDescription, RefusedGrant } from "../core/milvus/rbac.ts";
+
 export type * from "../core/milvus/descriptions.ts";
 
 /**
@@ -157,18 +159,30 @@ export interface Milvus {
   listImports(name: CollectionName, settled?: ReadonlySet<Id>): Promise<ImportTask[]>;
 
   /**
+   * Users, roles, grants and privilege groups. Its passwords, hashed as the server keeps them, are secrets: they go into a backup and into
+   * `addRbac`, never into a log, an error or a file of the work bucket.
+   */
+  describeRbac(): Promise<RbacDescription>;
+  /**
+   * Adds users, roles, grants and privilege groups, none of which is there: Milvus refuses all where a user, role or group is.
+   * @returns the grants that it does not take; everything else is there then
+   */
+  addRbac(addition: RbacAddition): Promise<RefusedGrant[]>;
+
+  /**
    * Makes every call that backups and restores make, about a collection that is not there or with a request that is refused: who may make
    * it is asked first. Changes nothing.
+   * @param of only those calls
    */
-  tryCalls(): Promise<TriedCall[]>;
+  tryCalls(of?: TriedCall["of"]): Promise<TriedCall[]>;
 }
 
 /** A call that was tried. */
 export interface TriedCall {
   /** As Milvus's protocol has it, and as its privileges are called: `Flush`. */
   readonly call: string;
-  /** What makes it: both make some. */
-  readonly of: "backup" | "restore";
+  /** What makes it: both make some. `rbac`: either, where it is about users and roles too. */
+  readonly of: "backup" | "restore" | "rbac";
   /** `unknown` is not there in this version. */
   readonly outcome: "allowed" | "denied" | "unknown" | "unanswered";
   /** Milvus's own reason where it is denied or unanswered. */

@@ -3,7 +3,8 @@ import { PipelineError } from "../../src/core/execution/errors.ts";
 import { hybridTimestamp } from "../../src/core/milvus/instant.ts";
 import { defaultDatabase, qualifiedName } from "../../src/core/milvus/names.ts";
 import { keyPartitionName, partitionOfKey } from "../../src/core/milvus/partition-key.ts";
-import { features } from "../../src/core/milvus/version.ts";
+import type { Rbac, RbacAddition, RbacDescription, RefusedGrant } from "../../src/core/milvus/rbac.ts";
+import { features, isAtLeast } from "../../src/core/milvus/version.ts";
 import type {
   CollectionDescription,
   CollectionName,
@@ -266,20 +267,66 @@ export class MemoryMilvus implements Milvus {
     return [...this.#pauses];
   }
 
+  /** Who may do what; a server tells and takes passwords from 2.4.10 on. */
+  rbac: Rbac = { users: [], roles: [], grants: [], privilegeGroups: [] };
+
+  /** Privileges that it does not know: grants of them are refused. */
+  readonly unknownPrivileges = new Set<string>();
+
   /** The calls that its user may not make, by their names in Milvus's protocol. */
   readonly deniedCalls = new Set<string>();
 
   // ---- the port
 
-  async tryCalls(): Promise<TriedCall[]> {
+  async tryCalls(of?: TriedCall["of"]): Promise<TriedCall[]> {
     this.#called("tryCalls");
-    const tried = (of: TriedCall["of"], calls: readonly string[]) =>
+    const tried = (by: TriedCall["of"], calls: readonly string[]) =>
       calls.map((call): TriedCall => {
         const isDenied = this.deniedCalls.has(call);
         const reason = isDenied ? `Privilege${call}: permission deny` : "";
-        return { call, of, outcome: isDenied ? "denied" : "allowed", reason };
+        return { call, of: by, outcome: isDenied ? "denied" : "allowed", reason };
       });
-    return [...tried("backup", ["ShowCollections", "Flush"]), ...tried("restore", ["CreateCollection", "Import"])];
+    const all = [
+      ...tried("backup", ["ShowCollections", "Flush"]),
+      ...tried("restore", ["CreateCollection", "Import"]),
+      ...tried("rbac", ["BackupRBAC", "RestoreRBAC"]),
+    ];
+    return of === undefined ? all : all.filter((one) => one.of === of);
+  }
+
+  async describeRbac(): Promise<RbacDescription> {
+    this.#called("describeRbac");
+    const tellsPasswords = this.#tellsPasswords;
+    const users = tellsPasswords ? this.rbac.users : this.rbac.users.map((user) => ({ ...user, password: "" }));
+    return structuredClone({ ...this.rbac, users, tellsPasswords });
+  }
+
+  async addRbac({ users, roles, grants, privilegeGroups, memberships }: RbacAddition): Promise<RefusedGrant[]> {
+    this.#called("addRbac");
+    const { rbac } = this;
+    const taken = [
+      ...users.filter(({ name }) => rbac.users.some((user) => user.name === name) || name === "root"),
+      ...roles.filter((role) => rbac.roles.includes(role) || role === "admin" || role === "public"),
+      ...privilegeGroups.filter(({ name }) => rbac.privilegeGroups.some((group) => group.name === name)),
+    ];
+    if (taken.length > 0) throw this.#refused("RestoreRBAC", "it already exists");
+    if (!this.#tellsPasswords && users.length + privilegeGroups.length > 0)
+      throw this.#refused("RestoreRBAC", "no call");
+    const refused = grants.filter(({ privilege }) => this.unknownPrivileges.has(privilege));
+    this.rbac = {
+      users: [...rbac.users, ...users].map((user) => ({
+        ...user,
+        roles: [...user.roles, ...memberships.filter((one) => one.user === user.name).map(({ role }) => role)],
+      })),
+      roles: [...rbac.roles, ...roles],
+      grants: [...rbac.grants, ...grants.filter((grant) => !refused.includes(grant))],
+      privilegeGroups: [...rbac.privilegeGroups, ...privilegeGroups],
+    };
+    return refused.map((grant) => ({ grant, reason: `there is no privilege ${grant.privilege}` }));
+  }
+
+  get #tellsPasswords(): boolean {
+    return isAtLeast(this.#version, "2.4.10");
   }
 
   async version(): Promise<string> {

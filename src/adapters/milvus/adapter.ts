@@ -11,8 +11,9 @@ import type {
   KeyValue,
 } from "../../core/milvus/descriptions.ts";
 import { defaultDatabase } from "../../core/milvus/names.ts";
+import type { RbacAddition } from "../../core/milvus/rbac.ts";
 import { type Features, features } from "../../core/milvus/version.ts";
-import type { InsertedRows, Milvus, VectorSearch } from "../../ports/milvus.ts";
+import type { InsertedRows, Milvus, TriedCall, VectorSearch } from "../../ports/milvus.ts";
 import type { StepLog } from "../../ports/step-context.ts";
 import type { Patience } from "../patience.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
@@ -34,6 +35,7 @@ import { grpcImports } from "./grpc-imports.ts";
 import type { ImportApi } from "./imports.ts";
 import { insertRows } from "./insert.ts";
 import { countRows, loadProblem, queryRows, search } from "./queries.ts";
+import { addRbac, describeRbac } from "./rbac.ts";
 import { type HttpExchange, httpExchange, RestClient } from "./rest-client.ts";
 import { restImports } from "./rest-imports.ts";
 import { readKeyValue } from "./schema.ts";
@@ -266,7 +268,15 @@ export class MilvusAdapter implements Milvus {
     return this.#imports.list(name, settled);
   }
 
-  tryCalls() {
-    return tryCalls(this.#grpc);
+  describeRbac() {
+    return describeRbac(this.#grpc, () => this.listDatabases());
+  }
+
+  addRbac(addition: RbacAddition) {
+    return addRbac(this.#grpc, addition);
+  }
+
+  tryCalls(of?: TriedCall["of"]) {
+    return tryCalls(this.#grpc, of);
   }
 }

@@ -33,7 +33,7 @@ type GrpcOutcome<T> =
   | { readonly kind: "unimplemented" };
 
 /** Calls that change nothing, or nothing more when they are made twice: they are made again where nobody knows what became of them. */
-const repeatable = /^(?:Get|List|Show|Describe|Has|Flush|Query|Search)/;
+const repeatable = /^(?:Get|List|Show|Describe|Has|Flush|Query|Search|Select|BackupRBAC)/;
 
 /** One gRPC connection to a Milvus proxy. Every failure leaves as a PipelineError. */
 export class GrpcClient {

@@ -11,11 +11,16 @@ const callsAtOnce = 4;
  * `Milvus.tryCalls`: the proxy looks at privileges before it looks at anything else, so that a call about nothing tells whether it may be
  * made. Rates are limited after that: a limited call is an allowed one.
  */
-export async function tryCalls(client: GrpcClient): Promise<TriedCall[]> {
-  return settleEach(callsAbout(`milvus_backup_check_${randomBytes(6).toString("hex")}`), callsAtOnce, (one) =>
-    tryCall(client, one),
-  );
+export async function tryCalls(client: GrpcClient, of?: TriedCall["of"]): Promise<TriedCall[]> {
+  const calls = callsAbout(`milvus_backup_check_${randomBytes(6).toString("hex")}`);
+  const tried = calls.filter((one) => of === undefined || one.of === of);
+  const outcomes = await settleEach(tried, callsAtOnce, (one) => tryCall(client, one));
+  const lists = outcomes.some(({ call, outcome }) => call === "BackupRBAC" && outcome === "unknown");
+  return lists ? outcomes : outcomes.filter(({ call }) => !withoutBackupRbac.has(call));
 }
+
+/** What a server is asked in place of BackupRBAC and RestoreRBAC where it has none. */
+const withoutBackupRbac: ReadonlySet<string> = new Set(["SelectUser", "SelectRole", "SelectGrant", "CreateRole"]);
 
 interface Call {
   readonly call: string;
@@ -34,6 +39,7 @@ function callsAbout(absent: string): Call[] {
   const collection = { collection_name: absent };
   const backup = (call: string, request: Call["request"] = collection): Call => ({ call, of: "backup", request });
   const restore = (call: string, request: Call["request"] = collection): Call => ({ call, of: "restore", request });
+  const rbac = (call: string, request: Call["request"] = {}): Call => ({ call, of: "rbac", request });
   return [
     backup("ListDatabases", {}),
     backup("ShowCollections", {}),
@@ -57,6 +63,16 @@ function callsAbout(absent: string): Call[] {
     restore("AlterAlias", { ...collection, alias: `${absent}_alias` }),
     restore("LoadCollection"),
     restore("DropCollection"),
+    rbac("BackupRBAC"),
+    // nothing is added of nothing
+    rbac("RestoreRBAC", { RBAC_meta: {} }),
+    rbac("SelectUser", { user: { name: absent } }),
+    rbac("SelectRole", { role: { name: absent } }),
+    rbac("SelectGrant", { entity: { role: { name: absent } } }),
+    // no role and no user has no name
+    rbac("CreateRole", { entity: { name: "" } }),
+    rbac("OperateUserRole", { username: "", role_name: "" }),
+    rbac("OperatePrivilege", { entity: { role: { name: "" } } }),
   ];
 }
 

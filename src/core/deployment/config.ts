@@ -2,7 +2,7 @@ import * as z from "zod";
 import { environmentNamePattern } from "../environment/name.ts";
 import { PipelineError } from "../execution/errors.ts";
 import { backupInput, drillInput, scheduleName, signingKeyArn } from "../execution/messages.ts";
-import { restoreConflict } from "../execution/restore-conflicts.ts";
+import { restoreConflict, unsignedRbac } from "../execution/restore-conflicts.ts";
 import { parseCollectionSelector } from "../milvus/names.ts";
 import { parseRenames, type Renames } from "../milvus/renames.ts";
 import { allowedEnvironments, type EnvironmentUse, problemOfUse } from "./allowed-environments.ts";
@@ -75,6 +75,7 @@ const scheduleConfig = z.strictObject({
   collections,
   strategy: backupInput.shape.strategy,
   incremental: backupInput.shape.incremental,
+  rbac: backupInput.shape.rbac,
   /** How long each of its backups stays locked: `30d`, or `{for: 30d, mode: compliance}`. */
   lock: backupInput.shape.lock,
   enabled: z.boolean().default(true),
@@ -309,7 +310,8 @@ export const emptyPipeline: PipelineConfig = pipelineConfig.parse({});
 
 /** What a trigger leaves to whoever can put an object into the bucket; undefined where it says enough. */
 function openDoor(trigger: RestoreTriggerConfig): { readonly key: string; readonly problem: string } | undefined {
-  const { account, dropExisting, collections: named, signedBy, unsigned } = trigger;
+  const { account, dropExisting, collections: named, signedBy, unsigned, rbac } = trigger;
+  if (rbac && signedBy === undefined) return { key: "rbac", problem: unsignedRbac };
   const because = account !== undefined ? "account" : dropExisting ? "dropExisting" : undefined;
   if (because !== undefined && (named === undefined || named.length === 0)) {
     return {

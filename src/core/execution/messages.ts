@@ -34,6 +34,8 @@ export const backupInput = z.strictObject({
   strategy: z.enum(["flush", "skip_flush", "meta_only"]).optional(),
   /** true: what the backup root holds already of the same Milvus is not stored again. */
   incremental: z.boolean().optional(),
+  /** true: users with their hashed passwords, roles, grants and privilege groups go into the backup too. */
+  rbac: z.boolean().optional(),
   /** How long what is written stays locked: `30d`, or `{"for": "30d", "mode": "compliance"}`; as the environment says where absent. */
   lock: lockSettings.optional(),
   /** The schedule of pipeline.yaml that starts it: the backup is named after it and falls under its retention. */
@@ -133,6 +135,8 @@ export const restoreInput = z.strictObject({
   skipIndexParams: nameList.optional(),
   /** false: sets no alias. */
   aliases: z.boolean().optional(),
+  /** true: users, roles, grants and privilege groups of the backup are added to those of the target; what is there stays as it is. */
+  rbac: z.boolean().optional(),
   /** false: load nothing; otherwise what was loaded is loaded again (not under skipCreate: that collection stays as it is). */
   load: z.boolean().optional(),
   /**
@@ -280,6 +284,9 @@ const copySegmentsResult = z.object({
 });
 export type CopySegmentsResult = Readonly<z.infer<typeof copySegmentsResult>>;
 
+/** Users, roles, grants and privilege groups of a backup. */
+export const rbacCounts = z.object({ users: count, roles: count, grants: count, privilegeGroups: count });
+
 const finalizeBackupResult = z.object({
   /** `source-changed`: segments vanished while they were copied; prepare again and go on. */
   outcome: z.enum(["backed-up", "source-changed"]),
@@ -294,6 +301,8 @@ const finalizeBackupResult = z.object({
   newBytes: count.optional(),
   /** Every object of the backup is locked so, at the least. */
   lock: objectLock.optional(),
+  /** What it holds of who may do what; absent where it was not asked for. */
+  rbac: rbacCounts.optional(),
   warnings,
 });
 export type FinalizeBackupResult = Readonly<z.infer<typeof finalizeBackupResult>>;
@@ -463,6 +472,24 @@ export const restoredCollection = z.object({
 });
 export type RestoredCollection = Readonly<z.infer<typeof restoredCollection>>;
 
+const rbacOutcomes = z.object({
+  /** Added by this restore. */
+  restored: count,
+  /** There already, and left as they were. */
+  present: count,
+  /** In the backup alone; a warning says why. */
+  leftOut: count,
+});
+
+/** What became of the users, roles, grants and privilege groups of a backup. */
+export const restoredRbac = z.object({
+  users: rbacOutcomes,
+  roles: rbacOutcomes,
+  grants: rbacOutcomes,
+  privilegeGroups: rbacOutcomes,
+});
+export type RestoredRbac = Readonly<z.infer<typeof restoredRbac>>;
+
 export const finishRestoreResult = z.object({
   /** `loading`: everything is in place, collections are still loading; ask again. */
   outcome: z.enum(["restored", "loading"]),
@@ -472,6 +499,8 @@ export const finishRestoreResult = z.object({
   waitSeconds: z.number(),
   /** While `loading`: of this round in the history of the execution. */
   events: count.optional(),
+  /** Where the input asked for `rbac`. */
+  rbac: restoredRbac.optional(),
   warnings,
 });
 export type FinishRestoreResult = Readonly<z.infer<typeof finishRestoreResult>>;

@@ -13,6 +13,10 @@ const ofCreation = [
   "skipIndexParams",
 ] as const;
 
+/** Why a trigger does not bring users and roles of just any backup. */
+export const unsignedRbac =
+  "wants signedBy beside it in a trigger: whoever writes into the bucket would make users and roles; name the KMS key that signs the backups";
+
 /** Of these pairs only one may be asked for; the problem stands under the first key. */
 const exclusive: readonly {
   readonly keys: readonly [keyof RestoreInput, keyof RestoreInput];
@@ -54,6 +58,9 @@ export function restoreConflict(
       key: "signedBy",
       problem: `excludes verify: ${options.verify}: a signature vouches for contents, so these are compared`,
     };
+  }
+  if (asked("rbac") && asked("trigger") && !asked("signedBy")) {
+    return { key: "rbac", problem: unsignedRbac };
   }
   if (asked("keepReplaced") && !asked("dropExisting")) {
     const problem =

@@ -60,6 +60,8 @@ export function workLayout(machine: Machine, execution: string) {
     copyFailures: `${root}/failures/`,
     /** What of a restore could not be compared with what was backed up: string[], for people. */
     uncompared: `${root}/uncompared.json`,
+    /** What a restore did with users and roles: counts and warnings, no passwords. */
+    rbac: `${root}/rbac.json`,
     progress: `${root}/progress.json`,
     /** Its mere presence asks running copies to stop before their next segment. */
     cancel: `${root}/cancelled`,

@@ -176,8 +176,8 @@ export const databaseBackup = record({
 
 const namedEntity = record({ name: text });
 const grantor = record({ user: optional(namedEntity), privilege: optional(namedEntity) });
-/** Users (with their encrypted passwords: never log it), roles and grants; kept as it is. */
-const rbacMeta = record({
+/** Users (with their passwords, hashed: secrets, never to be logged), roles, grants and privilege groups. */
+export const rbacMeta = record({
   users: list(record({ user: text, password: text, roles: list(namedEntity) })),
   roles: list(namedEntity),
   grants: list(
@@ -191,6 +191,7 @@ const rbacMeta = record({
   ),
   privilege_groups: list(record({ group_name: text, privileges: list(namedEntity) })),
 });
+export type RbacMeta = Infer<typeof rbacMeta>;
 
 export const backupInfo = record(
   {

@@ -13,6 +13,7 @@ import {
   type FieldBinlog,
   fieldBinlog,
   partitionBackup,
+  type RbacMeta,
   type SegmentBackup,
   segmentBackup,
 } from "../format/meta.ts";
@@ -20,7 +21,11 @@ import { toCollectionSchema, toIndexInfo } from "../milvus/schema-mapping.ts";
 import type { BackupPlan, PlannedCollection, PlannedSegment } from "./backup.ts";
 
 /** What Prepare Backup learned of a whole backup, beside its collections. */
-export type BackupHead = Pick<BackupPlan, "backupName" | "backupId" | "milvusVersion" | "databases" | "schedule">;
+export interface BackupHead
+  extends Pick<BackupPlan, "backupName" | "backupId" | "milvusVersion" | "databases" | "schedule"> {
+  /** Of no plan: passwords lie in no file of the work bucket. */
+  readonly rbac?: RbacMeta | undefined;
+}
 
 /** The record of a backup; its collections, and its size, come beside it. */
 export function backupRecord(head: BackupHead): BackupInfo {
@@ -28,6 +33,7 @@ export function backupRecord(head: BackupHead): BackupInfo {
     id: head.backupId,
     name: head.backupName,
     milvus_version: head.milvusVersion,
+    ...(head.rbac && { rbac_meta: head.rbac }),
     database_backups: head.databases.map(({ name, id, properties }) =>
       databaseBackup.create({ db_name: name, db_id: BigInt(id), properties: [...properties] }),
     ),

@@ -21,6 +21,8 @@ export function restoreWorkLayout(restoreId: string) {
     collections: `${root}/collections.json`,
     /** Which collections stood under the target names, and are replaced: ReplacedRecord[]. */
     replaced: `${root}/replaced.json`,
+    /** Which users, roles and grants were set out to be added: RbacRecord (rbac-restore.ts). */
+    rbac: `${root}/rbac.json`,
   };
 }
 

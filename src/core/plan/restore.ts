@@ -35,6 +35,8 @@ export const restorePlan = z.object({
   dropReplaced: z.boolean(),
   /** true: no rows are restored. */
   metadataOnly: z.literal(true).optional(),
+  /** Users and roles are restored too, of the metas with this SHA-256 (hex). */
+  rbac: z.object({ sha256: z.string() }).optional(),
   databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
   collections: z
     .array(
@@ -124,6 +126,8 @@ export function planRestore(
     /** What the heads of the logs tell, by segment ID. */
     readonly known: ReadonlyMap<string, KnownRows>;
     readonly verification: Verification;
+    /** Those that were read. */
+    readonly metas: { readonly sha256: string };
     readonly warnings: readonly string[];
   },
 ): { plan: RestorePlan; segments: RestoreSegments } {
@@ -185,6 +189,7 @@ export function planRestore(
       backupName: input.backupName,
       backupId: backup.id,
       ...(input.metadataOnly && { metadataOnly: true }),
+      ...(input.rbac && { rbac: context.metas }),
       dropReplaced: (input.dropExisting ?? false) && !input.keepReplaced,
       databases: planDatabases(backup, names),
       collections,

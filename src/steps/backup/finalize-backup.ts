@@ -6,6 +6,7 @@ import type { BackupStepRequest, ExecutionRef, FinalizeBackupResult } from "../.
 import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
+import { countRbac, fromRbacMeta } from "../../core/milvus/rbac.ts";
 import { backupPlan } from "../../core/plan/backup.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
@@ -18,6 +19,7 @@ import { type BackupSigner, signBackup } from "../shared/signatures.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { freeKeys } from "../shared/sweep-segments.ts";
 import { readWorkJson, writeWorkJson } from "../shared/work-files.ts";
+import { rbacWarnings, readRbac } from "./backup-rbac.ts";
 import { copiedCollections, plannedReceipts } from "./copied-collections.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 import { writeBackup } from "./write-backup.ts";
@@ -90,14 +92,17 @@ export async function finalizeBackup(
       await signBackup(stored, environment.backupStorage, signed, signer);
     });
   const options = { created: execution.startTime, objects, incremental, sign: sign || undefined, confirm };
-  await writeBackup(stored, plan, collections, options, context);
+  const rbac = input.rbac ? await readRbac(stored, () => context.connectMilvus(environment)) : undefined;
+  if (rbac) warnings.push(...rbacWarnings(rbac, plan.milvusVersion));
+  await writeBackup(stored, { ...plan, rbac }, collections, options, context);
   const held = await readHeld(context, layout);
   if (held) {
     warnings.push(...(await resumeGarbageCollection(held, async () => environment, layout, context)));
   }
   if (shared) await releaseSegmentsClaim(store, shared, execution.id);
   await releaseClaim(stored, execution.id);
-  return { outcome: "backed-up", ...totals, warnings };
+  const counts = rbac && { rbac: countRbac(fromRbacMeta(rbac)) };
+  return { outcome: "backed-up", ...totals, ...counts, warnings };
 }
 
 function notPinned(logs: number): string {

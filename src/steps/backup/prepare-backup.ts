@@ -90,6 +90,8 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const version = await milvus.version();
   const databases = await listDatabases(milvus, version);
   const selected = await select(milvus, databases, selectors, { context, layout });
+  // Finalize Backup reads it anew: passwords are kept in no work file. Who may not is told before anything is copied.
+  if (input.rbac) await milvus.describeRbac();
 
   let held: Held = (await readHeld(context, layout)) ?? { claimed: true, ...(source && { sharedSource: source }) };
   await writeHeld(context, layout, held);

@@ -44,6 +44,7 @@ import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work
 import { checkRows } from "./check-rows.ts";
 import { isMilvusAway } from "./milvus-away.ts";
 import { CollectionReplacer } from "./replace-collections.ts";
+import { restoreRbac } from "./restore-rbac.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
 const pollMilliseconds = 200;
@@ -55,7 +56,7 @@ const partitionConcurrency = 8;
 
 /**
  * Last step of a restore: checks the row counts, gives each collection its target name (the one it replaces moves aside), moves and sets
- * aliases, drops what was replaced, loads what was loaded, removes staging files and records. Answers `loading` while collections load.
+ * aliases, drops what was replaced, loads what was loaded, adds users and roles where that was asked for, removes staging files and records. Answers `loading` while collections load.
  * @throws RowCountMismatch before anything gets its target name, TargetExists where somebody made another collection under it meanwhile,
  *   ClaimLost before anything is replaced where another restore has the target by now, EnvironmentChanged, and what Milvus throws
  */
@@ -119,12 +120,19 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
     if (dropped.kept !== undefined) kept.set(collection, dropped.kept);
   }
   if (attempt === 0) for (const collection of plan.collections) await finisher.startLoading(collection);
+  // Behind the collections: nobody comes before what they may see is whole.
+  const rbac = await restoreRbac({ plan, input, milvus, layout, confirm }, context);
+  if (rbac) warnings.push(...rbac.warnings);
 
   if (!(await waitForLoad(plan, finisher, context))) return loading(request);
   const collections = await settleEach(plan.collections, collectionConcurrency, (collection) =>
     finisher.describe(collection, kept.get(collection)),
   );
-  const result = { outcome: "restored", backupName: plan.backupName, collections, warnings, waitSeconds: 0 } as const;
+  const result = {
+    ...({ outcome: "restored", backupName: plan.backupName, collections, waitSeconds: 0 } as const),
+    ...(rbac && { rbac: rbac.counts }),
+    warnings,
+  };
   await writeWorkJson(context, layout.result, result);
   return finished(result, { plan, environment, execution }, context);
 }

@@ -51,6 +51,7 @@ import { checkTarget, type SeenTarget } from "./check-target.ts";
 import { discardRestore } from "./discard-restore.ts";
 import { Insertions } from "./insertion-files.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
+import { checkRbac } from "./restore-rbac.ts";
 import { checkTargetLimits } from "./target-limits.ts";
 import { chooseVerification, comparedCopies } from "./verify-backup.ts";
 
@@ -105,6 +106,7 @@ export async function prepareRestore(
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
+  await checkRbac(backup, input, milvus);
   // a discard removes what a restore made, whatever became of the manifest since
   const manifest = input.discard ? undefined : (signed ?? (await stored.readManifest()));
   const instants = stored.instantsOf(manifest, backup.id);
@@ -166,6 +168,7 @@ export async function prepareRestore(
     kept,
     known,
     verification,
+    metas: { sha256: metas.sha256 },
     warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
   if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());

@@ -218,6 +218,7 @@ describe("one collection under several names", () => {
         kept: new Map(),
         known: new Map(),
         verification: { compares: "sizes", reads: false },
+        metas: { sha256: "" },
         warnings: [],
       },
     );

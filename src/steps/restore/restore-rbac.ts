@@ -1,0 +1,97 @@
+import * as z from "zod";
+import { pinnedStore } from "../../core/execution/copy-plan.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import { type RestoreInput, restoredRbac } from "../../core/execution/messages.ts";
+import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { BackupOutline } from "../../core/format/outline.ts";
+import { fromRbacMeta, type Rbac } from "../../core/milvus/rbac.ts";
+import { isEmptyAddition, planRbac, rbacRecord, withRefused } from "../../core/plan/rbac-restore.ts";
+import type { RestorePlan } from "../../core/plan/restore.ts";
+import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
+import type { Milvus } from "../../ports/milvus.ts";
+import type { MilvusContext } from "../../ports/step-context.ts";
+import { pinnedEnvironment } from "../shared/pinned-environments.ts";
+import { findBackup } from "../shared/stored-backup.ts";
+import { readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+
+/** What became of users, roles, grants and privilege groups, as an execution keeps it: no passwords. */
+const rbacOutcome = z.object({ counts: restoredRbac, warnings: z.array(z.string()) });
+type RbacOutcome = z.infer<typeof rbacOutcome>;
+
+/**
+ * Everything that speaks against restoring users and roles, before anything is made.
+ * @throws InvalidInput where the backup has none, MilvusUnauthenticated where the user of the environment may not make the calls
+ */
+export async function checkRbac({ rbac_meta }: BackupOutline, input: RestoreInput, milvus: Milvus): Promise<void> {
+  if (!input.rbac || input.discard) return;
+  if (rbac_meta === undefined) {
+    throw new PipelineError(
+      "InvalidInput",
+      `rbac (--rbac): backup ${input.backupName} holds no users, roles or grants, as it was made without rbac; leave it out`,
+      { details: { key: "rbac" } },
+    );
+  }
+  const denied = (await milvus.tryCalls("rbac")).filter(({ outcome }) => outcome === "denied");
+  if (denied.length === 0) return;
+  throw new PipelineError(
+    "MilvusUnauthenticated",
+    `rbac: the user of environment ${input.environment} may not call ${denied.map(({ call }) => call).join(", ")} in Milvus at ${milvus.address} ` +
+      `(${denied[0]?.reason}): grant them to a role of that user, or leave rbac out. Nothing was changed`,
+    { details: { key: "rbac" } },
+  );
+}
+
+/** What a restore of users and roles works with. */
+interface RbacRestore {
+  readonly plan: RestorePlan;
+  readonly input: RestoreInput;
+  readonly milvus: Milvus;
+  readonly layout: ReturnType<typeof workLayout>;
+  /** Asked before anything is changed. */
+  readonly confirm: () => Promise<void>;
+}
+
+/**
+ * Adds what the target lacks of the backup's users, roles, grants and privilege groups, when its collections stand under their names. Once
+ * in an execution. What it sets out to add is written down first: a run that ended halfway is gone on from.
+ * @throws CopyMismatch where the backup is not the one any more that was read before, and what Milvus and the store throw
+ */
+export async function restoreRbac(restore: RbacRestore, context: MilvusContext): Promise<RbacOutcome | undefined> {
+  const { plan, layout, milvus, confirm } = restore;
+  if (plan.rbac === undefined) return undefined;
+  const done = await readWorkJsonIfThere(context, layout.rbac, rbacOutcome);
+  if (done) return done;
+  const key = restoreWorkLayout(plan.restoreId).rbac;
+  const backup = await readBackup(restore, context);
+  const planned = planRbac(backup, {
+    current: await milvus.describeRbac(),
+    begun: await readWorkJsonIfThere(context, key, rbacRecord),
+    databases: new Set(await milvus.listDatabases()),
+    collections: plan.collections,
+  });
+  let outcome: Pick<typeof planned, "counts" | "warnings"> = planned;
+  if (!isEmptyAddition(planned.add)) {
+    await confirm();
+    await writeWorkJson(context, key, planned.record);
+    outcome = withRefused(planned, await milvus.addRbac(planned.add));
+  }
+  const result = { counts: outcome.counts, warnings: [...outcome.warnings] };
+  await writeWorkJson(context, layout.rbac, result);
+  context.log.info("users and roles restored", { ...outcome.counts });
+  return result;
+}
+
+/** Anew from the backup, as no file of the work bucket has passwords: the very metas that Prepare Restore read, and compared. */
+async function readBackup({ plan, input, layout }: RbacRestore, context: MilvusContext): Promise<Rbac> {
+  const from = await pinnedEnvironment(context, layout, input.from ?? input.environment);
+  const store = await context.openStore(pinnedStore(from, "backup"));
+  const stored = await findBackup(store, from.backupStorage, input.backupName);
+  const metas = await stored.streamCommitRecord();
+  const rbac = metas && (await metas.outline()).backup.rbac_meta;
+  if (metas && rbac && metas.sha256 === plan.rbac?.sha256) return fromRbacMeta(rbac);
+  throw new PipelineError(
+    "CopyMismatch",
+    `backup ${input.backupName} in ${stored.place} was replaced or deleted while it was restored: no users or roles were made of it. The collections are in ` +
+      "place; start a restore with rbac again once it is complete",
+  );
+}
