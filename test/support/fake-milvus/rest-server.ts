@@ -1,5 +1,12 @@
-import { parse, stringify } from "lossless-json";
-import { listen } from "./http.ts";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { LosslessNumber, parse, stringify } from "lossless-json";
+import { defaultDatabase } from "../../../src/core/milvus/names.ts";
+import { progressOf } from "./import-calls.ts";
+import type { FakeImportJob } from "./import-jobs.ts";
+import type { FakeModel } from "./model.ts";
+import type { FakeSegment, FieldLogs } from "./records.ts";
+import { Refusal } from "./refusal.ts";
 
 type Body = Record<string, unknown>;
 
@@ -12,25 +19,15 @@ interface RestRequest {
   readonly body: Body;
 }
 
-interface FakeImportJob {
-  readonly jobId: string;
-  readonly request: Body;
-  /** Segments below each directory: how Milvus breaks a job up. */
-  readonly segmentsOf: (directory: string) => readonly string[];
-  state: "Pending" | "Importing" | "Completed" | "Failed";
-  reason: string;
-  rows: number;
-}
-
 export interface FakeRest {
   readonly port: number;
   readonly requests: readonly RestRequest[];
   readonly jobs: readonly FakeImportJob[];
-  /** Segments that lie below a directory that is imported. */
+  /** Segments that lie below a directory that is imported, for a server without a store. */
   segmentsOf: (directory: string) => readonly string[];
   /** Names of collections that are loaded: Milvus imports no L0 segments into them. */
   readonly loaded: Set<string>;
-  /** `segmentInfos` as JSON text: with bare 64-bit numbers. */
+  /** `segmentInfos` as JSON text, with bare 64-bit numbers, in place of what a server that is alive knows. */
   segmentInfos: string;
   /** It is listed, and gone by the time it is described. */
   forgetWhenDescribed(jobId: string): void;
@@ -38,114 +35,195 @@ export interface FakeRest {
   readonly goneSegments: Set<string>;
   /** Answers the next request so, whatever it is. */
   answerOnce(status: number, body: string): void;
+  /** The server takes so many seconds for what it is asked under a path, of its own clock: it says 408 where the request has less. */
+  takes(path: string, seconds: number): void;
+  /** `proxy.http.enabled: false`: the port takes gRPC only. */
   close(): Promise<void>;
 }
 
-const firstJob = 453_240_863_839_750_922n;
+const segmentsPath = "/v2/vectordb/segments/describe";
 
-/** The REST v2 interface of a Milvus proxy (2.4+; segments/describe 2.5.8+). */
-export async function startFakeRest(credentials: string | undefined): Promise<FakeRest> {
-  const jobs: FakeImportJob[] = [];
-  const requests: RestRequest[] = [];
-  const once: { status: number; body: string }[] = [];
-  const forgotten = new Set<unknown>();
+/** `proxy.http.requestTimeoutMs`, in seconds, where a request does not ask for more. */
+const defaultTimeout = 30;
 
-  const routes: Record<string, (body: Body) => string> = {
-    "/v2/vectordb/jobs/import/create": (body) => {
-      const refusal = refusalOf(body, fake);
-      if (refusal !== undefined) return failure(2100, `importing data failed: ${refusal}`);
-      const jobId = String(firstJob + BigInt(jobs.length));
-      const { segmentsOf } = fake;
-      jobs.push({ jobId, request: body, segmentsOf, state: "Pending", reason: "", rows: 0 });
+/** The REST v2 interface over a model (2.4+; segments/describe 2.5.8+); connections are handed to it. */
+export class RestInterface {
+  readonly requests: RestRequest[] = [];
+  readonly goneSegments = new Set<string>();
+  readonly once: { status: number; body: string }[] = [];
+  readonly seconds = new Map<string, number>();
+  segmentInfos = "[]";
+  isClosed = false;
+  readonly #model: FakeModel;
+  readonly #http = createServer((request, response) => void this.#handle(request, response));
+
+  constructor(model: FakeModel) {
+    this.#model = model;
+  }
+
+  take(socket: Socket): void {
+    if (this.isClosed) socket.destroy();
+    else this.#http.emit("connection", socket);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.#http.closeAllConnections();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const text = Buffer.concat(chunks).toString("utf8");
+    const { status, body } = await this.#answer(request, text);
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(body);
+  }
+
+  async #answer(request: IncomingMessage, text: string): Promise<{ status: number; body: string }> {
+    const path = request.url ?? "";
+    if (!this.#model.rbac.admits(bearerOf(request.headers.authorization))) {
+      return { status: 401, body: failure(1800, "user hasn't authenticated") };
+    }
+    let body: Body;
+    try {
+      body = parse(text || "{}", undefined, (number) => number) as Body;
+    } catch {
+      return { status: 200, body: failure(1801, "can only accept json format request") };
+    }
+    const asked = request.headers["request-timeout"];
+    const timeout = typeof asked === "string" ? asked : undefined;
+    this.requests.push({ path, timeout, text, body });
+    const planned = this.once.shift();
+    if (planned) return planned;
+    const isThere = path !== segmentsPath || this.#model.isAtLeast("2.5.8");
+    const route = isThere ? this.#routes[path] : undefined;
+    if (!route || request.method !== "POST") return { status: 404, body: "404 page not found" };
+    let content: string;
+    try {
+      content = await route(body);
+    } catch (error) {
+      // Milvus says no with HTTP 200 and a code
+      if (error instanceof Refusal) content = failure(error.code, error.message);
+      else return { status: 500, body: failure(65535, String(error)) };
+    }
+    // It gives up waiting, not working.
+    const isLate = (this.seconds.get(path) ?? 0) > Number(timeout ?? defaultTimeout);
+    return isLate ? { status: 408, body: failure(10001, "request timeout") } : { status: 200, body: content };
+  }
+
+  readonly #routes: Record<string, (body: Body) => Promise<string> | string> = {
+    "/v2/vectordb/jobs/import/create": async (body) => {
+      const collection = required(body, "collectionName");
+      const files = (body.files ?? []) as string[][];
+      if (files.length === 0) throw new Refusal("missingParameters", ", error: Key: 'ImportReq.Files'");
+      const { jobId } = await this.#model.jobs.create({
+        database: databaseOf(body),
+        collection,
+        partition: String(body.partitionName ?? ""),
+        files,
+        options: (body.options ?? {}) as Record<string, string>,
+      });
       return data({ jobId });
     },
-    "/v2/vectordb/jobs/import/list": ({ collectionName }) =>
-      data({
-        records: jobs
-          .filter(({ request }) => request.collectionName === collectionName)
-          .map(({ jobId, state, request }) => ({ collectionName: request.collectionName, jobId, progress: 0, state })),
-      }),
-    "/v2/vectordb/jobs/import/describe": ({ jobId }) => {
-      const job = jobs.find((candidate) => candidate.jobId === jobId && !forgotten.has(jobId));
-      return job ? data(description(job)) : failure(2100, `import job does not exist, jobID=${jobId}`);
+
+    "/v2/vectordb/jobs/import/list": (body) => {
+      const wanted = String(body.collectionName ?? "");
+      const jobs = this.#model.jobs.list().filter(({ request }) => {
+        return request.database === databaseOf(body) && (wanted === "" || request.collection === wanted);
+      });
+      return data({
+        records: jobs.map((job) => ({
+          collectionName: job.request.collection,
+          jobId: job.jobId,
+          progress: progressOf(job),
+          state: job.state,
+          ...(job.reason ? { reason: job.reason } : {}),
+        })),
+      });
     },
-    "/v2/vectordb/segments/describe": ({ segmentIds }) => {
-      const gone = (segmentIds as string[]).find((id) => fake.goneSegments.has(id));
-      if (gone !== undefined) return failure(600, `segment not found[segment=${gone}]`);
-      return `{"code":0,"data":{"segmentInfos":${fake.segmentInfos}}}`;
+
+    "/v2/vectordb/jobs/import/describe": async (body) => {
+      return data(description(await this.#model.jobs.look(required(body, "jobId"))));
+    },
+
+    [segmentsPath]: (body) => {
+      const asked = ((body.segmentIds ?? []) as string[]).map(String);
+      const gone = asked.find((id) => this.goneSegments.has(id));
+      if (gone !== undefined) throw new Refusal("segmentNotFound", `[segment=${gone}]`);
+      if (!this.#model.alive || this.segmentInfos !== "[]")
+        return `{"code":0,"data":{"segmentInfos":${this.segmentInfos}}}`;
+      return data({ segmentInfos: this.#described(String(body.collectionId ?? "0"), asked) });
     },
   };
 
-  const listener = await listen((request, text, response) => {
-    const path = request.url ?? "";
-    const answer = (status: number, body: string) => {
-      response.writeHead(status, { "content-type": "application/json" });
-      response.end(body);
-    };
-    if (credentials !== undefined && request.headers.authorization !== `Bearer ${credentials}`) {
-      return answer(401, failure(1800, "user hasn't authenticated"));
-    }
-    const body = parse(text, undefined, (number) => number) as Body;
-    const timeout = request.headers["request-timeout"];
-    requests.push({ path, timeout: typeof timeout === "string" ? timeout : undefined, text, body });
-    const planned = once.shift();
-    if (planned) return answer(planned.status, planned.body);
-    const route = routes[path];
-    // Milvus says no with HTTP 200 and a code
-    return route ? answer(200, route(body)) : answer(404, "404 page not found");
-  });
-
-  const fake: FakeRest = {
-    port: listener.port,
-    requests,
-    jobs,
-    segmentsOf: () => [],
-    loaded: new Set(),
-    segmentInfos: "[]",
-    forgetWhenDescribed: (jobId) => void forgotten.add(jobId),
-    goneSegments: new Set(),
-    answerOnce: (status, body) => once.push({ status, body }),
-    close: () => listener.close(),
-  };
-  return fake;
-}
-
-/** `dataCoord.import.maxImportFileNumPerReq` */
-const mostFiles = 1024;
-
-/** Why Milvus takes no such job; what it counts is what it finds below the directories. */
-function refusalOf({ collectionName, files, options }: Body, { loaded, segmentsOf }: FakeRest): string | undefined {
-  if ((options as Body).l0_import === "true") {
-    return loaded.has(String(collectionName))
-      ? "for l0 import, collection cannot be loaded, please release it first"
-      : undefined;
+  #described(collectionId: string, asked: readonly string[]): Body[] {
+    const collection = this.#model.collectionById(collectionId);
+    return asked.map((id) => {
+      const segment = collection?.segments.find((one) => one.id === id && one.state !== "Dropped");
+      if (!segment) throw new Refusal("segmentNotFound", `[segment=${id}]`);
+      return segmentInfo(collectionId, segment);
+    });
   }
-  const count = (files as string[][]).flatMap(([insert = ""]) => segmentsOf(insert)).length;
-  return count > mostFiles
-    ? `The max number of import files should not exceed ${mostFiles}, but got ${count}`
-    : undefined;
 }
 
-/** While a job waits it has no details; then there is one for each segment, its paths as Go prints a list. */
+const segmentStates = { Growing: 2, Sealed: 3, Flushed: 4, Flushing: 5, Dropped: 6, Importing: 7 } as const;
+const segmentLevels = { L0: 1, L1: 2, L2: 3 } as const;
+
+function segmentInfo(collectionId: string, segment: FakeSegment): Body {
+  const logs = (fields: readonly FieldLogs[]) =>
+    fields.length === 0
+      ? null
+      : fields.map(({ fieldID, logIDs }) => ({ fieldID: bare(fieldID), logIDs: logIDs.map(bare) }));
+  return {
+    collectionID: bare(collectionId),
+    deltaLogs: logs(segment.deltaLogs),
+    insertLogs: logs(segment.insertLogs),
+    isSorted: segment.isSorted,
+    level: segmentLevels[segment.level],
+    numRows: bare(String(segment.rows)),
+    partitionID: bare(segment.partitionId),
+    segmentID: bare(segment.id),
+    state: segmentStates[segment.state],
+    statslogs: null,
+    vChannel: segment.channel,
+  };
+}
+
+/** A 64-bit number as Go prints it. */
+function bare(text: string): LosslessNumber {
+  return new LosslessNumber(text);
+}
+
+function databaseOf({ dbName }: Body): string {
+  return String(dbName ?? "") || defaultDatabase;
+}
+
+function required(body: Body, name: string): string {
+  const value = String(body[name] ?? "");
+  if (value === "") throw new Refusal("missingParameters", `, error: ${name} is required`);
+  return value;
+}
+
+function bearerOf(header: string | undefined): string | undefined {
+  return /^Bearer (.*)$/s.exec(header ?? "")?.[1];
+}
+
+/** While a job waits or looks at its files it has no details; then there is one for each segment. */
 function description(job: FakeImportJob): Body {
-  const { state, jobId, request, reason, rows } = job;
-  const files = request.files as string[][];
-  const levelZero = (request.options as Body).l0_import === "true";
-  const names = levelZero
-    ? files.map((paths) => `[${paths.join(" ")}]`)
-    : files.flatMap(([insert = "", delta]) =>
-        job.segmentsOf(insert).map((segment) => `[${insert}${segment}/${delta ? ` ${delta}${segment}/` : ""}]`),
-      );
+  const { state, jobId, request, reason, rows, fileNames, looking } = job;
+  const isTold = state !== "Pending" && !(state === "Importing" && looking);
+  const progress = { Pending: 0, Importing: 50, Completed: 100, Failed: 0 }[state];
   return {
     jobId,
-    collectionName: request.collectionName,
+    collectionName: request.collection,
     state,
-    progress: { Pending: 0, Importing: 50, Completed: 100, Failed: 0 }[state],
+    progress: progressOf(job),
     importedRows: state === "Completed" ? rows : 0,
     totalRows: rows,
     fileSize: 0,
     ...(reason ? { reason } : {}),
-    details: state === "Pending" ? [] : names.map((fileName) => ({ fileName, fileSize: 0, progress: 100, state })),
+    details: isTold ? fileNames.map((fileName) => ({ fileName, fileSize: 0, progress, state })) : [],
   };
 }
 

@@ -49,7 +49,9 @@ describe("connectMilvus", () => {
   });
 
   it("says that what answers is no Milvus", async () => {
-    await expect(connectMilvus(milvusEnvironment(fake.rest.port), { connectTimeoutMs: 500 })).rejects.toMatchObject({
+    await expect(
+      connectMilvus(milvusEnvironment(fake.management.port), { connectTimeoutMs: 500 }),
+    ).rejects.toMatchObject({
       name: "MilvusUnreachable",
     });
   });

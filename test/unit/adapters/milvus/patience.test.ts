@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
 import type { CreateCollectionRequest, Milvus } from "../../../../src/ports/milvus.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
-import { startFakeGrpc, success } from "../../../support/fake-milvus/grpc-server.ts";
+import { success } from "../../../support/fake-milvus/grpc-server.ts";
 import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
 import { failure } from "../../../support/fake-milvus/rest-server.ts";
 import { milvusEnvironment } from "../../../support/milvus-environment.ts";
@@ -134,9 +134,9 @@ describe("a Milvus that restarts", () => {
 
     const asked = milvus.hasCollection(name);
     await expect.poll(() => logged.length).toBeGreaterThan(0);
-    const again = await startFakeGrpc("v2.4.0", undefined, fake.grpc.port);
+    const again = await startFakeMilvus({ version: "v2.4.0", at: fake.port });
     restarted = again;
-    again.on("HasCollection", () => ({ status: success, value: true }));
+    again.grpc.on("HasCollection", () => ({ status: success, value: true }));
 
     expect(await asked).toBe(true);
     expect(logged[0]).toMatchObject({ message: "waiting", details: { reason: "outage" } });
