@@ -118,12 +118,12 @@ export function givenLock({ lock, lockMode }: LockOptions): LockSettings | undef
   );
 }
 
-/** milvus-backup's strategies; how a flush is done is this pipeline's own affair. */
+/** milvus-backup's strategies, and our word for what it does without one. */
 export const strategies: Readonly<Record<string, NonNullable<BackupInput["strategy"]>>> = {
   flush: "flush",
   auto: "flush",
-  bulk_flush: "flush",
-  serial_flush: "flush",
+  bulk_flush: "bulk_flush",
+  serial_flush: "serial_flush",
   skip_flush: "skip_flush",
   meta_only: "meta_only",
 };

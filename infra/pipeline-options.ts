@@ -113,7 +113,7 @@ export interface PipelineOptions {
     /**
      * as in `create`: `flush`, `skip_flush`, `meta_only`
      */
-    strategy?: "flush" | "skip_flush" | "meta_only";
+    strategy?: "flush" | "bulk_flush" | "serial_flush" | "skip_flush" | "meta_only";
     /**
      * store only what the backup root does not hold yet of this Milvus (incremental.md)
      */

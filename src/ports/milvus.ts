@@ -7,6 +7,7 @@ import type {
   CreateIndexRequest,
   DatabaseDescription,
   FlushedCollection,
+  FlushedServer,
   GarbageCollectionPause,
   Id,
   ImportRequest,
@@ -93,6 +94,10 @@ export interface Milvus {
 
   /** Seals and flushes all growing segments of a collection, waits until they are flushed. */
   flush(name: CollectionName): Promise<FlushedCollection>;
+  /** Seals everything that grows, in all databases, and does not wait until it is flushed (2.6.11+); undefined where this server cannot. */
+  flushAll(): Promise<FlushedServer | undefined>;
+  /** Whether what a flush of the whole server sealed is flushed. */
+  isFlushedAll({ channels }: Pick<FlushedServer, "channels">): Promise<boolean>;
   /** Every segment Milvus lists for the collection, in whatever state. */
   listSegments(name: CollectionName): Promise<SegmentDescription[]>;
   /** The exact logs of segments (2.5.8+, REST); undefined where this server cannot tell. */

@@ -12,6 +12,7 @@ import type {
   CreateIndexRequest,
   DatabaseDescription,
   FlushedCollection,
+  FlushedServer,
   GarbageCollectionPause,
   Id,
   ImportRequest,
@@ -108,6 +109,7 @@ export class MemoryMilvus implements Milvus {
   #call = 0;
   #importsHeld = () => false;
   #importsFail: () => string | undefined = () => undefined;
+  #flushesHeld = () => false;
   #loadsHeld = () => false;
   #loadsRefused: () => string | undefined = () => undefined;
   #content: (name: CollectionName) => readonly QueriedRow[] = () => [];
@@ -240,6 +242,11 @@ export class MemoryMilvus implements Milvus {
   /** From when that is so, every import that is not complete fails. */
   failImportsWhen(isFailing: () => boolean, reason: string): void {
     this.#importsFail = () => (isFailing() ? reason : undefined);
+  }
+
+  /** While that is so, a flush of the whole server does not come to its end. */
+  holdFlushes(isHeld: () => boolean): void {
+    this.#flushesHeld = isHeld;
   }
 
   /** While that is so, no load gets any further. */
@@ -396,9 +403,7 @@ export class MemoryMilvus implements Milvus {
   async flush(name: CollectionName): Promise<FlushedCollection> {
     this.#called("flush", name);
     const collection = this.#get(name);
-    const sealed = collection.growing.map((segment) => ({ ...segment, state: "Flushed" as const }));
-    collection.segments.push(...sealed);
-    collection.growing = [];
+    const sealed = this.#seal(collection);
     return {
       // No server names L0 segments here.
       segmentIds: collection.segments.filter(({ state, isL0 }) => state === "Flushed" && !isL0).map(({ id }) => id),
@@ -408,6 +413,28 @@ export class MemoryMilvus implements Milvus {
       sealTime: 0,
       channelCheckpoints: {},
     };
+  }
+
+  async flushAll(): Promise<FlushedServer | undefined> {
+    this.#called("flushAll");
+    if (!features(this.#version).flushAll) return undefined;
+    for (const collection of this.#collections.values()) this.#seal(collection);
+    const timestamp = hybridTimestamp(BigInt(this.#options.now().getTime()));
+    const physicalChannels = [
+      ...new Set([...this.#collections.values()].flatMap(({ description }) => description.physicalChannels)),
+    ];
+    return {
+      timestamp,
+      channels: Object.fromEntries(physicalChannels.map((channel) => [channel, timestamp])),
+      messages: Object.fromEntries(physicalChannels.map((channel) => [channel, btoa(`flush of ${channel}`)])),
+      controlChannel: "by-dev-rootcoord-dml_0_vcchan",
+      physicalChannels,
+    };
+  }
+
+  async isFlushedAll(): Promise<boolean> {
+    this.#called("isFlushedAll");
+    return !this.#flushesHeld();
   }
 
   async listSegments(name: CollectionName): Promise<SegmentDescription[]> {
@@ -656,6 +683,13 @@ export class MemoryMilvus implements Milvus {
   }
 
   // ---- inside
+
+  #seal(collection: Collection): MemorySegment[] {
+    const sealed = collection.growing.map((segment) => ({ ...segment, state: "Flushed" as const }));
+    collection.segments.push(...sealed);
+    collection.growing = [];
+    return sealed;
+  }
 
   #advance(collection: Collection, memory: MemoryImport): void {
     if (memory.task.state === "completed" || memory.task.state === "failed") return;

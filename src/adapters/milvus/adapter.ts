@@ -5,6 +5,7 @@ import type {
   CreateCollectionRequest,
   CreateIndexRequest,
   DatabaseDescription,
+  FlushedServer,
   GarbageCollectionPause,
   Id,
   ImportRequest,
@@ -29,6 +30,7 @@ import {
   showCollections,
 } from "./collections.ts";
 import { statusError } from "./errors.ts";
+import { flushAll, isFlushedAll } from "./flush-all.ts";
 import { pauseGarbageCollection, resumeGarbageCollection } from "./garbage-collection.ts";
 import type { GrpcClient } from "./grpc-client.ts";
 import { grpcImports } from "./grpc-imports.ts";
@@ -142,6 +144,14 @@ export class MilvusAdapter implements Milvus {
 
   flush(name: CollectionName) {
     return flush(this.#grpc, name, this.#limits.flushTimeoutMs);
+  }
+
+  async flushAll() {
+    return this.#features.flushAll ? flushAll(this.#grpc) : undefined;
+  }
+
+  isFlushedAll({ channels }: Pick<FlushedServer, "channels">) {
+    return isFlushedAll(this.#grpc, channels);
   }
 
   listSegments(name: CollectionName) {

@@ -203,7 +203,7 @@ class Refusal extends Error {
 
 function worthWaiting(call: string, error: unknown): WaitReason | undefined {
   if (!(error instanceof Refusal) && !(error instanceof PassingError)) return undefined;
-  if (error.wait === "rate") return call === "Flush" ? "flush-rate" : "rate";
+  if (error.wait === "rate") return call.startsWith("Flush") ? "flush-rate" : "rate";
   return repeatable.test(call) ? error.wait : undefined;
 }
 

@@ -52,7 +52,16 @@ export function decodeSchemaMessage(type: SchemaMessage, bytes: Uint8Array): Pla
 
 /** Encodes a position in a message stream, as FlushResponse's `channel_cps` holds them. */
 export function encodeMessagePosition(message: PlainMessage): Uint8Array {
-  return encode(root.lookupType("milvus.proto.msg.MsgPosition"), message);
+  return encode(root.lookupType("milvus.proto.msg.MsgPosition"), withoutZeros(message));
+}
+
+/** Encodes a message of the write-ahead log, as FlushAllResponse's `flush_all_msgs` holds them. */
+export function encodeImmutableMessage({ id, payload, properties }: PlainMessage): Uint8Array {
+  return encode(root.lookupType("milvus.proto.common.ImmutableMessage"), {
+    ...(isPlain(id) && { id: withoutZeros(id) }),
+    ...withoutZeros({ payload }),
+    properties,
+  });
 }
 
 /** Encodes the vectors of a search. */
@@ -64,6 +73,21 @@ type SchemaMessage = "CollectionSchema" | "FieldSchema" | "ScalarField" | "Value
 
 function encode(type: protobuf.Type, message: PlainMessage): Uint8Array {
   return type.encode(type.fromObject(message)).finish();
+}
+
+/** What Go leaves out of a message, and a decoded one has all the same: fields that are zero. */
+function withoutZeros(message: PlainMessage): PlainMessage {
+  const isZero = (value: unknown) =>
+    value === null ||
+    value === "" ||
+    value === 0 ||
+    value === "0" ||
+    (value instanceof Uint8Array && value.length === 0);
+  return Object.fromEntries(Object.entries(message).filter(([, value]) => !isZero(value)));
+}
+
+function isPlain(value: unknown): value is PlainMessage {
+  return typeof value === "object" && value !== null;
 }
 
 function decode(type: protobuf.Type, bytes: Uint8Array): PlainMessage {

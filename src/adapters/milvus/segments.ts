@@ -101,6 +101,7 @@ export async function listSegments(client: GrpcClient, name: CollectionName): Pr
       readonly num_rows: string;
       readonly state: number;
       readonly level: number;
+      readonly is_sorted: boolean;
       readonly storage_version: string;
     }[];
   }>("GetPersistentSegmentInfo", { collectionName: name.collection }, aboutCollection(name));
@@ -112,5 +113,6 @@ export async function listSegments(client: GrpcClient, name: CollectionName): Pr
     state: segmentStates[info.state] ?? "Unknown",
     isL0: info.level === levelZero,
     storageVersion: info.storage_version,
+    isSorted: info.is_sorted,
   }));
 }

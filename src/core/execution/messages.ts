@@ -30,8 +30,11 @@ export const backupInput = z.strictObject({
   backupName: z.string().optional(),
   /** `coll`, `db.coll` or `db.*`; absent or empty means all. */
   collections: nameList.optional(),
-  /** `flush` (default) seals what is in memory; `skip_flush` takes what is sealed; `meta_only` copies no data. */
-  strategy: z.enum(["flush", "skip_flush", "meta_only"]).optional(),
+  /**
+   * `flush` (default) seals what is in memory: of a backup of everything with one flush of the whole server, where Milvus can (2.6.11+), otherwise of
+   * each collection; `bulk_flush` and `serial_flush` say which. `skip_flush` takes what is sealed; `meta_only` copies no data.
+   */
+  strategy: z.enum(["flush", "bulk_flush", "serial_flush", "skip_flush", "meta_only"]).optional(),
   /** true: what the backup root holds already of the same Milvus is not stored again. */
   incremental: z.boolean().optional(),
   /** true: users with their hashed passwords, roles, grants and privilege groups go into the backup too. */

@@ -86,6 +86,18 @@ export interface FlushedCollection {
   readonly channelCheckpoints: Readonly<Record<string, string>>;
 }
 
+/** A flush of everything in a server (2.6.11+), begun. */
+export interface FlushedServer {
+  /** The earliest of `channels`, hybrid, decimal. */
+  readonly timestamp: Id;
+  /** When it is in each physical channel, hybrid, decimal. */
+  readonly channels: Readonly<Record<string, Id>>;
+  /** base64 of its message in each physical channel (`commonpb.ImmutableMessage`): from there another cluster goes on. */
+  readonly messages: Readonly<Record<string, string>>;
+  readonly controlChannel: string;
+  readonly physicalChannels: readonly string[];
+}
+
 export type SegmentState = "Growing" | "Sealed" | "Flushed" | "Flushing" | "Dropped" | "Importing" | "Unknown";
 
 export interface SegmentDescription {
@@ -97,6 +109,8 @@ export interface SegmentDescription {
   readonly state: SegmentState;
   readonly isL0: boolean;
   readonly storageVersion: Id;
+  /** By primary key, as compaction leaves segments (2.5 and newer); absent where nobody tells. */
+  readonly isSorted?: boolean;
 }
 
 export interface SegmentLogs {

@@ -62,6 +62,8 @@ export const releases = {
   multiL0PerJob: "2.6.5",
   /** Property `disable_func_runtime_check`: create a collection with functions without calling their models. */
   disableFunctionRuntimeCheck: "2.6.8",
+  /** `FlushAll` seals the whole server at one timestamp, and answers with its messages in every channel. */
+  flushAll: "2.6.11",
 } as const;
 
 /** Of everything that a release brought whether it is there, and what follows from that. */

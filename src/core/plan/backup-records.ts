@@ -22,7 +22,7 @@ import type { BackupPlan, PlannedCollection, PlannedSegment } from "./backup.ts"
 
 /** What Prepare Backup learned of a whole backup, beside its collections. */
 export interface BackupHead
-  extends Pick<BackupPlan, "backupName" | "backupId" | "milvusVersion" | "databases" | "schedule"> {
+  extends Pick<BackupPlan, "backupName" | "backupId" | "milvusVersion" | "databases" | "schedule" | "serverFlush"> {
   /** Of no plan: passwords lie in no file of the work bucket. */
   readonly rbac?: RbacMeta | undefined;
 }
@@ -37,6 +37,11 @@ export function backupRecord(head: BackupHead): BackupInfo {
     database_backups: head.databases.map(({ name, id, properties }) =>
       databaseBackup.create({ db_name: name, db_id: BigInt(id), properties: [...properties] }),
     ),
+    ...(head.serverFlush && {
+      flush_all_msgs_base64: head.serverFlush.messages,
+      control_channel_name: head.serverFlush.controlChannel,
+      physical_channel_names: [...head.serverFlush.physicalChannels],
+    }),
   });
 }
 

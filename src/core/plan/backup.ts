@@ -114,6 +114,14 @@ export const backupPlan = z.object({
   schedule: madeBySchedule.optional(),
   /** How everything of the backup is to be locked. */
   lock: objectLock.optional(),
+  /** Absent where the server was not flushed as a whole: its messages by physical channel, base64, and its channels. */
+  serverFlush: z
+    .object({
+      messages: z.record(z.string(), z.string()),
+      controlChannel: z.string(),
+      physicalChannels: z.array(z.string()).readonly(),
+    })
+    .optional(),
   /** For progress displays. */
   totals: z.object({ collections: count, segments: count, rows: z.string() }),
 });
@@ -129,7 +137,8 @@ export function loadStateOf(progressPercent: number): LoadState {
   return progressPercent >= 100 ? "Loaded" : "Loading";
 }
 
-const neverInABackup: ReadonlySet<SegmentState> = new Set(["Growing", "Dropped", "Importing", "Unknown"]);
+/** States of segments that a backup never takes. */
+export const neverInABackup: ReadonlySet<SegmentState> = new Set(["Growing", "Dropped", "Importing", "Unknown"]);
 
 /**
  * The segments a backup consists of. After a flush those that it named, which hold everything up to its timestamp, and the L0 segments,

@@ -45,6 +45,8 @@ import { StoredBackup } from "../shared/stored-backup.ts";
 import { withoutStored } from "../shared/stored-segments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { CollectionPlanner } from "./collection-planner.ts";
+import { type FlushOutcome, flushesServer, flushServer } from "./flush-server.ts";
+import { segmentSourceOf } from "./segment-source.ts";
 
 /** Milvus's proxies answer quickly; more than a few collections at once only queue there. */
 const collectionConcurrency = 8;
@@ -124,22 +126,35 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
       await noteFirstPause(context, layout.pauseRenewals);
     }
   }
+  const planUntil = context.clock.now().getTime() + planningMilliseconds;
+  const flushed: FlushOutcome =
+    attempt === 0 && flushesServer(input)
+      ? await flushServer(milvus, selected, { input, version, until: planUntil }, { context, layout })
+      : { state: "none" };
+  if (flushed.state === "pending") return planningGoesOn(backupName, selected.length, request);
+  if (flushed.state === "none" && flushed.warning) warnings.push(flushed.warning);
+  const serverFlush = flushed.state === "flushed" ? flushed.flush : undefined;
+  const places = { store: milvusStore, from: milvusLayout(environment.storage.rootPath) };
   const planner = new CollectionPlanner(milvus, {
     version,
-    flush: (input.strategy ?? "flush") === "flush",
-    segments: !metadataOnly,
-    store: milvusStore,
-    from: milvusLayout(environment.storage.rootPath),
+    source: segmentSourceOf(milvus, {
+      taken: metadataOnly ? "nothing" : input.strategy === "skip_flush" ? "sealed" : "flushed",
+      serverFlush,
+      version,
+      places,
+      clock: context.clock,
+      log: context.log,
+    }),
+    places,
     to: stored.layout,
     byKey: shared !== undefined,
-    clock: context.clock,
   });
   const drafts = new Drafts(planner, { context, layout, attempt });
   const kept = earlier ? await untorn(earlier, { context, layout }) : [];
   const open = selected.flatMap((name, index) =>
     kept.some((entry) => entry.index === index) ? [] : [{ name, index }],
   );
-  if (!(await drafts.makeAll(open))) return planningGoesOn(backupName, selected.length, request);
+  if (!(await drafts.makeAll(open, planUntil))) return planningGoesOn(backupName, selected.length, request);
 
   const { entries, segments, rows } = await collect(open, drafts, warnings);
   const collections = [...kept, ...entries].toSorted((a, b) => a.index - b.index);
@@ -154,6 +169,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     warnings: [...new Set([...(earlier?.warnings ?? []), ...warnings])],
     ...(schedule && { schedule }),
     ...(lock && { lock }),
+    ...messagesOf(serverFlush ?? earlier?.serverFlush),
     totals: {
       collections: collections.length,
       segments: collections.reduce((sum, entry) => sum + entry.segments, 0),
@@ -175,6 +191,13 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   });
   context.log.info("backup planned", { backupName, source: milvusStore.label, ...copies });
   return { outcome: "planned", backupName, collections: collections.length, attempt, ...copies };
+}
+
+/** What of a flush of the whole server the metas hold. */
+function messagesOf(flush: BackupPlan["serverFlush"]): Pick<BackupPlan, "serverFlush"> {
+  if (flush === undefined) return {};
+  const { messages, controlChannel, physicalChannels } = flush;
+  return { serverFlush: { messages, controlChannel, physicalChannels } };
 }
 
 interface WorkFiles {
@@ -238,13 +261,15 @@ class Drafts {
     this.#attempt = attempt;
   }
 
-  /** @returns false where time ran out before all were planned: the step is to run again */
-  async makeAll(open: readonly Open[]): Promise<boolean> {
+  /**
+   * @param until Unix milliseconds: none is begun after it
+   * @returns false where time ran out before all were planned: the step is to run again
+   */
+  async makeAll(open: readonly Open[], until: number): Promise<boolean> {
     const { clock } = this.#files.context;
-    const deadline = clock.now().getTime() + planningMilliseconds;
     let left = open.length;
     await settleEach(open, collectionConcurrency, async (one) => {
-      if (clock.now().getTime() >= deadline) return;
+      if (clock.now().getTime() >= until) return;
       await this.#make(one);
       left -= 1;
     });

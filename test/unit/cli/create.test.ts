@@ -97,8 +97,8 @@ describe("what is started", () => {
   });
 
   test.each([
-    [["--strategy", "serial_flush"], "flush"],
-    [["--strategy=bulk_flush"], "flush"],
+    [["--strategy", "serial_flush"], "serial_flush"],
+    [["--strategy=bulk_flush"], "bulk_flush"],
     [["--force"], "skip_flush"],
     [["--meta_only"], "meta_only"],
     [[], undefined],
