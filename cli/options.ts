@@ -129,7 +129,10 @@ export const strategies: Readonly<Record<string, NonNullable<BackupInput["strate
 };
 
 /** What selects collections; only one of them at a time. */
-export function addSelectionOptions(command: Command): Command {
+export function addSelectionOptions(
+  command: Command,
+  filter = "the same, by milvus-backup's newer name: db1.coll1,db2.*",
+): Command {
   return command
     .addOption(
       new Option(
@@ -137,12 +140,7 @@ export function addSelectionOptions(command: Command): Command {
         "comma separated: coll, db.coll or db.* (all, where nothing is selected)",
       ).conflicts(["filter", "databases", "databaseCollections"]),
     )
-    .addOption(
-      new Option("--filter <names>", "the same, by milvus-backup's newer name: db1.coll1,db2.*").conflicts([
-        "databases",
-        "databaseCollections",
-      ]),
-    )
+    .addOption(new Option("--filter <names>", filter).conflicts(["databases", "databaseCollections"]))
     .addOption(
       new Option("-d, --databases <names>", "every collection of these databases").conflicts("databaseCollections"),
     )

@@ -264,6 +264,10 @@ export interface PipelineOptions {
       [k: string]: string | string[];
     };
     /**
+     * of what is restored only this, by its names in the target: `coll`, `db.coll` or `db.*`
+     */
+    targets?: string[];
+    /**
      * true: a target of that name is replaced, once the new one is complete
      */
     dropExisting?: boolean;
@@ -275,6 +279,10 @@ export interface PipelineOptions {
      * true: import into collections that are there already
      */
     skipCreate?: boolean;
+    /**
+     * with `skipCreate`: `add` makes the backup's indexes on fields that have none, `replace` also puts them in the place of others (how)
+     */
+    existingIndexes?: "keep" | "add" | "replace";
     /**
      * true: schemas, indexes and aliases without rows
      */
@@ -291,6 +299,25 @@ export interface PipelineOptions {
      * no collection gets more shards than these
      */
     maxShards?: number;
+    /**
+     * description of every collection; as in the backup where absent
+     */
+    description?: string;
+    /**
+     * shards and description of single collections, by name in the target: `{"shop.coll2": {"shards": 4, "description": "copy"}}`
+     */
+    overrides?: {
+      [k: string]: {
+        /**
+         * its shards, in place of `shards` and `maxShards`
+         */
+        shards?: number;
+        /**
+         * its description
+         */
+        description?: string;
+      };
+    };
     /**
      * true: vector indexes are AUTOINDEX with their metric
      */

@@ -1,6 +1,11 @@
 import { type RestoreInput, restoreInput } from "../../src/core/execution/messages.ts";
 import { checkRestoreOptions } from "../../src/core/execution/restore-conflicts.ts";
-import { checkBackupName, checkSuffix, parseCollectionSelector } from "../../src/core/milvus/names.ts";
+import {
+  checkBackupName,
+  checkSuffix,
+  parseCollectionSelector,
+  parseTargetSelector,
+} from "../../src/core/milvus/names.ts";
 import { parseRenames as checkRenames } from "../../src/core/milvus/renames.ts";
 import {
   checkDistinctNames,
@@ -12,6 +17,7 @@ import {
 import { CliError } from "../errors.ts";
 import { parseRenames, type SelectionOptions, selectedCollections, splitList } from "../options.ts";
 import { restoreSummary } from "../output/restore-summary.ts";
+import { readRestorePlan } from "../restore-plan.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 import { checkBeforeRestore } from "./detach-checks.ts";
 import { runExecution } from "./run-execution.ts";
@@ -20,6 +26,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly name: string;
   readonly suffix?: string;
   readonly rename?: string;
+  readonly plan?: string;
   readonly from?: string;
   readonly fromEnvironment?: string;
   readonly dropExisting?: true;
@@ -29,10 +36,13 @@ interface RestoreOptions extends SelectionOptions {
   readonly rbac?: true;
   readonly shards?: string;
   readonly maxShards?: string;
+  readonly description?: string;
   readonly useAutoIndex?: true;
   readonly skipProperties?: string;
   readonly skipFieldParams?: string;
   readonly skipIndexParams?: string;
+  readonly rebuildIndex?: true;
+  readonly dropExistIndex?: true;
   readonly index: boolean;
   readonly load: boolean;
   readonly verify?: RestoreInput["verify"];
@@ -49,8 +59,13 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
   const { options, shared, output, context } = run;
   // Everything that can be wrong here is found before anything is started.
   const backupName = checkBackupName(options.name);
-  const collections = selectedCollections(options);
+  // What it filters has its new names already, as in milvus-backup.
+  const { filter, ...selection } = options;
+  const collections = selectedCollections(selection);
   collections?.forEach(parseCollectionSelector);
+  const targets = filter === undefined ? undefined : splitList("--filter", filter);
+  targets?.forEach(parseTargetSelector);
+  const plan = options.plan === undefined ? {} : readRestorePlan(options.plan);
   const renames = options.rename === undefined ? undefined : parseRenames(options.rename);
   if (renames) checkRenames(renames);
   if (options.suffix !== undefined) checkSuffix(options.suffix);
@@ -65,9 +80,11 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(collections && { collections }),
     ...(options.suffix !== undefined && { suffix: options.suffix }),
     ...(renames && { renames }),
+    ...(targets && { targets }),
+    ...plan,
     ...(options.dropExisting && { dropExisting: true }),
     ...(options.keepReplaced && { keepReplaced: true }),
-    ...(options.skipCreate && { skipCreate: true }),
+    ...(options.skipCreate && { skipCreate: true, ...existingIndexes(options) }),
     ...(options.metadataOnly && { metadataOnly: true }),
     ...(options.rbac && { rbac: true }),
     ...overrides(options),
@@ -98,6 +115,12 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
   });
 }
 
+/** Of collections that are made nothing has to be said: they have the indexes of the backup, and no others. */
+function existingIndexes(options: RestoreOptions): Pick<RestoreInput, "existingIndexes"> {
+  if (options.dropExistIndex) return { existingIndexes: "replace" };
+  return options.rebuildIndex ? { existingIndexes: "add" } : {};
+}
+
 /** What makes collections otherwise than they were, as the pipeline takes it. */
 function overrides(options: RestoreOptions): Partial<RestoreInput> {
   const list = (key: "skipProperties" | "skipFieldParams" | "skipIndexParams", option: string) => {
@@ -107,6 +130,7 @@ function overrides(options: RestoreOptions): Partial<RestoreInput> {
   return {
     ...(options.shards !== undefined && { shards: shardCount("--shards", options.shards) }),
     ...(options.maxShards !== undefined && { maxShards: shardCount("--max-shards", options.maxShards) }),
+    ...(options.description !== undefined && { description: options.description }),
     ...(options.useAutoIndex && { autoIndex: true }),
     ...list("skipProperties", "--skip-properties"),
     ...list("skipFieldParams", "--skip-field-params"),

@@ -8,13 +8,22 @@ export function addRestore(program: Command, host: VerbHost): void {
     .command("restore")
     .description("restore collections into the Milvus of the config, under their names or new ones")
     .addOption(nameOption("name of the backup").makeOptionMandatory());
-  addSelectionOptions(command)
+  addSelectionOptions(
+    command,
+    "of what is restored only this, by its names in the target: coll_bak, db2.coll2 or db2.*",
+  )
     .addOption(new Option("-s, --suffix <suffix>", "appended to every collection's name"))
     .addOption(
       new Option(
         "-r, --rename <pairs>",
         "coll:coll2,db.coll:db2.coll3,db3.*:db4.*; several names of one collection (coll:a,coll:b) get all its rows each; what is renamed gets no suffix",
       ),
+    )
+    .addOption(
+      new Option(
+        "--plan <file>",
+        "names, shards and descriptions of many collections in one file, YAML or JSON: a restore plan of milvus-backup (docs/restore-plan.md)",
+      ).conflicts(["suffix", "rename", "filter"]),
     )
     .addOption(new Option("--from <file>", "the backup lies where this other backup.yaml keeps its backups"))
     .addOption(new Option("--from-environment <name>", "the same, with a registered environment").conflicts("from"))
@@ -35,6 +44,7 @@ export function addRestore(program: Command, host: VerbHost): void {
     .addOption(new Option("--no-index", "recreate no index (and load nothing)"))
     .addOption(new Option("--shards <number>", "shards of every collection, in place of those in the backup"))
     .addOption(new Option("--max-shards <number>", "no collection gets more shards than these").conflicts("shards"))
+    .addOption(new Option("--description <text>", "description of every collection, in place of those in the backup"))
     .addOption(
       new Option("--use-auto-index", "vector indexes as AUTOINDEX with their metric, without their other parameters"),
     )
@@ -65,13 +75,19 @@ export function addRestore(program: Command, host: VerbHost): void {
     .addOption(
       new Option("--discard", "remove what a failed restore of the same names left; what it moved aside comes back"),
     )
-    // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
-    .addOption(new Option("--rebuild-index", "accepted: indexes are always restored").conflicts("index"))
     .addOption(
-      new Option("--drop-exist-index", "accepted: a collection that is made has the backup's indexes only").conflicts(
-        "skipCreate",
-      ),
+      new Option(
+        "--rebuild-index",
+        "with --skip-create: make the backup's indexes on fields that have none (collections that are made have them anyway)",
+      ).conflicts("index"),
     )
+    .addOption(
+      new Option(
+        "--drop-exist-index",
+        "with --skip-create: the same, and put the backup's indexes in the place of others, once all rows are there",
+      ).conflicts("index"),
+    )
+    // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--use-v2-restore").hideHelp())
     .addOption(confirmOption("restore into it"))
     .addOption(replaceOption())
@@ -83,6 +99,11 @@ export function addRestore(program: Command, host: VerbHost): void {
         ["under other names", "--config milvus-b.yaml restore -n my_backup --rename coll:shop.coll2,old:new"],
         ["a database as another one", "--config milvus-b.yaml restore -n my_backup --rename 'shop.*:shop_copy.*'"],
         ["with users, roles and grants", "--config milvus-b.yaml restore -n with_users --rbac"],
+        ["many names, each with its shards", "--config milvus-b.yaml restore -n my_backup --plan restore-plan.yaml"],
+        [
+          "rows and indexes into a collection that is there",
+          "--config milvus-b.yaml restore -c coll -n my_backup --skip-create --drop-exist-index",
+        ],
         ["a backup that lies elsewhere", "--config milvus-b.yaml restore -n my_backup --from milvus-a.yaml"],
         ["into a protected environment", "--environment prod restore -c coll -n my_backup -s _bak --confirm prod"],
         [

@@ -122,6 +122,8 @@ export interface Milvus {
   renameCollection(name: CollectionName, newName: string): Promise<void>;
   createPartition(name: CollectionName, partition: string): Promise<void>;
   createIndex(name: CollectionName, index: CreateIndexRequest): Promise<void>;
+  /** No error where there is no such index. MilvusFailed while the collection is loaded (on later versions: only where Milvus needs it). */
+  dropIndex(name: CollectionName, index: Pick<IndexDescription, "fieldName" | "indexName">): Promise<void>;
   /** No error where the collection has the alias already; MilvusFailed where another one has it. */
   createAlias(name: CollectionName, alias: string): Promise<void>;
   /** Moves an alias to another collection, at once: it stands for one of the two at any time. MilvusFailed where there is no such alias. */

@@ -552,6 +552,15 @@ export class MemoryMilvus implements Milvus {
     indexes.push({ id: this.#newId(), fieldName: index.fieldName, indexName, params: index.params });
   }
 
+  async dropIndex(name: CollectionName, { indexName }: Pick<IndexDescription, "indexName">): Promise<void> {
+    this.#called("dropIndex", name, indexName);
+    const { indexes, loaded } = this.#get(name);
+    // as in Milvus 2.3.5
+    if (loaded.size > 0)
+      throw this.#refused("DropIndex", "index cannot be dropped, collection is loaded, please release it first");
+    indexes.splice(0, indexes.length, ...indexes.filter((index) => index.indexName !== indexName));
+  }
+
   async createAlias(name: CollectionName, alias: string): Promise<void> {
     this.#called("createAlias", name, alias);
     const collection = this.#get(name);

@@ -9,6 +9,7 @@ import type {
   GarbageCollectionPause,
   Id,
   ImportRequest,
+  IndexDescription,
   KeyValue,
 } from "../../core/milvus/descriptions.ts";
 import { defaultDatabase } from "../../core/milvus/names.ts";
@@ -22,6 +23,7 @@ import {
   aboutCollection,
   createCollection,
   describeCollection,
+  dropIndex,
   isLoaded,
   listIndexes,
   listPartitions,
@@ -216,6 +218,10 @@ export class MilvusAdapter implements Milvus {
       },
       { ...aboutCollection(name), part: `index ${index.indexName || "(unnamed)"} on ${index.fieldName}` },
     );
+  }
+
+  dropIndex(name: CollectionName, index: Pick<IndexDescription, "fieldName" | "indexName">): Promise<void> {
+    return dropIndex(this.#grpc, name, index);
   }
 
   createAlias(name: CollectionName, alias: string): Promise<void> {

@@ -91,6 +91,19 @@ export async function listIndexes(client: GrpcClient, name: CollectionName): Pro
   }));
 }
 
+export async function dropIndex(
+  client: GrpcClient,
+  name: CollectionName,
+  { fieldName, indexName }: Pick<IndexDescription, "fieldName" | "indexName">,
+): Promise<void> {
+  const about = { ...aboutCollection(name), part: `index ${indexName} on ${fieldName}` };
+  const request = { collection_name: name.collection, field_name: fieldName, index_name: indexName };
+  const outcome = await client.attempt("DropIndex", request, about);
+  if (outcome.kind === "refused" && !absence.isIndexNotFound(outcome.status)) {
+    throw statusError(client.endpoint, "DropIndex", outcome.status, about);
+  }
+}
+
 /** `commonpb.LoadState` */
 const loadState = { loading: 2, loaded: 3 } as const;
 

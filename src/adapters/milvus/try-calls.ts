@@ -55,6 +55,7 @@ function callsAbout(absent: string): Call[] {
     restore("HasCollection"),
     restore("CreatePartition", { ...collection, partition_name: absent }),
     restore("CreateIndex", { ...collection, field_name: absent }),
+    restore("DropIndex", { ...collection, field_name: absent, index_name: absent }),
     { ...restore("Import", { ...collection, files: [absent] }), slow: true },
     restore("ListImportTasks"),
     restore("GetCollectionStatistics"),

@@ -91,6 +91,12 @@ export const exportInput = z.strictObject({
 });
 export type ExportInput = z.infer<typeof exportInput>;
 
+/** What one collection is made with, in place of what the backup has. */
+const collectionOverride = z.strictObject({
+  shards: z.number().int().min(1).max(largestInt32).optional(),
+  description: z.string().optional(),
+});
+
 /** Input of the state machine `restore`. */
 export const restoreInput = z.strictObject({
   /** The registered environment to restore into. */
@@ -114,12 +120,19 @@ export const restoreInput = z.strictObject({
       }),
     )
     .optional(),
+  /** Of what the restore makes, only this, by name in the target: `coll`, `db.coll` or `db.*`; absent or empty means all. */
+  targets: nameList.optional(),
   /** Replace a target collection of that name, once the new one is complete. */
   dropExisting: z.boolean().optional(),
   /** true: a collection that is replaced stays, under the name that the result tells. */
   keepReplaced: z.boolean().optional(),
   /** Import into collections that exist already with the same schema. */
   skipCreate: z.boolean().optional(),
+  /**
+   * With skipCreate, what becomes of the indexes of those collections: `keep` (where absent) leaves them; `add` makes the backup's on fields that
+   * have none; `replace` also puts the backup's in the place of others, when all rows are there.
+   */
+  existingIndexes: z.enum(["keep", "add", "replace"]).optional(),
   /** Collections, partitions, indexes and aliases without any rows. */
   metadataOnly: z.boolean().optional(),
   /** false: recreate no index (and load nothing). */
@@ -128,6 +141,10 @@ export const restoreInput = z.strictObject({
   shards: z.number().int().min(1).max(largestInt32).optional(),
   /** No collection that is made gets more shards than these. */
   maxShards: z.number().int().min(1).max(largestInt32).optional(),
+  /** Description of every collection that is made; as in the backup where absent. */
+  description: z.string().optional(),
+  /** What single collections are made with, by name in the target: it wins over `shards`, `maxShards` and `description`. */
+  overrides: z.record(z.string(), collectionOverride).optional(),
   /** true: vector indexes are AUTOINDEX with the metric of the backup's, and none of their other parameters. */
   autoIndex: z.boolean().optional(),
   /** Properties of collections that are left out: `collection.ttl.seconds`. */

@@ -4,14 +4,9 @@ import type { RestoreInput } from "./messages.ts";
 type Options = Partial<RestoreInput>;
 
 /** Options that decide how a collection is made, by their keys. */
-const ofCreation = [
-  "shards",
-  "maxShards",
-  "autoIndex",
-  "skipProperties",
-  "skipFieldParams",
-  "skipIndexParams",
-] as const;
+const ofCreation = ["shards", "maxShards", "description", "overrides", "skipProperties", "skipFieldParams"] as const;
+/** Options that decide how an index is made. */
+const ofIndexes = ["autoIndex", "skipIndexParams"] as const;
 
 /** Why a trigger does not bring users and roles of just any backup. */
 export const unsignedRbac =
@@ -26,7 +21,6 @@ const exclusive: readonly {
     keys: ["skipCreate", "dropExisting"],
     because: "one replaces the target collection, the other imports into it",
   },
-  { keys: ["metadataOnly", "skipCreate"], because: "together they leave nothing to restore" },
   ...ofCreation.map((key) => ({
     keys: [key, "skipCreate"] as const,
     because: "it is about collections that are made, and skipCreate makes none",
@@ -44,9 +38,31 @@ export function restoreConflict(
   };
   const found = exclusive.find(({ keys }) => keys.every(asked));
   if (found) return { key: found.keys[0], problem: `excludes ${found.keys[1]}: ${found.because}` };
-  const indexed = (["autoIndex", "skipIndexParams"] as const).find(asked);
+  const indexed = ofIndexes.find(asked);
   if (indexed && options.indexes === false) {
     return { key: indexed, problem: "excludes indexes: false: it says how indexes are made, and none is" };
+  }
+  const changesIndexes = asked("existingIndexes") && options.existingIndexes !== "keep";
+  if (changesIndexes && options.indexes === false) {
+    return { key: "existingIndexes", problem: "excludes indexes: false: no index is dropped but for the backup's" };
+  }
+  if (changesIndexes && !asked("skipCreate")) {
+    return {
+      key: "existingIndexes",
+      problem: "is about collections that are there, and without skipCreate (--skip-create) none of these is touched",
+    };
+  }
+  if (asked("skipCreate") && !changesIndexes) {
+    const help = "existingIndexes add or replace (--rebuild-index, --drop-exist-index)";
+    if (indexed) {
+      return {
+        key: indexed,
+        problem: `excludes skipCreate without ${help}: it says how indexes are made, and none is`,
+      };
+    }
+    if (asked("metadataOnly")) {
+      return { key: "metadataOnly", problem: `excludes skipCreate without ${help}: nothing would be restored` };
+    }
   }
   if (asked("metadataOnly") && asked("dropExisting") && !asked("keepReplaced")) {
     const problem =

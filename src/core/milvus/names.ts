@@ -87,6 +87,15 @@ export interface CollectionSelector {
 
 /** Reads one selector; throws InvalidInput with the accepted forms. */
 export function parseCollectionSelector(text: string): CollectionSelector {
+  return parseSelector(text, "collections");
+}
+
+/** The same of a restore's `targets`. */
+export function parseTargetSelector(text: string): CollectionSelector {
+  return parseSelector(text, "targets");
+}
+
+function parseSelector(text: string, key: string): CollectionSelector {
   const { database, collection } = parseQualifiedName(text);
   const valid =
     milvusNamePattern.test(database) &&
@@ -94,8 +103,8 @@ export function parseCollectionSelector(text: string): CollectionSelector {
   if (!valid) {
     throw new PipelineError(
       "InvalidInput",
-      `collections: ${JSON.stringify(text)} is not valid: use coll (database default), db.coll or db.*`,
-      { details: { key: "collections" } },
+      `${key}: ${JSON.stringify(text)} is not valid: use coll (database default), db.coll or db.*`,
+      { details: { key } },
     );
   }
   return { database, collection };

@@ -1,4 +1,6 @@
 import { shortHash } from "../execution/deterministic-id.ts";
+import { PipelineError } from "../execution/errors.ts";
+import type { RestoreInput } from "../execution/messages.ts";
 import { shortList } from "../execution/short-list.ts";
 import type { CollectionName, Id } from "../milvus/descriptions.ts";
 import {
@@ -6,10 +8,12 @@ import {
   checkSuffix,
   isSelected,
   parseCollectionSelector,
+  parseTargetSelector,
   qualifiedName,
   wholeDatabase,
 } from "../milvus/names.ts";
 import { invalidRename, parseRenames, type Rename, type Renames } from "../milvus/renames.ts";
+import { checkOverrides } from "./restore-overrides.ts";
 
 /** Which collection of the backup becomes which collection of the target. */
 export interface RestoreName {
@@ -19,9 +23,11 @@ export interface RestoreName {
 
 /**
  * Selects and names what a restore makes: `collections` picks from the backup; `renames` (`coll` or `db.coll`, to one or more of the
- * same forms) names single ones, and (`db.*` to `db2.*`) what else is in a database; `suffix` is appended to all others.
+ * same forms) names single ones, and (`db.*` to `db2.*`) what else is in a database; `suffix` is appended to all others. `targets` picks
+ * from what has its new name then.
  * @returns in the order of the backup; several for a collection that gets several names, in the order they are given
- * @throws InvalidInput where a rename names nothing selected, a name is not valid in Milvus, or two collections get one name
+ * @throws InvalidInput where a rename, a target or an override names nothing that is restored, a name is not valid in Milvus, or two collections
+ *   get one name
  */
 export function nameRestoredCollections(
   inBackup: readonly CollectionName[],
@@ -29,6 +35,8 @@ export function nameRestoredCollections(
     collections?: readonly string[] | undefined;
     suffix?: string | undefined;
     renames?: Renames | undefined;
+    targets?: readonly string[] | undefined;
+    overrides?: RestoreInput["overrides"];
   },
 ): RestoreName[] {
   checkSuffix(input.suffix ?? "");
@@ -45,8 +53,27 @@ export function nameRestoredCollections(
   const named = selected.flatMap((source) =>
     targetsOf(source, renames, input.suffix ?? "").map((target) => ({ source, target })),
   );
-  checkDistinct(named);
-  return named;
+  const picked = pickTargets(named, input.targets ?? []);
+  checkDistinct(picked);
+  checkOverrides(
+    input.overrides,
+    picked.map(({ target }) => target),
+  );
+  return picked;
+}
+
+function pickTargets(named: readonly RestoreName[], targets: readonly string[]): RestoreName[] {
+  const selectors = targets.map(parseTargetSelector);
+  const missing = selectors.filter((selector) => !named.some(({ target }) => isSelected([selector], target)));
+  if (missing.length > 0) {
+    throw new PipelineError(
+      "InvalidInput",
+      `targets: this restore gives no collection the name ${shortList(missing.map(qualifiedName))}; it makes ` +
+        `${shortList(named.map(({ target }) => qualifiedName(target))) || "none"} (collections, -c, picks by the names in the backup)`,
+      { details: { key: "targets" } },
+    );
+  }
+  return named.filter(({ target }) => isSelected(selectors, target));
 }
 
 function targetsOf(source: CollectionName, renames: ReadonlyMap<string, Rename>, suffix: string): CollectionName[] {
@@ -106,6 +133,11 @@ export function workingName(target: CollectionName, restoreId: string): Collecti
 /** The name a collection gets when another one takes its place: `coll_replaced_462359186347560071`, with its ID. */
 export function replacedName(target: CollectionName, id: Id): CollectionName {
   return nameEndingIn(target, `_replaced_${id}`);
+}
+
+/** The name of an empty collection that is there for a moment, to try indexes on: `coll_trial_0123456789ab`. */
+export function trialName(target: CollectionName, restoreId: string): CollectionName {
+  return nameEndingIn(target, `_trial_${restoreId}`);
 }
 
 /** Two long names that begin alike still get two names. */

@@ -23,6 +23,8 @@ export function restoreWorkLayout(restoreId: string) {
     replaced: `${root}/replaced.json`,
     /** Which users, roles and grants were set out to be added: RbacRecord (rbac-restore.ts). */
     rbac: `${root}/rbac.json`,
+    /** Which indexes collections had that were there before: IndexesRecord[]. */
+    indexes: `${root}/indexes.json`,
   };
 }
 
@@ -81,6 +83,23 @@ export const replacedRecord = z.object({
   rows: z.string().optional(),
 });
 export type ReplacedRecord = Readonly<z.infer<typeof replacedRecord>>;
+
+/** The indexes of a collection that was there (`skipCreate`), as they were before the first of them was dropped. */
+export const indexesRecord = z.object({
+  /** `db.coll` */
+  target: z.string(),
+  /** Milvus's ID. */
+  id: z.string(),
+  indexes: z.array(
+    z.object({
+      id: z.string(),
+      fieldName: z.string(),
+      indexName: z.string(),
+      params: z.record(z.string(), z.string()),
+    }),
+  ),
+});
+export type IndexesRecord = Readonly<z.infer<typeof indexesRecord>>;
 
 /** The record of a planned collection, of whichever run made it. */
 export function recordOf(

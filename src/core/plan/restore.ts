@@ -18,10 +18,11 @@ import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
 import { ownProperties } from "../milvus/properties.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
+import { type WantedIndexes, wantedIndexes } from "./existing-indexes.ts";
 import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
 import type { SmallPartitions } from "./insertions.ts";
-import { type RestoreName, workingName } from "./restore-names.ts";
-import { type Overrides, overrideCollection, overrideIndex } from "./restore-overrides.ts";
+import { type RestoreName, trialName, workingName } from "./restore-names.ts";
+import { type Overrides, overrideCollection, overrideIndex, overridesFor } from "./restore-overrides.ts";
 import type { SizedSegment } from "./segment-copies.ts";
 import type { KnownRows } from "./segment-rows.ts";
 import { type Verification, verification } from "./verification.ts";
@@ -81,6 +82,8 @@ export interface PlannedRestore {
   /** Partitions to create; Milvus makes `_default` and those of a partition key itself. */
   readonly partitions: readonly string[];
   readonly indexes: readonly CreateIndexRequest[];
+  /** What becomes of the indexes of a collection that is there (`skipCreate`); absent where they stay as they are. */
+  readonly existingIndexes?: WantedIndexes;
   readonly aliases: readonly string[];
   /** What to load at the end: everything, some partitions, or nothing. */
   readonly load: "all" | "none" | { readonly partitions: readonly string[] };
@@ -99,6 +102,7 @@ export interface RestoreOptions {
   readonly aliases: boolean;
   readonly overrides: Overrides;
   readonly smallPartitions?: SmallPartitions | undefined;
+  readonly existingIndexes?: RestoreInput["existingIndexes"];
 }
 
 /** Plans a whole restore: what is made of each collection, and what becomes of every segment. */
@@ -165,8 +169,9 @@ export function planRestore(
         indexes: input.indexes ?? true,
         load: input.load ?? true,
         aliases: input.aliases ?? true,
-        overrides: input,
+        overrides: overridesFor(name.target, input),
         smallPartitions: input.smallPartitions,
+        existingIndexes: input.existingIndexes,
       },
     });
     const replaces = context.replaces.get(qualifiedName(name.target));
@@ -307,6 +312,10 @@ export function planCollection(
     renumbered: context.renumbered,
   });
   const takenAt = takenAtOf(collection, context.cut);
+  const indexes = options.indexes
+    ? toCreateIndexRequests(collection).map((index) => overrideIndex(index, create, options.overrides))
+    : [];
+  const existingIndexes = wantedIndexes(indexes, create, trialName(name.target, context.restoreId), options);
   return {
     restore: {
       source: name.source,
@@ -320,10 +329,8 @@ export function planCollection(
           : collection.partition_backups
               .map(({ partition_name }) => partition_name)
               .filter((partition) => partition !== "_default"),
-      indexes:
-        options.indexes && !options.skipCreate
-          ? toCreateIndexRequests(collection).map((index) => overrideIndex(index, create, options.overrides))
-          : [],
+      indexes: options.skipCreate ? [] : indexes,
+      ...(existingIndexes && { existingIndexes }),
       aliases: options.skipCreate || !options.aliases ? [] : collection.aliases,
       // A collection that was there before is loaded or not as its owner wants it.
       load: options.load && options.indexes && !options.skipCreate ? loadOf(collection) : "none",

@@ -10,6 +10,7 @@ import type { CollectionName, Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
+import { putIndexesBack } from "./existing-indexes.ts";
 import { lookAtNames, namesOf } from "./standing.ts";
 
 /** How long imports that still run get to end, all together; one takes about two seconds, whatever its size is below a few hundred megabytes. */
@@ -19,7 +20,7 @@ const collectionConcurrency = 8;
 
 /**
  * Removes what a failed restore left: collections under their working names, staged files and records. Collections under their target names
- * are never touched, and one that moved aside gets its name back first. Looks at everything before it touches anything.
+ * are never touched, and one that moved aside gets its name back first; what was dropped of the indexes of one that was there is made again. Looks at everything before it touches anything.
  * @throws TargetExists where something would be dropped of which nothing else is left, saying what stands where
  */
 export async function discardRestore(
@@ -53,6 +54,7 @@ export async function discardRestore(
     await milvus.dropCollection(collection.working);
     context.log.info("dropped what a failed restore left", { collection: qualifiedName(collection.working) });
   });
+  await putIndexesBack(plan, milvus, context);
   await milvusStore.deletePrefix(plan.stagingPrefix);
   await context.work.deletePrefix(records.root);
 }

@@ -42,6 +42,7 @@ import { unmarkReader } from "../shared/readers.ts";
 import { giveBackTargets, heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { checkRows } from "./check-rows.ts";
+import { giveIndexes } from "./existing-indexes.ts";
 import { isMilvusAway } from "./milvus-away.ts";
 import { CollectionReplacer } from "./replace-collections.ts";
 import { restoreRbac } from "./restore-rbac.ts";
@@ -102,6 +103,7 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
   const replacer = new CollectionReplacer(milvus, recordFor, confirm);
   const finisher = new RestoreFinisher(milvus, recordFor, imports, replacer);
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
+  if (attempt === 0) warnings.push(...(await giveIndexes(plan, milvus, context, confirm)));
   const replaced = await countReplacements(plan, { milvus, replacer, key: records.replaced }, context);
   // Rows may have taken long to count, and names are given away from here on.
   await confirm();

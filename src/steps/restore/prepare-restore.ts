@@ -49,6 +49,7 @@ import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson 
 import { checkReadable } from "./check-readable.ts";
 import { checkTarget, type SeenTarget } from "./check-target.ts";
 import { discardRestore } from "./discard-restore.ts";
+import { checkExistingIndexes } from "./existing-indexes.ts";
 import { Insertions } from "./insertion-files.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
 import { checkRbac } from "./restore-rbac.ts";
@@ -171,7 +172,10 @@ export async function prepareRestore(
     metas: { sha256: metas.sha256 },
     warnings: [...warnings, ...(input.metadataOnly ? [] : notCut(backup, names, instants))],
   });
-  if (!input.discard) await writeImportFiles(context, layout, segments.importFiles());
+  if (!input.discard) {
+    await checkExistingIndexes(plan, milvus);
+    await writeImportFiles(context, layout, segments.importFiles());
+  }
   await writeWorkJson(context, layout.plan, plan);
   const insertions = new Insertions();
   const copiesToCompare = comparedCopies({ stored, metas, manifest }, verification, copiesOf(metas, segments), (copy) =>

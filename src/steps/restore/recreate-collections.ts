@@ -36,6 +36,7 @@ import { checkMerged } from "../shared/check-merged.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { tryIndexes } from "./existing-indexes.ts";
 
 /**
  * Makes databases, collections (under their working names), partitions and indexes; what an earlier run made is kept. The first thing that
@@ -137,6 +138,7 @@ async function recreate(
   for (const index of collection.indexes) {
     if (!indexes.some((existing) => isIndexOf(existing, index))) await milvus.createIndex(working, index);
   }
+  await tryIndexes(collection, milvus, mayChange);
   if (done?.id === id) return done;
   const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
   return {

@@ -32,6 +32,7 @@ import { unmarkReader } from "../shared/readers.ts";
 import { recordFailure } from "../shared/record-failure.ts";
 import { giveBackTargets } from "../shared/target-leases.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
+import { whatBecameOfIndexes } from "./existing-indexes.ts";
 import { lookAtNames, namesOf, tellNames } from "./standing.ts";
 
 const lookConcurrency = 8;
@@ -78,7 +79,10 @@ async function giveUp(plan: RestorePlan, request: RestoreStepRequest, context: M
   }
   const progress = await readWorkJsonIfThere(context, layout.progress, progressRecord);
   if (progress?.phase === "replacing") return whatStands(plan, made, request, context);
-  if (progress?.phase !== "loading") return { ...nothingLeft, left: whatIsLeft(plan) };
+  if (progress?.phase !== "loading") {
+    const left = [whatIsLeft(plan), await whatBecameOfIndexes(plan, context)];
+    return { ...nothingLeft, left: left.filter(Boolean).join("; ") };
+  }
   const ids = plan.collections.map((collection) => ({
     to: qualifiedName(collection.target),
     id: recordOf(made, collection)?.id ?? "",

@@ -7,7 +7,7 @@ import { defaultDatabase, qualifiedName } from "../../core/milvus/names.ts";
 import { features } from "../../core/milvus/version.ts";
 import { collectionOf, plannedWorkingName } from "../../core/plan/restore.ts";
 import type { RestoreName } from "../../core/plan/restore-names.ts";
-import { shardsOf } from "../../core/plan/restore-overrides.ts";
+import { overridesFor, shardsOf } from "../../core/plan/restore-overrides.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import { listDatabases } from "../shared/select-collections.ts";
 import type { SeenTarget } from "./check-target.ts";
@@ -33,7 +33,8 @@ export async function checkTargetLimits(milvus: Milvus, restored: Restored): Pro
 }
 
 /** Milvus imports the deletes of L0 segments, which come last, only into a collection that is neither loaded nor being loaded. */
-async function checkReleased(milvus: Milvus, { backup, names }: Restored): Promise<void> {
+async function checkReleased(milvus: Milvus, { backup, names, input }: Restored): Promise<void> {
+  if (input.metadataOnly) return;
   const loaded: string[] = [];
   for (const { source, target } of names) {
     const imports = hasL0Deletes(collectionOf(backup, source));
@@ -58,7 +59,10 @@ async function checkShards(
   { backup, names, input }: Restored,
 ): Promise<void> {
   const planned = names
-    .map(({ source, target }) => ({ target, shards: shardsOf(collectionOf(backup, source).shards_num, input) }))
+    .map(({ source, target }) => ({
+      target,
+      shards: shardsOf(collectionOf(backup, source).shards_num, overridesFor(target, input)),
+    }))
     .sort((a, b) => b.shards - a.shards);
   const [most] = planned;
   if (!most || most.shards <= 1) return;
@@ -68,11 +72,12 @@ async function checkShards(
   const tooMany = planned
     .filter(({ shards }) => shards > limit)
     .map(({ target, shards }) => `${qualifiedName(target)} (${shards})`);
-  const key = input.shards === undefined ? "maxShards" : "shards";
+  const isOverridden = overridesFor(most.target, { overrides: input.overrides }).shards !== undefined;
+  const key = isOverridden ? "overrides" : input.shards === undefined ? "maxShards" : "shards";
   throw new PipelineError(
     "UnsupportedByTarget",
     `Milvus at ${milvus.address} makes no collection with more than ${limit} shards (proxy.maxShardNum): ${shortList(tooMany)}. ` +
-      `Restore with fewer: maxShards (--max-shards ${limit}) for as many as it takes, or shards (--shards)`,
+      `Restore with fewer: maxShards (--max-shards ${limit}) for as many as it takes, shards (--shards), or fewer in overrides (--plan)`,
     { details: { key } },
   );
 }

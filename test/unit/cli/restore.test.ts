@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
 
 let directory: string;
@@ -112,6 +112,18 @@ test.each([
   [["--verify=none"], { verify: "none" }],
   [["--discard"], { discard: true }],
   [["--drop_exist_index"], {}],
+  [["--skip_create_collection", "--rebuild_index"], { skipCreate: true, existingIndexes: "add" }],
+  [["--skip_create_collection", "--drop_exist_index"], { skipCreate: true, existingIndexes: "replace" }],
+  [
+    ["--skip-create", "--drop-exist-index", "--rebuild-index", "--use-auto-index"],
+    { skipCreate: true, existingIndexes: "replace", autoIndex: true },
+  ],
+  [
+    ["--skip-create", "--rebuild-index", "--meta_only"],
+    { skipCreate: true, existingIndexes: "add", metadataOnly: true },
+  ],
+  [["--filter", "coll_bak,shop.*", "-s", "_bak"], { targets: ["coll_bak", "shop.*"], suffix: "_bak" }],
+  [["--description", "of the drill"], { description: "of the drill" }],
   [["--rename", "coll:shop.coll2,a.b:c"], { renames: { coll: "shop.coll2", "a.b": "c" } }],
   [["--rename", "coll:a,coll:shop.b,x:y"], { renames: { coll: ["a", "shop.b"], x: "y" } }],
   [["-r", "shop.*:shop2.*,db.:db2."], { renames: { "shop.*": "shop2.*", "db.": "db2." } }],
@@ -129,6 +141,43 @@ test.each([
 
   expect(code).toBe(0);
   expect(cli.executions.started[0]?.input).toEqual({ environment: "milvus-b", backupName: "my_backup", ...expected });
+});
+
+describe("--plan", () => {
+  const run = (text: string) => {
+    const plan = join(directory, "plan.yaml");
+    writeFileSync(plan, text);
+    return cli.run("--config", config, "restore", "-n", "my_backup", "--plan", plan);
+  };
+
+  test("names many collections, each with what it is made with", async () => {
+    const { code } = await run(
+      "mapping:\n  - source: default\n    target: db2\n    colls:\n" +
+        "      - { source: coll, target: a, override: { shardNum: 2, description: one } }\n" +
+        "      - { source: coll, target: b }\nfilter: { db2: { colls: ['*'] } }\n",
+    );
+
+    expect(code).toBe(0);
+    expect(cli.executions.started[0]?.input).toEqual({
+      ...{ environment: "milvus-b", backupName: "my_backup" },
+      renames: { "default.coll": ["db2.a", "db2.b"] },
+      targets: ["db2.*"],
+      overrides: { "db2.a": { shards: 2, description: "one" } },
+    });
+  });
+
+  test.each([
+    ["mapping: [", "Usage", "cannot be read"],
+    ["mappings: []", "InvalidInput", 'restore plan: it: Unrecognized key: "mappings"'],
+    ["mapping: [{ source: a, target: b-c }]", "InvalidInput", '"b-c" is not valid in Milvus'],
+  ])("%s starts nothing", async (text, error, part) => {
+    const { code, stderr } = await run(text);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(`Error (${error}):`);
+    expect(stderr).toContain(part);
+    expect(cli.executions.started).toEqual([]);
+  });
 });
 
 test("--from registers the other file and names it", async () => {
@@ -216,12 +265,28 @@ test.each([
     "InvalidInput",
     "autoIndex excludes indexes: false",
   ],
+  ["indexes dropped for none", ["-n", "b", "--drop_exist_index", "--skip-create", "--no-index"], "Usage", "--no-index"],
   [
-    "indexes dropped where nothing is made",
-    ["-n", "b", "--drop_exist_index", "--skip-create"],
-    "Usage",
-    "--skip-create",
+    "AUTOINDEX where no index is made",
+    ["-n", "b", "--use_auto_index", "--skip-create"],
+    "InvalidInput",
+    "autoIndex excludes skipCreate without existingIndexes add or replace (--rebuild-index, --drop-exist-index)",
   ],
+  [
+    "nothing to restore",
+    ["-n", "b", "--meta_only", "--skip-create"],
+    "InvalidInput",
+    "metadataOnly excludes skipCreate without existingIndexes",
+  ],
+  [
+    "a description of what is there",
+    ["-n", "b", "--description", "x", "--skip-create"],
+    "InvalidInput",
+    "description excludes skipCreate",
+  ],
+  ["a filter that is none", ["-n", "b", "--filter", "a.b.c"], "InvalidInput", 'targets: "a.b.c" is not valid'],
+  ["a plan that is not there", ["-n", "b", "--plan", "nowhere.yaml"], "Usage", "--plan nowhere.yaml cannot be read"],
+  ["a plan and a suffix", ["-n", "b", "--plan", "nowhere.yaml", "-s", "_x"], "Usage", "--suffix"],
   ["an empty property", ["-n", "b", "--skip-properties", "a,,b"], "Usage", "--skip-properties"],
   ["a target name Milvus does not take", ["-n", "b", "-r", "a:b-c"], "InvalidInput", '"b-c"'],
   ["a suffix Milvus does not take", ["-n", "b", "-s", "-bak!"], "InvalidInput", 'suffix "-bak!"'],

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
 import { parsePipelineYaml } from "../../../src/core/deployment/yaml.ts";
 import { parseEnvironment } from "../../../src/core/environment/yaml.ts";
+import { inputOfPlan } from "../../../src/core/plan/restore-plan-file.ts";
 
 /** The fenced YAML of a page. */
 function examples(page: string): string[] {
@@ -52,5 +54,15 @@ test("cross-account.md: the deployment lets assume the very role that the enviro
     kind: "iam",
     roleArn: environments.dr?.roleArns[0],
     externalId: "agreed-between-us",
+  });
+});
+
+test("the restore plan of restore-plan.md is one", () => {
+  const [plan = ""] = examples("restore-plan.md");
+
+  expect(inputOfPlan(parse(plan))).toEqual({
+    renames: { "default.coll": ["shop.coll_small", "shop.coll_large"], "archive.*": ["archive_copy.*"] },
+    targets: ["shop.coll_small", "shop.coll_large"],
+    overrides: { "shop.coll_small": { shards: 1, description: "for tests" }, "shop.coll_large": { shards: 4 } },
   });
 });

@@ -32,6 +32,24 @@ describe("nameRestoredCollections", () => {
   });
 
   test.each([
+    ["a name", ["coll_bak"], ["default.coll_bak"]],
+    ["a database", ["shop.*"], ["shop.carts_bak"]],
+  ])("targets picks by the names in the target: %s", (_, targets, expected) => {
+    const named = nameRestoredCollections(inBackup, { suffix: "_bak", targets });
+
+    expect(named.map(({ target }) => qualifiedName(target))).toEqual(expected);
+  });
+
+  test("of several names of one collection those that are picked", () => {
+    const named = nameRestoredCollections(inBackup, {
+      renames: { coll: ["a", "b", "shop.c"] },
+      targets: ["b", "shop.c"],
+    });
+
+    expect(named.map(({ target }) => qualifiedName(target))).toEqual(["default.b", "shop.c"]);
+  });
+
+  test.each([
     ["db.* to db2.*", { "shop.*": "shop2.*" }, ["default.coll_bak", "shop2.carts"]],
     ["milvus-backup's db. to db2.", { "shop.": "shop2." }, ["default.coll_bak", "shop2.carts"]],
     ["a database to two", { "default.*": ["a.*", "b.*"] }, ["a.coll", "b.coll", "shop.carts_bak"]],
@@ -77,6 +95,22 @@ describe("nameRestoredCollections", () => {
     ],
     ["a database as a collection", { renames: { "shop.*": "carts2" } }, 'renames: shop.* to "carts2": a collection'],
     ["a star without a database", { renames: { "*": "a.*" } }, 'renames: collection name "*"'],
+    [
+      "a target by its name in the backup",
+      { suffix: "_bak", targets: ["coll"] },
+      "targets: this restore gives no collection the name default.coll; it makes default.coll_bak, shop.carts_bak",
+    ],
+    ["a target that is no name", { targets: ["a.b.c"] }, 'targets: "a.b.c" is not valid'],
+    [
+      "an override by its name in the backup",
+      { suffix: "_bak", overrides: { coll: { shards: 1 } } },
+      "overrides: coll is no name that this restore gives",
+    ],
+    [
+      "two overrides of one collection",
+      { overrides: { coll: { shards: 1 }, "default.coll": { shards: 2 } } },
+      "overrides: coll and default.coll name one collection",
+    ],
     ["a suffix that Milvus does not take", { suffix: "-bak" }, 'suffix "-bak" is not valid'],
     ["a rename that Milvus does not take", { renames: { coll: "shop.2nd" } }, 'renames: collection name "2nd"'],
     [

@@ -10,6 +10,7 @@ import {
   partitionBackup,
 } from "../../../../src/core/format/meta.ts";
 import { planCollection, planDatabases, planRestore, type RestoreOptions } from "../../../../src/core/plan/restore.ts";
+import { overridesFor } from "../../../../src/core/plan/restore-overrides.ts";
 import { outlineOf } from "../../../support/outlines.ts";
 import { collectionRecord, segmentRecord } from "../../../support/segment-records.ts";
 
@@ -173,6 +174,23 @@ describe("what a restore makes otherwise", () => {
     [{ maxShards: 16 }, 4],
   ])("%j gives it %i shards", (overrides, shards) => {
     expect(overridden(overrides).create?.shards).toBe(shards);
+  });
+
+  test("a description in place of its own, also none", () => {
+    expect(overridden({ description: "of the drill" }).create?.schema.description).toBe("of the drill");
+    expect(overridden({ description: "" }).create?.schema.description).toBe("");
+  });
+
+  test("what is said of one collection wins over what is said of all", () => {
+    const input = {
+      ...{ maxShards: 2, description: "all", autoIndex: true },
+      overrides: { coll_bak: { shards: 9 }, "shop.coll_bak": { shards: 8, description: "one" } },
+    };
+
+    expect(overridesFor(name.target, input)).toMatchObject({ shards: 8, description: "one", autoIndex: true });
+    expect(overridden(overridesFor(name.target, input)).create).toMatchObject({ shards: 8 });
+    expect(overridesFor({ database: "default", collection: "coll_bak" }, input)).toMatchObject({ shards: 9 });
+    expect(overridden(overridesFor(name.source, input)).create).toMatchObject({ shards: 2 });
   });
 
   test("autoIndex keeps name and metric of a vector's index, and the indexes of other fields", () => {

@@ -116,6 +116,21 @@ describe("one collection under two names", () => {
   );
 });
 
+test("each name with what it is made with, and of the names those that are wanted", async () => {
+  const renames = { books: ["books_a", "books_c", "shop.books_b"] };
+  const overrides = { "shop.books_b": { shards: 3, description: "of the shop" } };
+
+  await restore({ ...copies, renames, overrides, description: "a copy", targets: ["books_a", "shop.*"] });
+
+  const milvus = world.milvus("dr");
+  const made = [await milvus.describeCollection(first), await milvus.describeCollection(second)];
+  expect(made.map(({ shards, schema }) => [shards, schema.description])).toEqual([
+    [2, "a copy"],
+    [3, "of the shop"],
+  ]);
+  expect(await found()).toMatchObject({ collections: ["books_a", "books_b"] });
+});
+
 describe("other options than those of an earlier run", () => {
   const others: RestoreInput = { ...copies, shards: 1 };
 
@@ -180,6 +195,14 @@ describe("what the target would refuse later is found in Prepare", () => {
     );
     await restore({ ...input, renames: { books: "books_a" }, maxShards: 16 }, "restore-2");
     expect((await world.milvus("dr").describeCollection(first)).shards).toBeLessThanOrEqual(16);
+  });
+
+  test("more shards than it takes for one of several names", async () => {
+    await expectRefused(
+      { ...copies, shards: 1, overrides: { "shop.books_b": { shards: 17 } } },
+      "more than 16 shards (proxy.maxShardNum): shop.books_b (17)",
+      "fewer in overrides (--plan)",
+    );
   });
 
   test("nobody is asked about one shard, which every Milvus takes", async () => {
