@@ -8,6 +8,8 @@ import { storeContext } from "../shared/store-context.ts";
 const stores = storeContext();
 const context: CopyContext = {
   ...stores,
+  // WebAssembly in a file beside this one: a start without it stays fast
+  payloads: async () => (await import("#payloads/parquet")).parquetPayloads,
   garbageCollection: async (environment) => garbageCollection(await stores.environments.get(environment)),
 };
 

@@ -91,6 +91,17 @@ export const copySegment = z.object({
 });
 export type CopySegment = z.infer<typeof copySegment>;
 
+/** How it is known that deletes of one segment meet no row of another: by the keys of both. */
+const deletesApart = z.object({
+  /** `id` of the field, decimal; `dataType` is Milvus's number. */
+  primaryKey: z.object({ id: z.string(), name: z.string(), dataType: z.number() }),
+  /** Whether the server spares rows that are newer than a delete; otherwise it takes every row of the key. */
+  byTime: z.boolean(),
+  /** Hybrid, decimal: the server looks at nothing that is later; absent: at everything. */
+  until: z.string().optional(),
+});
+export type DeletesApart = z.infer<typeof deletesApart>;
+
 const claimRef = z.object({ key: z.string(), holder: z.string() });
 
 /** The work of one Copy Segments invocation; a file in the work bucket. */
@@ -130,6 +141,11 @@ export const copyBatch = z.object({
    * field. None is large: what they have fits into memory.
    */
   merged: z.boolean().optional(),
+  /**
+   * Of segments that are merged: a delete of one must meet no row of another. A segment whose deletes would meet some gets a directory of its own beside
+   * the one that the others share, named after it.
+   */
+  apart: deletesApart.optional(),
   /** What lies at the destination in the end is locked so, what was there before included. */
   lock: objectLock.optional(),
   /** Of what is copied. */
@@ -235,6 +251,7 @@ export interface CopyUnit {
   readonly bytes: number;
   /** Whether they are merged: a batch of their own. */
   readonly merged: boolean;
+  readonly apart?: DeletesApart;
 }
 
 /**

@@ -1,8 +1,10 @@
+import type { DeletesApart } from "../execution/copy-plan.ts";
+import { PipelineError } from "../execution/errors.ts";
 import { allPartitions, type BackupLayout, type StagingLayout } from "../format/layout.ts";
 import type { PartitionWith, SegmentBackup } from "../format/meta.ts";
 import type { CollectionOutline, SegmentBrief } from "../format/outline.ts";
 import type { ImportFiles } from "../milvus/descriptions.ts";
-import type { Instant } from "../milvus/instant.ts";
+import { hybridTimestamp, type Instant, physicalMilliseconds } from "../milvus/instant.ts";
 import type { Features } from "../milvus/version.ts";
 import {
   chunkByBytes,
@@ -199,7 +201,10 @@ class CollectionImports implements ImportPlan {
     const merge = mergeOf.get(ordinal);
     const copy = copyOutOfBackup(segment, this.#context.backup, this.#destinationOf(task, segment, merge));
     if (kind === "rows") return { ...copy, inserted: { as: this.#context.stagedAs, partition } };
-    return merge ? { ...copy, merge: { into: `${task}/${mergeIdOf(merge)}`, segments: merge.length } } : copy;
+    if (!merge) return copy;
+    const apart = this.#apartOf(merge);
+    const into = `${task}/${mergeIdOf(merge)}`;
+    return { ...copy, merge: { into, segments: merge.length, ...(apart && { apart }) } };
   }
 
   /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time, and reads its objects one after another. */
@@ -209,12 +214,12 @@ class CollectionImports implements ImportPlan {
       merges: this.#context.mayStream
         ? planMerges(
             chunk.flatMap(({ segments }) => segments),
-            this.#mergeRules,
+            this.#fields,
           )
         : [],
     }));
     const merges = tasks.flatMap((task) => task.merges);
-    const saved = merges.reduce((sum, merge) => sum + savedObjects(merge, this.#mergeRules.fields), 0);
+    const saved = merges.reduce((sum, merge) => sum + savedObjects(merge, this.#fields), 0);
     const staged = { tasks: tasks.length, merges, savedObjects: saved };
     if (this.#context.readsInPlace && !worthStaging(groups, staged)) {
       for (const group of groups) this.#addData(partition, storageVersion, [group], "in-place");
@@ -223,11 +228,28 @@ class CollectionImports implements ImportPlan {
     for (const task of tasks) this.#addData(partition, storageVersion, task.chunk, "side-by-side", task.merges);
   }
 
-  get #mergeRules() {
+  /** Of which a segment has logs: every field of the schema, the row ID and the timestamp. */
+  get #fields(): number {
+    return this.#context.collection.schema.fields.length + 2;
+  }
+
+  /**
+   * Deletes of one segment meet the rows of all that share its directory. That is right in a consistent cut only, and where the server holds a delete's
+   * time against the row's; otherwise they must meet none.
+   * @returns what is looked at to know it; undefined where they may meet
+   */
+  #apartOf(merge: Merge): DeletesApart | undefined {
     const { collection, features, instant } = this.#context;
-    // every field of the schema, the row ID and the timestamp
-    const fields = collection.schema.fields.length + 2;
-    return { fields, deletesTogether: instant !== undefined && features.deletesByTime };
+    const mayMeet = instant !== undefined && features.deletesByTime;
+    if (mayMeet || merge.length < 2 || !merge.some(hasDeletes)) return undefined;
+    const key = collection.schema.fields.find((field) => field.is_primary_key);
+    if (!key)
+      throw new PipelineError("CorruptBackup", `the schema of ${collection.collection_name} has no primary key`);
+    return {
+      primaryKey: { id: key.fieldID.toString(), name: key.name, dataType: key.data_type },
+      byTime: features.deletesByTime,
+      ...(instant && { until: hybridTimestamp(physicalMilliseconds(instant.timestamp)) }),
+    };
   }
 
   /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
@@ -309,7 +331,9 @@ class CollectionImports implements ImportPlan {
     const idsOf = (of: readonly SegmentBrief[]) => of.map(({ segment_id }) => segment_id).join();
     const merged = new Set(merges.flat());
     const others = segments.filter((segment) => !merged.has(segment));
-    return [...merges.map(idsOf), ...(others.length > 0 ? [`beside ${idsOf(others)}`] : [])];
+    // who shares the directory with whom is not known before the logs are read
+    const named = merges.map((merge) => (this.#apartOf(merge) ? `apart ${idsOf(merge)}` : idsOf(merge)));
+    return [...named, ...(others.length > 0 ? [`beside ${idsOf(others)}`] : [])];
   }
 
   #add(draft: DraftedImport): void {

@@ -1,4 +1,4 @@
-import { type CopyPrefix, type CopySegment, isCopied } from "../execution/copy-plan.ts";
+import { type CopyPrefix, type CopySegment, type DeletesApart, isCopied } from "../execution/copy-plan.ts";
 import type { BackupLayout, BackupSegmentPath } from "../format/layout.ts";
 import type { SegmentBackup } from "../format/meta.ts";
 import { deltaLogCount } from "../format/segment-logs.ts";
@@ -7,8 +7,11 @@ import { deltaLogCount } from "../format/segment-logs.ts";
 export interface SizedSegment {
   readonly segment: CopySegment;
   readonly bytes: number;
-  /** Where its logs are put together with those of others: all of one `into`, as many as `segments`, go into the same directory. */
-  readonly merge?: { readonly into: string; readonly segments: number };
+  /**
+   * Where its logs are put together with those of others: all of one `into`, as many as `segments`, go into the same directory, but for those whose
+   * deletes would meet rows of others where that must not be (`apart`).
+   */
+  readonly merge?: { readonly into: string; readonly segments: number; readonly apart?: DeletesApart };
   /** Where its rows are inserted: the number of what they are written down in, and the name of their partition. */
   readonly inserted?: { readonly as: number; readonly partition: string };
 }

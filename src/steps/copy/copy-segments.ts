@@ -17,6 +17,7 @@ import { shortList } from "../../core/execution/short-list.ts";
 import { heldOfBatch } from "../../core/execution/work-layout.ts";
 import type { GarbageCollection } from "../../ports/garbage-collection.ts";
 import type { CopiedObject, ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { cancelWatch } from "../shared/cancel-watch.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "../shared/check-segment.ts";
@@ -28,13 +29,15 @@ import { type BatchStores, mismatch, receiptOf } from "./batch-stores.ts";
 import { ContentComparison } from "./compare-content.ts";
 import { gentlePace, objectSlots, type Pace, usualPace } from "./in-flight.ts";
 import { listPrefixes } from "./list-prefixes.ts";
-import { mergeSegments } from "./merge-segments.ts";
+import { mergeDirectories, mergeSegments } from "./merge-segments.ts";
 import { repairLog } from "./repair-log.ts";
 import { verifySegments } from "./verify-segments.ts";
 
 export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "clock" | "log"> {
   /** The garbage collection of an environment's Milvus; absent where no pause is to be renewed. */
   readonly garbageCollection?: (environment: string) => Promise<GarbageCollection>;
+  /** What reads the payloads of binlogs; loaded where keys tell what may be put together, which a restore asks for. */
+  readonly payloads?: () => Promise<PayloadReader>;
 }
 
 /**
@@ -91,10 +94,13 @@ async function copyBatchSegments(
   await confirm();
   const [listed, present] = await settleAll([
     listPrefixes(source, prefixesOf(batch, "from")),
-    listPrefixes(destination, prefixesOf(batch, "to")),
+    listPrefixes(destination, batch.merged ? mergeDirectories(batch) : prefixesOf(batch, "to")),
   ]);
   const stores: BatchStores = { source, destination, listed, present, confirm };
-  if (batch.merged) return mergeSegments(batch, stores, isCancelled, pace);
+  if (batch.merged) {
+    const { payloads = () => Promise.reject(new Error("this function was not given what reads payloads")) } = context;
+    return mergeSegments(batch, stores, { isCancelled, pace, payloads });
+  }
   const copier = new BatchCopier(batch, stores, pace);
   const copied = await settleEach(batch.segments, pace.segments, async (segment, isStopped) =>
     (await isCancelled()) ? undefined : copier.segment(segment, isStopped),

@@ -1,4 +1,6 @@
+import { readBinlog } from "../../core/binlog/frame.ts";
 import { BinlogJoin } from "../../core/binlog/join.ts";
+import { timestampFieldId } from "../../core/binlog/row-fields.ts";
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import { checksumOf } from "../../core/execution/content-hash.ts";
 import type {
@@ -14,6 +16,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { compareLogNames } from "../../core/plan/segment-copies.ts";
 import type { ObjectSummary } from "../../ports/object-store.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
 import { checkFound } from "../shared/check-merged.ts";
 import { findProblem, type ListedPrefix, relativePath, selectObjects } from "../shared/check-segment.ts";
 import { writePieces } from "../shared/write-pieces.ts";
@@ -21,21 +24,43 @@ import { type BatchStores, mismatch, receiptOf } from "./batch-stores.ts";
 import { ContentComparison } from "./compare-content.ts";
 import { objectSlots, type Pace } from "./in-flight.ts";
 import { listPrefixes } from "./list-prefixes.ts";
+import { segmentsApart } from "./segments-apart.ts";
 
 /**
- * Puts the logs of the segments of a batch together, field by field (merges.ts), and leaves nothing else in its directories. Every object is read once,
- * whole and as it was listed, and compared with the manifest on the way. Nothing is written of a batch in which something is wrong. Run again it
- * writes the same once more.
+ * Puts the logs of the segments of a batch together, field by field (merges.ts), and leaves nothing else in its directories: one for all, and where
+ * deletes must not meet rows of others (`apart`) one more for each segment whose deletes would. Every object is read once, whole and as it was listed, and
+ * compared with the manifest on the way. Nothing is written of a batch in which something is wrong. Run again it writes the same once more.
  * @returns the receipt; `source-changed` where a segment is not what was backed up
  * @throws ClaimLost, CopyMismatch where somebody else changed what was written, and what the stores throw
  */
 export async function mergeSegments(
   batch: CopyBatch,
   stores: BatchStores,
-  isCancelled: () => Promise<boolean>,
-  pace: Pace,
+  { isCancelled, pace, payloads }: MergeOptions,
 ): Promise<CopyReceipt> {
-  return new BatchMerger(batch, stores, isCancelled, pace).run();
+  return new BatchMerger(batch, stores, { isCancelled, pace, payloads }).run();
+}
+
+interface MergeOptions {
+  readonly isCancelled: () => Promise<boolean>;
+  readonly pace: Pace;
+  /** Asked for where deletes must not meet rows of others. */
+  readonly payloads: () => Promise<PayloadReader>;
+}
+
+/**
+ * The directories that a batch of merged segments may write into: the one of all, or with `apart` one of each segment, whichever of them it shares with
+ * others.
+ */
+export function mergeDirectories({ segments, apart }: CopyBatch): string[] {
+  const planned = [...new Set(segments.flatMap(({ prefixes }) => prefixes.map(({ to }) => to)))];
+  if (apart === undefined) return planned;
+  return planned.flatMap((to) => segments.map(({ segmentId }) => besides(to, segmentId)));
+}
+
+/** The directory of that name beside another one. */
+function besides(directory: string, name: string): string {
+  return `${directory.slice(0, directory.lastIndexOf("/", directory.length - 2) + 1)}${name}/`;
 }
 
 /** A log of a segment, to be put together with others. */
@@ -45,11 +70,19 @@ interface Member {
   readonly expected: ExpectedLog | undefined;
 }
 
-/** Logs that become one, in their order. */
+/** Logs of one field, or of deletes, in their order: those of one directory become one. */
 interface Merging {
   readonly kind: "insert" | "delta";
-  readonly key: string;
+  /** "" of deletes. */
+  readonly field: string;
+  /** The directory of all. */
+  readonly to: string;
   readonly members: readonly Member[];
+}
+
+/** A merging whose logs were read. */
+interface ReadMerging extends Merging {
+  readonly logs: readonly ReadLog[];
 }
 
 /** A log in memory. */
@@ -66,14 +99,16 @@ class BatchMerger {
   readonly #isCancelled: () => Promise<boolean>;
   readonly #comparison: ContentComparison;
   readonly #pace: Pace;
+  readonly #payloads: () => Promise<PayloadReader>;
   readonly #slot: ReturnType<typeof objectSlots>;
   /** By segment, for people. */
   readonly #problems = new Map<CopySegment, string[]>();
   readonly #vanished = new Map<CopySegment, string>();
   readonly #logs = new Map<CopySegment, { insertLogs: CopiedLog[]; deltaLogs: CopiedLog[] }>();
 
-  constructor(batch: CopyBatch, stores: BatchStores, isCancelled: () => Promise<boolean>, pace: Pace) {
+  constructor(batch: CopyBatch, stores: BatchStores, { isCancelled, pace, payloads }: MergeOptions) {
     this.#pace = pace;
+    this.#payloads = payloads;
     this.#slot = objectSlots(pace);
     this.#batch = batch;
     this.#stores = stores;
@@ -92,14 +127,17 @@ class BatchMerger {
     const mergings = this.#plan(listed);
     if (this.#isWrong) return this.#receipt("source-changed", this.#wrongSegments());
 
-    const joined = await settleEach(mergings, this.#pace.fields, (merging, isStopped) =>
-      this.#join(merging, isStopped),
+    const read = await settleEach(mergings, this.#pace.fields, (merging, isStopped) =>
+      this.#readAll(merging, isStopped),
     );
     if (this.#isWrong) return this.#receipt("source-changed", this.#wrongSegments());
-    const joins = joined.filter((one) => one !== undefined);
-    if (joins.length < mergings.length || (await this.#isCancelled())) return this.#receipt("cancelled", []);
+    const whole = read.filter((one) => one !== undefined);
+    if (whole.length < mergings.length || (await this.#isCancelled())) return this.#receipt("cancelled", []);
+    const apart = await this.#apart(whole);
+    const joins = whole.flatMap((merging) => this.#joins(merging, apart));
+    if (this.#isWrong) return this.#receipt("source-changed", this.#wrongSegments());
 
-    await this.#deleteOthers(new Set(mergings.map(({ key }) => key)));
+    await this.#deleteOthers(new Set(joins.map(({ key }) => key)));
     await settleEach(joins, this.#pace.fields, async ({ key, join }) => this.#write(key, join));
     const merged = await this.#look(joins.map(({ key, join }) => ({ key, size: join.size })));
     const receipts = segments.map((segment) =>
@@ -152,34 +190,78 @@ class BatchMerger {
       }
     }
     return [
-      ...[...inserts].map(([field, members]): Merging => {
-        return { kind: "insert", key: `${insertTo}${field}/${idOf(insertTo)}`, members };
-      }),
-      ...(deltas.length === 0 ? [] : [{ kind: "delta", key: deltaTo + idOf(deltaTo), members: deltas } as const]),
+      ...[...inserts].map(([field, members]): Merging => ({ kind: "insert", field, to: insertTo, members })),
+      ...(deltas.length === 0 ? [] : [{ kind: "delta", field: "", to: deltaTo, members: deltas } as const]),
     ];
   }
 
   /** @returns undefined where it need not be written: something is wrong, or it was cancelled */
-  async #join({ kind, key, members }: Merging, isStopped: () => boolean) {
+  async #readAll(merging: Merging, isStopped: () => boolean): Promise<ReadMerging | undefined> {
+    const { members } = merging;
     const read = await settleEach(members, members.length, (member, isFaulty) =>
       this.#slot(member.object.size, async () =>
         isFaulty() || isStopped() || (await this.#isCancelled()) ? undefined : this.#read(member),
       ),
     );
     const logs = read.filter((log) => log !== undefined);
-    if (logs.length < members.length) return undefined;
+    return logs.length < members.length ? undefined : { ...merging, logs };
+  }
+
+  /** What each directory gets of a merging. */
+  #joins(
+    { kind, field, to, logs }: ReadMerging,
+    apart: ReadonlySet<CopySegment>,
+  ): { readonly key: string; readonly join: BinlogJoin }[] {
+    const first = this.#batch.segments.find((segment) => !apart.has(segment));
+    const shared = this.#batch.apart && first ? besides(to, first.segmentId) : to;
+    const directories = Map.groupBy(logs, ({ member: { segment } }) =>
+      apart.has(segment) ? besides(to, segment.segmentId) : shared,
+    );
+    return [...directories].map(([directory, members]) => {
+      const key = `${directory}${kind === "insert" ? `${field}/` : ""}${idOf(directory)}`;
+      for (const log of members) this.#noteLog(kind, key, log);
+      return { key, join: this.#join(members) };
+    });
+  }
+
+  /** Puts logs together; what cannot be is noted. */
+  #join(logs: readonly ReadLog[]): BinlogJoin {
     const join = new BinlogJoin();
-    for (const { member, bytes } of logs) {
-      try {
-        join.add(bytes, member.object.key);
-      } catch (error) {
-        if (!isNamed(error, "CorruptBackup")) throw error;
-        this.#note(member.segment, error.message);
-        return undefined;
-      }
+    for (const { member, bytes } of logs) this.#unlessCorrupt(member, () => join.add(bytes, member.object.key));
+    return join;
+  }
+
+  /** The segments that share a directory with nobody. */
+  async #apart(read: readonly ReadMerging[]): Promise<ReadonlySet<CopySegment>> {
+    const { apart: rules, segments } = this.#batch;
+    if (rules === undefined) return new Set();
+    const logsOf = (segment: CopySegment, of: Pick<Merging, "kind" | "field">) =>
+      read
+        .filter(({ kind, field }) => kind === of.kind && field === of.field)
+        .flatMap(({ logs }) => logs.filter(({ member }) => member.segment === segment))
+        .flatMap(({ member, bytes }) => {
+          const object = member.object.key;
+          const binlog = this.#unlessCorrupt(member, () => readBinlog(bytes, object));
+          return binlog ? [{ object, binlog }] : [];
+        });
+    const keyed = segments.map((segment) => ({
+      keys: logsOf(segment, { kind: "insert", field: rules.primaryKey.id }),
+      timestamps: logsOf(segment, { kind: "insert", field: timestampFieldId.toString() }),
+      deletes: logsOf(segment, { kind: "delta", field: "" }),
+    }));
+    const positions = segmentsApart(keyed, rules, await this.#payloads());
+    return new Set(segments.filter((_, index) => positions.has(index)));
+  }
+
+  /** @returns undefined where the log is broken, which is noted */
+  #unlessCorrupt<T>({ segment }: Member, work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!isNamed(error, "CorruptBackup")) throw error;
+      this.#note(segment, error.message);
+      return undefined;
     }
-    for (const log of logs) this.#noteLog(kind, key, log);
-    return { key, join };
   }
 
   /** @returns undefined where it is not what was listed, or not what was backed up */
@@ -224,7 +306,7 @@ class BatchMerger {
   }
 
   get #directories(): string[] {
-    return [...new Set(this.#batch.segments.flatMap(({ prefixes }) => prefixes.map(({ to }) => to)))];
+    return mergeDirectories(this.#batch);
   }
 
   get #isWrong(): boolean {

@@ -1,12 +1,12 @@
 import { corruptBinlog } from "../../core/binlog/corrupt.ts";
-import { deleteEntries, type PrimaryKey } from "../../core/binlog/delete-entries.ts";
+import { type DeleteEntry, deleteEntries, type PrimaryKey } from "../../core/binlog/delete-entries.ts";
 import type { RowField } from "../../core/binlog/row-fields.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupLayout } from "../../core/format/layout.ts";
 import type { SegmentBackup } from "../../core/format/meta.ts";
 import { logName, segmentPath } from "../../core/plan/segment-copies.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
-import { type LogStore, openLog, payloadWindows } from "./field-log.ts";
+import { type LogStore, type OpenLog, openLog, payloadWindows } from "./field-log.ts";
 
 /** A JavaScript Map takes 2^24 entries. */
 const keysPerMap = 2 ** 23;
@@ -83,16 +83,20 @@ export async function addDeletes(deletes: Deletes, segment: SegmentBackup, sourc
   const { primaryKey, payloads, until } = source;
   for (const log of segment.deltalogs.flatMap(({ binlogs }) => binlogs)) {
     const open = await openLog(source.store, `${directory}${logName(log)}`);
-    const { object, binlog } = open;
-    if (binlog.events.some(({ type }) => type !== "delete")) {
-      throw corruptBinlog({ object, offset: 0 }, "a delta log that holds rows");
+    for (const { key, timestamp } of deletesIn(open, primaryKey, payloads)) {
+      if (until === undefined || timestamp <= until) deletes.add(key, timestamp);
     }
-    const { multiField } = binlog.descriptor;
-    for (const { window, offset } of payloadWindows(open, payloads)) {
-      const entries = deleteEntries(window.columns, { primaryKey, multiField, place: { object, offset } });
-      for (const { key, timestamp } of entries) {
-        if (until === undefined || timestamp <= until) deletes.add(key, timestamp);
-      }
-    }
+  }
+}
+
+/** The deletes of a delta log, a window of it decoded. @throws CorruptBackup where it is broken, or none of such keys */
+export function* deletesIn(open: OpenLog, primaryKey: RowField, payloads: PayloadReader): Generator<DeleteEntry> {
+  const { object, binlog } = open;
+  if (binlog.events.some(({ type }) => type !== "delete")) {
+    throw corruptBinlog({ object, offset: 0 }, "a delta log that holds rows");
+  }
+  const { multiField } = binlog.descriptor;
+  for (const { window, offset } of payloadWindows(open, payloads)) {
+    yield* deleteEntries(window.columns, { primaryKey, multiField, place: { object, offset } });
   }
 }

@@ -7,6 +7,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { SegmentBackup } from "../../core/format/meta.ts";
 import { compareLogNames, logName, segmentPath } from "../../core/plan/segment-copies.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { Deletes, DeltaSource } from "./deletes.ts";
 import { FieldLog, type OpenLog, openLog } from "./field-log.ts";
 
@@ -237,6 +238,24 @@ class SegmentReader {
 interface Cells {
   stored(field: RowField): StoredValue | null;
   place(field: RowField): FieldLog["place"];
+}
+
+/** Keys and timestamps of the rows of a segment, out of one binlog of each. @throws CorruptBackup where one has more rows than the other, or is broken */
+export function* rowKeys(
+  logs: { readonly keys: OpenLog; readonly timestamps: OpenLog },
+  primaryKey: RowField,
+  payloads: PayloadReader,
+): Generator<{ readonly key: PrimaryKey; readonly timestamp: bigint }> {
+  const fields = [
+    new FieldLog(primaryKey, logs.keys, payloads),
+    new FieldLog(timestampField, logs.timestamps, payloads),
+  ];
+  for (const { rows, at } of blocks(fields)) {
+    for (let row = 0; row < rows; row += 1) {
+      const cells = at(row);
+      yield { key: cells.stored(primaryKey) as PrimaryKey, timestamp: timestampOf(cells) };
+    }
+  }
 }
 
 /** Rows of several fields side by side, as many at a time as all of them have decoded. */

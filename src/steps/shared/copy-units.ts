@@ -23,6 +23,7 @@ export async function* copyUnits(
       segments: members.map((member) => member.segment),
       bytes: members.reduce((sum, member) => sum + member.bytes, 0),
       merged: true,
+      ...(merge.apart && { apart: merge.apart }),
     };
   }
   const [incomplete] = waiting.keys();

@@ -2,6 +2,7 @@ import * as z from "zod";
 import {
   type CopyBatch,
   type CopyReceipt,
+  type CopyUnit,
   type CountedSegments,
   copyReceipt,
   type PinnedStoreRef,
@@ -82,7 +83,7 @@ export async function writeCopyBatches(
       batch: name,
       receiptKey: layout.receipt(name),
       cancelKey: layout.cancel,
-      ...(members.some(({ merged }) => merged) && { merged: true }),
+      ...mergedOf(members),
       segments: members.flatMap((unit) => unit.segments),
     };
     const isStored = batch.segments.every(({ prefixes, stored }) => stored !== undefined && prefixes.length === 0);
@@ -124,6 +125,12 @@ export async function writeBatches<T>(
   ]);
   const few = items.length > 0 && items.length <= fewBatches ? { few: items } : {};
   return { itemsKey: layout.items(attempt), batches: items.length, segments: count, ...few };
+}
+
+/** What a batch says of segments that are merged: they are a batch of their own. */
+function mergedOf(members: readonly CopyUnit[]): Pick<CopyBatch, "merged" | "apart"> {
+  const found = members.find(({ merged }) => merged);
+  return found ? { merged: true, ...(found.apart && { apart: found.apart }) } : {};
 }
 
 /** Of a batch of which nothing is to be copied. */

@@ -164,7 +164,8 @@ describe("Milvus 2.2 and 2.3, one task after another", () => {
 describe("Milvus 2.3, many small segments whose logs are put together", () => {
   const instant = instantOf("463000000000000000") ?? expect.fail();
   // fields 0, 1 and 100
-  const schema = { schema: collectionSchema.create({ fields: [fieldSchema.create({ fieldID: 100n })] }) };
+  const key = fieldSchema.create({ fieldID: 100n, name: "id", data_type: 5, is_primary_key: true });
+  const schema = { schema: collectionSchema.create({ fields: [key] }) };
   const many = (count: number, deletes = false) =>
     collectionRecord(
       Array.from({ length: count }, (_, index) => segmentRecord(301 + index, { deletes: deletes && index % 2 === 1 })),
@@ -184,18 +185,29 @@ describe("Milvus 2.3, many small segments whose logs are put together", () => {
     expect(planned.segments.every(({ merge }) => merge?.segments === 80)).toBe(true);
   });
 
-  test("go there with their deletes in a cut; otherwise those with deletes have directories of their own beside them", () => {
+  test("go there with their deletes in a cut; otherwise the keys tell who shares the directory with whom", () => {
     const [cut, uncut] = [plan(many(80, true), { instant }), plan(many(80, true))];
 
     expect(new Set(merges(cut).map(({ into }) => into))).toEqual(new Set(["0/301"]));
     expect(cut.imports[0]?.files[0]?.delta).toBe(directoryOf(cut).replace("insert_log", "delta_log"));
     const insert = directoryOf(uncut);
     expect(uncut.imports).toHaveLength(1);
-    expect(merges(uncut).slice(0, 3)).toEqual([
-      { into: "0/301", to: [`${insert}301/`] },
-      { into: undefined, to: [`${insert}302/`, `${insert.replace("insert_log", "delta_log")}302/`] },
-      { into: "0/301", to: [`${insert}301/`] },
-    ]);
+    expect(new Set(merges(uncut).map(({ into }) => into))).toEqual(new Set(["0/301"]));
+    expect(merges(uncut)[1]?.to).toEqual([`${insert}301/`, `${insert.replace("insert_log", "delta_log")}301/`]);
+    const primaryKey = { id: "100", name: "id", dataType: 5 };
+    expect(cut.segments.map(({ merge }) => merge?.apart)).toEqual(Array(80).fill(undefined));
+    expect(uncut.segments.map(({ merge }) => merge?.apart)).toEqual(Array(80).fill({ primaryKey, byTime: true }));
+  });
+
+  test("in a cut too into a Milvus that does not hold a delete's time against the row's; it looks at nothing later than the start of the cut's millisecond", () => {
+    const { segments } = plan(many(80, true), { instant, version: "2.3.4" });
+
+    const until = ((BigInt(instant.timestamp) >> 18n) << 18n).toString();
+    expect(segments[0]?.merge?.apart).toMatchObject({ byTime: false, until });
+  });
+
+  test("without deletes share it whatever is known of the instant", () => {
+    expect(plan(many(80)).segments.map(({ merge }) => merge?.apart)).toEqual(Array(80).fill(undefined));
   });
 
   test("an import is held to the rows of all of them, but for their deletes", () => {

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { SegmentBrief } from "../../../../src/core/format/outline.ts";
-import { type MergeRules, planMerges } from "../../../../src/core/plan/merges.ts";
+import { planMerges } from "../../../../src/core/plan/merges.ts";
 
 const mebibyte = 2 ** 20;
-const together: MergeRules = { fields: 5, deletesTogether: true };
-const apart: MergeRules = { fields: 5, deletesTogether: false };
+const fields = 5;
 
 interface Shape {
   readonly bytes?: number;
@@ -35,10 +34,9 @@ function segment(ordinal: number, { bytes = 10_000, rows = 500, logs = 1, deltaL
 
 const many = (count: number, shape: (index: number) => Shape = () => ({})) =>
   Array.from({ length: count }, (_, index) => segment(index, shape(index)));
-const ordinals = (segments: readonly SegmentBrief[], rules = together) =>
-  planMerges(segments, rules).map((merge) => merge.map(({ ordinal }) => ordinal));
-const sizes = (segments: readonly SegmentBrief[], rules = together) =>
-  planMerges(segments, rules).map(({ length }) => length);
+const ordinals = (segments: readonly SegmentBrief[]) =>
+  planMerges(segments, fields).map((merge) => merge.map(({ ordinal }) => ordinal));
+const sizes = (segments: readonly SegmentBrief[]) => planMerges(segments, fields).map(({ length }) => length);
 
 describe("small segments", () => {
   test("are all put together, in their order", () => {
@@ -77,21 +75,7 @@ describe("small segments", () => {
   });
 });
 
-describe("segments with deletes", () => {
-  const half = many(80, (index) => ({ deltaLogs: index % 2 }));
-
-  test("go with all others in a consistent cut", () => {
-    expect(sizes(half, together)).toEqual([80]);
-  });
-
-  test("keep their own directory where nobody knows the instant", () => {
-    expect(ordinals(half, apart)).toEqual([Array.from({ length: 40 }, (_, index) => 2 * index)]);
-  });
-
-  test("of several logs each are put together by themselves then, as their deletes meet their own rows only", () => {
-    const several = many(10, () => ({ deltaLogs: 3, logs: 2 }));
-
-    expect(ordinals(several, apart)).toEqual(several.map(({ ordinal }) => [ordinal]));
-    expect(sizes(several, together)).toEqual([10]);
-  });
+test("segments with deletes go with all others: which of them meet rows of another is known when the logs are read", () => {
+  expect(sizes(many(80, (index) => ({ deltaLogs: index % 2 })))).toEqual([80]);
+  expect(sizes(many(10, () => ({ deltaLogs: 3, logs: 2 })))).toEqual([10]);
 });
