@@ -82,6 +82,7 @@ export class PipelineFunction extends Construct {
         POWERTOOLS_SERVICE_NAME: spec.name,
         POWERTOOLS_METRICS_NAMESPACE: metricsNamespace,
         POWERTOOLS_LOG_LEVEL: "INFO",
+        ...(spec.semiSpaceMiB !== undefined && { NODE_OPTIONS: `--max-semi-space-size=${spec.semiSpaceMiB}` }),
       },
       // Lambda makes itself a grant of the key for the role when it is deployed: the role needs no statement.
       ...(keys.variables !== undefined && {
