@@ -10,8 +10,10 @@ import type {
   FlushedServer,
   GarbageCollectionPause,
   Id,
+  ImportQuery,
   ImportRequest,
   ImportTask,
+  ImportWay,
   IndexDescription,
   KeyValue,
   PartitionDescription,
@@ -157,13 +159,15 @@ export interface Milvus {
    */
   insertRows(name: CollectionName, rows: InsertedRows): Promise<void>;
 
-  /** Submits one import; answers its task or job ID. */
-  submitImport(request: ImportRequest): Promise<Id>;
+  /** How it is asked to import; found out once, by a request where Milvus has a REST interface that may be closed or elsewhere. */
+  importWay(): Promise<ImportWay>;
   /**
-   * Every import of the collection the server remembers, which it does for hours (2.4+: three).
-   * @param settled of which nobody needs to know more: they are left out, and cost no request
+   * Submits one import; answers its task or job ID.
+   * @throws MilvusBusy with `details.mayHaveBegun` where nobody knows whether the import was made; after any other error it was not
    */
-  listImports(name: CollectionName, settled?: ReadonlySet<Id>): Promise<ImportTask[]>;
+  submitImport(request: ImportRequest): Promise<Id>;
+  /** Every import of the collection the server remembers, which it does for hours (2.4+: three). */
+  listImports(name: CollectionName, query?: Partial<ImportQuery>): Promise<ImportTask[]>;
 
   /**
    * Users, roles, grants and privilege groups. Its passwords, hashed as the server keeps them, are secrets: they go into a backup and into

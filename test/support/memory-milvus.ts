@@ -1,3 +1,4 @@
+import { importWays } from "../../src/adapters/milvus/imports.ts";
 import type { StoredValue } from "../../src/core/binlog/stored-column.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import { hybridTimestamp } from "../../src/core/milvus/instant.ts";
@@ -15,8 +16,10 @@ import type {
   FlushedServer,
   GarbageCollectionPause,
   Id,
+  ImportQuery,
   ImportRequest,
   ImportTask,
+  ImportWay,
   IndexDescription,
   InsertedRows,
   KeyValue,
@@ -69,6 +72,8 @@ export interface MemoryMilvusOptions {
   readonly version?: string;
   /** How many listImports an import takes until it is completed; 2. */
   readonly pollsPerImport?: number;
+  /** No REST interface is in reach (2.4+): imports go over gRPC, which tells no files, and of others no IDs. */
+  readonly restClosed?: true;
   /** How many loadingProgress a load takes until 100; 1. */
   readonly pollsPerLoad?: number;
   /** `proxy.maxShardNum`; 16. */
@@ -99,7 +104,7 @@ export class MemoryMilvus implements Milvus {
   readonly calls: string[] = [];
   readonly #version: string;
   readonly #options: Required<Pick<MemoryMilvusOptions, "pollsPerImport" | "pollsPerLoad" | "maxShards" | "now">> &
-    Pick<MemoryMilvusOptions, "rowsOf" | "creates">;
+    Pick<MemoryMilvusOptions, "rowsOf" | "creates" | "restClosed">;
   readonly #databases = new Map<string, DatabaseDescription>();
   /** By qualified name. */
   readonly #collections = new Map<string, Collection>();
@@ -123,6 +128,7 @@ export class MemoryMilvus implements Milvus {
       pollsPerLoad: options.pollsPerLoad ?? 1,
       maxShards: options.maxShards ?? 16,
       now: options.now ?? (() => new Date()),
+      ...(options.restClosed ? { restClosed: options.restClosed } : {}),
       ...(options.rowsOf ? { rowsOf: options.rowsOf } : {}),
       ...(options.creates ? { creates: options.creates } : {}),
     };
@@ -666,6 +672,12 @@ export class MemoryMilvus implements Milvus {
     inserted.push(...added);
   }
 
+  async importWay(): Promise<ImportWay> {
+    if (features(this.#version).importApi === "grpc") return importWays.tasks;
+    if (this.#options.restClosed !== true) return importWays.jobs;
+    return { ...importWays.jobsOverGrpc, closed: { base: "http://milvus.test:19530", reason: "connect ECONNREFUSED" } };
+  }
+
   async submitImport(request: ImportRequest): Promise<Id> {
     this.#called("submitImport", request.name, request.partition);
     const { partitions, imports, loaded } = this.#get(request.name);
@@ -682,13 +694,18 @@ export class MemoryMilvus implements Milvus {
     return id;
   }
 
-  async listImports(name: CollectionName, settled: ReadonlySet<Id> = new Set()): Promise<ImportTask[]> {
+  async listImports(name: CollectionName, { own, settled }: Partial<ImportQuery> = {}): Promise<ImportTask[]> {
     this.#called("listImports", name);
     const collection = this.#get(name);
-    const answer = collection.imports.filter(({ task, forgotten }) => !forgotten && !settled.has(task.id));
-    const tasks = answer.map(({ task }) => task);
+    const listed = collection.imports.flatMap(({ task, forgotten }) => (forgotten ? [] : [task]));
     for (const memory of collection.imports) this.#advance(collection, memory);
-    return tasks;
+    if (this.#options.restClosed !== true) return listed.filter(({ id }) => !settled?.has(id));
+    const unnamed = listed.map((task) => ({ ...task, partition: "", files: [] }));
+    const others = unnamed.filter(({ id, state }) => !own?.has(id) && (state === "pending" || state === "importing"));
+    return [
+      ...unnamed.filter(({ id }) => own?.has(id)),
+      ...others.map((task, index) => ({ ...task, id: `unlisted-${index}` })),
+    ];
   }
 
   // ---- inside

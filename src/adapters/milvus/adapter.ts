@@ -1,5 +1,4 @@
 import type { Environment } from "../../core/environment/environment.ts";
-import { PipelineError } from "../../core/execution/errors.ts";
 import type {
   CollectionName,
   CreateCollectionRequest,
@@ -8,11 +7,13 @@ import type {
   FlushedServer,
   GarbageCollectionPause,
   Id,
+  ImportQuery,
   ImportRequest,
+  ImportWay,
   IndexDescription,
   KeyValue,
 } from "../../core/milvus/descriptions.ts";
-import { defaultDatabase } from "../../core/milvus/names.ts";
+import { defaultDatabase, qualifiedName } from "../../core/milvus/names.ts";
 import type { RbacAddition } from "../../core/milvus/rbac.ts";
 import { type Features, features } from "../../core/milvus/version.ts";
 import type { InsertedRows, Milvus, TriedCall, VectorSearch } from "../../ports/milvus.ts";
@@ -31,12 +32,13 @@ import {
   shardLimit,
   showCollections,
 } from "./collections.ts";
-import { statusError } from "./errors.ts";
+import { mayHaveBegun, statusError, unansweredError } from "./errors.ts";
 import { flushAll, isFlushedAll } from "./flush-all.ts";
 import { pauseGarbageCollection, resumeGarbageCollection } from "./garbage-collection.ts";
 import type { GrpcClient } from "./grpc-client.ts";
 import { grpcImports } from "./grpc-imports.ts";
-import type { ImportApi } from "./imports.ts";
+import { grpcJobs } from "./grpc-jobs.ts";
+import { type ImportApi, importWays } from "./imports.ts";
 import { insertRows } from "./insert.ts";
 import { countRows, loadProblem, queryRows, search } from "./queries.ts";
 import { addRbac, describeRbac } from "./rbac.ts";
@@ -61,27 +63,20 @@ export class MilvusAdapter implements Milvus {
   readonly #exchange: HttpExchange;
   readonly #version: string;
   readonly #features: Features;
-  readonly #imports: ImportApi;
+  #imports: Promise<{ readonly way: ImportWay; readonly api: ImportApi }> | undefined;
   readonly #managementAddress: string;
   readonly #limits: AdapterLimits;
   readonly #log: StepLog | undefined;
+  /** What was logged once. */
+  readonly #told = new Set<string>();
 
-  /** @param restAddress `host:port` of the REST interface */
-  constructor(
-    environment: Environment,
-    grpc: GrpcClient,
-    version: string,
-    restAddress: string,
-    limits: AdapterLimits,
-    patience?: Patience,
-  ) {
+  constructor(environment: Environment, grpc: GrpcClient, version: string, limits: AdapterLimits, patience?: Patience) {
     this.address = grpc.endpoint.address;
     this.#grpc = grpc;
     this.#exchange = httpExchange(environment.milvus);
-    this.#rest = new RestClient(grpc.endpoint, environment.milvus, restAddress, this.#exchange, patience);
+    this.#rest = new RestClient(grpc.endpoint, environment.milvus, this.#exchange, patience);
     this.#version = version;
     this.#features = features(version);
-    this.#imports = this.#features.importApi === "rest" ? restImports(this.#rest) : grpcImports(grpc);
     this.#managementAddress = environment.gcPause.address;
     this.#limits = limits;
     this.#log = patience?.log;
@@ -162,17 +157,20 @@ export class MilvusAdapter implements Milvus {
 
   async describeSegmentLogs(name: CollectionName, collectionId: Id, segmentIds: readonly Id[]) {
     if (!this.#features.segmentDescription) return undefined;
-    try {
-      return await describeSegmentLogs(this.#rest, name, collectionId, segmentIds);
-    } catch (error) {
-      if (this.#rest.answered || (error instanceof PipelineError && error.name === "MilvusUnauthenticated"))
-        throw error;
-      // Listing tells the logs too, as it does before 2.5.8.
-      this.#log?.warn("Milvus's REST interface does not answer, so the logs of segments are listed", {
-        reason: error instanceof Error ? error.message : String(error),
-      });
-      return undefined;
+    // Listing tells the logs too, as it does before 2.5.8.
+    if ((await this.#restClosed("the logs of segments are listed")) !== undefined) return undefined;
+    return describeSegmentLogs(this.#rest, name, collectionId, segmentIds);
+  }
+
+  /** Why the REST interface is out of reach, logged once with what follows from it; undefined where it answers. */
+  async #restClosed(then: string): Promise<string | undefined> {
+    const reason = await this.#rest.closed();
+    if (reason !== undefined && !this.#told.has(then)) {
+      this.#told.add(then);
+      const { base } = this.#rest;
+      this.#log?.warn(`no REST interface of Milvus answers, so ${then}`, { address: base, reason });
     }
+    return reason;
   }
 
   async pauseGarbageCollection(seconds: number): Promise<GarbageCollectionPause | undefined> {
@@ -276,12 +274,38 @@ export class MilvusAdapter implements Milvus {
     return insertRows(this.#grpc, name, rows);
   }
 
-  submitImport(request: ImportRequest) {
-    return this.#imports.submit(request);
+  async importWay(): Promise<ImportWay> {
+    return (await this.#importing()).way;
   }
 
-  listImports(name: CollectionName, settled: ReadonlySet<Id> = new Set()) {
-    return this.#imports.list(name, settled);
+  async submitImport(request: ImportRequest) {
+    const { api } = await this.#importing();
+    try {
+      return await api.submit(request);
+    } catch (error) {
+      if (!mayHaveBegun(error)) throw error;
+      throw unansweredError(this.#grpc.endpoint, `an import into ${qualifiedName(request.name)}`, error);
+    }
+  }
+
+  async listImports(name: CollectionName, query: Partial<ImportQuery> = {}) {
+    const { api } = await this.#importing();
+    return api.list(name, { own: new Set(), others: "files", settled: new Set(), ...query });
+  }
+
+  #importing() {
+    this.#imports ??= this.#chooseImports();
+    return this.#imports;
+  }
+
+  async #chooseImports(): Promise<{ readonly way: ImportWay; readonly api: ImportApi }> {
+    if (this.#features.importApi === "grpc") return { way: importWays.tasks, api: grpcImports(this.#grpc) };
+    const reason = await this.#restClosed("imports are made over gRPC, one pair of directories each");
+    if (reason === undefined) return { way: importWays.jobs, api: restImports(this.#rest) };
+    return {
+      way: { ...importWays.jobsOverGrpc, closed: { base: this.#rest.base, reason } },
+      api: grpcJobs(this.#grpc),
+    };
   }
 
   describeRbac() {

@@ -118,6 +118,24 @@ export function waitReasonOf(status: MilvusStatus): WaitReason | undefined {
   return code === 1 || code === 2 || (code === 0 && [56, 57, 100].includes(errorCode)) ? "outage" : "busy";
 }
 
+/** Codes by which a part of Milvus says that it had no answer of another part: unavailable, canceled, timed out. */
+const withoutAnswer: readonly unknown[] = [2, 10_000, 10_001];
+
+/** What gRPC and Node say of a connection that was never there: nothing was sent on it. */
+const neverConnected = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/;
+
+/**
+ * Whether, after this error of a call that makes something, nobody knows whether it is made: no answer, or one that says no more than that
+ * Milvus itself waits no longer. What it refuses is not made, nor what never reached it.
+ */
+export function mayHaveBegun(error: unknown): error is PipelineError {
+  if (!(error instanceof PipelineError)) return false;
+  if (error.name !== "MilvusBusy" && error.name !== "MilvusFailed") return false;
+  if (error.details.code !== undefined) return withoutAnswer.includes(error.details.code);
+  const isLimited = error instanceof PassingError && error.wait === "rate";
+  return !isLimited && !neverConnected.test(error.message);
+}
+
 /** A MilvusBusy that says why it is worth waiting for. */
 export class PassingError extends PipelineError {
   readonly wait: WaitReason;
@@ -189,10 +207,30 @@ export function busyError(
   });
 }
 
+/** A call after which nobody knows whether what it asks for is made, as `Milvus.submitImport` tells it. */
+export function unansweredError(endpoint: MilvusEndpoint, call: string, error: PipelineError): PipelineError {
+  return new PipelineError("MilvusBusy", `${error.message}. Whether ${call} was begun is to be looked at`, {
+    details: { address: endpoint.address, call, mayHaveBegun: true },
+    cause: error,
+  });
+}
+
 /** Anything else the server or the protocol says no to. */
 export function failedError(endpoint: MilvusEndpoint, call: string, reason: string, cause?: unknown): PipelineError {
   return new PipelineError("MilvusFailed", `Milvus at ${endpoint.address} refused ${call}: ${reason}`, {
     details: { address: endpoint.address, call },
     cause,
   });
+}
+
+/** gRPC's number for a call that a server does not know. */
+const unimplemented = 12;
+
+/** A call that this Milvus does not have. */
+export function missingCallError(endpoint: MilvusEndpoint, call: string): PipelineError {
+  return new PipelineError(
+    "MilvusFailed",
+    `Milvus at ${endpoint.address} refused ${call}: this Milvus version does not have the call`,
+    { details: { address: endpoint.address, call, code: unimplemented } },
+  );
 }

@@ -8,6 +8,7 @@ import {
   isSuccess,
   type MilvusEndpoint,
   type MilvusStatus,
+  missingCallError,
   PassingError,
   statusError,
   unauthenticatedError,
@@ -72,7 +73,7 @@ export class GrpcClient {
     const outcome = await this.attempt<T>(name, request, options);
     if (outcome.kind === "ok") return outcome.response;
     if (outcome.kind === "refused") throw statusError(this.endpoint, name, outcome.status, options);
-    throw failedError(this.endpoint, name, "this Milvus version does not have the call");
+    throw missingCallError(this.endpoint, name);
   }
 
   /**

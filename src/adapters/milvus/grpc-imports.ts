@@ -44,7 +44,7 @@ export function grpcImports(client: GrpcClient): ImportApi {
       return task;
     },
 
-    async list(name, settled) {
+    async list(name, { settled }) {
       const answer = await client.call<{ readonly tasks: readonly TaskAnswer[] }>(
         "ListImportTasks",
         { collection_name: name.collection },

@@ -1,12 +1,41 @@
-import type { CollectionName, Id, ImportEnd, ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import type {
+  CollectionName,
+  Id,
+  ImportEnd,
+  ImportQuery,
+  ImportRequest,
+  ImportTask,
+  ImportWay,
+} from "../../core/milvus/descriptions.ts";
 import { physicalMilliseconds } from "../../core/milvus/instant.ts";
 
 /** How a Milvus imports directories of binlogs. */
 export interface ImportApi {
   /** Submits one import; answers its task or job ID. */
   submit(request: ImportRequest): Promise<Id>;
-  /** Every import of the collection that the server remembers, but those of `settled`. */
-  list(name: CollectionName, settled: ReadonlySet<Id>): Promise<ImportTask[]>;
+  /** `Milvus.listImports` */
+  list(name: CollectionName, query: ImportQuery): Promise<ImportTask[]>;
+}
+
+/** Creating a job (2.4+) may list every directory of it in the store, which a slow one takes minutes for; a Lambda has 15. */
+export const createSeconds = 300;
+
+/** What the ways to import are to who plans and watches imports. */
+export const importWays = {
+  /** 2.2 and 2.3: tasks, listed by the time they are answered. */
+  tasks: { over: "grpc", pairsPerJob: 1, namesFiles: true, settleSeconds: 10 },
+  /** As many pairs as milvus-backup gives a job. */
+  jobs: { over: "rest", pairsPerJob: 256, namesFiles: true, settleSeconds: createSeconds + 60 },
+  jobsOverGrpc: { over: "grpc", pairsPerJob: 1, namesFiles: false, settleSeconds: createSeconds + 60 },
+} as const satisfies Record<string, ImportWay>;
+
+/** A restore has hundreds of jobs at most under way; more requests at once only meet the proxy's rate limits. */
+export const describeConcurrency = 8;
+
+/** `import job does not exist, jobID=...`, by code 2100 like any other refused import (GetImportProgress of data coord). */
+export function isUnknownJob(error: unknown): boolean {
+  return error instanceof PipelineError && error.name === "MilvusFailed" && /job does not exist/i.test(error.message);
 }
 
 /**

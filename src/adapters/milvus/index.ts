@@ -10,8 +10,6 @@ interface ConnectOptions {
   readonly connectTimeoutMs?: number;
   /** How long a flush may take; 10 minutes, of the 15 that a Lambda has. */
   readonly flushTimeoutMs?: number;
-  /** `host:port` of the REST interface where it is not the gRPC port, as Milvus has it (a fake server's). */
-  readonly restAddress?: string;
   /** How long what passes is waited for once Milvus has answered; not at all where absent. The handshake never waits. */
   readonly patience?: Patience;
 }
@@ -42,8 +40,7 @@ export async function connectMilvus(environment: Environment, options: ConnectOp
     throw error;
   }
   const limits = { flushTimeoutMs: options.flushTimeoutMs ?? 600_000 };
-  const restAddress = options.restAddress ?? address;
-  return new MilvusAdapter(environment, client, version, restAddress, limits, options.patience);
+  return new MilvusAdapter(environment, client, version, limits, options.patience);
 }
 
 /** Closes every connection; for programs that end, and for tests. */

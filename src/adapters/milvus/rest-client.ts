@@ -1,8 +1,10 @@
 import http from "node:http";
 import https from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parse, stringify } from "lossless-json";
 import * as z from "zod";
 import type { MilvusSettings } from "../../core/environment/environment.ts";
+import { messageOf } from "../../core/execution/errors.ts";
 import { type Patience, patiently } from "../patience.ts";
 import {
   absence,
@@ -65,36 +67,80 @@ export function httpExchange(settings: MilvusSettings): HttpExchange {
     });
 }
 
-/** Milvus's REST v2 interface on the proxy port. Every failure leaves as a PipelineError. */
+/**
+ * Where an environment's REST interface is: where gRPC is unless `milvus.restAddress` and `milvus.restPort` say otherwise. A Milvus with TLS of
+ * its own serves both on one port only from 3.0 on (milvus#36724, #46312).
+ * @returns `https://host:port`
+ */
+export function restBase({ address, port, restAddress = address, restPort = port, tlsMode }: MilvusSettings): string {
+  const [, scheme = tlsMode > 0 ? "https" : "http", host = ""] = /^(?:(https?):\/\/)?(.*)$/.exec(restAddress) ?? [];
+  const bare = host.replace(/^\[(.*)\]$/, "$1");
+  return `${scheme}://${bare.includes(":") ? `[${bare}]` : bare}:${restPort}`;
+}
+
+/** Asked about to see whether REST is served at all; whatever is answered. */
+const probePath = "/v2/vectordb/collections/has";
+const probeBody = { dbName: "default", collectionName: "milvus_backup_probe" };
+/** A proxy that restarts is away for a moment; where nothing listens that is known at once. */
+const probes = { count: 3, timeoutMs: 3_000, pauseMs: 500 } as const;
+
+/** Milvus's REST v2 interface, on the proxy's port or elsewhere. Every failure leaves as a PipelineError. */
 export class RestClient {
   readonly endpoint: MilvusEndpoint;
-  readonly #base: string;
+  /** `https://host:port` */
+  readonly base: string;
   readonly #token: string;
   readonly #exchange: HttpExchange;
   readonly #patience: Patience | undefined;
-  #answered = false;
+  #closed: Promise<string | undefined> | undefined;
 
-  /**
-   * @param address `host:port` of the proxy; the REST interface shares the port with gRPC
-   * @param patience how long what passes is waited for; not at all where absent
-   */
-  constructor(
-    endpoint: MilvusEndpoint,
-    settings: MilvusSettings,
-    address: string,
-    exchange: HttpExchange,
-    patience?: Patience,
-  ) {
+  /** @param patience how long what passes is waited for; not at all where absent */
+  constructor(endpoint: MilvusEndpoint, settings: MilvusSettings, exchange: HttpExchange, patience?: Patience) {
     this.endpoint = endpoint;
     this.#patience = patience;
-    this.#base = `${settings.tlsMode > 0 ? "https" : "http"}://${address}`;
+    this.base = restBase(settings);
     this.#token = settings.user || settings.password ? `${settings.user}:${settings.password}` : "";
     this.#exchange = exchange;
   }
 
-  /** Whether Milvus ever answered here. Its gRPC does while its REST interface may be closed (`proxy.http.enabled`), or lie elsewhere. */
-  get answered(): boolean {
-    return this.#answered;
+  /**
+   * Why no Milvus answers here, found out once: its gRPC does while its REST interface may be closed (`proxy.http.enabled`), or lie elsewhere.
+   * @returns undefined where it answers, whatever it says; never throws
+   */
+  closed(): Promise<string | undefined> {
+    this.#closed ??= this.#probe();
+    return this.#closed;
+  }
+
+  async #probe(): Promise<string | undefined> {
+    let why = "";
+    for (let left = probes.count; left > 0; left -= 1) {
+      try {
+        const { status, body } = await this.#send(probePath, probeBody, { timeoutMs: probes.timeoutMs });
+        if (envelope.safeParse(parseNumbersAsText(body)).success) return undefined;
+        why = `what answers is not Milvus's REST interface: HTTP ${status}`;
+        if (status < 500) return why;
+      } catch (error) {
+        why = messageOf(error);
+      }
+      if (left > 1) await sleep(probes.pauseMs);
+    }
+    return why;
+  }
+
+  #send(
+    path: string,
+    body: unknown,
+    { timeoutMs, seconds }: { readonly timeoutMs: number; readonly seconds?: number },
+  ): Promise<HttpAnswer> {
+    const headers: Record<string, string> = {
+      "content-type": "application/json",
+      accept: "application/json",
+      ...(seconds !== undefined && { "request-timeout": String(seconds) }),
+      ...(this.#token && { authorization: `Bearer ${this.#token}` }),
+    };
+    const url = new URL(path, this.base);
+    return this.#exchange(url, { method: "POST", headers, body: stringify(body) ?? "{}", timeoutMs });
   }
 
   /**
@@ -114,9 +160,8 @@ export class RestClient {
     const once = () => this.#once(path, body, data, about);
     return patiently(this.#patience, `${path} at ${this.endpoint.address}`, once, (error) => {
       const wait = error instanceof PassingError ? error.wait : undefined;
-      // who has never answered is no outage, and a segment that is gone does not come back
+      // a segment that is gone does not come back
       if (absence.isSegmentNotFound(error)) return undefined;
-      if (wait === "outage" && !this.#answered) return undefined;
       return wait === "rate" || !path.endsWith("/create") ? wait : undefined;
     });
   }
@@ -127,21 +172,12 @@ export class RestClient {
     data: z.ZodType<T>,
     { subject, timeoutSeconds = serverTimeoutSeconds }: { readonly subject: string; readonly timeoutSeconds?: number },
   ): Promise<T> {
-    const headers: Record<string, string> = {
-      "content-type": "application/json",
-      accept: "application/json",
-      "request-timeout": String(timeoutSeconds),
-      ...(this.#token ? { authorization: `Bearer ${this.#token}` } : {}),
-    };
     const timeoutMs = timeoutSeconds * 1000 + graceMilliseconds;
     let answer: HttpAnswer;
     try {
-      const url = new URL(path, this.#base);
-      const text = stringify(body) ?? "{}";
-      answer = await this.#exchange(url, { method: "POST", headers, body: text, timeoutMs });
+      answer = await this.#send(path, body, { timeoutMs, seconds: timeoutSeconds });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw busyError(this.endpoint, path, reason, "outage", error);
+      throw busyError(this.endpoint, path, messageOf(error), "outage", error);
     }
     if (answer.status === 401 || answer.status === 403) {
       throw unauthenticatedError(this.endpoint, `${path} answered HTTP ${answer.status}`);
@@ -158,7 +194,6 @@ export class RestClient {
     if (!read.success) {
       throw failedError(this.endpoint, path, `an answer that is not Milvus's: HTTP ${answer.status}`, read.error);
     }
-    this.#answered = true;
     // REST says 200 where it means success, on some 2.4 releases
     const code = read.data.code === 200 ? 0 : read.data.code;
     const status: MilvusStatus = { code, error_code: 0, reason: read.data.message ?? "" };

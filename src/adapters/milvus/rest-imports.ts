@@ -1,20 +1,23 @@
 import * as z from "zod";
-import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { CollectionName, ImportFiles, ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
 import { defaultDatabase, qualifiedName } from "../../core/milvus/names.ts";
-import { type ImportApi, importOptions } from "./imports.ts";
+import { createSeconds, describeConcurrency, type ImportApi, importOptions, isUnknownJob } from "./imports.ts";
 import type { RestClient } from "./rest-client.ts";
 
 /** Numbers of REST answers arrive as decimal strings. */
 const count = z.union([z.string(), z.number()]).transform(Number);
 const rows = z.union([z.string(), z.number()]).transform((value) => BigInt(value));
 
-/** Creating a job lists every directory of it in the store, which a slow one takes minutes for; a Lambda has 15. */
-const createSeconds = 300;
-
 const created = z.object({ jobId: z.string() });
-const jobList = z.object({ records: z.array(z.object({ jobId: z.string() })).default([]) });
+const listedJob = z.object({
+  jobId: z.string(),
+  state: z.string().default(""),
+  progress: count.default(0),
+  reason: z.string().default(""),
+});
+const jobList = z.object({ records: z.array(listedJob).default([]) });
+type ListedJob = z.infer<typeof listedJob>;
 const job = z.object({
   state: z.string(),
   progress: count.default(0),
@@ -30,12 +33,6 @@ const states: Readonly<Record<string, ImportTask["state"]>> = {
   Completed: "completed",
   Failed: "failed",
 };
-
-/** A restore has hundreds of jobs at most under way; more requests at once only meet the proxy's rate limits. */
-const describeConcurrency = 8;
-
-/** `import job does not exist, jobID=...`, by code 2100 like any other refused import (GetImportProgress of data coord). */
-const unknownJob = /job does not exist/i;
 
 /** Import jobs of Milvus 2.4 and newer. */
 export function restImports(client: RestClient): ImportApi {
@@ -55,7 +52,7 @@ export function restImports(client: RestClient): ImportApi {
       return jobId;
     },
 
-    async list(name, settled) {
+    async list(name, { own, others, settled }) {
       const dbName = name.database || defaultDatabase;
       const subject = qualifiedName(name);
       const { records } = await client.post(
@@ -65,9 +62,27 @@ export function restImports(client: RestClient): ImportApi {
         { subject },
       );
       const open = records.filter(({ jobId }) => !settled.has(jobId));
-      const tasks = await settleEach(open, describeConcurrency, ({ jobId }) => describe(client, name, dbName, jobId));
+      // what failed is nobody's that is looked for, and its reason matters to its own restore only
+      const isLookedAt = ({ jobId, state }: ListedJob) =>
+        own.has(jobId) || (others === "files" && states[state] !== "failed");
+      const tasks = await settleEach(open, describeConcurrency, async (listed) =>
+        isLookedAt(listed) ? describe(client, name, dbName, listed.jobId) : asListed(listed),
+      );
       return tasks.filter((task) => task !== undefined);
     },
+  };
+}
+
+function asListed({ jobId, state, progress, reason }: ListedJob): ImportTask {
+  const isFailed = states[state] === "failed";
+  return {
+    id: jobId,
+    state: states[state] ?? "importing",
+    progress,
+    rows: 0n,
+    failedReason: isFailed ? reason : "",
+    partition: "",
+    files: [],
   };
 }
 
@@ -83,7 +98,7 @@ async function describe(
   try {
     answer = await client.post("/v2/vectordb/jobs/import/describe", { dbName, jobId }, job, { subject });
   } catch (error) {
-    if (error instanceof PipelineError && error.name === "MilvusFailed" && unknownJob.test(error.message)) return;
+    if (isUnknownJob(error)) return;
     throw error;
   }
   const state = states[answer.state] ?? "importing";

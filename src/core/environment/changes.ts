@@ -82,6 +82,8 @@ function settingsOf(environment: Environment): ReadonlyMap<KnownKey, { value: Se
   const settings: readonly Setting[] = [
     ["milvus.address", milvus.address, "shown"],
     ["milvus.port", milvus.port, "shown"],
+    ["milvus.restAddress", milvus.restAddress ?? "", "shown"],
+    ["milvus.restPort", milvus.restPort ?? "", "shown"],
     ["milvus.user", milvus.user, "shown"],
     ["milvus.password", milvus.password, "hidden"],
     ["milvus.tlsMode", milvus.tlsMode, "shown"],

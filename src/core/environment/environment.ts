@@ -47,6 +47,10 @@ export type CopyMode = "auto" | "server-side" | "streamed";
 export interface MilvusSettings {
   readonly address: string;
   readonly port: number;
+  /** Host of the REST interface, `https://` or `http://` before it where its TLS is not that of `tlsMode`; absent: `address`. */
+  readonly restAddress?: string | undefined;
+  /** Absent: `port`, which Milvus serves both on. */
+  readonly restPort?: number | undefined;
   readonly user: string;
   readonly password: string;
   /** 0 off, 1 the client checks the server, 2 mutual. */

@@ -39,6 +39,8 @@ export const environmentRecord = z.object({
   milvus: z.object({
     address: z.string(),
     port: z.number().int(),
+    restAddress: z.string().optional(),
+    restPort: z.number().int().optional(),
     user: z.string(),
     password: z.string(),
     tlsMode: z.literal([0, 1, 2]),

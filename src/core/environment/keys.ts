@@ -18,6 +18,12 @@ const truths = ["1", "t", "T", "true", "TRUE", "True"];
 const boolean = z
   .enum([...truths, "0", "f", "F", "false", "FALSE", "False"], "must be true or false")
   .transform((value) => truths.includes(value));
+const restAddress = z
+  .string()
+  .regex(
+    /^(?:https?:\/\/)?(?:[^/:\s[\]]+|\[[\da-fA-F:.]+\]|[\da-fA-F:.]+)$/,
+    "must be a host, http://host or https://host; the port is milvus.restPort",
+  );
 const copyMode = z.enum(["auto", "server-side", "streamed"], "must be auto, server-side or streamed");
 
 const account = z.string().regex(/^\d{12}$/, "must be the 12 digits of an AWS account");
@@ -31,12 +37,14 @@ function key<T extends z.ZodType<unknown, string>>(schema: T, variable?: string)
 
 /**
  * The keys of a backup.yaml that mean something here, as milvus-backup 0.5.16 reads them, with the environment variable that it
- * lets stand for the key. Ours are minio.roleArn, externalId, caCertPath, connectionString, requesterPays, acl and bucketOwner (each
+ * lets stand for the key. Ours are milvus.restAddress and restPort, minio.roleArn, externalId, caCertPath, connectionString, requesterPays, acl and bucketOwner (each
  * also with `backup`), copyMode, backupObjectLock, backupObjectLockMode and backupStorageClass, and backup.protected.
  */
 export const knownKeys = {
   "milvus.address": key(text, "MILVUS_ADDRESS"),
   "milvus.port": key(port, "MILVUS_PORT"),
+  "milvus.restAddress": key(restAddress, "MILVUS_REST_ADDRESS"),
+  "milvus.restPort": key(port, "MILVUS_REST_PORT"),
   "milvus.user": key(text, "MILVUS_USER"),
   "milvus.password": key(text, "MILVUS_PASSWORD"),
   "milvus.tlsMode": key(tlsMode, "MILVUS_TLS_MODE"),

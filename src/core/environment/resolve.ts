@@ -80,6 +80,7 @@ function milvusSettings(given: Given): MilvusSettings {
   return {
     address: values.get("milvus.address") ?? "localhost",
     port: values.get("milvus.port") ?? 19530,
+    ...restInterface(values),
     user: values.get("milvus.user") ?? "",
     password: values.get("milvus.password") ?? "",
     // as milvus-backup: mutual TLS without a client's certificate is one-way TLS
@@ -89,6 +90,12 @@ function milvusSettings(given: Given): MilvusSettings {
     mtlsCert,
     mtlsKey,
   };
+}
+
+/** Where REST is served elsewhere than gRPC. */
+function restInterface(values: GivenValues): Pick<MilvusSettings, "restAddress" | "restPort"> {
+  const [restAddress, restPort] = [values.get("milvus.restAddress"), values.get("milvus.restPort")];
+  return { ...(restAddress && { restAddress }), ...(restPort !== undefined && { restPort }) };
 }
 
 type CertificateKey = Extract<KnownKey, `${string}CertPath` | `${string}KeyPath`>;

@@ -176,7 +176,32 @@ export interface ImportFiles {
   readonly delta: string;
 }
 
+/** How a Milvus is asked to import. */
+export interface ImportWay {
+  /** Imports of 2.4 and later go over REST; over gRPC where that is out of reach. */
+  readonly over: "grpc" | "rest";
+  /** Directory pairs that one import is given at most. */
+  readonly pairsPerJob: number;
+  /** Whether lists tell what an import reads; otherwise one of which no ID is known is found by its rows only. */
+  readonly namesFiles: boolean;
+  /** Seconds after which an import is listed, or never will be, that was asked for without an answer. */
+  readonly settleSeconds: number;
+  /** Where its REST interface was looked for, and why it is out of reach; absent where it answers, or this Milvus needs none. */
+  readonly closed?: { readonly base: string; readonly reason: string };
+}
+
+/** What a list of imports is asked for. */
+export interface ImportQuery {
+  /** Imports to be told whole: rows, and why one failed; none where absent. */
+  readonly own: ReadonlySet<Id>;
+  /** Of all others only whether they run, or what they read besides; that where absent. */
+  readonly others: "states" | "files";
+  /** Of which nobody needs to know more: they are left out, and cost no request; none where absent. */
+  readonly settled: ReadonlySet<Id>;
+}
+
 export interface ImportTask {
+  /** Of one of the server's, or a name of no meaning where a server (2.4+ over gRPC) tells no ID. */
   readonly id: Id;
   readonly state: "pending" | "importing" | "completed" | "failed";
   /** 0 to 100. */

@@ -69,8 +69,6 @@ export const releases = {
 /** Of everything that a release brought whether it is there, and what follows from that. */
 export interface Features extends Readonly<Record<keyof typeof releases, boolean>> {
   readonly importApi: "rest" | "grpc";
-  /** Directory pairs that one REST import job is given at most, as milvus-backup does. */
-  readonly pairsPerJob: number;
   /** Segments below those directories at most: `dataCoord.import.maxImportFileNumPerReq`, which Milvus counts after it has listed them. */
   readonly segmentsPerJob: number;
 }
@@ -80,7 +78,7 @@ export function features(version: string): Features {
   const released = Object.entries(releases).map(([feature, since]) => [feature, isAtLeast(version, since)]);
   // the table has every feature, so the object does
   const has = Object.fromEntries(released) as Record<keyof typeof releases, boolean>;
-  return { ...has, importApi: has.restImports ? "rest" : "grpc", pairsPerJob: 256, segmentsPerJob: 1024 };
+  return { ...has, importApi: has.restImports ? "rest" : "grpc", segmentsPerJob: 1024 };
 }
 
 /**

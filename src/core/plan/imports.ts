@@ -92,6 +92,8 @@ interface PlanContext {
   readonly backup: BackupLayout;
   readonly staging: StagingLayout;
   readonly features: Features;
+  /** ImportWay.pairsPerJob */
+  readonly pairsPerJob: number;
   /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
   readonly readsInPlace: boolean;
   /** Whether bytes may pass through here: logs are put together, and rows inserted, only then. */
@@ -168,7 +170,7 @@ class CollectionImports implements ImportPlan {
 
   /** Deletes of a partition (or, with the partition "", of all) that lie in L0 segments; only Milvus 2.4+ has them. */
   addL0(partition: string, phase: 1 | 2, segments: readonly SegmentBrief[]): void {
-    const perJob = this.#context.features.multiL0PerJob ? this.#context.features.pairsPerJob : 1;
+    const perJob = this.#context.features.multiL0PerJob ? this.#context.pairsPerJob : 1;
     for (const [storageVersion, members] of Map.groupBy(segments, ({ storage_version }) => storage_version)) {
       for (const chunk of chunksOf(members, perJob)) {
         this.#add({
@@ -254,7 +256,7 @@ class CollectionImports implements ImportPlan {
 
   /** Milvus 2.4+: a job reads many pairs of directories and Milvus runs them side by side. */
   #addJobs(partition: PartitionWith<SegmentBrief>, storageVersion: bigint, groups: readonly Group[]): void {
-    const { pairsPerJob } = this.#context.features;
+    const { pairsPerJob } = this.#context;
     const apart = this.#context.collection.partition_backups.length <= mostPartitionsApart;
     for (const alike of apart ? this.#byExactness(groups) : [groups]) {
       const { inPlace, staged } = this.#placed(alike);

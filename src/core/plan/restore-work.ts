@@ -45,6 +45,8 @@ export const importRecord = z.object({
   state: z.enum(["submitting", "submitted", "completed"]),
   /** ISO 8601: when it was about to be submitted; while it is `submitting`. */
   askedAt: z.iso.datetime().optional(),
+  /** How often that was without an answer; absent in records of earlier versions. */
+  asked: z.number().int().optional(),
   /** Rows imported, net of deletes, decimal: those it last reported, as long as it is not complete. */
   rows: z.string(),
   /** ISO 8601: the first look at which the server listed it no more; absent while it does. */

@@ -115,6 +115,8 @@ export function planRestore(
     readonly replaces: ReadonlyMap<string, Id>;
     /** Of the target Milvus. */
     readonly version: string;
+    /** ImportWay.pairsPerJob */
+    readonly pairsPerJob: number;
     readonly backup: BackupLayout;
     /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
     readonly readsInPlace: boolean;
@@ -154,6 +156,7 @@ export function planRestore(
     const planned = planCollection(collection, name, {
       restoreId,
       version: context.version,
+      pairsPerJob: context.pairsPerJob,
       backup: context.backup,
       staging,
       readsInPlace: context.readsInPlace && !context.crowded.has(collectionId),
@@ -274,6 +277,8 @@ export function planCollection(
   context: {
     readonly restoreId: string;
     readonly version: string;
+    /** ImportWay.pairsPerJob */
+    readonly pairsPerJob: number;
     readonly backup: BackupLayout;
     readonly staging: StagingLayout;
     readonly readsInPlace: boolean;
@@ -299,6 +304,7 @@ export function planCollection(
     backup: context.backup,
     staging: context.staging,
     features: target,
+    pairsPerJob: context.pairsPerJob,
     readsInPlace: context.readsInPlace,
     mayStream: context.mayStream,
     smallPartitions: options.smallPartitions,

@@ -156,7 +156,7 @@ async function dropOne(
 }
 
 async function holdsNothing(milvus: Milvus, name: CollectionName): Promise<boolean> {
-  return (await milvus.rowCount(name)) === 0n && (await milvus.listImports(name)).length === 0;
+  return (await milvus.rowCount(name)) === 0n && (await milvus.listImports(name, { others: "states" })).length === 0;
 }
 
 /** What may have kept a drill from cleaning up, as a sentence for its failure; transient faults are thrown on. */

@@ -120,7 +120,9 @@ export async function waitForImports(
   context: Pick<StepContext, "clock">,
 ): Promise<void> {
   for (;;) {
-    const open = (await milvus.listImports(name)).filter(({ state }) => state === "pending" || state === "importing");
+    const open = (await milvus.listImports(name, { others: "states" })).filter(
+      ({ state }) => state === "pending" || state === "importing",
+    );
     if (open.length === 0 || context.clock.now().getTime() >= giveUpAt) return;
     await context.clock.sleep(pollMilliseconds);
   }

@@ -1,7 +1,7 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { shortList } from "../../core/execution/short-list.ts";
-import type { ImportRequest, ImportTask } from "../../core/milvus/descriptions.ts";
-import { type Instant, wantsHybridTimestamp } from "../../core/milvus/instant.ts";
+import type { ImportTask, ImportWay } from "../../core/milvus/descriptions.ts";
+import { wantsHybridTimestamp } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import {
   type ForgottenFacts,
@@ -10,13 +10,11 @@ import {
   judgeForgottenDeletes,
 } from "../../core/plan/forgotten-imports.ts";
 import type { PlannedRestore } from "../../core/plan/restore.ts";
-import { importFiles } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { readWorkJson } from "../shared/work-files.ts";
-import { checkStillThere } from "./check-still-there.ts";
 import type { Import, ImportRecords } from "./import-records.ts";
 import { type ImportTasks, TaskLists } from "./import-tasks.ts";
+import { ImportSubmitter, into } from "./submit-import.ts";
 
 interface LoopOptions {
   /** Imports that may run at once. */
@@ -58,6 +56,7 @@ interface Sight {
   submitted: boolean;
   /** Collections whose rows are to tell what became of an import: nothing more is submitted into them until they do. */
   readonly counting: Set<PlannedRestore>;
+  readonly way: ImportWay;
 }
 
 /** Brings the planned imports to their end, one turn after another. */
@@ -66,14 +65,14 @@ export class ImportLoop {
   readonly #milvus: Milvus;
   readonly #context: StepContext;
   readonly #options: LoopOptions;
-  /** Whether the server takes the end of an import as a hybrid timestamp only. */
-  #wantsHybrid = false;
+  readonly #submitter: ImportSubmitter;
 
   constructor(records: ImportRecords, milvus: Milvus, context: StepContext, options: LoopOptions) {
     this.#records = records;
     this.#milvus = milvus;
     this.#context = context;
     this.#options = options;
+    this.#submitter = new ImportSubmitter(records, milvus, context, options);
   }
 
   /**
@@ -82,8 +81,14 @@ export class ImportLoop {
    */
   async turn(): Promise<Turn> {
     const lists = new TaskLists((collection) =>
-      this.#milvus.listImports(collection.working, this.#records.settledOf(collection)),
+      this.#milvus.listImports(collection.working, {
+        own: this.#records.openOf(collection),
+        // one of nobody's may be ours only as long as something is not known to be submitted
+        others: this.#records.hasUnsubmitted(collection) ? "files" : "states",
+        settled: this.#records.settledOf(collection),
+      }),
     );
+    const way = await this.#milvus.importWay();
     const open = this.#records.unfinished();
     const unanswered = this.#records.unanswered();
     await lists.look(new Set([...open, ...unanswered].map(({ collection }) => collection)), () => this.#hasTime());
@@ -94,6 +99,7 @@ export class ImportLoop {
       failure: undefined,
       submitted: false,
       counting: new Set(),
+      way,
     };
     const missed: Import[] = [];
     // First, as their rows count.
@@ -122,7 +128,7 @@ export class ImportLoop {
     return this.#context.clock.now().getTime() < this.#options.turnUntil;
   }
 
-  /** @returns false where Milvus has forgotten it */
+  /** @returns false where Milvus has forgotten it, or does not tell what it brought */
   #lookAt(item: Import, lists: TaskLists, sight: Sight): boolean {
     const tasks = lists.seen(item.collection);
     const known = this.#records.of(item);
@@ -132,6 +138,9 @@ export class ImportLoop {
     }
     const task = tasks.withId(known.id);
     if (!task) return false;
+    // over gRPC the first releases of 2.4 tell no rows, whatever there are
+    const tellsRows = sight.way.namesFiles || task.rows > 0n || item.planned.minimumRows === "0";
+    if (task.state === "completed" && !tellsRows) return false;
     if (task.state !== "failed") {
       this.#note(item, task, sight);
       return true;
@@ -140,7 +149,7 @@ export class ImportLoop {
     this.#records.drop(item);
     sight.changed = true;
     // Read only when the job ran: from now on this server gets what it wants.
-    if (!this.#wantsHybrid && wantsHybridTimestamp(task.failedReason)) this.#wantsHybrid = true;
+    if (!this.#submitter.wantsHybrid && wantsHybridTimestamp(task.failedReason)) this.#submitter.wantsHybrid = true;
     else sight.failure ??= importFailed(item, task);
     return true;
   }
@@ -162,6 +171,7 @@ export class ImportLoop {
 
   /** What became of imports that Milvus has forgotten. */
   async #judge(collection: PlannedRestore, missed: readonly Import[], lists: TaskLists, sight: Sight): Promise<void> {
+    const { way } = sight;
     const now = this.#context.clock.now();
     for (const item of missed) sight.changed = this.#noteMissed(item, now) || sight.changed;
     const deletes = missed.filter(({ planned }) => planned.kind === "l0");
@@ -176,7 +186,7 @@ export class ImportLoop {
       othersWrite: !collection.create,
       missedMilliseconds: now.getTime() - Math.max(...data.map((item) => this.#missedSince(item, now))),
     };
-    const perhaps = this.#perhapsSubmitted(collection);
+    const perhaps = this.#perhapsSubmitted(collection, way);
     const facts = {
       ...known,
       forgotten: data.map((item) => this.#forgotten(item)),
@@ -216,14 +226,14 @@ export class ImportLoop {
   }
 
   /**
-   * Imports that an earlier run was about to submit so long ago that the server may have forgotten them: where it still remembers, one that
-   * it does not list was never submitted.
+   * Imports that were asked for without an answer so long ago that the server may have forgotten them, or of a server whose lists do not say
+   * what is what: where it still remembers, and says so, one that it does not list was never submitted.
    */
-  #perhapsSubmitted(collection: PlannedRestore): Import[] {
+  #perhapsSubmitted(collection: PlannedRestore, { namesFiles }: ImportWay): Import[] {
     const now = this.#context.clock.now().getTime();
     return this.#records.unanswered().filter((item) => {
       const askedAt = Date.parse(this.#records.of(item)?.askedAt ?? "");
-      const isKnown = now - askedAt < surelyRemembered;
+      const isKnown = namesFiles && now - askedAt < surelyRemembered;
       return item.collection === collection && item.planned.kind === "segments" && !isKnown;
     });
   }
@@ -237,7 +247,10 @@ export class ImportLoop {
   #noteMissed(item: Import, now: Date): boolean {
     const known = this.#records.of(item);
     if (!known || known.missedSince !== undefined) return false;
-    this.#context.log.warn("Milvus no longer lists an import", { import: known.id, task: item.planned.task });
+    this.#context.log.warn("Milvus does not list an import, or does not say what it brought", {
+      import: known.id,
+      task: item.planned.task,
+    });
     return this.#records.set(item, { ...known, missedSince: now.toISOString() });
   }
 
@@ -252,7 +265,7 @@ export class ImportLoop {
     const verdict = judgeForgottenDeletes({ missedMilliseconds, again: known?.again ?? false });
     if (verdict !== "give-up") {
       sight.running += 1;
-      if (verdict === "submit-again") await this.#submit(item, { again: true });
+      if (verdict === "submit-again") await this.#submitter.submit(item, { again: true });
       return;
     }
     this.#records.drop(item);
@@ -299,6 +312,7 @@ export class ImportLoop {
 
   /** Submits what may start now, or adopts it where a run submitted it and could not record it any more. */
   async #submitAll(lists: TaskLists, sight: Sight): Promise<void> {
+    const { way } = sight;
     for (const item of this.#records.startable()) {
       if (sight.running >= this.#options.inFlight || !this.#hasTime()) return;
       if (sight.counting.has(item.collection)) continue;
@@ -308,12 +322,25 @@ export class ImportLoop {
       if (adopted) {
         this.#note(item, adopted, sight);
         await this.#records.write();
-      } else if (!tasks.hasUnknown(this.#records.ids) && !(await this.#isThere(item, tasks, sight))) {
-        await this.#submit(item);
-        sight.running += 1;
-        sight.submitted = true;
+        continue;
       }
+      if (this.#submitter.mayStillAppear(item, way)) {
+        sight.running += 1;
+        continue;
+      }
+      if (this.#mayBeUnknown(item, tasks, way) || (await this.#isThere(item, tasks, sight))) continue;
+      const answered = await this.#submitter.submit(item);
+      sight.running += 1;
+      sight.submitted = answered;
+      // whoever does not answer the one is not asked for the next: it is looked at first
+      if (!answered) return;
     }
+  }
+
+  /** Whether Milvus lists one that runs and may be this one. Where it never says what is what, that concerns those only that were asked for before. */
+  #mayBeUnknown(item: Import, tasks: ImportTasks, { namesFiles }: ImportWay): boolean {
+    const concerns = namesFiles || this.#records.of(item) !== undefined;
+    return concerns && tasks.hasUnknown(this.#records.ids);
   }
 
   /**
@@ -323,7 +350,7 @@ export class ImportLoop {
    */
   async #isThere(item: Import, tasks: ImportTasks, sight: Sight): Promise<boolean> {
     const { collection } = item;
-    const perhaps = this.#perhapsSubmitted(collection);
+    const perhaps = this.#perhapsSubmitted(collection, sight.way);
     if (!perhaps.includes(item)) return false;
     const isQuiet = !tasks.anyRuns && !this.#records.unfinished().some((open) => open.collection === collection);
     if (!isQuiet) return true;
@@ -351,37 +378,6 @@ export class ImportLoop {
     this.#context.log.warn("the rows of imports are there that nobody recorded", { imports: [...verdict.rows.keys()] });
     return true;
   }
-
-  async #submit(item: Import, mark: { readonly again?: true } = {}): Promise<void> {
-    const { task, partition, kind, storageVersion } = item.planned;
-    if (kind === "rows") throw new Error(`${into(item)} is inserted, not imported`);
-    const { working: name, instant } = item.collection;
-    const files = await readWorkJson(this.#context, this.#options.filesKey(task), importFiles);
-    const request = { name, partition, files, kind, storageVersion };
-    await this.#options.confirm(qualifiedName(item.collection.target));
-    await checkStillThere(this.#milvus, this.#records, item.collection);
-    // Before: whoever goes on after a lost answer knows which one may be there.
-    const askedAt = this.#context.clock.now().toISOString();
-    this.#records.set(item, { id: "", state: "submitting", rows: "0", askedAt, ...mark });
-    await this.#records.write();
-    const id = instant ? await this.#submitUpTo(request, instant) : await this.#milvus.submitImport(request);
-    this.#records.set(item, { id, state: "submitted", rows: "0", ...mark });
-    // At once: what is submitted and not recorded is only found again by its files.
-    await this.#records.write();
-  }
-
-  /** Milliseconds first: a server that wants the other says so, and filters nothing before it has. */
-  async #submitUpTo(request: ImportRequest, { timestamp }: Instant): Promise<string> {
-    const hybrid = { ...request, end: { timestamp, unit: "hybrid" } } as const;
-    if (this.#wantsHybrid) return this.#milvus.submitImport(hybrid);
-    try {
-      return await this.#milvus.submitImport({ ...request, end: { timestamp } });
-    } catch (error) {
-      if (!(error instanceof PipelineError) || !wantsHybridTimestamp(error.message)) throw error;
-      this.#wantsHybrid = true;
-      return this.#milvus.submitImport(hybrid);
-    }
-  }
 }
 
 function importFailed(item: Import, task: ImportTask): PipelineError {
@@ -390,8 +386,4 @@ function importFailed(item: Import, task: ImportTask): PipelineError {
     `Milvus could not import into ${into(item)}: ${task.failedReason || "no reason given"}`,
     { details: { import: task.id } },
   );
-}
-
-function into({ collection, planned }: Import): string {
-  return `${qualifiedName(collection.target)}${planned.partition ? ` (partition ${planned.partition})` : ""}`;
 }

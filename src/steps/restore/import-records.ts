@@ -118,7 +118,10 @@ export class ImportRecords {
   }
 
   /** @returns whether that is worth a write: rows are, as what an import reported tells it from others once it is forgotten */
-  set(item: Import, state: Pick<ImportRecord, "id" | "state" | "rows" | "missedSince" | "again" | "askedAt">): boolean {
+  set(
+    item: Import,
+    state: Pick<ImportRecord, "id" | "state" | "rows" | "missedSince" | "again" | "askedAt" | "asked">,
+  ): boolean {
     const known = this.of(item);
     if (known) this.#uncount(known);
     const { task, fingerprint } = item.planned;
@@ -184,6 +187,20 @@ export class ImportRecords {
     );
   }
 
+  /** IDs of imports that were submitted into a collection and are not known to be complete. */
+  openOf(collection: PlannedRestore): ReadonlySet<Id> {
+    const open = collection.imports.flatMap(({ task }) => this.#records.get(task) ?? []);
+    return new Set(open.filter(({ state }) => state === "submitted").map(({ id }) => id));
+  }
+
+  /** Whether anything of a collection is still to be submitted, or may have been without anybody knowing its ID. */
+  hasUnsubmitted({ imports }: PlannedRestore): boolean {
+    return imports.some(({ task, kind }) => {
+      const state = this.#records.get(task)?.state;
+      return kind !== "rows" && state !== "submitted" && state !== "completed";
+    });
+  }
+
   /** IDs of Milvus that are an import of this restore each. */
   get ids(): ReadonlySet<Id> {
     return this.#ids;
@@ -228,7 +245,7 @@ export class ImportRecords {
         throw new PipelineError(
           "InvalidInput",
           "an earlier run of this restore has already imported other files into the same collections (it ran with other options, " +
-            "or the target was another version then): start it as it was, or with discard (restore --discard) and then anew",
+            "or the target was another version then, or its REST interface was not as much in reach as it is now): start it as it was, or with discard (restore --discard) and then anew",
           { details: { key: "discard" } },
         );
       }

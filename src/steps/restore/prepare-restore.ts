@@ -160,6 +160,7 @@ export async function prepareRestore(
     restoreId,
     replaces,
     version,
+    pairsPerJob: (await milvus.importWay()).pairsPerJob,
     backup: stored.layout,
     readsInPlace,
     mayStream: environment.copyMode !== "server-side",

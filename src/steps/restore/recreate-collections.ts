@@ -140,7 +140,10 @@ async function recreate(
   }
   await tryIndexes(collection, milvus, mayChange);
   if (done?.id === id) return done;
-  const [rows, imports] = await settleAll([milvus.rowCount(working), milvus.listImports(working)]);
+  const [rows, imports] = await settleAll([
+    milvus.rowCount(working),
+    milvus.listImports(working, { others: "states" }),
+  ]);
   return {
     target: qualifiedName(target),
     working: qualifiedName(working),
@@ -178,7 +181,7 @@ async function createAsPlanned(
     if (made.id === done?.id || !hasWorkingName(collection)) return checked(made);
     const [rows, imports, indexes] = await settleAll([
       milvus.rowCount(working),
-      milvus.listImports(working),
+      milvus.listImports(working, { others: "states" }),
       milvus.listIndexes(working),
     ]);
     // Added fields are added one by one, after the collection is there; what this run leaves out an earlier one may have asked for.

@@ -11,7 +11,8 @@ export const importCalls: CallsOf = (model) => ({
     const collection = collectionName(call);
     const pairs = request.options as KeyValue[];
     const options = Object.fromEntries(pairs.map(({ key, value }) => [key, value]));
-    const files = [(request.files as string[]).filter((path) => path !== "")];
+    // all of them are one pair
+    const files = [request.files as string[]];
     const partition = String(request.partition_name ?? "");
     const job = await model.jobs.create({ database, collection, partition, files, options });
     return { tasks: [job.jobId] };
@@ -22,7 +23,7 @@ export const importCalls: CallsOf = (model) => ({
   ListImportTasks: async (call) => {
     const name = collectionName(call);
     const jobs = model.jobs.list(name === "" ? undefined : model.collection(call.database || defaultDatabase, name));
-    return { tasks: jobs.map(taskAnswer) };
+    return { tasks: jobs.map((job) => ({ ...taskAnswer(job), row_count: "0" })) };
   },
 });
 
@@ -33,13 +34,13 @@ const states = {
   Failed: "ImportFailed",
 } as const;
 
-/** Of all that 2.2 and 2.3 told, progress and reason are left. */
+/** Of all that 2.2 and 2.3 told, progress, reason and, of one that is asked for by its ID, rows are left (milvus#38051, #38172). */
 function taskAnswer(job: FakeImportJob): Message {
   const infos = { progress_percent: String(progressOf(job)), failed_reason: job.reason };
   return {
-    id: job.jobId,
+    id: "0",
     state: states[job.state],
-    row_count: "0",
+    row_count: String(job.state === "Completed" ? job.rows : 0),
     infos: Object.entries(infos).map(([key, value]) => ({ key, value })),
   };
 }

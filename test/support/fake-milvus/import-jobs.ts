@@ -148,6 +148,8 @@ export class ImportJobs {
       if (paths.length > 2) {
         throw new Refusal("importFailed", `: too many input paths for binlog import, got paths:[${paths.join(" ")}]`);
       }
+      // Milvus lists what begins with nothing, which is everything
+      if (paths.includes("")) throw new Refusal("importFailed", ": an empty path is everything in the bucket");
       if (store) found.push(...(await segmentsBelow(store, paths)));
       else {
         for (const segment of this.segmentsOf(insert)) {

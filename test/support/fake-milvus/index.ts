@@ -66,6 +66,7 @@ function restOf(port: number, rest: RestInterface, { jobs }: FakeModel): FakeRes
   return {
     port,
     requests: rest.requests,
+    probes: rest.probes,
     jobs: jobs.all,
     loaded: jobs.loaded,
     goneSegments: rest.goneSegments,
@@ -83,6 +84,7 @@ function restOf(port: number, rest: RestInterface, { jobs }: FakeModel): FakeRes
     },
     forgetWhenDescribed: (jobId) => jobs.forgetWhenDescribed(jobId),
     answerOnce: (status, body) => void rest.once.push({ status, body }),
+    answerProbeOnce: (status, body) => void rest.probedOnce.push({ status, body }),
     takes: (path, seconds) => void rest.seconds.set(path, seconds),
     close: async () => rest.close(),
   };

@@ -21,7 +21,9 @@ interface RestRequest {
 
 export interface FakeRest {
   readonly port: number;
+  /** Every one in order, but those that ask whether REST is served at all. */
   readonly requests: readonly RestRequest[];
+  readonly probes: readonly string[];
   readonly jobs: readonly FakeImportJob[];
   /** Segments that lie below a directory that is imported, for a server without a store. */
   segmentsOf: (directory: string) => readonly string[];
@@ -35,12 +37,15 @@ export interface FakeRest {
   readonly goneSegments: Set<string>;
   /** Answers the next request so, whatever it is. */
   answerOnce(status: number, body: string): void;
+  /** The same of the next question whether REST is served at all. */
+  answerProbeOnce(status: number, body: string): void;
   /** The server takes so many seconds for what it is asked under a path, of its own clock: it says 408 where the request has less. */
   takes(path: string, seconds: number): void;
   /** `proxy.http.enabled: false`: the port takes gRPC only. */
   close(): Promise<void>;
 }
 
+const probePath = "/v2/vectordb/collections/has";
 const segmentsPath = "/v2/vectordb/segments/describe";
 
 /** `proxy.http.requestTimeoutMs`, in seconds, where a request does not ask for more. */
@@ -51,6 +56,8 @@ export class RestInterface {
   readonly requests: RestRequest[] = [];
   readonly goneSegments = new Set<string>();
   readonly once: { status: number; body: string }[] = [];
+  readonly probes: string[] = [];
+  readonly probedOnce: { status: number; body: string }[] = [];
   readonly seconds = new Map<string, number>();
   segmentInfos = "[]";
   isClosed = false;
@@ -93,8 +100,10 @@ export class RestInterface {
     }
     const asked = request.headers["request-timeout"];
     const timeout = typeof asked === "string" ? asked : undefined;
-    this.requests.push({ path, timeout, text, body });
-    const planned = this.once.shift();
+    const isProbe = path === probePath;
+    if (isProbe) this.probes.push(text);
+    else this.requests.push({ path, timeout, text, body });
+    const planned = (isProbe ? this.probedOnce : this.once).shift();
     if (planned) return planned;
     const isThere = path !== segmentsPath || this.#model.isAtLeast("2.5.8");
     const route = isThere ? this.#routes[path] : undefined;
@@ -145,6 +154,11 @@ export class RestInterface {
 
     "/v2/vectordb/jobs/import/describe": async (body) => {
       return data(description(await this.#model.jobs.look(required(body, "jobId"))));
+    },
+
+    [probePath]: (body) => {
+      const database = this.#model.databases.get(databaseOf(body));
+      return data({ has: database?.collections.has(required(body, "collectionName")) ?? false });
     },
 
     [segmentsPath]: (body) => {

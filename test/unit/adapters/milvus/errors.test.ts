@@ -1,6 +1,14 @@
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type MilvusStatus, statusError } from "../../../../src/adapters/milvus/errors.ts";
+import {
+  busyError,
+  failedError,
+  type MilvusStatus,
+  mayHaveBegun,
+  missingCallError,
+  statusError,
+  unauthenticatedError,
+} from "../../../../src/adapters/milvus/errors.ts";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { Milvus } from "../../../../src/ports/milvus.ts";
@@ -45,6 +53,27 @@ describe("what Milvus's statuses become", () => {
     const error = statusError(endpoint, "CreateIndex", { code: 100, error_code: 4, reason: "?" }, about);
 
     expect(error.message).toBe("collection default.coll does not exist in Milvus at milvus.test:19530");
+  });
+});
+
+describe("whether a call that makes something may have begun", () => {
+  it.each([
+    ["no answer in time", busyError(endpoint, "Import", "no answer within 300 s", "outage"), true],
+    [
+      "a connection that was never there",
+      busyError(endpoint, "Import", "connect ECONNREFUSED 1.2.3.4:1", "outage"),
+      false,
+    ],
+    ["an answer of no known shape", failedError(endpoint, "Import", "an answer of another shape"), true],
+    ["a limited rate", busyError(endpoint, "Import", "HTTP 429", "rate"), false],
+    ["a call that is not there", missingCallError(endpoint, "Import"), false],
+    ["a refused user", unauthenticatedError(endpoint, "no"), false],
+    ["a refusal", statusError(endpoint, "Import", { code: 2100, error_code: 1, reason: "no binlog" }), false],
+    ["a server that starts", statusError(endpoint, "Import", { code: 1, error_code: 1, reason: "not ready" }), false],
+    ["a part that waits no longer", statusError(endpoint, "Import", { code: 10001, error_code: 1, reason: "?" }), true],
+    ["something of our own", new PipelineError("InvalidInput", "two pairs"), false],
+  ])("%s", (_, error, expected) => {
+    expect(mayHaveBegun(error)).toBe(expected);
   });
 });
 

@@ -11,7 +11,7 @@ let milvus: Milvus;
 
 async function start(version = "v2.6.11"): Promise<void> {
   fake = await startFakeMilvus({ version });
-  milvus = await connectMilvus(milvusEnvironment(fake.grpc.port), { restAddress: `127.0.0.1:${fake.rest.port}` });
+  milvus = await connectMilvus(milvusEnvironment(fake.grpc.port));
 }
 
 afterEach(async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { garbageCollection } from "../../../../src/adapters/milvus/garbage-collection.ts";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
+import type { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { ImportRequest, Milvus } from "../../../../src/ports/milvus.ts";
 import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
 import { failure } from "../../../support/fake-milvus/rest-server.ts";
@@ -29,7 +30,6 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
         milvus: { user: "root", password: "Milvus" },
         managementPort: fake.management.port,
       }),
-      { restAddress: `127.0.0.1:${fake.rest.port}` },
     );
   }
   beforeEach(() => start("v2.5.8"));
@@ -143,7 +143,8 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
     it("asks nothing about jobs that are settled", async () => {
       const [done, open] = [await milvus.submitImport(request), await milvus.submitImport(request)];
 
-      expect((await milvus.listImports(name, new Set([done]))).map(({ id }) => id)).toEqual([open]);
+      const listed = await milvus.listImports(name, { settled: new Set([done]) });
+      expect(listed.map(({ id }) => id)).toEqual([open]);
 
       const described = fake.rest.requests.filter(({ path }) => path.endsWith("/describe"));
       expect(described.map(({ body }) => body.jobId)).toEqual([open]);
@@ -163,21 +164,63 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       expect(await milvus.listImports(name)).toMatchObject([{ state: "importing", progress: 50, files }]);
     });
 
+    it("looks at own jobs only where nothing is searched for, and tells of the others whether they run", async () => {
+      const own = await milvus.submitImport(request);
+      const other = await milvus.submitImport({ ...request, partition: "p2" });
+      const failed = await milvus.submitImport({ ...request, partition: "p3" });
+      const [, second, third] = fake.rest.jobs;
+      Object.assign(second ?? {}, { state: "Importing" });
+      Object.assign(third ?? {}, { state: "Failed" });
+      fake.rest.segmentsOf = () => ["11"];
+
+      const described = () =>
+        fake.rest.requests.filter(({ path }) => path.endsWith("/describe")).map(({ body }) => body.jobId);
+      expect(await milvus.listImports(name, { own: new Set([own]), others: "states" })).toMatchObject([
+        { id: own, state: "pending" },
+        { id: other, state: "importing", files: [] },
+        { id: failed, state: "failed" },
+      ]);
+      expect(described()).toEqual([own]);
+
+      // what failed is never the one that is searched for
+      await milvus.listImports(name, { own: new Set([own]), others: "files" });
+      expect(described().slice(1)).toEqual([own, other]);
+    });
+
     it("gives Milvus's reason of a failed job", async () => {
-      await milvus.submitImport(request);
+      const own = new Set([await milvus.submitImport(request)]);
       for (const job of fake.rest.jobs) Object.assign(job, { state: "Failed", reason: "the field 103 has no binlog" });
 
-      expect(await milvus.listImports(name)).toMatchObject([
+      expect(await milvus.listImports(name, { own })).toMatchObject([
         { state: "failed", failedReason: "the field 103 has no binlog" },
       ]);
+    });
+
+    it.each<[number, string, boolean | undefined]>([
+      [408, `{"code":10001,"message":"request timeout"}`, true],
+      [200, failure(10000, "context canceled"), true],
+      [200, failure(10001, "context deadline exceeded"), true],
+      [200, failure(2, "service unavailable: data coord"), true],
+      [502, "bad gateway", true],
+      [200, failure(1, "service not ready: proxy"), undefined],
+      [200, failure(1003, "too many requests"), undefined],
+      [200, failure(2100, "The number of jobs has reached the limit, please try again later"), undefined],
+      [200, failure(2100, "the field 103 has no binlog"), undefined],
+      [429, "", undefined],
+    ])("HTTP %i with %s: may have begun? %s", async (status, body, mayHaveBegun) => {
+      fake.rest.answerOnce(status, body);
+
+      const failed = await milvus.submitImport(request).catch((error: unknown) => error);
+      expect((failed as PipelineError).details.mayHaveBegun).toBe(mayHaveBegun);
     });
 
     it.each([
       [200, failure(100, "collection not found"), "CollectionNotFound"],
       [200, failure(8, "rate limit exceeded"), "MilvusBusy"],
       [200, failure(2100, "the max number of files is 1024"), "MilvusFailed"],
-      [200, "<html>a load balancer</html>", "MilvusFailed"],
-      [200, `{"code":0,"data":{}}`, "MilvusFailed"],
+      // whether it was made is to be looked at
+      [200, "<html>a load balancer</html>", "MilvusBusy"],
+      [200, `{"code":0,"data":{}}`, "MilvusBusy"],
       [200, failure(2100, "The number of jobs has reached the limit, please try again later"), "MilvusBusy"],
       [200, failure(10001, "timeout"), "MilvusBusy"],
       [408, `{"code":10001,"message":"request timeout"}`, "MilvusBusy"],
@@ -244,11 +287,20 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
 
     it.each([
       ["is closed", () => fake.rest.close()],
-      ["is something else's", () => fake.rest.answerOnce(404, "404 page not found")],
-    ])("cannot be told where the REST interface %s, while gRPC answers", async (_, away) => {
+      ["is something else's", () => fake.rest.answerProbeOnce(404, "404 page not found")],
+    ])("cannot be told where the REST interface %s, while gRPC answers: found out once", async (_, away) => {
       await away();
 
       expect(await milvus.describeSegmentLogs(name, "1", ["2"])).toBeUndefined();
+      expect(await milvus.describeSegmentLogs(name, "1", ["2"])).toBeUndefined();
+      expect(fake.rest.probes.length).toBeLessThan(2);
+    });
+
+    it("are told where a proxy was away for a moment", async () => {
+      fake.rest.answerProbeOnce(503, "");
+
+      expect(await milvus.describeSegmentLogs(name, "1", ["2"])).toEqual([]);
+      expect(fake.rest.probes).toHaveLength(2);
     });
 
     it("are an error where the REST interface answered before", async () => {

@@ -33,15 +33,17 @@ function plan(
     renumbered?: boolean;
     isOurs?: boolean;
     smallPartitions?: SmallPartitions;
+    pairsPerJob?: number;
   } = {},
 ) {
   const { version = "2.3.5", readsInPlace = false, firstTask = 0, stagedAs = firstTask, laterRows, instant } = options;
-  const { mayStream = true, renumbered = false, isOurs = true, smallPartitions } = options;
+  const { mayStream = true, renumbered = false, isOurs = true, smallPartitions, pairsPerJob = 256 } = options;
   const planned = planImports({
     collection: outlineOf(collection),
     backup,
     staging,
     features: features(version),
+    pairsPerJob,
     readsInPlace,
     mayStream,
     firstTask,

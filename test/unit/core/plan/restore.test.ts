@@ -23,6 +23,7 @@ function plan(collection: CollectionBackup, options: Partial<RestoreOptions> = {
   return planCollection(outlineOf(collection), name, {
     restoreId: "0123456789ab",
     version,
+    pairsPerJob: 256,
     backup: backupLayout("backup", "nightly"),
     staging: stagingLayout("0123456789ab"),
     readsInPlace: false,
@@ -228,6 +229,7 @@ describe("one collection under several names", () => {
         replaces: new Map(),
         crowded: new Set(),
         version,
+        pairsPerJob: 256,
         backup: backupLayout("backup", "nightly"),
         readsInPlace,
         mayStream: true,

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { importWays } from "../../../../src/adapters/milvus/imports.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import type { ImportFiles } from "../../../../src/core/milvus/descriptions.ts";
@@ -11,7 +12,7 @@ import {
   type ImportRecord,
   restoreWorkLayout,
 } from "../../../../src/core/plan/restore-work.ts";
-import type { ImportRequest, ImportTask, Milvus } from "../../../../src/ports/milvus.ts";
+import type { ImportRequest, ImportTask, ImportWay, Milvus } from "../../../../src/ports/milvus.ts";
 import { importSegments } from "../../../../src/steps/restore/import-segments.ts";
 import { pinEnvironments } from "../../../../src/steps/shared/pinned-environments.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
@@ -33,6 +34,8 @@ let lists: number;
 let settledOnes: ReadonlySet<string>[];
 /** Rows that Milvus counts in the collection. */
 let counted: bigint;
+/** How imports are asked for. */
+let way: ImportWay;
 
 beforeEach(async () => {
   world = new PipelineWorld({
@@ -43,6 +46,7 @@ beforeEach(async () => {
   listed = [];
   submitted = [];
   counted = 0n;
+  way = importWays.tasks;
   lists = 0;
   settledOnes = [];
 });
@@ -140,9 +144,10 @@ function seed(
 /** One turn of the step; every submitted import is listed as `state` from the next look on. */
 function run(state: ImportTask["state"] = "completed", attempt = 0, submitting = async () => {}) {
   const memory = world.milvus("dr");
-  const milvus: Pick<Milvus, "address" | "listImports" | "submitImport" | "rowCount"> = {
+  const milvus: Pick<Milvus, "address" | "importWay" | "listImports" | "submitImport" | "rowCount"> = {
     address: memory.address,
-    listImports: async (_, settled) => {
+    importWay: async () => way,
+    listImports: async (_, { settled } = {}) => {
       lists += 1;
       if (settled) settledOnes.push(settled);
       return listed.filter(({ id }) => !settled?.has(id));
@@ -300,6 +305,142 @@ describe("an import is submitted once", () => {
       ["4", "job0"],
       ["5", "new0"],
     ]);
+  });
+});
+
+/** What `Milvus.submitImport` throws where nobody knows whether the import was made. */
+function noAnswer(): PipelineError {
+  return new PipelineError("MilvusBusy", "no answer within 300 s", { details: { mayHaveBegun: true } });
+}
+
+describe("an import that Milvus did not answer", () => {
+  const minutes = 60_000;
+  test("is looked for, whatever else is asked for meanwhile, and adopted when it appears minutes later", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two]);
+    way = importWays.jobs;
+    const silent = async () => {
+      throw noAnswer();
+    };
+
+    await expect(run("completed", 9, silent)).resolves.toMatchObject({ outcome: "imports-pending", completed: 0 });
+    // it is not known, so the next is not asked for yet
+    expect(recorded()).toMatchObject([{ task: 0, state: "submitting", asked: 1 }]);
+    await world.context().clock.sleep(4 * minutes);
+    await run("importing", 9);
+    expect(submitted).toEqual([1]);
+    listed.push(task(one, { id: "late", partition: "" }));
+    await run("importing", 9);
+
+    expect(submitted).toEqual([1]);
+    expect(recorded()).toMatchObject([
+      { task: 0, id: "late", state: "completed" },
+      { task: 1, id: "new1" },
+    ]);
+  });
+
+  test("is asked for again once it would have appeared, counted from when it was given up", async () => {
+    const one = planned(0);
+    seed([one]);
+    way = importWays.jobs;
+    await run("completed", 9, async () => {
+      await world.context().clock.sleep(5 * minutes);
+      throw noAnswer();
+    });
+
+    await world.context().clock.sleep(5 * minutes);
+    await run("completed", 9);
+    expect(submitted).toEqual([]);
+    await world.context().clock.sleep(2 * minutes);
+    await run("completed", 9);
+
+    expect(submitted).toEqual([0]);
+  });
+
+  test("is given up after four times, with the last reason, and asked for anew by the next restore", async () => {
+    const one = planned(0);
+    seed([one]);
+    way = importWays.jobs;
+    const silent = async () => {
+      throw noAnswer();
+    };
+    for (let time = 1; time <= 4; time += 1) {
+      await run("completed", 9, silent);
+      await world.context().clock.sleep(7 * minutes);
+    }
+
+    await expect(run("completed", 9, silent)).rejects.toMatchObject({
+      name: "ImportFailed",
+      message: expect.stringMatching(/asked 4 times to import into default\.coll .*object store/),
+    });
+    await world.context().clock.sleep(7 * minutes);
+    await run();
+    expect(submitted).toEqual([0]);
+  });
+
+  test("and one that it refused is asked for again at once", async () => {
+    const one = planned(0);
+    seed([one]);
+    way = importWays.jobs;
+    const busy = async () => {
+      throw new PipelineError("MilvusBusy", "The number of jobs has reached the limit");
+    };
+
+    await expect(run("completed", 9, busy)).resolves.toMatchObject({ outcome: "imports-pending" });
+    expect(recorded()).toEqual([]);
+    await run("completed", 9);
+
+    expect(submitted).toEqual([0]);
+  });
+
+  test("where lists do not say what is what (gRPC), is waited for as long as something runs, then found by its rows", async () => {
+    const one = planned(0);
+    seed([one], [record(one, { id: "", state: "submitting", askedAt: world.context().clock.now().toISOString() })]);
+    way = importWays.jobsOverGrpc;
+    await world.context().clock.sleep(7 * minutes);
+    listed = [task(one, { id: "unlisted-0", state: "importing", partition: "", files: [] })];
+    await expect(run("completed", 9)).resolves.toMatchObject({ outcome: "imports-pending", completed: 0 });
+
+    listed = [];
+    counted = 10n;
+    await expect(run("completed", 9)).resolves.toMatchObject({ outcome: "imported", completed: 1 });
+
+    expect(submitted).toEqual([]);
+    expect(recorded()).toMatchObject([{ task: 0, state: "completed", rows: "10" }]);
+  });
+
+  test("where lists do not say what is what, is asked for again where no row of it is there", async () => {
+    const one = planned(0);
+    seed([one], [record(one, { id: "", state: "submitting", askedAt: world.context().clock.now().toISOString() })]);
+    way = importWays.jobsOverGrpc;
+    await world.context().clock.sleep(7 * minutes);
+
+    await run("completed", 9);
+
+    expect(submitted).toEqual([0]);
+  });
+
+  test("where lists do not say what is what, others that run are in nobody's way who was not asked for before", async () => {
+    const one = planned(0);
+    seed([one]);
+    way = importWays.jobsOverGrpc;
+    listed = [task(one, { id: "unlisted-0", state: "importing", partition: "", files: [] })];
+
+    await run("completed", 9);
+
+    expect(submitted).toEqual([0]);
+  });
+
+  test("one that a server says is complete without saying what it brought is judged by the row count", async () => {
+    const one = planned(0);
+    seed([one], [record(one)]);
+    way = importWays.jobsOverGrpc;
+    listed = [task(one, { rows: 0n, partition: "", files: [] })];
+    await expect(run("completed", 9)).resolves.toMatchObject({ outcome: "imports-pending", completed: 0 });
+    counted = 10n;
+
+    await expect(run("completed", 9)).resolves.toMatchObject({ outcome: "imported", completed: 1 });
+    expect(recorded()).toMatchObject([{ rows: "10" }]);
   });
 });
 
