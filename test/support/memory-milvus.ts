@@ -302,7 +302,7 @@ export class MemoryMilvus implements Milvus {
     const all = [
       ...tried("backup", ["ShowCollections", "Flush"]),
       ...tried("restore", ["CreateCollection", "Import"]),
-      ...tried("rbac", ["BackupRBAC", "RestoreRBAC"]),
+      ...tried("rbac", this.#tellsPasswords ? ["BackupRBAC", "RestoreRBAC"] : ["SelectUser", "OperatePrivilege"]),
     ];
     return of === undefined ? all : all.filter((one) => one.of === of);
   }

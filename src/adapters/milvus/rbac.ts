@@ -18,9 +18,6 @@ import type { GrpcClient } from "./grpc-client.ts";
 /** Listings of grants at once. */
 const listings = 4;
 
-/** What a server says instead of a name of the user, where it checks no passwords and is told no name. */
-const anonymous = /fail to get authorization from the md/;
-
 /** Messages have the names of the format's records, which was made from them; what is not set is null. */
 type GrantMessage = RbacMeta["grants"][number];
 interface Named {
@@ -121,11 +118,6 @@ async function grantOne(client: GrpcClient, grant: RbacGrant): Promise<RefusedGr
     throw failedError(client.endpoint, "OperatePrivilege", "this Milvus version does not have the call");
   }
   const { reason } = outcome.status;
-  if (anonymous.test(reason)) {
-    const instead =
-      "it wants to know who grants, although it checks no passwords: set milvus.user (root) in the environment";
-    throw failedError(client.endpoint, "OperatePrivilege", instead);
-  }
   const error = statusError(client.endpoint, "OperatePrivilege", outcome.status, { subject: `role ${grant.role}` });
   if (error.name !== "MilvusFailed") throw error;
   return [{ grant, reason }];

@@ -16,11 +16,13 @@ export async function tryCalls(client: GrpcClient, of?: TriedCall["of"]): Promis
   const tried = calls.filter((one) => of === undefined || one.of === of);
   const outcomes = await settleEach(tried, callsAtOnce, (one) => tryCall(client, one));
   const lists = outcomes.some(({ call, outcome }) => call === "BackupRBAC" && outcome === "unknown");
-  return lists ? outcomes : outcomes.filter(({ call }) => !withoutBackupRbac.has(call));
+  const others = lists ? wholeRbac : listedRbac;
+  return outcomes.filter(({ call }) => !others.has(call));
 }
 
-/** What a server is asked in place of BackupRBAC and RestoreRBAC where it has none. */
-const withoutBackupRbac: ReadonlySet<string> = new Set(["SelectUser", "SelectRole", "SelectGrant", "CreateRole"]);
+/** A server has these, or is asked for users and roles one by one. */
+const wholeRbac: ReadonlySet<string> = new Set(["BackupRBAC", "RestoreRBAC"]);
+const listedRbac: ReadonlySet<string> = new Set(["SelectUser", "SelectRole", "SelectGrant", "CreateRole"]);
 
 interface Call {
   readonly call: string;

@@ -23,7 +23,7 @@ export interface RbacGrant {
   readonly database: string;
 }
 
-/** Privileges under one name, which is granted as one is (Milvus 2.4.16 and later). */
+/** Privileges under one name, which is granted as one is (Milvus 2.5 and later). */
 export interface PrivilegeGroup {
   readonly name: string;
   readonly privileges: readonly string[];

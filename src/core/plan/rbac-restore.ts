@@ -73,7 +73,7 @@ export function withRefused(
     counts: { ...counts, grants },
     warnings: [
       ...warnings,
-      `${left} grants were left out, as Milvus refused them: ${shortList(told, { separator: "; " })}`,
+      `left out ${grantCount(left)} that Milvus refused: ${shortList(told, { separator: "; " })}`,
     ],
   };
 }
@@ -135,13 +135,13 @@ class RbacPlanner {
     if (differing.length > 0) {
       const names = shortList(differing.map(({ name }) => name));
       this.#warnings.push(
-        `privilege groups ${names} are there with other privileges than in the backup: they keep them`,
+        `privilege groups that are there with other privileges than in the backup, which they keep: ${names}`,
       );
     }
     if (current.tellsPasswords) return missing;
     if (missing.length > 0) {
       const names = shortList(missing.map(({ name }) => name));
-      this.#warnings.push(`privilege groups ${names} were left out: this Milvus has no call to restore them`);
+      this.#warnings.push(`left out the privilege groups ${names}: this Milvus has no call to restore them`);
     }
     return [];
   }
@@ -161,14 +161,12 @@ class RbacPlanner {
     if (builtIn.length > 0) {
       const roles = shortList([...new Set(builtIn.map(({ role }) => role))]);
       this.#warnings.push(
-        `${builtIn.length} grants to ${roles} were left out: what these roles may do is every server's own`,
+        `left out ${grantCount(builtIn.length)} to ${roles}: what these roles may do is every server's own`,
       );
     }
     if (lost.length > 0) {
       const roles = shortList([...new Set(lost.map(({ role }) => role))]);
-      this.#warnings.push(
-        `${lost.length} grants were left out, as neither backup nor target has their roles (${roles})`,
-      );
+      this.#warnings.push(`left out ${grantCount(lost.length)} to roles that neither backup nor target has (${roles})`);
     }
     this.#warnAbsent(missing);
     return missing;
@@ -179,7 +177,7 @@ class RbacPlanner {
     const absent = grants.map(databaseOf).filter((name) => name !== anyWord && !databases.has(name));
     if (absent.length === 0) return;
     this.#warnings.push(
-      `${absent.length} grants are about databases that the target does not have (${shortList([...new Set(absent)])}): they hold once these are there`,
+      `${grantCount(absent.length)} of databases that the target does not have, to hold once these are there: ${shortList([...new Set(absent)])}`,
     );
   }
 
@@ -197,8 +195,8 @@ class RbacPlanner {
     });
     if (named.length === 0) return;
     this.#warnings.push(
-      `${named.length} grants name collections that were restored under other names: ${shortList([...new Set(named)])}. They hold for the names ` +
-        "in the backup; grant them for the new ones where that is wanted",
+      `${grantCount(named.length)} of collections that were restored under other names: ${shortList([...new Set(named)])}. They hold for the names in the ` +
+        "backup; grant them for the new ones where that is wanted",
     );
   }
 
@@ -230,9 +228,7 @@ class RbacPlanner {
       users.push({ ...user, roles });
     }
     if (lost.size > 0) {
-      this.#warnings.push(
-        `users were restored without the roles ${shortList([...lost])}, which neither backup nor target has`,
-      );
+      this.#warnings.push(`roles that users had and neither backup nor target has: ${shortList([...lost])}`);
     }
     return { users, memberships };
   }
@@ -295,6 +291,10 @@ function databaseOf({ database }: Pick<RbacGrant, "database">): string {
 /** `db.coll`; "" where it is about something else. */
 function collectionOfGrant({ object, objectName, ...grant }: RbacGrant): string {
   return object === "Collection" ? qualifiedName({ database: databaseOf(grant), collection: objectName }) : "";
+}
+
+function grantCount(count: number): string {
+  return count === 1 ? "1 grant" : `${count} grants`;
 }
 
 function describeGrant({ role, privilege, object, objectName, database }: RbacGrant): string {

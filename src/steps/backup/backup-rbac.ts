@@ -18,7 +18,7 @@ export function rbacWarnings({ users }: RbacMeta, version: string): string[] {
   const without = users.filter(({ password }) => password === "");
   if (without.length === 0) return [];
   return [
-    `${without.length} users are in the backup with their roles and without their passwords, which Milvus ${version} does not tell: a restore does not make ` +
-      "these users, and gives their roles to those of the same names that you make before it",
+    `the users (${without.length}) are in the backup with their roles and without their passwords, which Milvus ${version} does not tell: a restore does not ` +
+      "make them, and gives their roles to those of the same names that you make before it",
   ];
 }

@@ -12,7 +12,8 @@ export async function checkMilvus(environment: Environment, withMilvus: UseMilvu
   try {
     await withMilvus(async (milvus) => {
       results.push({ check: "milvus", ok: true, detail: `${milvus.address}, version ${await milvus.version()}` });
-      results.push(...callResults(await milvus.tryCalls(), environment.milvus.user));
+      const tried = await milvus.tryCalls();
+      results.push(...callResults(tried, environment.milvus.user), rbacResult(tried, environment.milvus.user));
     });
   } catch (error) {
     results.push({ check: "milvus", ok: false, detail: messageOf(error) });
@@ -43,20 +44,36 @@ async function pauseOf({ gcPause }: Environment, withMilvus: UseMilvus): Promise
 
 /** What was tried, for backups and for restores. */
 function callResults(tried: readonly TriedCall[], user: string): CheckResult[] {
-  return (["backup", "restore"] as const).map((of) => {
-    const calls = tried.filter((one) => one.of === of);
-    const [denied, unanswered] = [byOutcome(calls, "denied"), byOutcome(calls, "unanswered")];
-    const check = `milvus ${of}`;
-    if (denied.length === 0 && unanswered.length === 0) {
-      const allowed = byOutcome(calls, "allowed").map(({ call }) => call);
-      return { check, ok: true, detail: `${allowed.join(", ")} may be called` };
-    }
-    const problems = [
-      ...(denied.length > 0 ? [tellDenied(denied, user)] : []),
-      ...unanswered.map(({ call, reason }) => `${call} was not answered: ${reason}`),
-    ];
-    return { check, ok: false, detail: problems.join("; ") };
-  });
+  return (["backup", "restore"] as const).map((of) => ({
+    check: `milvus ${of}`,
+    ...callResult(
+      tried.filter((one) => one.of === of),
+      user,
+    ),
+  }));
+}
+
+function callResult(calls: readonly TriedCall[], user: string): Pick<CheckResult, "ok" | "detail"> {
+  const [denied, unanswered] = [byOutcome(calls, "denied"), byOutcome(calls, "unanswered")];
+  if (denied.length === 0 && unanswered.length === 0) {
+    const allowed = byOutcome(calls, "allowed").map(({ call }) => call);
+    return { ok: true, detail: `${allowed.join(", ")} may be called` };
+  }
+  const problems = [
+    ...(denied.length > 0 ? [tellDenied(denied, user)] : []),
+    ...unanswered.map(({ call, reason }) => `${call} was not answered: ${reason}`),
+  ];
+  return { ok: false, detail: problems.join("; ") };
+}
+
+/** Users and roles: nothing is wrong with a user that may not make these calls, as long as nobody asks for them. */
+function rbacResult(tried: readonly TriedCall[], user: string): CheckResult {
+  const { detail, ok } = callResult(
+    tried.filter(({ of }) => of === "rbac"),
+    user,
+  );
+  const told = ok ? detail : `only create --rbac and restore --rbac need it: ${detail}`;
+  return { check: "milvus rbac", ok: true, detail: told };
 }
 
 function byOutcome(calls: readonly TriedCall[], outcome: TriedCall["outcome"]): TriedCall[] {

@@ -107,7 +107,7 @@ export async function prepareRestore(
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
   const names = nameCollections(backup, input, backupStore.label);
-  await checkRbac(backup, input, milvus);
+  await checkRbac(backup, input, { milvus, user: environment.milvus.user });
   // a discard removes what a restore made, whatever became of the manifest since
   const manifest = input.discard ? undefined : (signed ?? (await stored.readManifest()));
   const instants = stored.instantsOf(manifest, backup.id);

@@ -4,7 +4,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { type RestoreInput, restoredRbac } from "../../core/execution/messages.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
-import { fromRbacMeta, type Rbac } from "../../core/milvus/rbac.ts";
+import { anyWord, fromRbacMeta, type Rbac } from "../../core/milvus/rbac.ts";
 import { isEmptyAddition, planRbac, rbacRecord, withRefused } from "../../core/plan/rbac-restore.ts";
 import type { RestorePlan } from "../../core/plan/restore.ts";
 import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
@@ -20,9 +20,14 @@ type RbacOutcome = z.infer<typeof rbacOutcome>;
 
 /**
  * Everything that speaks against restoring users and roles, before anything is made.
- * @throws InvalidInput where the backup has none, MilvusUnauthenticated where the user of the environment may not make the calls
+ * @param target.user of the environment; "" where it names none
+ * @throws InvalidInput where the backup has none, or Milvus wants to be told who grants; MilvusUnauthenticated where the user of the environment may not make the calls
  */
-export async function checkRbac({ rbac_meta }: BackupOutline, input: RestoreInput, milvus: Milvus): Promise<void> {
+export async function checkRbac(
+  { rbac_meta }: Pick<BackupOutline, "rbac_meta">,
+  input: RestoreInput,
+  { milvus, user }: { readonly milvus: Milvus; readonly user: string },
+): Promise<void> {
   if (!input.rbac || input.discard) return;
   if (rbac_meta === undefined) {
     throw new PipelineError(
@@ -31,7 +36,18 @@ export async function checkRbac({ rbac_meta }: BackupOutline, input: RestoreInpu
       { details: { key: "rbac" } },
     );
   }
-  const denied = (await milvus.tryCalls("rbac")).filter(({ outcome }) => outcome === "denied");
+  const tried = await milvus.tryCalls("rbac");
+  const together = tried.some(({ call }) => call === "RestoreRBAC");
+  const alone = fromRbacMeta(rbac_meta).grants.some(({ privilege }) => !together || privilege === anyWord);
+  if (user === "" && alone) {
+    throw new PipelineError(
+      "InvalidInput",
+      `rbac: Milvus at ${milvus.address} writes down who grants, also where it checks no passwords: set milvus.user (root, say) in environment ` +
+        `${input.environment}. Nothing was changed`,
+      { details: { key: "milvus.user" } },
+    );
+  }
+  const denied = tried.filter(({ outcome }) => outcome === "denied");
   if (denied.length === 0) return;
   throw new PipelineError(
     "MilvusUnauthenticated",

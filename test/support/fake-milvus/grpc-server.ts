@@ -47,8 +47,8 @@ export interface FakeGrpc {
 const since: Readonly<Record<string, string>> = {
   DescribeDatabase: "2.4.3",
   AlterDatabase: "2.4.4",
-  BackupRBAC: "2.4.6",
-  RestoreRBAC: "2.4.6",
+  BackupRBAC: "2.4.10",
+  RestoreRBAC: "2.4.10",
   CreatePrivilegeGroup: "2.5.0",
   DropPrivilegeGroup: "2.5.0",
   ListPrivilegeGroups: "2.5.0",

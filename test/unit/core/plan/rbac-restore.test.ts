@@ -60,7 +60,7 @@ describe("into a Milvus that has none of it", () => {
 
     expect(isEmptyAddition(add)).toBe(true);
     expect(counts).toMatchObject({ users: outcomes(0, 0, 1), roles: outcomes(0, 2), grants: outcomes(0, 0, 1) });
-    expect(warnings.join("\n")).toContain("1 grants to public were left out");
+    expect(warnings.join("\n")).toContain("left out 1 grant to public");
     expect(warnings.join("\n")).not.toContain("hash-of-somebody");
   });
 
@@ -70,8 +70,8 @@ describe("into a Milvus that has none of it", () => {
     expect(add).toMatchObject({ users: [{ name: "app", roles: ["admin"] }], grants: [] });
     expect(counts.grants).toEqual(outcomes(0, 0, 2));
     expect(warnings).toEqual([
-      "2 grants were left out, as neither backup nor target has their roles (reader)",
-      "users were restored without the roles reader, which neither backup nor target has",
+      "left out 2 grants to roles that neither backup nor target has (reader)",
+      "roles that users had and neither backup nor target has: reader",
     ]);
   });
 
@@ -80,7 +80,7 @@ describe("into a Milvus that has none of it", () => {
 
     expect(add.grants).toHaveLength(2);
     expect(warnings).toEqual([
-      "1 grants are about databases that the target does not have (shop): they hold once these are there",
+      "1 grant of databases that the target does not have, to hold once these are there: shop",
     ]);
   });
 
@@ -90,7 +90,7 @@ describe("into a Milvus that has none of it", () => {
     expect(renamed.add.grants).toEqual(backup.grants);
     expect(renamed.warnings).toEqual([
       expect.stringMatching(
-        /^1 grants name collections that were restored under other names: default\.books \(restored as default\.books_bak\)\. They hold for the names in the backup/,
+        /^1 grant of collections that were restored under other names: default\.books \(restored as default\.books_bak\)\. They hold for the names in the backup/,
       ),
     ]);
   });
@@ -122,7 +122,7 @@ describe("into a Milvus that has some of it", () => {
     expect(add).toEqual({ ...none, memberships: [], grants: [backup.grants[1]] });
     expect(counts).toMatchObject({ users: outcomes(0, 1), grants: outcomes(1, 1) });
     expect(warnings).toEqual([
-      "privilege groups looking are there with other privileges than in the backup: they keep them",
+      "privilege groups that are there with other privileges than in the backup, which they keep: looking",
       "user app is there already: it keeps its password, which is another one, and its roles; of those in the backup it has not admin",
     ]);
   });
@@ -177,7 +177,7 @@ describe("without passwords", () => {
     expect(add).toEqual({ ...none, roles: backup.roles, grants: backup.grants, memberships: [] });
     expect(counts).toMatchObject({ users: outcomes(0, 0, 1), privilegeGroups: outcomes(0, 0, 1) });
     expect(warnings).toEqual([
-      "privilege groups looking were left out: this Milvus has no call to restore them",
+      "left out the privilege groups looking: this Milvus has no call to restore them",
       "user app was not made, as this Milvus has no call that takes its password: make it with a new password and the roles reader, admin",
     ]);
   });
@@ -190,6 +190,6 @@ test("grants that Milvus refuses are left out with its reason", () => {
 
   expect(counts.grants).toEqual(outcomes(1, 0, 1));
   expect(warnings).toEqual([
-    "1 grants were left out, as Milvus refused them: Search on Collection default.books to reader (there is no privilege Search)",
+    "left out 1 grant that Milvus refused: Search on Collection default.books to reader (there is no privilege Search)",
   ]);
 });

@@ -33,6 +33,7 @@ function seededWorld(versions: { prod?: string; dr?: string } = {}): PipelineWor
   });
   seedShop(world);
   world.milvus("prod").rbac = rbac;
+  world.registerAnew("dr", { milvus: { ...world.environment("dr").milvus, user: "root" } });
   return world;
 }
 
@@ -84,7 +85,7 @@ describe("a backup with rbac", () => {
 
     expect(counts).toMatchObject({ users: 1 });
     expect(warnings).toEqual([
-      expect.stringMatching(/^1 users are in the backup with their roles and without their passwords/),
+      expect.stringMatching(/^the users \(1\) are in the backup with their roles and without their passwords/),
     ]);
     expect(world.bucket("bucket-b").read(meta.full_meta)).toContain(
       '"users":[{"user":"app","roles":[{"name":"reader"}]}]',
@@ -186,7 +187,7 @@ describe("a restore with rbac", () => {
     expect(result).toMatchObject({ rbac: { users: added(0, 0, 1), roles: added(1), grants: added(0, 0, 1) } });
     expect(result).toMatchObject({
       warnings: [
-        expect.stringMatching(/^privilege groups looking were left out/),
+        expect.stringMatching(/^left out the privilege groups looking/),
         expect.stringMatching(/^user app was not made.* the roles reader$/),
         expect.stringMatching(/: Search on Collection default\.books to reader \(there is no privilege Search\)$/),
       ],
@@ -203,6 +204,16 @@ describe("a restore with rbac", () => {
       },
       name: "InvalidInput",
       message: /holds no users, roles or grants/,
+    },
+    {
+      what: "no user to say who grants, into Milvus 2.3",
+      before: async () => {
+        const world = await backedUp({ prod: "2.3.5", dr: "2.3.5" });
+        world.registerAnew("dr", { milvus: { ...world.environment("dr").milvus, user: "" } });
+        return world;
+      },
+      name: "InvalidInput",
+      message: /set milvus\.user \(root, say\) in environment dr/,
     },
     {
       what: "a user that may not make any",
