@@ -1,10 +1,11 @@
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
 import { describeChanges } from "../src/core/environment/changes.ts";
 import type { Environment } from "../src/core/environment/environment.ts";
+import { environmentVariables } from "../src/core/environment/keys.ts";
 import { toEnvironmentName } from "../src/core/environment/name.ts";
-import { parseEnvironment } from "../src/core/environment/yaml.ts";
+import { type ParseEnvironmentOptions, parseEnvironment, readEnvironment } from "../src/core/environment/yaml.ts";
 import type { CliContext } from "./context.ts";
 import { CliError } from "./errors.ts";
 import type { SharedOptions } from "./options.ts";
@@ -18,24 +19,19 @@ export function environmentNameOf(file: string): string {
 
 /**
  * Reads an environment from a backup.yaml.
- * @param name what it is called; by default after the file
  * @throws ConfigNotFound and, for its content, InvalidEnvironment with file, line and key
  */
-export function readEnvironmentFile(
-  file: string,
-  options: { set?: readonly string[]; name?: string } = {},
-): Environment {
-  return parseEnvironment(readConfig(file), {
-    name: options.name ?? environmentNameOf(file),
-    fileName: file,
-    readFile: (path) => readFileSync(path, "utf8"),
-    overrides: parseOverrides(options.set ?? []),
-  });
+export function readEnvironmentFile(file: string): Environment {
+  return parseEnvironment(readConfig(file), parseOptions(file));
+}
+
+function parseOptions(file: string): ParseEnvironmentOptions {
+  return { name: environmentNameOf(file), fileName: file, readFile: (path) => readFileSync(path, "utf8") };
 }
 
 /** The environment a verb works on: the registered one that was named, or the one in the file. */
 export async function chosenEnvironment(context: CliContext, options: SharedOptions): Promise<Environment> {
-  if (options.environment === undefined) return readEnvironmentFile(options.config, { set: options.set });
+  if (options.environment === undefined) return readConfigFile(context, options).environment;
   if (options.set.length > 0) {
     throw new CliError(
       "Usage",
@@ -44,6 +40,34 @@ export async function chosenEnvironment(context: CliContext, options: SharedOpti
   }
   const pipeline = await context.connections.pipeline(options.stack);
   return (await context.connections.environments(pipeline)).get(options.environment);
+}
+
+/**
+ * The environment of the file of --config, and where its values come from. Environment variables that stand for its keys win over it, as in
+ * milvus-backup; they are about this file and no other. Says which do, since nobody sees them in the file.
+ * @param name what it is called; by default after the file
+ * @throws as `readEnvironmentFile`
+ */
+export function readConfigFile(
+  { terminal }: Pick<CliContext, "terminal">,
+  { config, set, quiet }: Pick<SharedOptions, "config" | "set" | "quiet">,
+  name = environmentNameOf(config),
+): ReturnType<typeof readEnvironment> {
+  const variables = environmentVariables(terminal.env);
+  const file = locateConfig(config, terminal.env.MILVUSCONF);
+  const options = { ...parseOptions(file), name, variables, overrides: parseOverrides(set) };
+  const read = readEnvironment(readConfig(file), options);
+  const names = Object.keys(variables);
+  if (names.length > 0 && !quiet) {
+    terminal.stderr.write(`In place of values of ${file}: ${names.join(", ")}, as the environment has it.\n`);
+  }
+  return read;
+}
+
+/** Where milvus-backup looks too: in the folder that MILVUSCONF names, and in `configs`; the file itself where it is in neither. */
+function locateConfig(file: string, folder: string | undefined): string {
+  const others = [...(folder ? [folder] : []), "configs"].map((directory) => join(directory, basename(file)));
+  return [file, ...others].find((candidate) => existsSync(candidate)) ?? file;
 }
 
 /** A file that is about to be registered, and how its registration is named instead of it. */

@@ -4,7 +4,7 @@ import { storedBackups } from "../../src/steps/shared/stored-backup.ts";
 import { completionScript } from "../completion/scripts.ts";
 import { type Source, type Suggestions, suggest } from "../completion/suggest.ts";
 import type { CliContext } from "../context.ts";
-import { chosenEnvironment } from "../environments.ts";
+import { chosenEnvironment, readEnvironmentFile } from "../environments.ts";
 import type { SharedOptions, shells } from "../options.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 
@@ -61,13 +61,19 @@ async function namesOf(
     }
     case "backups": {
       // What is restored from elsewhere lies there.
-      const environment = await chosenEnvironment(context, {
+      const file = last("from");
+      const chosen = {
         ...defaults,
+        quiet: true,
         stack,
         set: given.get("set") ?? [],
-        config: last("from") ?? last("config") ?? defaults.config,
-        environment: last("from-environment") ?? (last("from") === undefined ? last("environment") : undefined),
-      });
+        config: last("config") ?? defaults.config,
+      };
+      const named = last("from-environment") ?? last("environment");
+      const environment =
+        file === undefined
+          ? await chosenEnvironment(context, { ...chosen, environment: named })
+          : readEnvironmentFile(file);
       const store = await connections.openStore(environment, "backup");
       return (await storedBackups(store, environment.backupStorage)).map(({ name }) => name);
     }

@@ -4,7 +4,7 @@ import { environmentRecord, redact } from "../../src/core/environment/json.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { CliContext } from "../context.ts";
 import type { DocumentOf } from "../documents/index.ts";
-import { environmentDiffers, readEnvironmentFile } from "../environments.ts";
+import { environmentDiffers, readConfigFile } from "../environments.ts";
 import { formatTime } from "../output/format.ts";
 import { toJson } from "../output/output.ts";
 import { formatTable } from "../output/table.ts";
@@ -62,7 +62,7 @@ export async function set(run: VerbRun<{ readonly replace?: true; readonly confi
     output,
     context,
   } = run;
-  const environment = readEnvironmentFile(shared.config, { set: shared.set, name });
+  const environment = readConfigFile(context, shared, name).environment;
   const registry = await openRegistry(context, shared.stack);
   const outcome = await registry.put(environment, { replace: options.replace === true, confirm: options.confirm });
   if (outcome === "refused") {

@@ -7,6 +7,7 @@ import { copy, create, drill, execution, executions, exported, restore, verify }
 import { diff, peek } from "./rows.ts";
 import {
   checks,
+  config,
   deleted,
   environment,
   environments,
@@ -38,6 +39,7 @@ export const documents = {
   sweep,
   schedules,
   checks,
+  config,
   policies,
   environments,
   environment,

@@ -97,6 +97,23 @@ export const schedules = documentOf("schedules", {
 });
 
 /** `env list` */
+/** `check config`: what the file says, after environment variables and `--set` */
+export const config = documentOf("config", {
+  file: z.string(),
+  settings: z.array(
+    z.strictObject({
+      key: z.string(),
+      /** Absent where it is a secret or a certificate, or only says the same as another key. */
+      value: z.union([z.string(), z.number(), z.boolean()]).optional(),
+      from: z.enum(["--set", "variable", "file", "default"]),
+      /** Name of the environment variable. */
+      variable: z.string().optional(),
+      /** Of the file. */
+      line: count.optional(),
+    }),
+  ),
+});
+
 export const environments = documentOf("environments", {
   environments: z.array(
     z.strictObject({

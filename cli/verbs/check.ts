@@ -3,7 +3,7 @@ import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `check`: is everything there that a backup needs? */
 export function addCheck(program: Command, host: VerbHost): void {
-  program
+  const check = program
     .command("check")
     .description(
       "try every permission that backups and restores need by using it, on probes that are removed again; find the deployed pipeline; print the " +
@@ -26,7 +26,19 @@ export function addCheck(program: Command, host: VerbHost): void {
         ],
         ["what the deployed functions may do", "--config milvus-a.yaml check --deployed"],
         ["the policies that have to be written", "--config milvus-a.yaml check --simulate"],
+        ["every value of the file, and where it comes from", "--config milvus-a.yaml check config"],
       ),
     )
     .action(host.action(async () => (await import("../actions/check.ts")).check));
+  check
+    .command("config")
+    .description(
+      "show every value of the file of --config, secrets only as given or not, and where it comes from: --set, an environment variable, a line of the " +
+        "file, or the default",
+    )
+    .addHelpText(
+      "after",
+      examples(["with a password from the environment", "MILVUS_PASSWORD=secret milvus-backup check config"]),
+    )
+    .action(host.action(async () => (await import("../actions/check-config.ts")).checkConfig));
 }

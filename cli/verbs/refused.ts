@@ -27,10 +27,6 @@ const refused: readonly Refused[] = [
       'there is no REST server: start the state machines with their inputs (state-machines/README.md), from EventBridge, an SDK or "aws stepfunctions ' +
       'start-execution", or call this command with --json',
   },
-  {
-    verb: "check config",
-    instead: '"check" reads the config and says what is wrong in it; docs/stores.md has every key and its default',
-  },
 ];
 
 /** Adds what is refused, hidden from the help: whoever comes with a command line of milvus-backup is told what to use. */

@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DataType } from "@zilliz/milvus2-sdk-node";
 import { beforeAll, describe, expect, test } from "vitest";
 import { configs, milvusBackup, milvusBackupJson, type RestoreDocument } from "../support/e2e/cli.ts";
@@ -52,23 +55,35 @@ describe("options of restore", async () => {
     expect((await snapshot(b, name)).aliases).toEqual([alias]);
   });
 
-  test("one collection under two names, with other shards, AUTOINDEX and without a property", async () => {
-    const options = ["--rename", "opt_coll:opt_two.opt_first,opt_coll:opt_two.opt_second", "--use_auto_index"];
-    const skipped = ["--skip-properties", "collection.autocompaction.enabled"];
+  test("a plan of two names of one collection, with other shards and descriptions, AUTOINDEX and without a property", async () => {
+    const planned = async (shardNum: number, run: typeof restore | typeof tryRestore) => {
+      const plan = join(mkdtempSync(join(tmpdir(), "restore-plan-")), "plan.json");
+      const override = { shardNum, description: "of the plan" };
+      const colls = [
+        { source: "opt_coll", target: "opt_first", override },
+        { source: "opt_coll", target: "opt_second" },
+        { source: "opt_coll", target: "opt_third" },
+      ];
+      const filter = { opt_two: { colls: ["opt_first", "opt_second"] } };
+      writeFileSync(plan, JSON.stringify({ mapping: [{ source: "default", target: "opt_two", colls }], filter }));
+      const skipped = ["--skip-properties", "collection.autocompaction.enabled"];
+      return run("--plan", plan, "--use_auto_index", ...skipped, "--shards", "2", "--description", "of all");
+    };
 
-    const tooMany = await tryRestore(...options, "--shards", "1000");
-    const document = await restore(...options, ...skipped, "--shards", "2");
+    const tooMany = await planned(1000, tryRestore);
+    const document = (await planned(3, restore)) as RestoreDocument;
 
     expect(tooMany).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/more than \d+ shards .*opt_first/) });
     expect(document.collections.map(({ to }) => to)).toEqual(["opt_two.opt_first", "opt_two.opt_second"]);
-    for (const [collection, aliases] of [
-      ["opt_first", [alias]],
-      ["opt_second", []],
+    for (const [collection, aliases, shards, description] of [
+      ["opt_first", [alias], 3, "of the plan"],
+      ["opt_second", [], 2, "of all"],
     ] as const) {
       const name = { database: "opt_two", collection };
       expect(await readRows(b, name)).toEqual(rows);
       const { indexes, ...made } = await snapshot(b, name);
-      expect(made).toMatchObject({ shards: 2, aliases });
+      expect(made).toMatchObject({ shards, aliases });
+      expect((await must(b.describeCollection(named(name)))).schema.description).toBe(description);
       expect(made.properties).toEqual({});
       expect(indexes).toMatchObject([{ name: "vec_hnsw", params: { index_type: "AUTOINDEX", metric_type: "L2" } }]);
     }
@@ -132,6 +147,26 @@ describe("options of restore", async () => {
         return there.length > rows.length ? there : undefined;
       });
       expect(found.map(({ id }) => id)).toEqual([...rows.map(({ id }) => id), "5000"]);
+    });
+
+    test("puts the backup's index in the place of another one, once the collection is released", async () => {
+      const name = { collection: "opt_coll_index" };
+      await seedSmall(b, name, { segments: 0, index: false });
+      const flat = { field_name: "vec", index_name: "vec_flat", index_type: "FLAT", metric_type: "L2" };
+      await must(b.createIndex({ ...named(name), ...flat }));
+      await load(b, name);
+      const options = ["-s", "_index", "--skip_create_collection", "--drop_exist_index"];
+
+      const refused = await tryRestore(...options);
+      await must(b.releaseCollection(named(name)));
+      await restore(...options);
+
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("release default.opt_coll_index") });
+      const { indexes } = await snapshot(b, name);
+      expect(indexes).toMatchObject([{ name: "vec_hnsw", params: { index_type: "HNSW", metric_type: "L2" } }]);
+      await load(b, name);
+      expect(await readRows(b, name)).toEqual(rows);
+      expect(await collectionNames(b, "opt_coll_index")).toEqual(["default.opt_coll_index"]);
     });
 
     test("refuses another schema, and says what differs", async () => {

@@ -77,7 +77,8 @@ function primaryKeyOf(key: KnownKey): KnownKey | undefined {
   return primary === key ? undefined : (primary as KnownKey);
 }
 
-function settingsOf(environment: Environment): ReadonlyMap<KnownKey, { value: Setting[1]; shown: Shown }> {
+/** The values of an environment by the keys of backup.yaml, and which of them a message may show. */
+export function settingsOf(environment: Environment): ReadonlyMap<KnownKey, { value: Setting[1]; shown: Shown }> {
   const { milvus, gcPause, parallelism, backupStorage } = environment;
   const settings: readonly Setting[] = [
     ["milvus.address", milvus.address, "shown"],

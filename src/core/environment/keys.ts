@@ -130,6 +130,9 @@ export const ignoredKeys: readonly string[] = [
   "backup.gcPause.seconds",
   "backup.parallelism.",
   "BACKUP_PARALLELISM_COPYDATA",
+  "BACKUP_PARALLELISM_BACKUP_COLLECTION",
+  "BACKUP_PARALLELISM_RESTORE_COLLECTION",
+  "MILVUS_RPC_CHANNEL_NAME",
   "backup.copydata.",
 ];
 
@@ -153,6 +156,15 @@ export function findKey(name: string, options: { variables: boolean }): KnownKey
     ignored.endsWith(".") ? `${lower}.`.startsWith(ignored.toLowerCase()) : lower === ignored.toLowerCase(),
   );
   return isIgnored ? "ignored" : undefined;
+}
+
+/**
+ * The variables that stand for keys of a backup.yaml, of those that are set: milvus-backup reads them, and they win over its file. An empty one counts
+ * as none.
+ */
+export function environmentVariables(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const variables = Object.values(knownKeys).flatMap(({ variable }) => variable ?? []);
+  return Object.fromEntries(variables.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 
 /** Whether keys lie below this name: `milvus`, `backup.gcPause`. */

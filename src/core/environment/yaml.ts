@@ -11,12 +11,14 @@ export interface ParseEnvironmentOptions {
   readonly fileName: string;
   /** Reads a certificate that the file names by path; a path is an error where this is absent. */
   readonly readFile?: (path: string) => string;
-  /** `--set KEY=VALUE`: dotted keys of the file, or milvus-backup's names of environment variables; they win over the file. */
+  /** Environment variables that stand for keys (`environmentVariables`); they win over the file. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** `--set KEY=VALUE`: dotted keys of the file, or milvus-backup's names of environment variables; they win over both. */
   readonly overrides?: Readonly<Record<string, string>>;
 }
 
-/** Where a value comes from, for messages: a line of the file, or `--set`. */
-type Origin = { readonly line: number } | "--set";
+/** Where a value comes from, for messages: a line of the file, an environment variable, or `--set`. */
+export type Origin = { readonly line: number } | { readonly variable: string } | "--set";
 
 /**
  * Reads a backup.yaml of milvus-backup into a resolved environment: every default filled in, the backup keys inherited from the primary
@@ -24,6 +26,17 @@ type Origin = { readonly line: number } | "--set";
  * @throws InvalidEnvironment with file, line and key for a syntax error, an unknown key, a wrong type or a value that is not supported
  */
 export function parseEnvironment(yamlText: string, options: ParseEnvironmentOptions): Environment {
+  return readEnvironment(yamlText, options).environment;
+}
+
+/**
+ * The same, and where each value that is given comes from.
+ * @throws as `parseEnvironment`
+ */
+export function readEnvironment(
+  yamlText: string,
+  options: ParseEnvironmentOptions,
+): { environment: Environment; origins: ReadonlyMap<KnownKey, Origin> } {
   const file = options.fileName;
   const values = new Map<KnownKey, { value: unknown; origin: Origin }>();
   for (const entry of readEntries(yamlText, file)) {
@@ -35,19 +48,25 @@ export function parseEnvironment(yamlText: string, options: ParseEnvironmentOpti
     if (entry.text === undefined) throw invalid(file, origin, key, "must be a single value, not a list or a section");
     values.set(key, { value: readValue(file, origin, key, entry.text), origin });
   }
-  for (const [name, text] of Object.entries(options.overrides ?? {})) {
-    const key = findKey(name, { variables: true });
-    if (key === "ignored") continue;
-    if (key === undefined) throw unknownKey(file, "--set", name);
-    values.set(key, { value: readValue(file, "--set", key, text), origin: "--set" });
-  }
-  return resolveEnvironment(options.name, {
+  const replace = (given: Readonly<Record<string, string>>, originOf: (name: string) => Origin) => {
+    for (const [name, text] of Object.entries(given)) {
+      const origin = originOf(name);
+      const key = findKey(name, { variables: true });
+      if (key === "ignored") continue;
+      if (key === undefined) throw unknownKey(file, origin, name);
+      values.set(key, { value: readValue(file, origin, key, text), origin });
+    }
+  };
+  replace(options.variables ?? {}, (variable) => ({ variable }));
+  replace(options.overrides ?? {}, () => "--set");
+  const environment = resolveEnvironment(options.name, {
     values: {
       get: <K extends KnownKey>(key: K) => values.get(key)?.value as KnownValues[K] | undefined,
       error: (key, message) => invalid(file, values.get(key)?.origin, key, message),
     },
     readFile: options.readFile,
   });
+  return { environment, origins: new Map([...values].map(([key, { origin }]) => [key, origin])) };
 }
 
 interface Entry {
@@ -140,10 +159,16 @@ function unknownKey(file: string, origin: Origin, path: string): PipelineError {
 
 /** `backup.yaml:12: minio.port must be ...` */
 function invalid(file: string, origin: Origin | undefined, key: string | undefined, problem: string): PipelineError {
-  const line = origin === undefined || origin === "--set" ? undefined : origin.line;
-  const where = origin === "--set" ? "--set" : line === undefined ? file : `${file}:${line}`;
+  const line = typeof origin === "object" && "line" in origin ? origin.line : undefined;
+  const where = whereOf(file, origin);
   const message = key === undefined ? `${where}: ${problem}` : `${where}: ${key} ${problem}`;
   return new PipelineError("InvalidEnvironment", message, {
     details: { file, ...(line === undefined ? {} : { line }), ...(key === undefined ? {} : { key }) },
   });
+}
+
+function whereOf(file: string, origin: Origin | undefined): string {
+  if (origin === undefined) return file;
+  if (origin === "--set") return origin;
+  return "line" in origin ? `${file}:${origin.line}` : `environment variable ${origin.variable}`;
 }

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { type ParseEnvironmentOptions, parseEnvironment } from "../../../../src/core/environment/yaml.ts";
+import { environmentVariables } from "../../../../src/core/environment/keys.ts";
+import {
+  type ParseEnvironmentOptions,
+  parseEnvironment,
+  readEnvironment,
+} from "../../../../src/core/environment/yaml.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 
 function parse(yaml: string, options: Partial<ParseEnvironmentOptions> = {}) {
@@ -511,6 +516,45 @@ describe("bad files", () => {
   ])("a secret never appears in the message: %j", (yaml) => {
     const error = failure(yaml);
     expect(error.message + JSON.stringify(error.details)).not.toContain("hunter2");
+  });
+});
+
+describe("environment variables", () => {
+  const variables = { MILVUS_PORT: "19540", MINIO_BUCKET_NAME: "of-the-variable" };
+
+  test("win over the file, and --set over them", () => {
+    const environment = parse("minio:\n  bucketName: first\nmilvus:\n  port: 1\n", {
+      variables,
+      overrides: { "minio.bucketName": "of-the-option" },
+    });
+
+    expect(environment.milvus.port).toBe(19540);
+    expect(environment.storage.bucket).toBe("of-the-option");
+  });
+
+  test("are those that are set and stand for a key, as milvus-backup reads them", () => {
+    const env = { ...variables, MILVUS_USER: "", MINIO_TOKEN: undefined, MILVUS_RPC_CHANNEL_NAME: "x", PATH: "/bin" };
+
+    expect(environmentVariables(env)).toEqual(variables);
+  });
+
+  test("a wrong one is named", () => {
+    const { message } = failure("", { variables: { MILVUS_PORT: "abc" } });
+
+    expect(message).toBe('environment variable MILVUS_PORT: milvus.port must be a whole number, but is "abc"');
+  });
+
+  test("where each value comes from is told", () => {
+    const yaml = "minio:\n  bucketName: first\n  rootPath: files\n";
+    const options = { name: "prod", fileName: "backup.yaml", variables: { MINIO_BUCKET_NAME: "b" } };
+
+    const { origins } = readEnvironment(yaml, { ...options, overrides: { "milvus.port": "1" } });
+
+    expect(Object.fromEntries(origins)).toEqual({
+      "minio.bucketName": { variable: "MINIO_BUCKET_NAME" },
+      "minio.rootPath": { line: 3 },
+      "milvus.port": "--set",
+    });
   });
 });
 
