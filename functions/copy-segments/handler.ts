@@ -10,7 +10,7 @@ const context: CopyContext = {
   ...stores,
   // WebAssembly in a file beside this one: a start without it stays fast
   payloads: async () => (await import("#payloads/parquet")).parquetPayloads,
-  garbageCollection: async (environment) => garbageCollection(await stores.environments.get(environment)),
+  garbageCollectionOf: async (environment) => garbageCollection(await stores.environments.get(environment)),
 };
 
 export const handler = observedHandler(

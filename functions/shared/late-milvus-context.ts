@@ -1,3 +1,4 @@
+import { garbageCollection } from "../../src/adapters/milvus/garbage-collection.ts";
 import { functionPatience } from "../../src/adapters/patience.ts";
 import type { MilvusContext } from "../../src/ports/step-context.ts";
 import { storeContext } from "./store-context.ts";
@@ -15,5 +16,6 @@ export function lateMilvusContext(): MilvusContext {
       const { connectMilvus } = await import("../../src/adapters/milvus/index.ts");
       return connectMilvus(environment, { patience });
     },
+    garbageCollection,
   };
 }

@@ -1,3 +1,4 @@
+import { garbageCollection } from "../../src/adapters/milvus/garbage-collection.ts";
 import { connectMilvus } from "../../src/adapters/milvus/index.ts";
 import { functionPatience } from "../../src/adapters/patience.ts";
 import type { MilvusContext } from "../../src/ports/step-context.ts";
@@ -7,5 +8,5 @@ import { storeContext } from "./store-context.ts";
 export function milvusContext(): MilvusContext {
   const context = storeContext();
   const patience = functionPatience(context.log);
-  return { ...context, connectMilvus: (environment) => connectMilvus(environment, { patience }) };
+  return { ...context, connectMilvus: (environment) => connectMilvus(environment, { patience }), garbageCollection };
 }

@@ -8,4 +8,6 @@ export interface GarbageCollection {
    * @throws MilvusUnreachable, MilvusFailed
    */
   pause(seconds: number): Promise<GarbageCollectionPause | undefined>;
+  /** Ends a pause; one that has run out, or was ended before, is none. @throws MilvusUnreachable, MilvusFailed */
+  resume(pause: GarbageCollectionPause): Promise<void>;
 }

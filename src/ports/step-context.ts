@@ -2,6 +2,7 @@ import type { AllowedEnvironments } from "../core/deployment/allowed-environment
 import type { Environment, EnvironmentPin, RegisteredEnvironment } from "../core/environment/environment.ts";
 import type { StoreRef } from "../core/execution/copy-plan.ts";
 import type { Clock } from "./clock.ts";
+import type { GarbageCollection } from "./garbage-collection.ts";
 import type { Milvus } from "./milvus.ts";
 import type { ObjectStore } from "./object-store.ts";
 
@@ -30,6 +31,8 @@ export interface MilvusContext extends StepContext {
    * @throws MilvusUnreachable or MilvusUnauthenticated with the address
    */
   connectMilvus(environment: Environment): Promise<Milvus>;
+  /** The garbage collection of an environment's Milvus, which is reached another way: also where Milvus itself does not answer. */
+  garbageCollection(environment: Environment): GarbageCollection;
 }
 
 export interface EnvironmentRegistry {

@@ -30,6 +30,9 @@ const context: MilvusContext = {
   allowed: {},
   openStore: async ({ environment }) => (environment === "from" ? source : destination),
   connectMilvus: () => Promise.reject(new Error("no Milvus here")),
+  garbageCollection: () => {
+    throw new Error("no Milvus here");
+  },
   executions: { state: async () => "over" },
   clock: { now: () => new Date(), sleep: () => Promise.resolve() },
   log: { info: () => {}, warn: () => {} },

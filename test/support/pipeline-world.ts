@@ -137,6 +137,13 @@ export class PipelineWorld {
         return faults.wrap(bucket, this.bucket(bucket));
       },
       connectMilvus: async ({ name }) => faults.wrap(name, this.milvus(name)),
+      garbageCollection: ({ name }) => {
+        const milvus = faults.wrap(name, this.milvus(name));
+        return {
+          pause: (seconds) => milvus.pauseGarbageCollection(seconds),
+          resume: (pause) => milvus.resumeGarbageCollection(pause),
+        };
+      },
       payloads: async () => (await import("../../src/adapters/parquet/payload-reader.ts")).parquetPayloads,
       clock,
       executions,

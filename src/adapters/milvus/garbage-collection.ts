@@ -1,17 +1,29 @@
+import pRetry from "p-retry";
 import type { Environment } from "../../core/environment/environment.ts";
-import { PipelineError } from "../../core/execution/errors.ts";
+import { messageOf, PipelineError } from "../../core/execution/errors.ts";
 import type { GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import type { GarbageCollection } from "../../ports/garbage-collection.ts";
-import { type HttpExchange, httpExchange } from "./rest-client.ts";
+import { type HttpAnswer, type HttpExchange, httpExchange } from "./rest-client.ts";
 
 const requestTimeoutMs = 10_000;
-/** 2.6.8+ pauses one collection or, so, all; it refuses a pause that does not say which. */
+/** A proxy may be gone for a moment. */
+const retries = { retries: 2, minTimeout: 500, shouldRetry: () => true } as const;
+/**
+ * 2.6.8+ pauses one collection or, so, all: of one it goes on to look for files that belong to nothing, and it keeps a ticket for each. Without it
+ * the ticket names none, and its end is refused.
+ */
 const allCollections = "0";
 
-/** The garbage collection of an environment's Milvus. Makes no request, and needs no Milvus client: Copy Segments renews pauses by it. */
+/**
+ * The garbage collection of an environment's Milvus, whichever proxy answers: it hands on to the coordinator, whose pauses end with it. Makes no request,
+ * and needs no Milvus client: Copy Segments renews pauses by it, and they are ended by it where gRPC is away.
+ */
 export function garbageCollection({ milvus, gcPause }: Environment): GarbageCollection {
   const exchange = httpExchange(milvus);
-  return { pause: (seconds) => pauseGarbageCollection(exchange, gcPause.address, seconds) };
+  return {
+    pause: (seconds) => pauseGarbageCollection(exchange, gcPause.address, seconds),
+    resume: (pause) => resumeGarbageCollection(exchange, gcPause.address, pause),
+  };
 }
 
 /**
@@ -36,7 +48,12 @@ export async function resumeGarbageCollection(
   address: string,
   pause: GarbageCollectionPause,
 ): Promise<void> {
-  await get(exchange, address, "resume", pause.ticket ? { ticket: pause.ticket } : {});
+  try {
+    await get(exchange, address, "resume", pause.ticket ? { ticket: pause.ticket } : {});
+  } catch (error) {
+    // `dataCoord.enableGarbageCollection: false`: its pause did nothing, and there is nothing to end
+    if (!/garbage collection not enabled/.test(messageOf(error))) throw error;
+  }
 }
 
 async function get(
@@ -56,11 +73,12 @@ async function get(
     );
   }
   url.search = new URLSearchParams(query).toString();
-  let answer: Awaited<ReturnType<HttpExchange>>;
+  let answer: HttpAnswer;
   try {
-    answer = await exchange(url, { method: "GET", headers: {}, timeoutMs: requestTimeoutMs });
+    // a pause that is taken twice is one, and so is its end
+    answer = await pRetry(() => exchange(url, { method: "GET", headers: {}, timeoutMs: requestTimeoutMs }), retries);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new PipelineError(
       "MilvusUnreachable",
       `Milvus's management port at ${address} cannot be reached to ${action} garbage collection: ${reason}. ` +

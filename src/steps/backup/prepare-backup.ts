@@ -115,9 +115,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const metadataOnly = input.strategy === "meta_only";
   const warnings: string[] = [];
   if (held.garbageCollectionPause) {
-    await renewPause(context, layout.pauseRenewals, async () => ({
-      pause: (seconds) => milvus.pauseGarbageCollection(seconds),
-    }));
+    await renewPause(context, layout.pauseRenewals, async () => context.garbageCollection(environment));
   } else if (!metadataOnly) {
     const garbageCollectionPause = await pauseGarbageCollection(milvus, environment, context, warnings);
     if (garbageCollectionPause) {

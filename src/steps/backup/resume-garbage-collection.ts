@@ -21,11 +21,11 @@ export async function resumeGarbageCollection(
   try {
     const environment = await find();
     if (environment === undefined) throw new Error("the registration it was paused with is kept no more");
-    const milvus = await context.connectMilvus(environment);
+    const collection = context.garbageCollection(environment);
     const tickets = new Set([held.garbageCollectionPause, ...pauses].map(({ ticket }) => ticket));
     for (const ticket of tickets) {
       // one that has run out is refused: the others are still to be ended
-      await milvus.resumeGarbageCollection({ ticket }).catch((error: unknown) => notResumed(context, error));
+      await collection.resume({ ticket }).catch((error: unknown) => notResumed(context, error));
     }
   } catch (error) {
     notResumed(context, error);

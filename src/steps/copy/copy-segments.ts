@@ -35,7 +35,7 @@ import { verifySegments } from "./verify-segments.ts";
 
 export interface CopyContext extends Pick<StepContext, "work" | "openStore" | "clock" | "log"> {
   /** The garbage collection of an environment's Milvus; absent where no pause is to be renewed. */
-  readonly garbageCollection?: (environment: string) => Promise<GarbageCollection>;
+  readonly garbageCollectionOf?: (environment: string) => Promise<GarbageCollection>;
   /** What reads the payloads of binlogs; loaded where keys tell what may be put together, which a restore asks for. */
   readonly payloads?: () => Promise<PayloadReader>;
 }
@@ -114,12 +114,12 @@ async function copyBatchSegments(
 
 /** What copies out of a Milvus's bucket go on with: a pause of its garbage collection that does not end meanwhile. */
 async function keepPaused(batchKey: string, { source }: CopyBatch, context: CopyContext): Promise<void> {
-  const { garbageCollection } = context;
-  if (garbageCollection === undefined || source.side !== "milvus") return;
+  const { garbageCollectionOf } = context;
+  if (garbageCollectionOf === undefined || source.side !== "milvus") return;
   const files = heldOfBatch(batchKey);
   const held = await readHeld(context, files);
   if (held?.garbageCollectionPause === undefined) return;
-  await renewPause(context, files.pauseRenewals, () => garbageCollection(source.environment));
+  await renewPause(context, files.pauseRenewals, () => garbageCollectionOf(source.environment));
 }
 
 /** The copies of one batch; they share the slots of objects in flight. */

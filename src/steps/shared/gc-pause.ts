@@ -67,9 +67,14 @@ async function renewed(
   collection: () => Promise<GarbageCollection>,
 ): Promise<Partial<PauseRenewals>> {
   try {
-    const pause: GarbageCollectionPause | undefined = await (await collection()).pause(pauseSeconds);
-    const isNew = pause !== undefined && !pauses.some(({ ticket }) => ticket === pause.ticket);
-    return isNew ? { pauses: [...pauses, pause] } : {};
+    const garbage = await collection();
+    const pause: GarbageCollectionPause | undefined = await garbage.pause(pauseSeconds);
+    if (pause === undefined || pauses.some(({ ticket }) => ticket === pause.ticket)) return {};
+    if (pause.ticket === "") return { pauses: [...pauses, pause] };
+    // Milvus keeps 64 pauses, and with one more it loses all of them, whoever's: the ones before this one are given back
+    const kept: GarbageCollectionPause[] = [];
+    for (const earlier of pauses) await garbage.resume(earlier).catch(() => void kept.push(earlier));
+    return { pauses: [...kept, pause] };
   } catch (error) {
     context.log.warn("the pause of garbage collection could not be renewed", { reason: messageOf(error) });
     return { problem: messageOf(error) };

@@ -28,6 +28,8 @@ export async function startFakeManagement(model: FakeModel, tickets: boolean): P
   const pauses = new Map<string, number>();
   const pausedCollections = new Map<string, string>();
   const encryptionKeys = new Map<string, string>();
+  /** Every ticket, also of pauses that are over. */
+  const given = new Set<string>();
   const requests: ManagementRequest[] = [];
 
   type Answer = readonly [status: number, content: Record<string, string>];
@@ -44,13 +46,19 @@ export async function startFakeManagement(model: FakeModel, tickets: boolean): P
       if (!/^-?\d+$/.test(collection))
         return refused(`invalid collection id, strconv.ParseInt: parsing "${collection}": invalid syntax`);
       const ticket = randomUUID();
+      given.add(ticket);
       pauses.set(ticket, Number(seconds));
       pausedCollections.set(ticket, collection);
       return [200, { msg: "OK", ticket }];
     },
     [`${collectorPath}/resume`]: ({ ticket = "" }) => {
+      // it looks for the ticket among those that have not run out, and says OK whether it finds it or not; without one milvus#53591
+      if (tickets && !given.has(ticket)) {
+        return [500, { msg: `failed to resume garbage collection, strconv.ParseInt: parsing "": invalid syntax` }];
+      }
       pausedCollections.delete(ticket);
-      return pauses.delete(ticket) ? [200, { msg: "OK" }] : [500, { msg: "failed to resume garbage collection" }];
+      pauses.delete(ticket);
+      return [200, { msg: "OK" }];
     },
     [encryptionPath]: ({ db_name: name = "" }) => {
       const key = encryptionKeys.get(name);

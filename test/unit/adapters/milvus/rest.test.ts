@@ -1,8 +1,10 @@
+import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { garbageCollection } from "../../../../src/adapters/milvus/garbage-collection.ts";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
 import type { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { ImportRequest, Milvus } from "../../../../src/ports/milvus.ts";
+import { listen } from "../../../support/fake-milvus/http.ts";
 import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
 import { failure } from "../../../support/fake-milvus/rest-server.ts";
 import { milvusEnvironment } from "../../../support/milvus-environment.ts";
@@ -343,6 +345,9 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       await milvus.resumeGarbageCollection(pause ?? { ticket: "" });
 
       expect(fake.management.pauses.size).toBe(0);
+      expect(fake.management.requests[0]?.query).toEqual({ pause_seconds: "60", collection_id: "0" });
+      // one that has run out, or was ended before
+      await milvus.resumeGarbageCollection(pause ?? { ticket: "" });
     });
 
     it("is paused without a Milvus client, and longer by a later pause", async () => {
@@ -352,6 +357,49 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       await collection.pause(3600);
 
       expect([...fake.management.pauses]).toEqual([["", 3600]]);
+    });
+
+    it.each<[string, (asked: number, response: ServerResponse) => void, boolean]>([
+      [
+        "a server that collects nothing has nothing to resume",
+        (_, response) => {
+          response.writeHead(500);
+          response.end('{"msg": "failed to resume garbage collection, garbage collection not enabled"}');
+        },
+        true,
+      ],
+      [
+        "a connection that breaks is tried again",
+        (asked, response) => {
+          if (asked === 1) response.destroy();
+          else response.end('{"msg": "OK"}');
+        },
+        true,
+      ],
+      [
+        "a refusal is an error",
+        (_, response) => {
+          response.writeHead(500);
+          response.end('{"msg": "failed to resume garbage collection, no coordinator"}');
+        },
+        false,
+      ],
+    ])("%s", async (_, answer, isFine) => {
+      let asked = 0;
+      const management = await listen((_request, _body, response) => {
+        asked += 1;
+        answer(asked, response);
+      });
+      const collection = garbageCollection(milvusEnvironment(1, { managementPort: management.port }));
+
+      const outcome = await collection.resume({ ticket: "" }).then(
+        () => true,
+        (error: unknown) => error,
+      );
+      await management.close();
+
+      if (isFine) expect(outcome).toBe(true);
+      else expect(outcome).toMatchObject({ name: "MilvusFailed", message: expect.stringContaining("no coordinator") });
     });
 
     it("names the key where the management port cannot be reached", async () => {

@@ -25,12 +25,9 @@ function newWorld(version: string): void {
     prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup", milvus: { version } },
   });
   seedShop(world);
-  context = {
-    ...world.context(),
-    garbageCollection: async (environment) => ({
-      pause: (seconds) => world.milvus(environment).pauseGarbageCollection(seconds),
-    }),
-  };
+  const made = world.context();
+  const garbageCollectionOf = async (name: string) => made.garbageCollection(await made.environments.get(name));
+  context = { ...made, garbageCollectionOf };
 }
 beforeEach(() => newWorld("2.4.0"));
 
@@ -51,6 +48,44 @@ test("a pause is renewed while segments are copied, however long that takes, and
     expect(pauses()).toHaveLength(1 + quarters);
   }
   expect(new Set(pauses())).toEqual(new Set([`pauseGarbageCollection ${pauseSeconds}`]));
+});
+
+test("with tickets two pauses are open at most: Milvus keeps 64, and loses all of them with one more", async () => {
+  await prepareBackup(request, context);
+  for (let quarters = 1; quarters <= 8; quarters += 1) {
+    await context.clock.sleep(15 * minutes);
+    redo();
+    await copyAll();
+    expect(world.milvus("prod").openPauses).toHaveLength(2);
+  }
+});
+
+test("an earlier pause that cannot be given back is ended with the backup", async () => {
+  await prepareBackup(request, context);
+  await context.clock.sleep(16 * minutes);
+  await copyAll();
+  world.milvus("prod").fail("resumeGarbageCollection", new PipelineError("MilvusUnreachable", "no"), { times: 1 });
+  await context.clock.sleep(16 * minutes);
+  redo();
+  await copyAll();
+  expect(world.milvus("prod").openPauses).toHaveLength(3);
+  redo();
+  await copyAll();
+
+  await finalizeBackup(request, context);
+
+  expect(world.milvus("prod").openPauses).toEqual([]);
+});
+
+test("every pause is ended where Milvus does not answer over gRPC", async () => {
+  await prepareBackup(request, context);
+  await copyAll();
+  const away = new PipelineError("MilvusUnreachable", "19530 is closed");
+  const failure = { Error: "MilvusUnreachable", Cause: away.message };
+
+  await releaseBackup({ ...request, failure }, { ...context, connectMilvus: () => Promise.reject(away) });
+
+  expect(world.milvus("prod").openPauses).toEqual([]);
 });
 
 test("a copy that begins soon after the pause does not renew it", async () => {
