@@ -111,13 +111,17 @@ export interface PipelineOptions {
      */
     collections?: string[];
     /**
-     * as in `create`: `flush`, `skip_flush`, `meta_only`
+     * as in `create`: `flush`, `bulk_flush`, `serial_flush`, `skip_flush`, `meta_only`
      */
     strategy?: "flush" | "bulk_flush" | "serial_flush" | "skip_flush" | "meta_only";
     /**
      * store only what the backup root does not hold yet of this Milvus (incremental.md)
      */
     incremental?: boolean;
+    /**
+     * users with their hashed passwords, roles and grants too (rbac.md)
+     */
+    rbac?: boolean;
     /**
      * `30d`, or `{ for: 30d, mode: compliance }`: nobody deletes its backups before (locked-backups.md)
      */
@@ -338,6 +342,10 @@ export interface PipelineOptions {
      * false sets no alias
      */
     aliases?: boolean;
+    /**
+     * true: users, roles and grants of the backup too, where the target lacks them; only beside `signedBy` (rbac.md)
+     */
+    rbac?: boolean;
     /**
      * false: load nothing
      */

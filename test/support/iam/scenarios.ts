@@ -41,7 +41,7 @@ export async function runWithOwnRoles({
   signingKey,
 }: Hands): Promise<void> {
   const books = ["books"];
-  await run("backup", "b-first", { environment: "prod", backupName: "first", collections: books });
+  await run("backup", "b-first", { environment: "prod", backupName: "first", collections: books, rbac: true });
   await run("backup", "b-small", { environment: "prod", backupName: "small", collections: ["small"] });
   await run("backup", "b-many", { environment: "prod", backupName: "many", collections: ["many"] });
 
@@ -87,7 +87,7 @@ export async function runWithOwnRoles({
 
   const restore = { environment: "dr", from: "prod", backupName: "first", suffix: "_r" };
   await run("restore", "r-dies", restore, { RecreateCollections: "dies" });
-  await run("restore", "r-goes-on", restore);
+  await run("restore", "r-goes-on", { ...restore, rbac: true });
   await run("restore", "r-signed", { ...restore, signedBy: signingKey, suffix: "_s" });
   await run("restore", "r-many", { ...restore, backupName: "many" });
   await run("restore", "r-inserts", { ...restore, backupName: "small" });
