@@ -1,7 +1,7 @@
 import { stateMachineOf } from "../../src/core/execution/state-machine-arn.ts";
 import type { Claim } from "../../src/core/format/claim.ts";
 import { parseJson } from "../../src/core/format/lossless-json.ts";
-import { backupInfo } from "../../src/core/format/meta.ts";
+import { backupInfo, withoutSecrets } from "../../src/core/format/meta.ts";
 import { getBackup, outlineBackup } from "../../src/steps/catalog/get-backup.ts";
 import { findUnfinished, unfinishedState } from "../../src/steps/catalog/unfinished-backup.ts";
 import type { CliContext } from "../context.ts";
@@ -40,9 +40,7 @@ export async function get({ options, shared, output, context }: VerbRun<GetOptio
   if (options.detail) {
     const found = await getBackup(store, rootPath, options.name);
     for (const warning of found.warnings) output.warn(warning);
-    // Users come with their encrypted passwords, which belong on no screen.
-    const shown = { ...found.backup, rbac_meta: undefined };
-    output.record(parseJson(backupInfo.print(shown), "full_meta.json"));
+    output.record(parseJson(backupInfo.print(withoutSecrets(found.backup)), "full_meta.json"));
     return 0;
   }
   const found = await outlineBackup(store, rootPath, options.name, { now: context.clock.now() });

@@ -78,6 +78,9 @@ export interface Milvus {
   describeDatabase(database: string): Promise<DatabaseDescription>;
   createDatabase(database: string, properties: readonly KeyValue[]): Promise<void>;
 
+  /** The key that the data of an encrypted database is read with elsewhere: a secret. MilvusUnreachable, MilvusFailed without it. */
+  encryptionKey(database: string): Promise<string>;
+
   listCollections(database: string): Promise<string[]>;
   /** true for an alias too. */
   hasCollection(name: CollectionName): Promise<boolean>;

@@ -363,6 +363,16 @@ export class MemoryMilvus implements Milvus {
     this.#addDatabase(database, properties);
   }
 
+  /** Keys of encrypted databases, by their names. */
+  readonly encryptionKeys = new Map<string, string>();
+
+  async encryptionKey(database: string): Promise<string> {
+    this.#called("encryptionKey", database);
+    const key = this.encryptionKeys.get(database);
+    if (key === undefined) throw this.#refused("ez/backup", `no key of ${database}`);
+    return key;
+  }
+
   async listCollections(database: string): Promise<string[]> {
     this.#called("listCollections", database);
     this.#database(database);

@@ -32,6 +32,7 @@ import {
   shardLimit,
   showCollections,
 } from "./collections.ts";
+import { readEncryptionKey } from "./encryption-key.ts";
 import { mayHaveBegun, statusError, unansweredError } from "./errors.ts";
 import { flushAll, isFlushedAll } from "./flush-all.ts";
 import { pauseGarbageCollection, resumeGarbageCollection } from "./garbage-collection.ts";
@@ -107,6 +108,10 @@ export class MilvusAdapter implements Milvus {
   async createDatabase(database: string, properties: readonly KeyValue[]): Promise<void> {
     const request = { db_name: database, properties: properties.map(readKeyValue) };
     await this.#grpc.call("CreateDatabase", request, { subject: `database ${database}` });
+  }
+
+  encryptionKey(database: string): Promise<string> {
+    return readEncryptionKey(this.#exchange, this.#managementAddress, database);
   }
 
   async listCollections(database: string): Promise<string[]> {

@@ -60,6 +60,11 @@ const errors: Readonly<Record<number, ErrorName>> = {
   10001: "MilvusBusy", // timed out
 };
 
+/** What a server says, without a secret of the request that it may repeat. */
+export function withoutSecret(text: string, secret: string | undefined): string {
+  return secret ? text.replaceAll(secret, "***") : text;
+}
+
 /** Codes of "there is none" answers that a caller turns into an empty answer. */
 export const absence = {
   /** 700 since 2.3, 25 before. */

@@ -14,6 +14,7 @@ import {
   unauthenticatedError,
   unreachableError,
   waitReasonOf,
+  withoutSecret,
 } from "./errors.ts";
 import { type PlainMessage, type RpcMethod, rpcMethod } from "./protocol.ts";
 
@@ -24,6 +25,8 @@ export interface GrpcCall extends CallSubject {
   /** Defaults to `default`. */
   readonly database?: string;
   readonly timeoutMs?: number;
+  /** Of the request: told to nobody, should the server repeat it. */
+  readonly secret?: string | undefined;
 }
 
 /** The outcome of a call whose refusal the caller wants to look at. */
@@ -113,7 +116,8 @@ export class GrpcClient {
     const milvusStatus = (response.status ?? response) as MilvusStatus;
     // answers without any status (GetFlushState of old servers) count as success
     if (typeof milvusStatus.error_code === "number" && !isSuccess(milvusStatus)) {
-      return { kind: "refused", status: milvusStatus };
+      const reason = withoutSecret(milvusStatus.reason, options.secret);
+      return { kind: "refused", status: { ...milvusStatus, reason } };
     }
     return { kind: "ok", response: response as T };
   }

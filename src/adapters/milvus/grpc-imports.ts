@@ -37,7 +37,7 @@ export function grpcImports(client: GrpcClient): ImportApi {
           files: onlyPair(request),
           options: Object.entries(importOptions(request)).map(([key, value]) => ({ key, value })),
         },
-        about,
+        { ...about, secret: request.encryptionKey },
       );
       const task = answer.tasks[0];
       if (task === undefined) throw failedError(client.endpoint, "Import", `no task for ${about.subject}`);

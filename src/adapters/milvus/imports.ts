@@ -48,6 +48,7 @@ export function importOptions(request: ImportRequest): Record<string, string> {
     skip_disk_quota_check: "true",
     ...(BigInt(request.storageVersion) > 0n ? { storage_version: request.storageVersion } : {}),
     ...(request.end ? { end_ts: endTimestamp(request.end) } : {}),
+    ...(request.encryptionKey ? { ezk: request.encryptionKey } : {}),
   };
 }
 

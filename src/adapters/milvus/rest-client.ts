@@ -16,6 +16,7 @@ import {
   PassingError,
   statusError,
   unauthenticatedError,
+  withoutSecret,
 } from "./errors.ts";
 
 /** Milvus gives up a request by itself after 30 s, with HTTP 408, unless `Request-Timeout` asks for more (2.4+). */
@@ -149,13 +150,14 @@ export class RestClient {
    * @param path `/v2/vectordb/jobs/import/create`
    * @param about.subject what it is about, for error messages
    * @param about.timeoutSeconds how long the server may take; a minute where absent
+   * @param about.secret of the body: told to nobody, should the server repeat it
    * @throws MilvusBusy, MilvusUnauthenticated, MilvusFailed, CollectionNotFound
    */
   async post<T>(
     path: string,
     body: unknown,
     data: z.ZodType<T>,
-    about: { readonly subject: string; readonly timeoutSeconds?: number },
+    about: { readonly subject: string; readonly timeoutSeconds?: number; readonly secret?: string | undefined },
   ): Promise<T> {
     const once = () => this.#once(path, body, data, about);
     return patiently(this.#patience, `${path} at ${this.endpoint.address}`, once, (error) => {
@@ -170,12 +172,13 @@ export class RestClient {
     path: string,
     body: unknown,
     data: z.ZodType<T>,
-    { subject, timeoutSeconds = serverTimeoutSeconds }: { readonly subject: string; readonly timeoutSeconds?: number },
+    { subject, timeoutSeconds = serverTimeoutSeconds, secret }: Parameters<RestClient["post"]>[3],
   ): Promise<T> {
     const timeoutMs = timeoutSeconds * 1000 + graceMilliseconds;
     let answer: HttpAnswer;
     try {
-      answer = await this.#send(path, body, { timeoutMs, seconds: timeoutSeconds });
+      const said = await this.#send(path, body, { timeoutMs, seconds: timeoutSeconds });
+      answer = { ...said, body: withoutSecret(said.body, secret) };
     } catch (error) {
       throw busyError(this.endpoint, path, messageOf(error), "outage", error);
     }

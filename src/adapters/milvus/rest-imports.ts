@@ -48,6 +48,7 @@ export function restImports(client: RestClient): ImportApi {
       const { jobId } = await client.post("/v2/vectordb/jobs/import/create", body, created, {
         subject: qualifiedName(request.name),
         timeoutSeconds: createSeconds,
+        secret: request.encryptionKey,
       });
       return jobId;
     },

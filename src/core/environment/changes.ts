@@ -92,6 +92,7 @@ export function settingsOf(environment: Environment): ReadonlyMap<KnownKey, { va
     ["milvus.caCertPath", milvus.caCert, "hidden"],
     ["milvus.mtlsCertPath", milvus.mtlsCert, "hidden"],
     ["milvus.mtlsKeyPath", milvus.mtlsKey, "hidden"],
+    ["milvus.ezkMappingPath", milvus.ezkMapping ?? "", "hidden"],
     ...storageSettings(environment.storage, primaryKeys),
     ...storageSettings(backupStorage, backupKeys),
     ["minio.backupObjectLock", backupStorage.objectLock?.for ?? "", "shown"],

@@ -60,6 +60,8 @@ export interface MilvusSettings {
   readonly caCert: string;
   readonly mtlsCert: string;
   readonly mtlsKey: string;
+  /** Which key of an encrypted database is given in place of which when it is restored there: JSON, old to new. Absent where none is. */
+  readonly ezkMapping?: string | undefined;
 }
 
 export interface StorageSettings {

@@ -37,7 +37,7 @@ function key<T extends z.ZodType<unknown, string>>(schema: T, variable?: string)
 
 /**
  * The keys of a backup.yaml that mean something here, as milvus-backup 0.5.16 reads them, with the environment variable that it
- * lets stand for the key. Ours are milvus.restAddress and restPort, minio.roleArn, externalId, caCertPath, connectionString, requesterPays, acl and bucketOwner (each
+ * lets stand for the key. Ours are milvus.restAddress, restPort and ezkMappingPath, minio.roleArn, externalId, caCertPath, connectionString, requesterPays, acl and bucketOwner (each
  * also with `backup`), copyMode, backupObjectLock, backupObjectLockMode and backupStorageClass, and backup.protected.
  */
 export const knownKeys = {
@@ -52,6 +52,7 @@ export const knownKeys = {
   "milvus.serverName": key(text, "MILVUS_SERVER_NAME"),
   "milvus.mtlsCertPath": key(text, "MILVUS_MTLS_CERT_PATH"),
   "milvus.mtlsKeyPath": key(text, "MILVUS_MTLS_KEY_PATH"),
+  "milvus.ezkMappingPath": key(text),
   "storage.storageType": key(text),
   "storage.backupStorageType": key(text),
   "minio.storageType": key(text),

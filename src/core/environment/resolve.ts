@@ -1,5 +1,6 @@
 import { jsonOrUndefined } from "../execution/work-json.ts";
 import type { Environment, MilvusSettings, StorageCredentials, StorageSettings } from "./environment.ts";
+import { parseEzkMapping } from "./ezk-mapping.ts";
 import { backupKeeping, bucketRequests } from "./keeping.ts";
 import type { GivenValues, KnownKey } from "./keys.ts";
 import { sameBucket, sameStore } from "./storage-identity.ts";
@@ -71,8 +72,8 @@ function managementAddress({ address }: MilvusSettings): string {
 function milvusSettings(given: Given): MilvusSettings {
   const { values } = given;
   const asked = values.get("milvus.tlsMode") ?? 0;
-  const mtlsCert = asked === 2 ? certificate(given, "milvus.mtlsCertPath") : "";
-  const mtlsKey = asked === 2 ? certificate(given, "milvus.mtlsKeyPath") : "";
+  const mtlsCert = asked === 2 ? fileOf(given, "milvus.mtlsCertPath") : "";
+  const mtlsKey = asked === 2 ? fileOf(given, "milvus.mtlsKeyPath") : "";
   if ((mtlsCert === "") !== (mtlsKey === "")) {
     const missing = mtlsCert === "" ? "milvus.mtlsCertPath" : "milvus.mtlsKeyPath";
     throw values.error(missing, "is missing: a client's certificate and its key are given together");
@@ -86,9 +87,10 @@ function milvusSettings(given: Given): MilvusSettings {
     // as milvus-backup: mutual TLS without a client's certificate is one-way TLS
     tlsMode: asked === 2 && mtlsCert === "" ? 1 : asked,
     serverName: values.get("milvus.serverName") ?? "",
-    caCert: asked === 0 ? "" : certificate(given, "milvus.caCertPath"),
+    caCert: asked === 0 ? "" : fileOf(given, "milvus.caCertPath"),
     mtlsCert,
     mtlsKey,
+    ...ezkMapping(given),
   };
 }
 
@@ -98,10 +100,25 @@ function restInterface(values: GivenValues): Pick<MilvusSettings, "restAddress" 
   return { ...(restAddress && { restAddress }), ...(restPort !== undefined && { restPort }) };
 }
 
-type CertificateKey = Extract<KnownKey, `${string}CertPath` | `${string}KeyPath`>;
+/** The content of the file that `milvus.ezkMappingPath` names: keys are secrets, and in no message. */
+function ezkMapping(given: Given): Pick<MilvusSettings, "ezkMapping"> {
+  const key = "milvus.ezkMappingPath";
+  const text = fileOf(given, key);
+  if (text === "") return {};
+  const mapping = parseEzkMapping(text);
+  if (!mapping) {
+    throw given.values.error(
+      key,
+      'names a file that is no JSON of the form {"<key in the backup>": "<key to import with>"}',
+    );
+  }
+  return { ezkMapping: JSON.stringify(mapping) };
+}
 
-/** The PEM text of the file that a key names; "" where it names none. */
-function certificate({ values, readFile }: Given, key: CertificateKey): string {
+type FileKey = Extract<KnownKey, `${string}CertPath` | `${string}KeyPath` | `${string}MappingPath`>;
+
+/** The text of the file that a key names; "" where it names none. */
+function fileOf({ values, readFile }: Given, key: FileKey): string {
   const path = values.get(key) ?? "";
   if (path === "") return "";
   if (readFile === undefined) throw values.error(key, "names a file, which cannot be read here");
@@ -122,7 +139,7 @@ function primaryStorage(given: Given): StorageSettings {
   const common = {
     type,
     ...endpoint,
-    ...authority(certificate(given, "minio.caCertPath")),
+    ...authority(fileOf(given, "minio.caCertPath")),
     region: values.get("minio.region") ?? "",
     bucket: bucketName(values, "minio.bucketName", values.get("minio.bucketName") ?? "a-bucket"),
     ...bucketRequests(values, type, "primary"),
@@ -194,9 +211,7 @@ function backupStorage(given: Given, primary: StorageSettings): StorageSettings 
     address,
     port,
     useSSL: azure?.endpoint.useSSL ?? values.get("minio.backupUseSSL") ?? inherited.useSSL,
-    ...authority(
-      isGiven(values, "minio.backupCaCertPath") ? certificate(given, "minio.backupCaCertPath") : primary.caCert,
-    ),
+    ...authority(isGiven(values, "minio.backupCaCertPath") ? fileOf(given, "minio.backupCaCertPath") : primary.caCert),
     region: values.get("minio.backupRegion") ?? primary.region,
     bucket,
     ...bucketRequests(values, type, "backup", isSame ? primary : undefined),

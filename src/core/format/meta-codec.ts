@@ -39,8 +39,9 @@ export class Reader {
   fail(expected: string, found: unknown): never {
     const at = this.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("");
     const where = at.replace(/^\./, "") || "the whole file";
-    // What stands among users may be a password.
-    const shown = this.path.includes("rbac_meta") ? typeof found : excerpt(found);
+    // What stands among users may be a password, and there a key.
+    const isSecret = this.path.includes("rbac_meta") || this.path.includes("ezk");
+    const shown = isSecret ? typeof found : excerpt(found);
     throw new PipelineError("CorruptBackup", `${this.file}: ${where}: expected ${expected}, found ${shown}`, {
       details: { file: this.file, path: where },
     });

@@ -171,6 +171,7 @@ export const databaseBackup = record({
   db_name: text,
   db_id: int64,
   properties: list(keyValuePair),
+  /** The key of an encrypted database, as its Milvus wraps it: never show it. */
   ezk: text,
 });
 
@@ -240,6 +241,12 @@ export type CollectionWith<S> = Omit<CollectionBackup, "partition_backups" | "l0
 export type BackupWith<S> = Omit<BackupInfo, "collection_backups"> & {
   collection_backups: CollectionWith<S>[];
 };
+
+/** A backup as it may be shown: without users, who come with their hashed passwords, and without the keys of encrypted databases. */
+export function withoutSecrets<S>(backup: BackupWith<S>): BackupWith<S> {
+  const databases = backup.database_backups.map((database) => ({ ...database, ezk: "" }));
+  return { ...backup, rbac_meta: undefined, database_backups: databases };
+}
 
 /** Every segment of a collection: those of its partitions, then the L0 segments of all partitions. */
 export function segmentsOf<S>(collection: Pick<CollectionWith<S>, "partition_backups" | "l0_segments">): S[] {

@@ -160,6 +160,8 @@ export interface ImportRequest {
   readonly storageVersion: Id;
   /** Rows and deletes after it are left out; everything is imported where absent. */
   readonly end?: ImportEnd;
+  /** What the files of an encrypted database are read with: a secret. */
+  readonly encryptionKey?: string;
 }
 
 /** How `end_ts` of an import is told: servers up to 2.3 and early ones of 2.4 take milliseconds, later ones a hybrid timestamp. */

@@ -25,6 +25,8 @@ export interface BackupHead
   extends Pick<BackupPlan, "backupName" | "backupId" | "milvusVersion" | "databases" | "schedule" | "serverFlush"> {
   /** Of no plan: passwords lie in no file of the work bucket. */
   readonly rbac?: RbacMeta | undefined;
+  /** Of encrypted databases, by their names; of no plan for the same reason. */
+  readonly encryptionKeys?: ReadonlyMap<string, string>;
 }
 
 /** The record of a backup; its collections, and its size, come beside it. */
@@ -35,7 +37,12 @@ export function backupRecord(head: BackupHead): BackupInfo {
     milvus_version: head.milvusVersion,
     ...(head.rbac && { rbac_meta: head.rbac }),
     database_backups: head.databases.map(({ name, id, properties }) =>
-      databaseBackup.create({ db_name: name, db_id: BigInt(id), properties: [...properties] }),
+      databaseBackup.create({
+        db_name: name,
+        db_id: BigInt(id),
+        properties: [...properties],
+        ezk: head.encryptionKeys?.get(name) ?? "",
+      }),
     ),
     ...(head.serverFlush && {
       flush_all_msgs_base64: head.serverFlush.messages,

@@ -38,6 +38,8 @@ export const restorePlan = z.object({
   metadataOnly: z.literal(true).optional(),
   /** Users and roles are restored too, of the metas with this SHA-256 (hex). */
   rbac: z.object({ sha256: z.string() }).optional(),
+  /** Databases of the backup that are encrypted: their keys are in the metas with this SHA-256 (hex), and in no plan. */
+  encrypted: z.object({ databases: z.array(z.string()).readonly(), sha256: z.string() }).optional(),
   databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
   collections: z
     .array(
@@ -199,6 +201,7 @@ export function planRestore(
       ...(input.metadataOnly && { metadataOnly: true }),
       ...(input.rbac && { rbac: context.metas }),
       dropReplaced: (input.dropExisting ?? false) && !input.keepReplaced,
+      ...encryptedOf(backup, names, context.metas),
       databases: planDatabases(backup, names),
       collections,
       stagingPrefix: staging.root,
@@ -421,6 +424,20 @@ export function planDatabases(
     name,
     properties: ownProperties(backup.database_backups.find(({ db_name }) => db_name === from)?.properties ?? []),
   }));
+}
+
+/** What the restored collections need keys for. */
+function encryptedOf(
+  backup: Pick<BackupOutline, "database_backups">,
+  names: readonly RestoreName[],
+  { sha256 }: { readonly sha256: string },
+): Pick<RestorePlan, "encrypted"> {
+  const used = new Set(names.map(({ source }) => source.database));
+  const databases = backup.database_backups.flatMap(({ db_name, ezk }) => {
+    const name = db_name || defaultDatabase;
+    return ezk !== "" && used.has(name) ? [name] : [];
+  });
+  return databases.length === 0 ? {} : { encrypted: { databases, sha256 } };
 }
 
 function loadOf(collection: CollectionWith<unknown>): PlannedRestore["load"] {

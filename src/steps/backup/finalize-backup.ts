@@ -21,6 +21,7 @@ import { freeKeys } from "../shared/sweep-segments.ts";
 import { readWorkJson, writeWorkJson } from "../shared/work-files.ts";
 import { rbacWarnings, readRbac } from "./backup-rbac.ts";
 import { copiedCollections, plannedReceipts } from "./copied-collections.ts";
+import { readEncryptionKeys } from "./encryption-keys.ts";
 import { resumeGarbageCollection } from "./resume-garbage-collection.ts";
 import { writeBackup } from "./write-backup.ts";
 
@@ -94,7 +95,8 @@ export async function finalizeBackup(
   const options = { created: execution.startTime, objects, incremental, sign: sign || undefined, confirm };
   const rbac = input.rbac ? await readRbac(stored, () => context.connectMilvus(environment)) : undefined;
   if (rbac) warnings.push(...rbacWarnings(rbac, plan.milvusVersion));
-  await writeBackup(stored, { ...plan, rbac }, collections, options, context);
+  const encryptionKeys = await readEncryptionKeys(stored, plan.databases, () => context.connectMilvus(environment));
+  await writeBackup(stored, { ...plan, rbac, encryptionKeys }, collections, options, context);
   const held = await readHeld(context, layout);
   if (held) {
     warnings.push(...(await resumeGarbageCollection(held, async () => environment, layout, context)));

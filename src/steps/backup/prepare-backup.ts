@@ -10,12 +10,7 @@ import { milvusLayout } from "../../core/format/layout.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { CollectionName, GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
 import { keptOf, lostElsewhere } from "../../core/milvus/kept-attributes.ts";
-import {
-  type CollectionSelector,
-  parseCollectionSelector,
-  parseQualifiedName,
-  qualifiedName,
-} from "../../core/milvus/names.ts";
+import { type CollectionSelector, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
 import {
   type BackupPlan,
   backupPlan,
@@ -45,6 +40,7 @@ import { StoredBackup } from "../shared/stored-backup.ts";
 import { withoutStored } from "../shared/stored-segments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
 import { CollectionPlanner } from "./collection-planner.ts";
+import { checkEncryptionKeys } from "./encryption-keys.ts";
 import { type FlushOutcome, flushesServer, flushServer } from "./flush-server.ts";
 import { segmentSourceOf } from "./segment-source.ts";
 
@@ -94,6 +90,8 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const selected = await select(milvus, databases, selectors, { context, layout });
   // Finalize Backup reads it anew: passwords are kept in no work file. Who may not is told before anything is copied.
   if (input.rbac) await milvus.describeRbac();
+  const described = await describeDatabases(milvus, selected, databases, selectors.length === 0);
+  await checkEncryptionKeys(milvus, described);
 
   let held: Held = (await readHeld(context, layout)) ?? { claimed: true, ...(source && { sharedSource: source }) };
   await writeHeld(context, layout, held);
@@ -162,7 +160,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     backupId: uuidOf("backup", execution.id),
     attempt,
     milvusVersion: version,
-    databases: await describeDatabases(milvus, collections, databases, selectors.length === 0),
+    databases: described,
     collections,
     warnings: [...new Set([...(earlier?.warnings ?? []), ...warnings])],
     ...(schedule && { schedule }),
@@ -414,11 +412,11 @@ async function pauseGarbageCollection(
 
 async function describeDatabases(
   milvus: Milvus,
-  collections: readonly PlanEntry[],
+  selected: readonly CollectionName[],
   databases: readonly string[],
   all: boolean,
 ): Promise<BackupPlan["databases"]> {
-  const used = new Set(collections.map(({ name }) => parseQualifiedName(name).database));
+  const used = new Set(selected.map(({ database }) => database));
   const told = databases.filter((database) => all || used.has(database));
   return settleEach(told, collectionConcurrency, (database) => milvus.describeDatabase(database));
 }

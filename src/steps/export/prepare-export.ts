@@ -15,6 +15,7 @@ import { exportLayout } from "../../core/format/export-layout.ts";
 import { backupLayout } from "../../core/format/layout.ts";
 import { collectionSchema, type SegmentBackup, segmentBackup, segmentsOf } from "../../core/format/meta.ts";
 import type { CollectionOutline } from "../../core/format/outline.ts";
+import { checkNotEncrypted } from "../../core/milvus/encryption.ts";
 import {
   checkBackupName,
   isSelected,
@@ -99,6 +100,7 @@ export async function prepareExport(request: ExportStepRequest, context: StepCon
   const record = await recordOf(stored);
   const { backup, warnings } = await metas.outline();
   const exported = select(input, stored, backup.collection_backups, layout);
+  for (const { collection } of exported) checkNotEncrypted(backup, collection);
   const manifest = await stored.readManifest();
   const instants = stored.instantsOf(manifest, backup.id);
   const known = manifest?.backupId === backup.id ? manifest : undefined;

@@ -12,6 +12,7 @@ import {
 import type { PlannedRestore } from "../../core/plan/restore.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
+import type { EncryptionKeys } from "./encryption-keys.ts";
 import type { Import, ImportRecords } from "./import-records.ts";
 import { type ImportTasks, TaskLists } from "./import-tasks.ts";
 import { ImportSubmitter, into } from "./submit-import.ts";
@@ -25,6 +26,7 @@ interface LoopOptions {
   readonly turnUntil: number;
   /** Looks whether the restore still has a target (`db.coll`): the Lambda of an execution that was stopped goes on. @throws ClaimLost */
   readonly confirm: (target: string) => Promise<void>;
+  readonly encryptionKeys: Pick<EncryptionKeys, "of" | "withoutKeys">;
 }
 
 /** How far the imports are. */
@@ -112,7 +114,7 @@ export class ImportLoop {
       await this.#judge(collection, items, lists, sight);
     }
     if (sight.changed) await this.#records.write();
-    if (sight.failure) throw sight.failure;
+    if (sight.failure) throw await this.#options.encryptionKeys.withoutKeys(sight.failure);
     await this.#submitAll(lists, sight);
     const { completed, imports } = this.#records;
     return {

@@ -17,6 +17,7 @@ import type { MilvusContext } from "../../ports/step-context.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { EncryptionKeys } from "./encryption-keys.ts";
 import { ImportLoop } from "./import-loop.ts";
 import { ImportRecords } from "./import-records.ts";
 import { RowInserter } from "./insert-rows.ts";
@@ -94,6 +95,7 @@ export async function importSegments(
       filesKey: layout.importFiles,
       turnUntil,
       confirm,
+      encryptionKeys: new EncryptionKeys(plan, { input, layout, environment }, context),
     });
     const inserter = new RowInserter(records, milvus, context, {
       insertionOf: ({ insertion = 0 }) => readInsertion(context, layout, insertion),

@@ -7,6 +7,7 @@ import type { Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJson } from "../shared/work-files.ts";
 import { checkStillThere } from "./check-still-there.ts";
+import type { EncryptionKeys } from "./encryption-keys.ts";
 import type { Import, ImportRecords } from "./import-records.ts";
 
 interface SubmitOptions {
@@ -14,6 +15,7 @@ interface SubmitOptions {
   readonly filesKey: (task: number) => string;
   /** Looks whether the restore still has a target (`db.coll`): the Lambda of an execution that was stopped goes on. @throws ClaimLost */
   readonly confirm: (target: string) => Promise<void>;
+  readonly encryptionKeys: Pick<EncryptionKeys, "of" | "withoutKeys">;
 }
 
 /** An import is asked for so often when Milvus never answers, each time for minutes. */
@@ -56,7 +58,9 @@ export class ImportSubmitter {
     if (kind === "rows") throw new Error(`${into(item)} is inserted, not imported`);
     const { working: name, instant } = item.collection;
     const files = await readWorkJson(this.#context, this.#options.filesKey(task), importFiles);
-    const request = { name, partition, files, kind, storageVersion };
+    const encryptionKey = await this.#options.encryptionKeys.of(item.collection.source.database);
+    const encrypted = encryptionKey === undefined ? {} : { encryptionKey };
+    const request = { name, partition, files, kind, storageVersion, ...encrypted };
     await this.#options.confirm(qualifiedName(item.collection.target));
     await checkStillThere(this.#milvus, this.#records, item.collection);
     const earlier = this.#records.of(item);

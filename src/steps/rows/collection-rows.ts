@@ -5,6 +5,7 @@ import { shortList } from "../../core/execution/short-list.ts";
 import { allPartitions } from "../../core/format/layout.ts";
 import { segmentsOf } from "../../core/format/meta.ts";
 import type { CollectionOutline } from "../../core/format/outline.ts";
+import { checkNotEncrypted } from "../../core/milvus/encryption.ts";
 import type { Instant } from "../../core/milvus/instant.ts";
 import { parseQualifiedName, qualifiedName } from "../../core/milvus/names.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
@@ -71,7 +72,7 @@ export class CollectionRows {
    * Finds a collection in a backup.
    * @param collection `coll` or `db.coll`
    * @returns the rows, and warnings about the metas
-   * @throws BackupNotFound, CollectionNotFound that names what there is, CorruptBackup, and what the store throws
+   * @throws BackupNotFound, CollectionNotFound that names what there is, CorruptBackup, UnsupportedData of an encrypted database, and what the store throws
    */
   static async open(
     stored: StoredBackup,
@@ -103,6 +104,7 @@ export class CollectionRows {
       const index = indexes.get(qualifiedName(name)) ?? -1;
       const found = backup.collection_backups[index];
       if (found === undefined) throw new RangeError(`no collection ${index}`);
+      checkNotEncrypted(backup, found);
       const instant = instants.get(found.collection_id.toString())?.instant;
       return new CollectionRows(stored, payloads, metas, { index, collection: found, instant });
     });

@@ -4,6 +4,7 @@ import type { PreparedCopies } from "../../core/execution/messages.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import { collectionSchema, segmentBackup, segmentsOf } from "../../core/format/meta.ts";
 import type { BackupOutline, CollectionOutline } from "../../core/format/outline.ts";
+import { isKeptEncrypted } from "../../core/milvus/encryption.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import type { RowsPlan } from "../../core/plan/verify.ts";
 import {
@@ -39,7 +40,10 @@ export function chooseRows(
   { percent, execution }: { readonly percent: number; readonly execution: string },
 ): ChosenRows {
   const all = outline.collection_backups.flatMap((collection) => segmentsOf(collection)).filter(({ is_l0 }) => !is_l0);
-  const readable = all.filter(isStorageRead);
+  const readable = outline.collection_backups
+    .filter((collection) => !isKeptEncrypted(outline, collection))
+    .flatMap((collection) => segmentsOf(collection))
+    .filter((segment) => !segment.is_l0 && isStorageRead(segment));
   const segments = sampledSegments(readable, percent, execution);
   const plan: RowsPlan = {
     percent,

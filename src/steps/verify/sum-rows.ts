@@ -69,7 +69,9 @@ export async function sumRows(
     }
   }
   if (plan.unread > 0) {
-    warnings.push(`rows were not read of segments in packed Parquet (Milvus 2.6): ${plan.unread}`);
+    warnings.push(
+      `rows were not read of segments in packed Parquet (Milvus 2.6), or of an encrypted database: ${plan.unread}`,
+    );
   }
   const sum = (of: "rows" | "living") => collections.reduce((total, one) => total + one[of], 0);
   const [rows, living] = [sum("rows"), sum("living")];

@@ -62,7 +62,7 @@ function another(key: KnownKey): string {
   if (/[sS]torageType$|cloudProvider$/.test(key)) return "aws";
   if (/MiB$|parallelism/.test(key)) return "7";
   if (/onnectionString$/.test(key)) return account("another");
-  if (/CredentialJSON$/.test(key)) return "another.json";
+  if (/CredentialJSON$|MappingPath$/.test(key)) return "another.json";
   return `another-${key}`;
 }
 

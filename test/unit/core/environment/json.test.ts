@@ -13,6 +13,7 @@ function environment(): Environment {
     "  caCertPath: ca",
     "  mtlsCertPath: cert",
     "  mtlsKeyPath: key-secret",
+    "  ezkMappingPath: mapping",
     "minio:",
     "  accessKeyID: AKIAEXAMPLE1",
     "  secretAccessKey: store-secret",
@@ -20,7 +21,8 @@ function environment(): Environment {
     "  backupRoleArn: arn:aws:iam::111122223333:role/backups",
     "  backupExternalId: external-secret",
   ].join("\n");
-  return parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml", readFile: (path) => `PEM ${path}` });
+  const readFile = (path: string) => (path === "mapping" ? '{"old-secret": "new-secret"}' : `PEM ${path}`);
+  return parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml", readFile });
 }
 
 describe("the stored environment", () => {

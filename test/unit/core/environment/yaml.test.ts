@@ -403,6 +403,25 @@ describe("stores", () => {
   });
 });
 
+describe("keys of encrypted databases", () => {
+  const yaml = "milvus:\n  ezkMappingPath: keys.json\n";
+
+  test("are read from the file that is named", () => {
+    const readFile = () => ' { "old": "new" }\n';
+    expect(parse(yaml, { readFile }).milvus.ezkMapping).toBe('{"old":"new"}');
+    expect(parse("").milvus).not.toHaveProperty("ezkMapping");
+  });
+
+  test.each(["no JSON s3cret", '["s3cret"]', '{"s3cret": 1}', '{"s3cret": ""}'])(
+    "%s is refused, and not repeated",
+    (text) => {
+      const { message } = failure(yaml, { readFile: () => text });
+      expect(message).toContain("milvus.ezkMappingPath names a file that is no JSON of the form");
+      expect(message).not.toContain("s3cret");
+    },
+  );
+});
+
 describe("TLS to Milvus", () => {
   const readFile = (path: string) => {
     if (path === "/missing") throw new Error("ENOENT: no such file");
