@@ -75,6 +75,13 @@ export async function findRepeated(
   return { rows, pairs: [...pairs.values()], others };
 }
 
+/**
+ * Nothing in a backup tells them apart: imports of Milvus 2.4 and later keep row IDs and timestamps as a compaction does. The second one is no fault of
+ * the backup, but a collection in which a key that is there once answers twice is not what anybody wanted to keep.
+ */
+const causes =
+  "it holds both sides of a compaction, or its collection had those rows twice, of an import that ran twice or two restores with skipCreate";
+
 /** What is wrong where Milvus gives the keys out, each pair of segments by the later one's logs of keys. */
 export function repeatedProblems(
   { pairs, others }: RepeatedInCollection,
@@ -85,7 +92,7 @@ export function repeatedProblems(
     const [first, second] = [...segments].sort((one, other) => one - other).map(segmentOf);
     const keys = `${rows} ${rows === 1 ? "key" : "keys"}${smallest === undefined ? "" : ` (${rows === 1 ? "" : "from "}${smallest})`}`;
     const where = first?.number === second?.number ? "stands twice in it" : `lives in segment ${first?.segmentId} too`;
-    const detail = `field ${name} (${id}): of ${keys} a row ${where}, and Milvus gave each key out once`;
+    const detail = `field ${name} (${id}): of ${keys} a row ${where}, and Milvus gave each key out once: ${causes}`;
     return { key: `${second?.directory}${id}/`, kind: "inconsistent", detail };
   });
   if (others === 0) return told;

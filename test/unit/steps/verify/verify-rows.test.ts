@@ -293,6 +293,8 @@ describe("rows that cannot be right", () => {
     ]);
   });
 
+  const causes =
+    "it holds both sides of a compaction, or its collection had those rows twice, of an import that ran twice or two restores with skipCreate";
   test("keys that Milvus gave out and that live twice, by the pairs of segments; of a backup without an instant that is told only", async () => {
     const segments = [
       { id: 1, batches: [ids(0, 5)] },
@@ -305,12 +307,12 @@ describe("rows that cannot be right", () => {
       {
         key: `${directoryOf(2)}100/`,
         kind: "inconsistent",
-        detail: "field id (100): of 2 keys (from 3) a row lives in segment 1 too, and Milvus gave each key out once",
+        detail: `field id (100): of 2 keys (from 3) a row lives in segment 1 too, and Milvus gave each key out once: ${causes}`,
       },
       {
         key: `${directoryOf(3)}100/`,
         kind: "inconsistent",
-        detail: "field id (100): of 1 key (20) a row stands twice in it, and Milvus gave each key out once",
+        detail: `field id (100): of 1 key (20) a row stands twice in it, and Milvus gave each key out once: ${causes}`,
       },
     ]);
     world = new PipelineWorld();
