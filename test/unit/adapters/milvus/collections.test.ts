@@ -274,7 +274,7 @@ describe("collections of Milvus 2.4 and newer", () => {
 
     const segments = await milvus.listSegments({ database: "default", collection: "docs" });
 
-    const shared = { collectionId: "1", rows: 9007199254740993n, storageVersion: "2" };
+    const shared = { collectionId: "1", rows: 9007199254740993n, storageVersion: "2", isSorted: false };
     expect(segments).toEqual([
       { ...shared, id: "470615367219150900", partitionId: "-1", state: "Flushed", isL0: true },
       { ...shared, id: "470615367219150901", partitionId: "470615367219150899", state: "Importing", isL0: false },

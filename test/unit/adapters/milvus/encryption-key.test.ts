@@ -23,7 +23,7 @@ beforeEach(async () => {
   });
   fake = await startFakeMilvus({ version: "v2.6.4" });
   const environment = milvusEnvironment(fake.grpc.port, { managementPort: management.port });
-  milvus = await connectMilvus(environment, { restAddress: `127.0.0.1:${fake.rest.port}` });
+  milvus = await connectMilvus(environment);
 });
 
 afterEach(async () => {
@@ -85,7 +85,7 @@ describe("an import of an encrypted database", () => {
       response.end(JSON.stringify({ code: 2100, message: `bad option ezk=${key}` }));
     });
     closeMilvusConnections();
-    const other = await connectMilvus(milvusEnvironment(fake.grpc.port), { restAddress: `127.0.0.1:${refusing.port}` });
+    const other = await connectMilvus(milvusEnvironment(fake.grpc.port, { milvus: { restPort: refusing.port } }));
 
     const failed = await other.submitImport(request).catch((error: unknown) => error);
 
@@ -96,7 +96,7 @@ describe("an import of an encrypted database", () => {
   test("nor over gRPC", async () => {
     const old = await startFakeMilvus({ version: "v2.3.5" });
     old.grpc.on("Import", () => ({ status: { error_code: "UnexpectedError", code: 65535, reason: `bad ${key}` } }));
-    const other = await connectMilvus(milvusEnvironment(old.grpc.port), { restAddress: `127.0.0.1:${old.rest.port}` });
+    const other = await connectMilvus(milvusEnvironment(old.grpc.port));
 
     const failed = await other.submitImport(request).catch((error: unknown) => error);
 

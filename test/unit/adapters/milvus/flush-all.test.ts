@@ -89,6 +89,7 @@ describe("FlushAll of Milvus 2.6.11", () => {
     closeMilvusConnections();
 
     await start("master-20260226-abcdef");
+    fake.grpc.without("FlushAll");
     expect(await milvus.flushAll()).toBeUndefined();
   });
 });
