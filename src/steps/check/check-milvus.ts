@@ -1,7 +1,11 @@
 import type { CheckResult } from "../../core/check/result.ts";
 import type { Environment } from "../../core/environment/environment.ts";
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
-import type { Milvus, TriedCall } from "../../ports/milvus.ts";
+import { features } from "../../core/milvus/version.ts";
+import type { ImportWay, Milvus, TriedCall } from "../../ports/milvus.ts";
+
+/** How long what is tried lasts where nothing ends it. */
+const pauseSeconds = 1;
 
 /** Connects to the Milvus of the environment, for as long as `use` takes. */
 export type UseMilvus = <T>(use: (milvus: Milvus) => Promise<T>) => Promise<T>;
@@ -11,34 +15,62 @@ export async function checkMilvus(environment: Environment, withMilvus: UseMilvu
   const results: CheckResult[] = [];
   try {
     await withMilvus(async (milvus) => {
-      results.push({ check: "milvus", ok: true, detail: `${milvus.address}, version ${await milvus.version()}` });
+      const version = await milvus.version();
+      results.push({ check: "milvus", ok: true, detail: `${milvus.address}, version ${version}` });
+      if (features(version).restImports) results.push(restResult(await milvus.importWay(), environment));
       const tried = await milvus.tryCalls();
       results.push(...callResults(tried, environment.milvus.user), rbacResult(tried, environment.milvus.user));
     });
   } catch (error) {
     results.push({ check: "milvus", ok: false, detail: messageOf(error) });
   }
-  results.push({ check: "gc pause", ok: true, detail: await pauseOf(environment, withMilvus) });
+  results.push({ check: "gc pause", ...(await pauseResult(environment, withMilvus)) });
   return results;
 }
 
+/** Which way imports go. Where REST is out of reach they go over gRPC; only what was told to be elsewhere and is not there is wrong. */
+function restResult({ closed, pairsPerJob }: ImportWay, { milvus }: Environment): CheckResult {
+  const check = "milvus rest";
+  if (closed === undefined)
+    return { check, ok: true, detail: `answers: imports of up to ${pairsPerJob} pairs of directories each go over it` };
+  const why = `nothing answers at ${closed.base} (${closed.reason})`;
+  const instead = "imports go over gRPC, one pair of directories each, and logs of segments are listed";
+  if (milvus.restAddress !== undefined || milvus.restPort !== undefined) {
+    return { check, ok: false, detail: `${why}, so ${instead}: look at milvus.restAddress and milvus.restPort` };
+  }
+  const elsewhere = "where it is served elsewhere, milvus.restAddress and milvus.restPort say so";
+  return { check, ok: true, detail: `${why}, so ${instead}; ${elsewhere}` };
+}
+
 /**
- * Whether a backup can pause garbage collection. Where it cannot, it goes on without, so that is nothing wrong.
- * Only a pause with a ticket is ended: without tickets (before 2.6.8) that would end the pause of a backup that is running.
+ * Whether a backup can pause garbage collection, and end that. Where it cannot pause it goes on without, so that is nothing wrong; a pause that cannot be
+ * ended is. Only one with a ticket is ended: without tickets (before 2.6.8) that would end the pause of a backup that is running.
  */
-async function pauseOf({ gcPause }: Environment, withMilvus: UseMilvus): Promise<string> {
+async function pauseResult(
+  { gcPause }: Environment,
+  withMilvus: UseMilvus,
+): Promise<Pick<CheckResult, "ok" | "detail">> {
   const { enable, address } = gcPause;
-  if (!enable) return "off (backup.gcPause.enable)";
+  const fine = (detail: string) => ({ ok: true, detail });
+  if (!enable) return fine("off (backup.gcPause.enable)");
   try {
     return await withMilvus(async (milvus) => {
-      const pause = await milvus.pauseGarbageCollection(1);
-      if (pause === undefined) return `Milvus ${await milvus.version()} has no such call; backups go on without`;
-      if (pause.ticket) await milvus.resumeGarbageCollection(pause);
-      return pause.ticket ? `${address} pauses and resumes` : `${address} pauses`;
+      const pause = await milvus.pauseGarbageCollection(pauseSeconds);
+      if (pause === undefined) return fine(`Milvus ${await milvus.version()} has no such call; backups go on without`);
+      if (pause.ticket === "") {
+        return fine(`${address} pauses; resuming is not tried, as without tickets (before 2.6.8) it ends every pause`);
+      }
+      try {
+        await milvus.resumeGarbageCollection(pause);
+        return fine(`${address} pauses and resumes`);
+      } catch (error) {
+        if (!(error instanceof PipelineError)) throw error;
+        return { ok: false, detail: `${address} pauses, and does not resume: ${error.message}` };
+      }
     });
   } catch (error) {
     if (!(error instanceof PipelineError)) throw error;
-    return `not possible, backups go on without: ${error.message}`;
+    return fine(`not possible, backups go on without: ${error.message}`);
   }
 }
 

@@ -286,6 +286,35 @@ test.each([
   expect(milvus.openPauses).toEqual([]);
 });
 
+test("check fails where what it has paused is not resumed", async () => {
+  cli.milvus = new MemoryMilvus({ version: "2.6.8" });
+  const refused = new PipelineError("MilvusFailed", "HTTP 500");
+  vi.spyOn(cli.milvus, "resumeGarbageCollection").mockRejectedValue(refused);
+
+  const { code, stdout } = await cli.run("--environment", "prod", "check");
+
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^✗ gc pause +http:\/\/127.0.0.1:9091 pauses, and does not resume: HTTP 500$/m);
+});
+
+test.each([
+  ["2.6.8", undefined, /^✓ milvus rest +answers: imports of up to 256 pairs of directories each go over it$/m],
+  [
+    "2.6.8",
+    true,
+    /^✓ milvus rest +nothing answers at http:\/\/milvus.test:19530 .* over gRPC, one pair of directories each.*milvus.restPort say so$/m,
+  ],
+  ["2.3.5", undefined, /^✓ milvus {2}/m],
+] as const)("check tells which way imports of Milvus %s go (REST closed: %s)", async (version, restClosed, told) => {
+  cli.milvus = new MemoryMilvus({ version, ...(restClosed && { restClosed }) });
+
+  const { code, stdout } = await cli.run("--environment", "prod", "check");
+
+  expect(code).toBe(0);
+  expect(stdout).toMatch(told);
+  if (version === "2.3.5") expect(stdout).not.toMatch(/milvus rest /);
+});
+
 test("check says that backups go on without a pause where the management port is out of reach", async () => {
   cli.milvus = new MemoryMilvus({ version: "2.6.8" });
   const refused = new PipelineError("MilvusUnreachable", "Milvus's management port cannot be reached");
