@@ -1,10 +1,10 @@
-import { RbacObjects } from "@zilliz/milvus2-sdk-node";
+import { MilvusClient, RbacObjects } from "@zilliz/milvus2-sdk-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { milvusService, minioService, startService, stopService } from "../../local/index.ts";
+import { milvusService, minioService, stackInfo, startService, stopService } from "../../local/index.ts";
 import { configs, milvusBackup } from "../support/e2e/cli.ts";
 import { configFolder } from "../support/e2e/config-file.ts";
-import { connectTo, connectToServer, dropCollections, until } from "../support/e2e/milvus.ts";
-import { deletePrefix, listKeys } from "../support/e2e/objects.ts";
+import { connectTo, connectToServer, dropCollections, must, until } from "../support/e2e/milvus.ts";
+import { deletePrefix, getText, listKeys } from "../support/e2e/objects.ts";
 import { seedSmall } from "../support/e2e/seeds.ts";
 
 const config = configFolder();
@@ -56,7 +56,17 @@ describe("a Milvus with users", async () => {
     expect(backup).toMatch(/^✗ milvus backup +user "looker" may not call .*Flush.*: grant a role/);
     expect(backup).not.toMatch(/DescribeCollection,|ShowCollections,/);
     expect(restore).toMatch(/^✗ milvus restore .*CreateCollection.*Import/);
+    expect(stdout).toMatch(
+      /^✓ milvus rbac +only create --rbac and restore --rbac need it: user "looker" may not call SelectUser, SelectRole/m,
+    );
     expect(stdout).not.toContain("Looker-1");
+
+    const refused = await milvusBackup("--config", file, "create", "--replace", "-n", "users_denied", "--rbac");
+
+    expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/MilvusUnauthenticated.*"looker"/);
+    expect(refused.stderr).not.toContain("Looker-1");
+    expect(await listKeys("bucket-b", "backup/users_denied/")).toEqual([]);
   });
 
   test.each([
@@ -82,9 +92,67 @@ describe("a Milvus with users", async () => {
       "minio.rootPath": server.rootPath,
     });
 
-    const run = await milvusBackup("--config", file, "create", "--replace", "-c", "users_coll", "-n", "users_accepted");
+    const words = ["create", "--replace", "-c", "users_coll", "-n", "users_accepted", "--rbac"];
+    const run = await milvusBackup("--config", file, ...words);
 
     expect(run).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Backup users_accepted is complete.") });
+    expect(run.stdout).toMatch(/^ +rbac +1 user, 1 role, 2 grants$/m);
+    expect(run.stderr).toContain("the users (1) are in the backup with their roles and without their passwords");
+    const meta = await getText("bucket-b", "backup/users_accepted/meta/full_meta.json");
+    expect(meta).toContain(
+      '"rbac_meta":{"users":[{"user":"looker","roles":[{"name":"looks"}]}],"roles":[{"name":"looks"}]',
+    );
+  });
+
+  test("brings roles and grants into another Milvus, and their roles to users that were made there; twice is harmless", async () => {
+    const server = (await stackInfo()).milvus.find(({ name }) => name === "milvus-b");
+    // revoking wants a name, also where nobody checks it
+    const b = new MilvusClient({ address: server?.address ?? "", ...user, logLevel: "warn" });
+    await b.connectPromise;
+    const into = await config.derive("users-into-b", configs.b, {
+      "milvus.user": user.username,
+      "milvus.password": user.password,
+    });
+    const restore = (suffix: string) =>
+      milvusBackup("--config", into, "restore", "--replace", "-n", "users_accepted", "-s", suffix, "--rbac");
+    const clean = async () => {
+      await dropCollections(b, "users_coll");
+      for (const grant of await grantsOf("looks")) await b.revokeRolePrivilege(grant);
+      await b.dropRole({ roleName: "looks" });
+      await b.deleteUser({ username: "looker" });
+    };
+    const grantsOf = async (roleName: string) =>
+      ((await b.listGrants({ roleName, db_name: "default" })).entities ?? []).map(
+        ({ object, object_name, grantor }) => ({
+          roleName,
+          object: object.name as RbacObjects,
+          objectName: object_name,
+          privilegeName: grantor.privilege.name,
+          db_name: "default",
+        }),
+      );
+    await clean();
+    try {
+      const first = await restore("_1");
+      expect(first).toMatchObject({ exitCode: 0 });
+      expect(first.stdout).toMatch(/^ +rbac +1 role, 2 grants restored; 1 user left out$/m);
+      expect(first.stderr).toMatch(/user looker was not made.*the roles looks/);
+      expect((await grantsOf("looks")).map(({ privilegeName }) => privilegeName).sort()).toEqual([
+        "DescribeCollection",
+        "ShowCollections",
+      ]);
+
+      await must(b.createUser({ username: "looker", password: "Another-1" }));
+      const again = await restore("_2");
+
+      expect(again.stdout).toMatch(/^ +rbac +1 user, 1 role, 2 grants there already$/m);
+      const { results } = await b.describeUser({ username: "looker", includeRoleInfo: true });
+      expect(results.map(({ roles }) => roles.map(({ name }) => name))).toEqual([["looks"]]);
+      expect(first.stdout + again.stderr + again.stdout).not.toMatch(/Looker-1|Another-1/);
+    } finally {
+      await clean();
+      await b.closeConnection();
+    }
   });
 });
 
