@@ -29,7 +29,7 @@ describe("parseRequest", () => {
 
     expect(error.name).toBe("InvalidInput");
     expect(error.message).toBe(
-      'unknown key "colections"; accepted: environment, backupName, collections, strategy, incremental, lock, schedule, scheduledTime',
+      'unknown key "colections"; accepted: environment, backupName, collections, strategy, incremental, rbac, lock, schedule, scheduledTime',
     );
     expect(error.details).toEqual({ keys: ["colections"] });
   });
