@@ -70,6 +70,16 @@ function locateConfig(file: string, folder: string | undefined): string {
   return [file, ...others].find((candidate) => existsSync(candidate)) ?? file;
 }
 
+/** The environment that is registered under a name; undefined where none is named. */
+export async function registeredIn(
+  { connections }: Pick<CliContext, "connections">,
+  stack: string,
+  name: string | undefined,
+): Promise<Environment | undefined> {
+  if (name === undefined) return undefined;
+  return (await connections.environments(await connections.pipeline(stack))).get(name);
+}
+
 /** A file that is about to be registered, and how its registration is named instead of it. */
 export interface EnvironmentFile {
   readonly environment: Environment;

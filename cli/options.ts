@@ -70,6 +70,14 @@ export function confirmOption(what: string): Option {
   return new Option("--confirm <environment>", `${what}, although that environment is protected (docs/trust.md)`);
 }
 
+/** Computes, and does nothing. */
+export function estimateOption(): Option {
+  return new Option(
+    "--estimate",
+    "tell what it would copy, how long that takes and what it costs, and do nothing (docs/scale.md)",
+  ).conflicts(["detach", "metadataOnly", "discard"]);
+}
+
 /** Starts an execution and leaves. */
 export function detachOption(): Option {
   return new Option("--detach", "start it, print the ARN of the execution, and leave");

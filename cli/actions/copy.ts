@@ -6,6 +6,7 @@ import {
   type EnvironmentFile,
   readEnvironmentFile,
   registerEnvironments,
+  registeredIn,
 } from "../environments.ts";
 import { CliError } from "../errors.ts";
 import { givenLock, type LockOptions } from "../options.ts";
@@ -19,6 +20,7 @@ interface CopyOptions extends LockOptions {
   readonly to?: string;
   readonly toEnvironment?: string;
   readonly plain?: true;
+  readonly estimate?: true;
   readonly replace?: true;
   readonly detach?: true;
 }
@@ -35,6 +37,11 @@ export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
   const from = await chosenEnvironment(context, shared);
   const file = options.to === undefined ? undefined : readEnvironmentFile(options.to);
   if (file) checkDistinctNames(from, file, "--to");
+  if (options.estimate) {
+    const other = file ?? (await registeredIn(context, shared.stack, options.toEnvironment));
+    const { estimateOfCopy } = await import("./estimate.ts");
+    return estimateOfCopy({ from, to: other ?? from, backupName, plain: options.plain === true }, run);
+  }
 
   const pipeline = await context.connections.pipeline(shared.stack);
   const registry = await context.connections.environments(pipeline);

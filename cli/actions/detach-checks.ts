@@ -2,14 +2,10 @@ import type { Environment } from "../../src/core/environment/environment.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import type { BackupInput, RestoreInput } from "../../src/core/execution/messages.ts";
 import { backupLayout } from "../../src/core/format/layout.ts";
-import { defaultDatabase, parseCollectionSelector } from "../../src/core/milvus/names.ts";
-import { nameRestoredCollections } from "../../src/core/plan/restore-names.ts";
+import { parseCollectionSelector } from "../../src/core/milvus/names.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
-import {
-  checkEverySelectorFinds,
-  listDatabases,
-  selectCollections,
-} from "../../src/steps/shared/select-collections.ts";
+import { nameRestored } from "../../src/steps/restore/name-restored.ts";
+import { listDatabases, selectCollections } from "../../src/steps/shared/select-collections.ts";
 import { findBackup, type StoredBackup } from "../../src/steps/shared/stored-backup.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../output/output.ts";
@@ -52,14 +48,7 @@ export async function checkBeforeRestore(
   const { context, output } = checks;
   const stored = await existing(checks, from, input.backupName);
   if (stored) {
-    const { collection_backups } = (await (await stored.streamMetas()).outline()).backup;
-    const inBackup = collection_backups.map(({ db_name, collection_name }) => ({
-      database: db_name || defaultDatabase,
-      collection: collection_name,
-    }));
-    const selectors = (input.collections ?? []).map(parseCollectionSelector);
-    checkEverySelectorFinds(selectors, inBackup, `in backup ${input.backupName} in ${stored.store.label}`);
-    nameRestoredCollections(inBackup, input);
+    nameRestored((await (await stored.streamMetas()).outline()).backup, input, stored.store.label);
   }
   await reachable(checks, environment, "milvus");
   await unlessOutOfReach(output, `Milvus of ${environment.name}`, () =>

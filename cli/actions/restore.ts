@@ -13,6 +13,7 @@ import {
   type EnvironmentFile,
   readEnvironmentFile,
   registerEnvironments,
+  registeredIn,
 } from "../environments.ts";
 import { CliError } from "../errors.ts";
 import { parseRenames, type SelectionOptions, selectedCollections, splitList } from "../options.ts";
@@ -49,6 +50,7 @@ interface RestoreOptions extends SelectionOptions {
   readonly signedBy?: string;
   readonly smallPartitions?: RestoreInput["smallPartitions"];
   readonly discard?: true;
+  readonly estimate?: true;
   readonly confirm?: string;
   readonly replace?: true;
   readonly detach?: true;
@@ -97,6 +99,11 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
     ...(options.confirm !== undefined && { confirm: options.confirm }),
   });
   checkRestoreOptions(input);
+  if (options.estimate) {
+    const other = source ?? (await registeredIn(context, shared.stack, options.fromEnvironment));
+    const { estimateOfRestore } = await import("./estimate.ts");
+    return estimateOfRestore({ environment, from: other ?? environment, input }, run);
+  }
 
   const pipeline = await context.connections.pipeline(shared.stack);
   const registry = await context.connections.environments(pipeline);

@@ -135,24 +135,32 @@ const untoldBackup = documentOf("backup", {
 /** `get`; exit code 1 for one without metas. */
 export const backup = z.union([toldBackup, untoldBackup]);
 
-/** `create --estimate`: what would be copied, by what Milvus and its bucket list now. */
+/** `--estimate`: what would be copied, by what Milvus and its bucket list now (`create`), or by the metas of a backup. */
 export const estimate = documentOf("estimate", {
+  of: z.enum(["create", "restore", "copy"]),
+  /** The one that is backed up, restored into, or copied from. */
   environment: z.string(),
-  /** Who moves the bytes: the object store, or the Lambdas. */
-  copies: z.enum(["server-side", "streamed"]),
+  /** Absent of `create`. */
+  backupName: z.string().optional(),
+  /** Who moves the bytes: the object store, or (some of them at least) the Lambdas; `in-place` where a restore copies nothing. */
+  copies: z.enum(["in-place", "server-side", "streamed"]),
   collections: z.array(
     z.strictObject({
       /** `db.coll` */
       collection: z.string(),
+      /** The name it would be restored under. */
+      to: z.string().optional(),
       segments: count,
       objects: count,
       bytes: count,
       /** In sealed segments: deletes are not subtracted. */
       rows: count,
-      /** Only a flush writes them into objects: they are in no other number. */
-      unflushedRows: count,
+      /** Only a flush writes them into objects: they are in no other number. Of `create`. */
+      unflushedRows: count.optional(),
     }),
   ),
+  /** Milvus gets so many; of `restore`. */
+  imports: count.optional(),
   segments: count,
   objects: count,
   bytes: count,
@@ -161,7 +169,7 @@ export const estimate = documentOf("estimate", {
   /** Of copying; Milvus's flush comes on top. */
   minutes: z.number().nonnegative(),
   dollars: z.number().nonnegative(),
-  /** For keeping it in S3 Standard. */
+  /** For keeping it in S3 Standard; 0 for what is staged, which goes when the restore is over. */
   dollarsAMonth: z.number().nonnegative(),
   /** Whose list prices these are. */
   prices: z.strictObject({ region: z.string(), date: z.string() }),

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { addLockOptions, detachOption, nameOption, replaceOption } from "../options.ts";
+import { addLockOptions, detachOption, estimateOption, nameOption, replaceOption } from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `copy`: copies a whole backup to where another environment keeps its backups. */
@@ -19,12 +19,17 @@ export function addCopy(program: Command, host: VerbHost): void {
       ),
     );
   addLockOptions(command)
+    .addOption(estimateOption())
     .addOption(replaceOption())
     .addOption(detachOption())
     .addHelpText(
       "after",
       examples(
         ["from one object store to another", "--config minio-a.yaml copy -n my_backup --to minio-b.yaml"],
+        [
+          "what that would take, before anything is done",
+          "--config minio-a.yaml copy -n my_backup --to minio-b.yaml --estimate",
+        ],
         ["an incremental one, for milvus-backup", "--config minio-a.yaml copy -n nightly_2 --plain --to minio-b.yaml"],
         ["between registered environments", "--environment prod copy -n my_backup --to-environment dr"],
       ),

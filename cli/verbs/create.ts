@@ -3,6 +3,7 @@ import {
   addLockOptions,
   addSelectionOptions,
   detachOption,
+  estimateOption,
   nameOption,
   replaceOption,
   strategies,
@@ -31,12 +32,7 @@ export function addCreate(program: Command, host: VerbHost): void {
     .addOption(
       new Option("--rbac", "users with their hashed passwords, roles, grants and privilege groups too (docs/rbac.md)"),
     )
-    .addOption(
-      new Option(
-        "--estimate",
-        "tell what it would copy, how long that takes and what it costs, and do nothing",
-      ).conflicts(["metadataOnly", "detach"]),
-    )
+    .addOption(estimateOption())
     .addOption(new Option("--backup-index-extra").hideHelp())
     .addOption(replaceOption())
     .addOption(detachOption())

@@ -1,5 +1,12 @@
 import { type Command, Option } from "commander";
-import { addSelectionOptions, confirmOption, detachOption, nameOption, replaceOption } from "../options.ts";
+import {
+  addSelectionOptions,
+  confirmOption,
+  detachOption,
+  estimateOption,
+  nameOption,
+  replaceOption,
+} from "../options.ts";
 import { examples, type VerbHost } from "./verb.ts";
 
 /** Adds `restore`: restores collections through the pipeline. */
@@ -89,6 +96,7 @@ export function addRestore(program: Command, host: VerbHost): void {
     )
     // Asked for by milvus-backup's command lines: what it has to be told, happens here anyway.
     .addOption(new Option("--use-v2-restore").hideHelp())
+    .addOption(estimateOption())
     .addOption(confirmOption("restore into it"))
     .addOption(replaceOption())
     .addOption(detachOption())
@@ -103,6 +111,10 @@ export function addRestore(program: Command, host: VerbHost): void {
         [
           "rows and indexes into a collection that is there",
           "--config milvus-b.yaml restore -c coll -n my_backup --skip-create --drop-exist-index",
+        ],
+        [
+          "what that would take, before anything is done",
+          "--config milvus-b.yaml restore -n my_backup -s _bak --estimate",
         ],
         ["a backup that lies elsewhere", "--config milvus-b.yaml restore -n my_backup --from milvus-a.yaml"],
         ["into a protected environment", "--environment prod restore -c coll -n my_backup -s _bak --confirm prod"],

@@ -1,4 +1,5 @@
-import { batchLimits } from "../execution/copy-plan.ts";
+import { batchLimits, isCopied } from "../execution/copy-plan.ts";
+import type { SizedSegment } from "./segment-copies.ts";
 
 /**
  * What work costs and how long it takes, computed before anything is done: docs/scale.md has the formulas in words. Nothing here was measured on
@@ -114,6 +115,42 @@ export interface CopyEstimate {
  */
 export function requestsInParts(size: number): number {
   return size > multipartThreshold ? 1 + Math.ceil(size / partBytes) : 0;
+}
+
+/** Adds up the copies of a plan: those that keep their objects, and those of small segments whose logs are put together. */
+export class CopyLoads {
+  readonly #kept = { segments: 0, objects: 0, bytes: 0, partRequests: 0 };
+  readonly #merged = { segments: 0, objects: 0, bytes: 0, partRequests: 0 };
+
+  /** Counts nothing of what stays where it is. */
+  add({ segment, merge }: Pick<SizedSegment, "segment" | "merge">): void {
+    const logs = segment.prefixes.filter(isCopied).flatMap(({ expect = [] }) => expect);
+    if (logs.length === 0) return;
+    const load = merge ? this.#merged : this.#kept;
+    load.segments += 1;
+    load.objects += logs.length;
+    for (const { size } of logs) {
+      load.bytes += size;
+      load.partRequests += requestsInParts(size);
+    }
+  }
+
+  /** @param streamed whether what keeps its objects passes through Lambdas, too: what is put together always does */
+  cost(streamed: boolean): CopyEstimate & CopyLoad & { readonly copies: "in-place" | "server-side" | "streamed" } {
+    const [kept, merged] = [copyingCost(this.#kept, { streamed }), copyingCost(this.#merged, { streamed: true })];
+    const isMerged = this.#merged.objects > 0;
+    const isKept = this.#kept.objects > 0;
+    const add = <K extends string>(
+      keys: readonly K[],
+      one: Readonly<Record<K, number>>,
+      other: Readonly<Record<K, number>>,
+    ) => Object.fromEntries(keys.map((key) => [key, one[key] + (isMerged ? other[key] : 0)])) as Record<K, number>;
+    return {
+      ...add(["segments", "objects", "bytes", "partRequests"], this.#kept, this.#merged),
+      ...add(["batches", "requests", "minutes", "dollars", "dollarsAMonth"], kept, merged),
+      copies: isMerged || (isKept && streamed) ? "streamed" : isKept ? "server-side" : "in-place",
+    };
+  }
 }
 
 /** What copying costs, and how long it takes at least: as long as the slowest of the Lambdas, the map and S3 takes. */

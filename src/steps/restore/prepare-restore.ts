@@ -8,50 +8,38 @@ import { settleAll } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
-import { backupLayout, parseLogKey, stagingRoot } from "../../core/format/layout.ts";
-import { type CollectionSchema, segmentsOf } from "../../core/format/meta.ts";
-import type { BackupOutline, CollectionOutline, SegmentBrief } from "../../core/format/outline.ts";
+import { backupLayout, stagingRoot } from "../../core/format/layout.ts";
+import type { CollectionSchema } from "../../core/format/meta.ts";
+import type { BackupOutline } from "../../core/format/outline.ts";
 import { isOutdated, type LastRestored } from "../../core/format/target-lease.ts";
-import {
-  checkBackupName,
-  defaultDatabase,
-  parseCollectionSelector,
-  parseQualifiedName,
-  qualifiedName,
-} from "../../core/milvus/names.ts";
-import {
-  collectionOf,
-  planRestore,
-  type RestorePlan,
-  type RestoreSegments,
-  takenAtOf,
-} from "../../core/plan/restore.ts";
-import { nameRestoredCollections, type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
+import { checkBackupName, parseQualifiedName, qualifiedName } from "../../core/milvus/names.ts";
+import { collectionOf, planRestore, type RestorePlan, takenAtOf } from "../../core/plan/restore.ts";
+import { type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
 import {
   type CollectionRecord,
   collectionRecord,
   replacedRecord,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
-import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { SigningKeys } from "../../ports/signing.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkAllowed } from "../shared/allowed.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf, unmarkReader } from "../shared/readers.ts";
-import { checkEverySelectorFinds } from "../shared/select-collections.ts";
 import { checkTellsContent, onlyPinned, readSignedManifest } from "../shared/signatures.ts";
-import { findBackup, type Instants, type StoredBackup } from "../shared/stored-backup.ts";
-import type { StreamedMetas } from "../shared/streamed-metas.ts";
+import { findBackup, type Instants } from "../shared/stored-backup.ts";
 import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { checkReadable } from "./check-readable.ts";
 import { checkTarget, type SeenTarget } from "./check-target.ts";
+import { crowdedCollections } from "./crowded-collections.ts";
 import { discardRestore } from "./discard-restore.ts";
 import { checkExistingIndexes } from "./existing-indexes.ts";
 import { Insertions } from "./insertion-files.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
+import { nameRestored } from "./name-restored.ts";
+import { copiesOf } from "./planned-copies.ts";
 import { checkRbac } from "./restore-rbac.ts";
 import { checkTargetLimits } from "./target-limits.ts";
 import { chooseVerification, comparedCopies } from "./verify-backup.ts";
@@ -106,7 +94,7 @@ export async function prepareRestore(
       : await readSignedManifest(stored, from.backupStorage, signedBy, await keysOf(context));
   const metas = await stored.streamMetas();
   const { backup, complete, warnings } = await metas.outline();
-  const names = nameCollections(backup, input, backupStore.label);
+  const names = nameRestored(backup, input, backupStore.label);
   await checkRbac(backup, input, { milvus, user: environment.milvus.user });
   // a discard removes what a restore made, whatever became of the manifest since
   const manifest = input.discard ? undefined : (signed ?? (await stored.readManifest()));
@@ -262,29 +250,6 @@ async function rememberReplaced(
   if (records.length > 0 || earlier.length > 0) await writeWorkJson(context, key, records);
 }
 
-/**
- * The collections of an incremental backup that Milvus cannot read where they lie, as beside a segment's logs there are some that only
- * another backup names: Milvus reads whole directories.
- */
-async function crowdedCollections(
-  stored: StoredBackup,
-  collections: readonly CollectionOutline[],
-): Promise<ReadonlySet<string>> {
-  const crowded = new Set<string>();
-  for (const collection of collections) {
-    const id = collection.collection_id.toString();
-    const counts = new Map<string, number>();
-    for await (const { key } of stored.listShared([id])) {
-      const segmentId = parseLogKey(key)?.segmentId ?? "";
-      counts.set(segmentId, (counts.get(segmentId) ?? 0) + 1);
-    }
-    const isCrowded = ({ segment_id, insertLogs }: SegmentBrief) =>
-      (counts.get(segment_id.toString()) ?? 0) > insertLogs;
-    if (segmentsOf(collection).some(isCrowded)) crowded.add(id);
-  }
-  return crowded;
-}
-
 /** What is told of collections whose instant nobody knows: they are restored as they are. */
 function notCut(backup: BackupOutline, names: readonly RestoreName[], instants: Instants): string[] {
   const without = names.filter(({ source }) => !instants.has(collectionOf(backup, source).collection_id.toString()));
@@ -303,25 +268,4 @@ function schemasOf({ collections }: RestorePlan, backup: BackupOutline): Readonl
       insertion === undefined ? [] : [[insertion, collectionOf(backup, source).schema]],
     ),
   );
-}
-
-/** What to copy of every segment, which the plan knows only without its logs: the metas pass by once more. */
-async function* copiesOf(metas: StreamedMetas, segments: RestoreSegments): AsyncGenerator<SizedSegment> {
-  if (segments.count === 0) return;
-  let ordinal = 0;
-  for await (const { segment } of metas.segments()) {
-    const copy = segments.copyOf(segment, ordinal);
-    ordinal += 1;
-    if (copy) yield copy;
-  }
-}
-
-function nameCollections(backup: BackupOutline, input: RestoreInput, where: string): RestoreName[] {
-  const inBackup = backup.collection_backups.map(({ db_name, collection_name }) => ({
-    database: db_name || defaultDatabase,
-    collection: collection_name,
-  }));
-  const selectors = (input.collections ?? []).map(parseCollectionSelector);
-  checkEverySelectorFinds(selectors, inBackup, `in backup ${input.backupName} (${where})`);
-  return nameRestoredCollections(inBackup, input);
 }

@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { batchLimits } from "../../../../src/core/execution/copy-plan.ts";
-import { copyingCost, prices, rates, readingCost, requestsInParts } from "../../../../src/core/plan/estimate.ts";
+import {
+  CopyLoads,
+  copyingCost,
+  prices,
+  rates,
+  readingCost,
+  requestsInParts,
+} from "../../../../src/core/plan/estimate.ts";
 
 test("1 TB in objects of 8 MiB is what the README says", () => {
   const { objects, minutes, dollars } = readingCost({ objects: 125_000, bytes: 1e12 }, { percent: 100 });
@@ -72,6 +79,40 @@ const rows = page
   .map((line) => line.split("|").map((cell) => cell.trim()));
 const row = (first: string) => rows.find(([, cell]) => cell === first)?.slice(2, -1) ?? [];
 const minutesOf = (minutes: number) => (minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`);
+
+describe("the copies of a plan", () => {
+  const copy = (to: string, sizes: readonly number[], merged = false) => {
+    const expect = sizes.map((size, index) => ({ path: `${index}`, size }));
+    const prefixes = [{ kind: "insert", from: "a/", to, expect } as const];
+    const segment = { collectionId: "1", partitionId: "2", segmentId: "3", rows: "1", isL0: false, prefixes };
+    return { segment, ...(merged && { merge: { into: to, segments: 2 } }) };
+  };
+  const large = 1000 * 2 ** 20;
+
+  test("are those that have somewhere to go", () => {
+    const loads = new CopyLoads();
+    loads.add(copy("", [1, 2]));
+    expect(loads.cost(true)).toMatchObject({ copies: "in-place", objects: 0, bytes: 0, batches: 0 });
+
+    loads.add(copy("b/", [10, large]));
+    const partRequests = requestsInParts(large);
+    const load = { segments: 1, objects: 2, bytes: 10 + large, partRequests };
+    expect(loads.cost(false)).toEqual({ ...copyingCost(load, { streamed: false }), ...load, copies: "server-side" });
+    expect(loads.cost(true)).toMatchObject({ ...copyingCost(load, { streamed: true }), copies: "streamed" });
+  });
+
+  test("that are put together are streamed, whoever copies the others", () => {
+    const loads = new CopyLoads();
+    loads.add(copy("b/", [10]));
+    loads.add(copy("c/", [1e9, 1e9], true));
+
+    const kept = copyingCost({ segments: 1, objects: 1, bytes: 10, partRequests: 0 }, { streamed: false });
+    const of = { segments: 1, objects: 2, bytes: 2e9, partRequests: 2 * requestsInParts(1e9) };
+    const merged = copyingCost(of, { streamed: true });
+    expect(loads.cost(false)).toMatchObject({ copies: "streamed", segments: 2, objects: 3, bytes: 2e9 + 10 });
+    expect(loads.cost(false).dollars).toBeCloseTo(kept.dollars + merged.dollars, 10);
+  });
+});
 
 describe("docs/scale.md is computed: it has", () => {
   test.each([

@@ -1,0 +1,66 @@
+import type { Environment } from "../../core/environment/environment.ts";
+import { sameBucket, sameStore } from "../../core/environment/storage-identity.ts";
+import type { RestoreInput } from "../../core/execution/messages.ts";
+import { segmentsOf } from "../../core/format/meta.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import { CopyLoads } from "../../core/plan/estimate.ts";
+import { collectionOf, planRestore } from "../../core/plan/restore.ts";
+import type { Milvus } from "../../ports/milvus.ts";
+import { type EstimatedInBackup, loadOf } from "../shared/estimated-load.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
+import { crowdedCollections } from "./crowded-collections.ts";
+import { nameRestored } from "./name-restored.ts";
+import { copiesOf } from "./planned-copies.ts";
+
+export type RestoreEstimate = ReturnType<CopyLoads["cost"]> & {
+  readonly collections: readonly (EstimatedInBackup & { readonly to: string })[];
+  /** How many imports Milvus gets. */
+  readonly imports: number;
+};
+
+/**
+ * What a restore would stage, and what that costs: the plan that Prepare Restore makes, of the same metas, without a look into the logs.
+ * Asks Milvus only which server it is, and writes nothing.
+ * @throws BackupNotFound, CorruptBackup, CollectionNotFound, InvalidInput, and what the store throws
+ */
+export async function estimateRestore(
+  stored: StoredBackup,
+  { environment, from }: { readonly environment: Environment; readonly from: Environment },
+  input: RestoreInput,
+  milvus: Pick<Milvus, "version" | "importWay">,
+): Promise<RestoreEstimate> {
+  const metas = await stored.streamMetas();
+  const { backup } = await metas.outline();
+  const names = nameRestored(backup, input, stored.store.label);
+  const instants = stored.instantsOf(await stored.readManifest(), backup.id);
+  const readsInPlace = !from.crossStorage && sameBucket(from.backupStorage, environment.storage);
+  const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
+  const { plan, segments } = planRestore(backup, names, {
+    restoreId: "estimate",
+    replaces: new Map(),
+    version: await milvus.version(),
+    pairsPerJob: (await milvus.importWay()).pairsPerJob,
+    backup: stored.layout,
+    readsInPlace,
+    mayStream: environment.copyMode !== "server-side",
+    crowded: readsInPlace ? await crowdedCollections(stored, restored) : new Set(),
+    input,
+    instants,
+    kept: new Map(),
+    known: new Map(),
+    metas: { sha256: metas.sha256 },
+    verification: { compares: "nothing", reads: false },
+    warnings: [],
+  });
+  const loads = new CopyLoads();
+  for await (const copy of copiesOf(metas, segments)) loads.add(copy);
+  const isStreamed = environment.crossStorage || environment.copyMode === "streamed";
+  return {
+    ...loads.cost(isStreamed || !sameStore(from.backupStorage, environment.storage)),
+    imports: plan.totals.imports,
+    collections: names.map(({ source, target }) => ({
+      ...loadOf(qualifiedName(source), segmentsOf(collectionOf(backup, source))),
+      to: qualifiedName(target),
+    })),
+  };
+}
