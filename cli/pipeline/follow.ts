@@ -15,7 +15,7 @@ export interface Following {
  */
 const shortestWaitMilliseconds = 50;
 const longestWaitMilliseconds = 2_000;
-const partOfElapsed = 1 / 20;
+const partOfElapsed = 1 / 50;
 
 /** Progress costs several requests, so it is not read with every poll. */
 const progressMilliseconds = 1_000;

@@ -31,6 +31,9 @@ export interface ObjectStore {
   /** The same; undefined where the object does not exist. */
   getTextIfPresent(key: string): Promise<string | undefined>;
 
+  /** The same with which version of the object it is: of one that is replaced again and again (a claim). One request, where the store has one for it. */
+  getVersionIfPresent(key: string): Promise<TextVersion | undefined>;
+
   /**
    * The text of an object as it comes, for large ones: pieces that end between two characters. It is one version of the object from
    * its first piece to its last, also where a connection broke in between.
@@ -129,6 +132,12 @@ export interface ObjectStore {
    * @throws BucketNotFound, StoreUnreachable or StoreAccessDenied, each with what to do; returns where all is well
    */
   checkAccess(prefix?: string): Promise<void>;
+}
+
+export interface TextVersion {
+  readonly text: string;
+  /** Without quotes. */
+  readonly etag: string;
 }
 
 export interface ByteRange {

@@ -98,6 +98,17 @@ export function objectStoreContract(
       expect(await source.store.getTextIfPresent("maybe/not")).toBeUndefined();
     });
 
+    test("reads a text with its version, by which it is replaced", async () => {
+      await source.store.putText("claim", "mine");
+
+      const { text, etag } = (await source.store.getVersionIfPresent("claim")) ?? expect.fail();
+
+      expect([text, etag]).toEqual(["mine", (await source.store.head("claim"))?.etag]);
+      expect(await source.store.getVersionIfPresent("claim/not")).toBeUndefined();
+      await source.store.putText("claim", "another's");
+      expect((await source.store.getVersionIfPresent("claim"))?.etag).not.toBe(etag);
+    });
+
     test("reads a large text as it comes, without cutting a character in two", async () => {
       const text = "Zürich 東京 😀 470615367219551002\n".repeat(20_000);
       await source.store.putText("large-text", text);

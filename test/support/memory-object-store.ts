@@ -12,6 +12,7 @@ import type {
   PutTextOptions,
   TextDigest,
   TextUpload,
+  TextVersion,
 } from "../../src/ports/object-store.ts";
 import { SortedMap } from "./sorted-map.ts";
 import { chunksOf } from "./text-chunks.ts";
@@ -180,6 +181,11 @@ export class MemoryObjectStore implements ObjectStore {
   async getTextIfPresent(key: string): Promise<string | undefined> {
     this.#record(`getText ${key}`);
     return this.#objects.get(key)?.toString();
+  }
+
+  async getVersionIfPresent(key: string): Promise<TextVersion | undefined> {
+    const text = await this.getTextIfPresent(key);
+    return text === undefined ? undefined : { text, etag: summary(key, Buffer.from(text)).etag };
   }
 
   async getBytes(key: string): Promise<Uint8Array> {

@@ -18,6 +18,7 @@ import type {
   ObjectSummary,
   PutTextOptions,
   TextUpload,
+  TextVersion,
 } from "../../ports/object-store.ts";
 import type { StoreProbe } from "../../ports/store-probe.ts";
 import type { Patience } from "../patience.ts";
@@ -110,16 +111,15 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async getText(key: string): Promise<string> {
-    return tellingMissing(this.#s3, key, () =>
-      this.#s3.request("s3:GetObject", key, async () => {
-        const found = await this.#s3.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
-        return (await found.Body?.transformToString("utf-8")) ?? "";
-      }),
-    );
+    return (await this.#getVersion(key)).text;
   }
 
   async getTextIfPresent(key: string): Promise<string | undefined> {
     return ifPresent(() => this.getText(key));
+  }
+
+  async getVersionIfPresent(key: string): Promise<TextVersion | undefined> {
+    return ifPresent(() => this.#getVersion(key));
   }
 
   async getBytes(key: string): Promise<Uint8Array> {
@@ -243,6 +243,15 @@ export class S3ObjectStore implements ObjectStore {
   get #identity(): string {
     const { endpointIdentity, credentialsIdentity } = this.#s3.connection;
     return `${endpointIdentity} ${credentialsIdentity} ${this.bucket}`;
+  }
+
+  async #getVersion(key: string): Promise<TextVersion> {
+    return tellingMissing(this.#s3, key, () =>
+      this.#s3.request("s3:GetObject", key, async () => {
+        const found = await this.#s3.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
+        return { text: (await found.Body?.transformToString("utf-8")) ?? "", etag: unquote(found.ETag) };
+      }),
+    );
   }
 
   #mayCopyServerSide(source: S3ObjectStore): boolean {

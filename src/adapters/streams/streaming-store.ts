@@ -11,6 +11,7 @@ import type {
   ObjectSummary,
   PutTextOptions,
   TextUpload,
+  TextVersion,
 } from "../../ports/object-store.ts";
 import type { Patience } from "../patience.ts";
 import { ifPresent } from "./if-present.ts";
@@ -24,6 +25,9 @@ export interface StreamingStoreOptions {
   /** How long an outage is waited for once the store has answered; not at all where absent. */
   readonly patience?: Patience | undefined;
 }
+
+/** An object that is replaced between two requests is looked at again. */
+const versionAttempts = 8;
 
 /** What a store tells of an object without its being read. */
 export interface KnownContent {
@@ -71,6 +75,17 @@ export abstract class StreamingStore implements ObjectStore {
 
   async getTextIfPresent(key: string): Promise<string | undefined> {
     return ifPresent(() => this.getText(key));
+  }
+
+  async getVersionIfPresent(key: string): Promise<TextVersion | undefined> {
+    for (let attempt = 0; attempt < versionAttempts; attempt += 1) {
+      const object = await this.head(key);
+      if (object === undefined) return undefined;
+      const bytes = await ifPresent(() => this.readRange(object, { offset: 0, size: object.size }));
+      if (bytes !== undefined) return { text: Buffer.from(bytes).toString("utf-8"), etag: object.etag };
+    }
+    const reason = `${key} in ${this.label} was replaced again and again while it was read`;
+    throw new PipelineError("StoreBusy", reason, { details: { key } });
   }
 
   async getBytes(key: string): Promise<Uint8Array> {

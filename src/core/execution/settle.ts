@@ -19,6 +19,16 @@ export async function settleAll<T extends readonly unknown[]>(
 }
 
 /**
+ * Work that is worth beginning before a check has come to its end: its answer counts only where the check found nothing.
+ * @throws what the check throws, and only where it throws nothing what the work does; once both have come to their end
+ */
+export async function settleBehind<T>(check: Promise<unknown>, work: Promise<T>): Promise<T> {
+  const [checked] = await Promise.allSettled([check, work]);
+  if (checked.status === "rejected") throw checked.reason;
+  return work;
+}
+
+/**
  * Works on each item, so many at once. After the first fault nothing more is begun, and what runs comes to its end.
  * @param items are asked for one by one, as somebody is free to work on them
  * @param work gets, beside the item, whether there was a fault meanwhile: then its answer does not matter any more

@@ -12,7 +12,7 @@ import {
 } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { CopySegmentsRequest, CopySegmentsResult } from "../../core/execution/messages.ts";
-import { settleAll, settleEach } from "../../core/execution/settle.ts";
+import { settleAll, settleBehind, settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { heldOfBatch } from "../../core/execution/work-layout.ts";
 import type { GarbageCollection } from "../../ports/garbage-collection.ts";
@@ -91,11 +91,13 @@ async function copyBatchSegments(
   const confirm = async () => {
     for (const watch of watches) await watch();
   };
-  await confirm();
-  const [listed, present] = await settleAll([
-    listPrefixes(source, prefixesOf(batch, "from")),
-    listPrefixes(destination, batch.merged ? mergeDirectories(batch) : prefixesOf(batch, "to")),
-  ]);
+  const [listed, present] = await settleBehind(
+    confirm(),
+    settleAll([
+      listPrefixes(source, prefixesOf(batch, "from")),
+      listPrefixes(destination, batch.merged ? mergeDirectories(batch) : prefixesOf(batch, "to")),
+    ]),
+  );
   const stores: BatchStores = { source, destination, listed, present, confirm };
   if (batch.merged) {
     const { payloads = () => Promise.reject(new Error("this function was not given what reads payloads")) } = context;

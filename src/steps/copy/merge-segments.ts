@@ -109,7 +109,7 @@ class BatchMerger {
   constructor(batch: CopyBatch, stores: BatchStores, { isCancelled, pace, payloads }: MergeOptions) {
     this.#pace = pace;
     this.#payloads = payloads;
-    this.#slot = objectSlots(pace);
+    this.#slot = objectSlots({ ...pace, smallObjects: pace.mergedObjects });
     this.#batch = batch;
     this.#stores = stores;
     this.#isCancelled = isCancelled;
@@ -134,7 +134,7 @@ class BatchMerger {
     const whole = read.filter((one) => one !== undefined);
     if (whole.length < mergings.length || (await this.#isCancelled())) return this.#receipt("cancelled", []);
     const apart = await this.#apart(whole);
-    const joins = whole.flatMap((merging) => this.#joins(merging, apart));
+    const joins = this.#isWrong ? [] : whole.flatMap((merging) => this.#joins(merging, apart));
     if (this.#isWrong) return this.#receipt("source-changed", this.#wrongSegments());
 
     await this.#deleteOthers(new Set(joins.map(({ key }) => key)));

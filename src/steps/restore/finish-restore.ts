@@ -12,7 +12,7 @@ import {
 import { boundedResult } from "../../core/execution/restore-result.ts";
 import { roundEvents } from "../../core/execution/round-events.ts";
 import { roundWait } from "../../core/execution/round-wait.ts";
-import { settleAll, settleEach } from "../../core/execution/settle.ts";
+import { settleAll, settleBehind, settleEach } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import {
@@ -92,21 +92,26 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
   if (done) return finished(done, { plan, environment, execution }, context);
 
   const { confirm } = await heldTargets(context, layout, environment, execution);
-  // Also while Milvus is away: the targets stay ours.
-  await confirm();
-  const milvus = await context.connectMilvus(environment);
   const records = restoreWorkLayout(plan.restoreId);
-  const made = await readWorkJson(context, records.collections, z.array(collectionRecord));
-  const imports = (await readWorkJsonIfThere(context, records.imports, z.array(importRecord))) ?? [];
-  const warnings = [...plan.warnings, ...(await readWorkJson(context, layout.uncompared, z.array(z.string())))];
+  const [milvus, made, imports = [], uncompared] = await settleBehind(
+    // Also while Milvus is away: the targets stay ours.
+    confirm(),
+    settleAll([
+      context.connectMilvus(environment),
+      readWorkJson(context, records.collections, z.array(collectionRecord)),
+      readWorkJsonIfThere(context, records.imports, z.array(importRecord)),
+      readWorkJson(context, layout.uncompared, z.array(z.string())),
+    ]),
+  );
+  const warnings = [...plan.warnings, ...uncompared];
   const recordFor = (collection: PlannedRestore) => madeFor(made, collection);
   const replacer = new CollectionReplacer(milvus, recordFor, confirm);
   const finisher = new RestoreFinisher(milvus, recordFor, imports, replacer);
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
   if (attempt === 0) warnings.push(...(await giveIndexes(plan, milvus, context, confirm)));
   const replaced = await countReplacements(plan, { milvus, replacer, key: records.replaced }, context);
-  // Rows may have taken long to count, and names are given away from here on.
-  await confirm();
+  // Rows may have taken long to count. Whoever gives a name away asks again right before it.
+  if (!plan.collections.every(hasWorkingName)) await confirm();
   await writeWorkJson(context, layout.progress, { phase: "replacing" });
   for (const collection of plan.collections) await replacer.giveTargetName(collection);
   // From here on Release says that the collections are in place.
@@ -190,22 +195,26 @@ async function cleanUp(
 ): Promise<void> {
   const store = await context.openStore(pinnedStore(environment, "milvus"));
   const layout = workLayout("restore", execution.name);
+  const [seen, held] = await settleAll([
+    seenLeases(context, layout, environment, execution),
+    readHeld(context, layout),
+  ]);
   // An earlier run of this step may have given the targets back: what lies there by now may be the next execution's of the same restore.
-  if (await stillHolds(context, layout, environment, execution)) {
+  if (seen !== undefined) {
     if (!environment.keepTempFiles) await store.deletePrefix(plan.stagingPrefix);
     await context.work.deletePrefix(restoreWorkLayout(plan.restoreId).root);
   }
-  const held = await readHeld(context, layout);
-  if (held?.targets) await giveBackTargets(store, held.targets, execution.id, restoredInto(plan, idsOf(collections)));
+  const restored = restoredInto(plan, idsOf(collections));
+  if (held?.targets) await giveBackTargets(store, held.targets, execution.id, restored, seen);
   await unmarkReader(context, held?.readerKey);
 }
 
-async function stillHolds(...of: Parameters<typeof heldTargets>): Promise<boolean> {
+/** The leases on the targets as they are; undefined where the restore has not all of them any more. */
+async function seenLeases(...of: Parameters<typeof heldTargets>) {
   try {
-    await (await heldTargets(...of)).confirm();
-    return true;
+    return await (await heldTargets(...of)).look();
   } catch (error) {
-    if (error instanceof PipelineError && error.name === "ClaimLost") return false;
+    if (error instanceof PipelineError && error.name === "ClaimLost") return undefined;
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import {
 } from "../../core/execution/messages.ts";
 import { roundEvents } from "../../core/execution/round-events.ts";
 import { roundWait } from "../../core/execution/round-wait.ts";
-import { settleAll } from "../../core/execution/settle.ts";
+import { settleAll, settleBehind } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
@@ -34,7 +34,7 @@ import { makeAnew } from "./recreate-collections.ts";
 const closeWatches = 6;
 const closeWatchMilliseconds = 20_000;
 /** In the first minute, and then. */
-const pollMilliseconds = [200, 1_000] as const;
+const pollMilliseconds = [100, 1_000] as const;
 const watchesPerMinute = 3;
 
 /** No import is submitted after that, no collection looked at, and nothing watched: the function has 15 minutes, and one call may be waited for for five of them. */
@@ -76,10 +76,9 @@ export async function importSegments(
   if (attempt > 0 && earlier?.phase === "importing" && earlier.failure !== undefined) {
     throw new PipelineError("ImportFailed", earlier.failure);
   }
-  const records = await ImportRecords.read(plan, context);
   const { confirm, watch } = await heldTargets(context, layout, environment, execution);
   // Also while Milvus is away: the targets stay ours.
-  await watch();
+  const records = await settleBehind(watch(), ImportRecords.read(plan, context));
   const shown = new ShownProgress(earlier, (record) => writeWorkJson(context, layout.progress, record));
   const began = context.clock.now().getTime();
   const mostUntil = began + turnMilliseconds;

@@ -7,7 +7,7 @@ import { deletesIn, type KnownRows, rowsUpTo } from "../../core/plan/segment-row
 import { readLogHeads, timestampLogs } from "../shared/log-heads.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
 
-const lookConcurrency = 32;
+const lookConcurrency = 64;
 
 /** So many logs are looked at in a restore: seconds, whatever it holds. Of the others their number and size have to do. */
 const mostLogs = 4_000;

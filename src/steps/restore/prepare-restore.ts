@@ -4,7 +4,7 @@ import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { checkRestoreOptions } from "../../core/execution/restore-conflicts.ts";
-import { settleAll } from "../../core/execution/settle.ts";
+import { settleAll, settleBehind } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
@@ -28,7 +28,7 @@ import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf, unmarkReader } from "../shared/readers.ts";
 import { checkTellsContent, onlyPinned, readSignedManifest } from "../shared/signatures.ts";
-import { findBackup, type Instants } from "../shared/stored-backup.ts";
+import { type Instants, lookForBackup } from "../shared/stored-backup.ts";
 import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { checkReadable } from "./check-readable.ts";
@@ -82,8 +82,10 @@ export async function prepareRestore(
   const backupName = checkBackupName(input.backupName);
   // no more than the backup itself: a grant in another account may reach no further
   const { root } = backupLayout(from.backupStorage.rootPath, backupName);
-  await settleAll([backupStore.checkAccess(root), milvusStore.checkAccess(stagingRoot)]);
-  const stored = await findBackup(backupStore, from.backupStorage, backupName);
+  const { stored, committed } = await settleBehind(
+    settleAll([backupStore.checkAccess(root), milvusStore.checkAccess(stagingRoot)]),
+    lookForBackup(backupStore, from.backupStorage, backupName),
+  );
   if (stored.layout.shared) await backupStore.checkAccess(stored.layout.shared.root);
 
   if (signedBy !== undefined) checkTellsContent(stored, from.backupStorage, environment.storage);
@@ -92,12 +94,14 @@ export async function prepareRestore(
     signedBy === undefined
       ? undefined
       : await readSignedManifest(stored, from.backupStorage, signedBy, await keysOf(context));
-  const metas = await stored.streamMetas();
-  const { backup, complete, warnings } = await metas.outline();
+  const metas = (await stored.streamMetas(committed)).keepSmall();
+  const outlined = metas.outline();
+  const readManifest = async () => signed ?? (await stored.readManifest());
+  // a discard removes what a restore made, whatever became of the manifest since
+  const manifest = await settleBehind(outlined, input.discard ? Promise.resolve(undefined) : readManifest());
+  const { backup, complete, warnings } = await outlined;
   const names = nameRestored(backup, input, backupStore.label);
   await checkRbac(backup, input, { milvus, user: environment.milvus.user });
-  // a discard removes what a restore made, whatever became of the manifest since
-  const manifest = input.discard ? undefined : (signed ?? (await stored.readManifest()));
   const instants = stored.instantsOf(manifest, backup.id);
   const kept = stored.keptOf(manifest, backup.id);
   const verification = chooseVerification({ stored, metas, manifest }, backup, instants, input);
@@ -105,17 +109,26 @@ export async function prepareRestore(
   const version = await milvus.version();
   const records = restoreWorkLayout(restoreId);
   const look = async () => {
-    const made = (await readWorkJsonIfThere(context, records.collections, z.array(collectionRecord))) ?? [];
-    const replaced = (await readWorkJsonIfThere(context, records.replaced, z.array(replacedRecord))) ?? [];
+    const [made = [], replaced = []] = await settleAll([
+      readWorkJsonIfThere(context, records.collections, z.array(collectionRecord)),
+      readWorkJsonIfThere(context, records.replaced, z.array(replacedRecord)),
+    ]);
     // A discard goes by what was seen then, whatever stands there now.
-    if (input.discard) return replaced.map(({ target, id }) => ({ target: parseQualifiedName(target), old: id }));
-    return checkTarget(milvus, { restoreId, version, backup, names, input, made, replaced });
+    if (input.discard) {
+      return { made, seen: replaced.map(({ target, id }) => ({ target: parseQualifiedName(target), old: id })) };
+    }
+    return { made, seen: await checkTarget(milvus, { restoreId, version, backup, names, input, made, replaced }) };
+  };
+  const checkAhead = async () => {
+    const { seen } = await look();
+    if (!input.discard) await checkTargetLimits(milvus, { restoreId, version, backup, names, input, seen });
+  };
+  const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
+  const readable = async () => {
+    if (!input.discard && !input.metadataOnly) await checkReadable(stored, restored);
   };
   // Once before anything is held, as most of what is wrong shows then.
-  const first = await look();
-  if (!input.discard) await checkTargetLimits(milvus, { restoreId, version, backup, names, input, seen: first });
-  const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
-  if (!input.discard && !input.metadataOnly) await checkReadable(stored, restored);
+  await settleBehind(checkAhead(), readable());
   const readerKey = readerKeyOf(stored, from.backupStorage, "restore", execution);
   const targets = leasesOf(
     environment,
@@ -123,12 +136,19 @@ export async function prepareRestore(
     names.map(({ target }) => target),
   );
   await writeHeld(context, layout, { targets, readerKey });
-  await markReader(context, stored, readerKey, execution);
-  if (complete && !(await stored.committed())) throw stored.notFound("it was deleted just now");
-  const last = await takeTargets(milvusStore, targets, { execution, backupName: input.backupName }, context);
+  const holdBackup = async () => {
+    await markReader(context, stored, readerKey, execution);
+    if (!complete) return;
+    const there = await stored.committed();
+    if (there === undefined) throw stored.notFound("it was deleted just now");
+    metas.checkStillThose(there);
+  };
+  const last = await settleBehind(
+    holdBackup(),
+    takeTargets(milvusStore, targets, { execution, backupName: input.backupName }, context),
+  );
   // Again with the leases: what stands there now is what is replaced.
-  const seen = await look();
-  const made = (await readWorkJsonIfThere(context, records.collections, z.array(collectionRecord))) ?? [];
+  const { seen, made } = await look();
   const outdated = input.trigger === undefined ? [] : outdatedTargets(backup, { names, instants, seen, last, made });
   if (outdated.length > 0) {
     await giveBackTargets(milvusStore, targets, execution.id);

@@ -1,8 +1,9 @@
 import * as z from "zod";
-import { pinnedStore } from "../../core/execution/copy-plan.ts";
+import type { RegisteredEnvironment } from "../../core/environment/environment.ts";
+import { type MergedLog, pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { RecreateCollectionsResult, RestoreStepRequest } from "../../core/execution/messages.ts";
-import { settleAll } from "../../core/execution/settle.ts";
+import { settleAll, settleBehind } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type {
@@ -57,18 +58,19 @@ export async function recreateCollections(
   ]);
   const consequence = "Nothing was changed in Milvus; restore another backup, or other collections of this one";
   const compared = await checkBackupReceipts(context, layout, plan.backupName, consequence);
-  if (compared.merged.length > 0) {
-    await checkMerged(await context.openStore(pinnedStore(environment, "milvus")), compared.merged);
-  }
-  await writeWorkJson(context, layout.uncompared, uncompared(plan.verification, compared));
-
-  const milvus = await context.connectMilvus(environment);
   const recordKey = restoreWorkLayout(plan.restoreId).collections;
-  const earlier = await readWorkJsonIfThere(context, recordKey, z.array(collectionRecord));
+  const [milvus, earlier, { confirm }] = await settleBehind(
+    checkStaged(compared.merged, environment, context),
+    settleAll([
+      context.connectMilvus(environment),
+      readWorkJsonIfThere(context, recordKey, z.array(collectionRecord)),
+      heldTargets(context, layout, environment, execution),
+      writeWorkJson(context, layout.uncompared, uncompared(plan.verification, compared)),
+    ]),
+  );
   // Its presence tells Release that the target may have been changed.
   if (!earlier) await writeWorkJson(context, recordKey, []);
   await createDatabases(plan, milvus);
-  const { confirm } = await heldTargets(context, layout, environment, execution);
   const records: CollectionRecord[] = [];
   for (const collection of plan.collections) {
     // Read once: what another execution of the same restore made since is not to be taken for nobody's.
@@ -81,6 +83,16 @@ export async function recreateCollections(
   const others = (earlier ?? []).filter((record) => !written.has(keyOf(record)));
   await writeWorkJson(context, recordKey, [...others, ...records]);
   return { outcome: "recreated", collections: plan.collections.length };
+}
+
+/** Whether what was put together lies there as it was written. @throws CopyMismatch */
+async function checkStaged(
+  merged: readonly MergedLog[],
+  environment: RegisteredEnvironment,
+  context: StepContext,
+): Promise<void> {
+  if (merged.length === 0) return;
+  await checkMerged(await context.openStore(pinnedStore(environment, "milvus")), merged);
 }
 
 /**
@@ -123,13 +135,14 @@ async function recreate(
   mayChange: () => Promise<void>,
 ): Promise<CollectionRecord> {
   const { working, target, create } = collection;
-  await mayChange();
   const done = recordOf(earlier, collection);
   if (done && (await isRenamed(milvus, collection, done))) return checkedOptions(collection, done);
 
-  const { id, partitions } = await (create
+  const { id, partitions, isNew } = await (create
     ? createAsPlanned(milvus, collection, { create, done, mayChange })
     : lookAt(milvus, working));
+  // What is new was asked for a moment ago.
+  if (!isNew) await mayChange();
   for (const partition of collection.partitions) {
     if (!partitions.includes(partition)) await milvus.createPartition(working, partition);
   }
@@ -195,7 +208,7 @@ async function createAsPlanned(
   }
   await mayChange();
   await milvus.createCollection(create);
-  return checked(await lookAt(milvus, working));
+  return { ...checked(await lookAt(milvus, working)), isNew: true };
 
   function differencesOf({ description, partitions }: Made): string[] {
     return differencesFrom(create, description, partitions.length);
@@ -218,6 +231,8 @@ interface Made {
   readonly description: CollectionDescription;
   /** Names. */
   readonly partitions: readonly string[];
+  /** Whether it was made just now. */
+  readonly isNew?: true;
 }
 
 async function lookAt(milvus: Milvus, name: CollectionName): Promise<Made> {

@@ -95,10 +95,8 @@ export async function readClaimAs<T>(
   key: string,
   parse: (text: string) => T | undefined,
 ): Promise<Found<T> | undefined> {
-  const summary = await store.head(key);
-  if (summary === undefined) return undefined;
-  const text = await store.getTextIfPresent(key);
-  return text === undefined ? undefined : { etag: summary.etag, claim: parse(text) };
+  const found = await store.getVersionIfPresent(key);
+  return found && { etag: found.etag, claim: parse(found.text) };
 }
 
 /** Answers false where the condition does not hold any more. */

@@ -156,10 +156,11 @@ export class StoredBackup {
 
   /**
    * Finds the metas and answers what reads them as they come: `full_meta.json`, or without it the four level files with a warning.
+   * @param committed the commit record as it was seen just now
    * @throws BackupNotFound, CorruptBackup where some of the level files are missing, and what the store throws
    */
-  async streamMetas(): Promise<StreamedMetas> {
-    const found = await findMetas(this.store, this.layout.meta);
+  async streamMetas(committed?: ObjectSummary): Promise<StreamedMetas> {
+    const found = committed ? { large: committed } : await findMetas(this.store, this.layout.meta);
     if (found === undefined) throw this.notFound("milvus-backup list shows what is there");
     return this.#streamed(found);
   }
@@ -428,14 +429,24 @@ export class StoredBackup {
 
 /** The backup of a name: plain or incremental, whichever is complete there; a plain one where none is and nothing is left of another. */
 export async function findBackup(store: ObjectStore, place: BackupsPlace, name: string): Promise<StoredBackup> {
-  return whichever(new StoredBackup(store, place, name));
+  return (await lookForBackup(store, place, name)).stored;
 }
 
-async function whichever(plain: StoredBackup): Promise<StoredBackup> {
-  if (await plain.committed()) return plain;
+/** The same, with the commit record as it was seen; undefined of a backup that is not complete. */
+export async function lookForBackup(
+  store: ObjectStore,
+  place: BackupsPlace,
+  name: string,
+): Promise<{ readonly stored: StoredBackup; readonly committed: ObjectSummary | undefined }> {
+  const plain = new StoredBackup(store, place, name);
+  const found = await plain.committed();
+  if (found) return { stored: plain, committed: found };
   const incrementals = await plain.incrementals();
-  for (const one of incrementals) if (await one.committed()) return one;
-  return incrementals[0] ?? plain;
+  for (const stored of incrementals) {
+    const committed = await stored.committed();
+    if (committed) return { stored, committed };
+  }
+  return { stored: incrementals[0] ?? plain, committed: undefined };
 }
 
 /** The directories below a backup root path, each maybe a backup, by name. */

@@ -25,6 +25,9 @@ export interface MetaVersion {
   readonly level?: OutlineTexts;
 }
 
+/** Those of some hundred segments. */
+const keptCharacters = 2 ** 20;
+
 /**
  * The metas of one backup, read as they come and as often as a plan needs them: they may be larger than a function's memory. Every
  * reading is of the same version, or an error.
@@ -34,6 +37,9 @@ export class StreamedMetas {
   readonly #place: string;
   readonly #version: MetaVersion;
   #sha256: string | undefined;
+  #keeps = false;
+  /** What was read, where it is kept. */
+  #kept: readonly string[] | undefined;
 
   /** @param place the backup and where it lies, for messages */
   constructor(store: ObjectStore, place: string, version: MetaVersion) {
@@ -79,11 +85,17 @@ export class StreamedMetas {
   }
 
   async *#text(): AsyncGenerator<string> {
+    if (this.#kept) return yield* this.#kept;
     const hash = createHash("sha256");
     const { key, etag } = this.#version.large;
+    let kept: string[] | undefined = this.#keeps ? [] : undefined;
+    let length = 0;
     try {
       for await (const piece of this.#store.readText(key, { ifMatch: etag })) {
         hash.update(piece);
+        length += piece.length;
+        if (length > keptCharacters) kept = undefined;
+        kept?.push(piece);
         yield piece;
       }
     } catch (error) {
@@ -92,6 +104,24 @@ export class StreamedMetas {
     const sha256 = hash.digest("hex");
     this.#sha256 ??= sha256;
     if (sha256 !== this.#sha256) throw this.#changed();
+    this.#kept = kept;
+  }
+
+  /**
+   * From its first reading on, what is small is not asked for again. Who reads on then does not see that it was replaced meanwhile (`checkStillThose`).
+   */
+  keepSmall(): this {
+    this.#keeps = this.#version.level === undefined;
+    return this;
+  }
+
+  /**
+   * Whether the metas are still those that are read.
+   * @param seen what lies there now, of a backup that is complete
+   * @throws CopyMismatch where somebody replaced them
+   */
+  checkStillThose(seen: ObjectSummary): void {
+    if (seen.etag !== this.#version.large.etag) throw this.#changed();
   }
 
   #changed(cause?: unknown): PipelineError {

@@ -2,7 +2,7 @@ import type { Environment, RegisteredEnvironment } from "../../core/environment/
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ExecutionRef } from "../../core/execution/messages.ts";
-import { settleEach } from "../../core/execution/settle.ts";
+import { settleBehind, settleEach } from "../../core/execution/settle.ts";
 import { executionNameOf, stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import { type Claim, claimedUntil } from "../../core/format/claim.ts";
@@ -56,12 +56,16 @@ export async function takeTargets(
   by: { readonly execution: ExecutionRef; readonly backupName: string },
   context: ClaimContext,
 ): Promise<ReadonlyMap<string, LastRestored>> {
-  await beginPulse(store, held.pulse, by, context);
+  const { pulse, leases } = held;
+  const begun = beginPulse(store, pulse, by, context);
   const last = new Map<string, LastRestored>();
-  for (const lease of held.leases) {
-    const restored = await takeTarget(store, { ...lease, pulse: held.pulse }, by, context);
+  for (const lease of leases) {
+    // the claim of this execution is there before a lease names it
+    const found = await settleBehind(begun, readClaimAs(store, lease.key, parseTargetLease));
+    const restored = await takeTarget(store, { ...lease, pulse, found }, by, context);
     if (restored) last.set(lease.target, restored);
   }
+  await begun;
   return last;
 }
 
@@ -87,7 +91,12 @@ async function beginPulse(
 
 async function takeTarget(
   store: ObjectStore,
-  { target, key, pulse }: { readonly target: string; readonly key: string; readonly pulse: string },
+  {
+    target,
+    key,
+    pulse,
+    found,
+  }: { readonly target: string; readonly key: string; readonly pulse: string; found: FoundLease | undefined },
   { execution, backupName }: { readonly execution: ExecutionRef; readonly backupName: string },
   context: ClaimContext,
 ): Promise<LastRestored | undefined> {
@@ -102,7 +111,7 @@ async function takeTarget(
     ...(restored && { restored }),
   });
   for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const found = await readClaimAs(store, key, parseTargetLease);
+    if (attempt > 0) found = await readClaimAs(store, key, parseTargetLease);
     if (found === undefined) {
       // Read back by the next round: a store without conditional writes takes everybody's.
       await writeClaim(store, key, said(undefined), { ifAbsent: true });
@@ -142,14 +151,23 @@ async function lastWord(store: ObjectStore, { pulse, holder, startedAt }: Target
 
 /**
  * Makes sure that a restore still has all its targets.
+ * @returns what lies there, by key
  * @throws ClaimLost naming one that it has not: nothing more may be replaced
  */
-async function confirmTargets(store: ObjectStore, leases: HeldTargets["leases"], holder: string): Promise<void> {
-  await settleEach(leases, concurrency, async ({ key }) => {
-    const lease = (await readClaimAs(store, key, parseTargetLease))?.claim;
-    if (lease?.holder !== holder || lease.state !== "restoring") throw claimLost(store, key, holder, lease);
+async function confirmTargets(store: ObjectStore, leases: HeldTargets["leases"], holder: string): Promise<FoundLeases> {
+  const found = await settleEach(leases, concurrency, async ({ key }): Promise<[string, FoundLease]> => {
+    const lease = await readClaimAs(store, key, parseTargetLease);
+    if (lease === undefined || lease.claim?.holder !== holder || lease.claim.state !== "restoring") {
+      throw claimLost(store, key, holder, lease?.claim);
+    }
+    return [key, lease];
   });
+  return new Map(found);
 }
+
+type FoundLease = NonNullable<Awaited<ReturnType<typeof readClaimAs<TargetLease>>>>;
+/** Leases as they were looked at, by key. */
+type FoundLeases = ReadonlyMap<string, FoundLease>;
 
 /** What a step goes on with that holds the targets of its execution; nothing to ask where Prepare Restore took none. */
 export async function heldTargets(
@@ -160,34 +178,39 @@ export async function heldTargets(
 ): Promise<{
   /** Looks whether it still has all of them, or a single one (`db.coll`), and says that it goes on. @throws ClaimLost */
   readonly confirm: (target?: string) => Promise<void>;
+  /** The same of all of them; answers what lies there. @throws ClaimLost */
+  readonly look: () => Promise<FoundLeases>;
   /** Says about once a minute that it goes on, however often it is asked. @throws ClaimLost */
   readonly watch: () => Promise<void>;
 }> {
   const targets = (await readHeld(context, layout))?.targets;
-  if (targets === undefined) return { confirm: async () => {}, watch: async () => {} };
+  if (targets === undefined) return { confirm: async () => {}, look: async () => new Map(), watch: async () => {} };
   const store = await context.openStore(pinnedStore(environment, "milvus"));
   const watch = claimWatch(store, { key: targets.pulse, holder: id }, context);
+  const confirmed = (leases: HeldTargets["leases"]) => settleBehind(watch(), confirmTargets(store, leases, id));
   const confirm = async (only?: string) => {
-    await watch();
-    const leases = targets.leases.filter(({ target }) => only === undefined || target === only);
-    await confirmTargets(store, leases, id);
+    await confirmed(targets.leases.filter(({ target }) => only === undefined || target === only));
   };
-  return { confirm, watch };
+  return { confirm, look: () => confirmed(targets.leases), watch };
 }
 
 /**
  * Gives the targets back that the execution still has. A lease stays, free, where something is known of what was restored there.
  * @param restored what was restored now, by target; what was restored before stays known for the others
+ * @param seen what was looked at a moment ago: only that very version is replaced
  */
 export async function giveBackTargets(
   store: ObjectStore,
   { pulse, leases }: HeldTargets,
   holder: string,
   restored: ReadonlyMap<string, LastRestored> = new Map(),
+  seen: FoundLeases = new Map(),
 ): Promise<void> {
   await settleEach(leases, concurrency, async ({ target, key }) => {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const found = await readClaimAs(store, key, parseTargetLease);
+      // what is replaced is held to its version, what is removed is not
+      const known = attempt === 0 && restored.has(target) ? seen.get(key) : undefined;
+      const found = known ?? (await readClaimAs(store, key, parseTargetLease));
       if (found?.claim?.holder !== holder || found.claim.state !== "restoring") return;
       const last = restored.get(target) ?? found.claim.restored;
       if (last === undefined) return store.deleteKeys([key]);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { settleAll, settleEach, settleStream } from "../../../../src/core/execution/settle.ts";
+import { settleAll, settleBehind, settleEach, settleStream } from "../../../../src/core/execution/settle.ts";
 
 describe("settleAll", () => {
   test("answers what all of them answer, each with its type", async () => {
@@ -19,6 +19,29 @@ describe("settleAll", () => {
 
     await expect(settleAll([slowly(20, "second"), slowly(5, "first"), slowly(30)])).rejects.toThrow("first");
     expect(ended).toBe(3);
+  });
+});
+
+describe("settleBehind", () => {
+  const failing = async (milliseconds: number, fault: string) => {
+    await sleep(milliseconds);
+    throw new Error(fault);
+  };
+
+  test("answers what the work does where the check finds nothing", async () => {
+    expect(await settleBehind(sleep(5), Promise.resolve("a"))).toBe("a");
+    await expect(settleBehind(sleep(5), failing(1, "work"))).rejects.toThrow("work");
+  });
+
+  test("throws what the check does, whatever became of the work, when both have come to their end", async () => {
+    let ended = false;
+    const work = sleep(20).then(() => {
+      ended = true;
+    });
+
+    await expect(settleBehind(failing(1, "check"), work)).rejects.toThrow("check");
+    expect(ended).toBe(true);
+    await expect(settleBehind(failing(10, "check"), failing(1, "work"))).rejects.toThrow("check");
   });
 });
 

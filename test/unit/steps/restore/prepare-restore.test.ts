@@ -335,7 +335,7 @@ describe("the mark of a reader", () => {
     const text = bucket.read(meta.full_meta) ?? "";
     bucket.failOn(
       (call) => {
-        if (call === `head ${claim}`) bucket.remove(meta.full_meta);
+        if (call === `getText ${claim}`) bucket.remove(meta.full_meta);
         return false;
       },
       () => new Error("never"),
