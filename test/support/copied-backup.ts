@@ -14,7 +14,7 @@ import {
 } from "../../src/core/format/manifest.ts";
 import type { BackupPlan, PlannedCollection } from "../../src/core/plan/backup.ts";
 import type { TransferPlan } from "../../src/core/plan/transfer.ts";
-import type { CopiedObject, ObjectStore, ObjectSummary } from "../../src/ports/object-store.ts";
+import type { CopiedObject, ObjectStore, ObjectSummary, TextVersion } from "../../src/ports/object-store.ts";
 import { collectionDescription } from "./collection-description.ts";
 
 /**
@@ -269,6 +269,11 @@ class DroppingStore extends S3ObjectStore {
 
   override async getTextIfPresent(key: string): Promise<string | undefined> {
     return this.#text(key);
+  }
+
+  override async getVersionIfPresent(key: string): Promise<TextVersion | undefined> {
+    const text = this.#text(key);
+    return text === undefined ? undefined : { text, etag: "made-up" };
   }
 
   override async *readText(key: string): AsyncIterable<string> {
