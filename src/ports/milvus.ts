@@ -166,7 +166,7 @@ export interface Milvus {
   importWay(): Promise<ImportWay>;
   /**
    * Submits one import; answers its task or job ID.
-   * @throws MilvusBusy with `details.mayHaveBegun` where nobody knows whether the import was made; after any other error it was not
+   * @throws what says in `details.mayHaveBegun` whether the import may be made all the same: MilvusBusy where that is true, false with a refusal
    */
   submitImport(request: ImportRequest): Promise<Id>;
   /** Every import of the collection the server remembers, which it does for hours (2.4+: three). */

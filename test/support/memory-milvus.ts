@@ -810,7 +810,8 @@ export class MemoryMilvus implements Milvus {
   }
 
   #refused(call: string, reason: string): PipelineError {
-    return new PipelineError("MilvusFailed", `Milvus at ${this.address} refused ${call}: ${reason}`);
+    const details = { mayHaveBegun: false };
+    return new PipelineError("MilvusFailed", `Milvus at ${this.address} refused ${call}: ${reason}`, { details });
   }
 
   #newId(): Id {

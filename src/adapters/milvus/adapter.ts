@@ -33,7 +33,7 @@ import {
   showCollections,
 } from "./collections.ts";
 import { readEncryptionKey } from "./encryption-key.ts";
-import { mayHaveBegun, statusError, unansweredError } from "./errors.ts";
+import { askedError, statusError } from "./errors.ts";
 import { flushAll, isFlushedAll } from "./flush-all.ts";
 import { pauseGarbageCollection, resumeGarbageCollection } from "./garbage-collection.ts";
 import type { GrpcClient } from "./grpc-client.ts";
@@ -288,8 +288,7 @@ export class MilvusAdapter implements Milvus {
     try {
       return await api.submit(request);
     } catch (error) {
-      if (!mayHaveBegun(error)) throw error;
-      throw unansweredError(this.#grpc.endpoint, `an import into ${qualifiedName(request.name)}`, error);
+      throw askedError(error, `an import into ${qualifiedName(request.name)}`);
     }
   }
 

@@ -133,8 +133,7 @@ const neverConnected = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREAC
  * Whether, after this error of a call that makes something, nobody knows whether it is made: no answer, or one that says no more than that
  * Milvus itself waits no longer. What it refuses is not made, nor what never reached it.
  */
-export function mayHaveBegun(error: unknown): error is PipelineError {
-  if (!(error instanceof PipelineError)) return false;
+export function mayHaveBegun(error: PipelineError): boolean {
   if (error.name !== "MilvusBusy" && error.name !== "MilvusFailed") return false;
   if (error.details.code !== undefined) return withoutAnswer.includes(error.details.code);
   const isLimited = error instanceof PassingError && error.wait === "rate";
@@ -212,12 +211,14 @@ export function busyError(
   });
 }
 
-/** A call after which nobody knows whether what it asks for is made, as `Milvus.submitImport` tells it. */
-export function unansweredError(endpoint: MilvusEndpoint, call: string, error: PipelineError): PipelineError {
-  return new PipelineError("MilvusBusy", `${error.message}. Whether ${call} was begun is to be looked at`, {
-    details: { address: endpoint.address, call, mayHaveBegun: true },
-    cause: error,
-  });
+/** The error of a call that makes something, with `details.mayHaveBegun` as `Milvus.submitImport` tells it. */
+export function askedError(error: unknown, what: string): unknown {
+  if (!(error instanceof PipelineError)) return error;
+  const begun = mayHaveBegun(error);
+  const details = { ...error.details, mayHaveBegun: begun };
+  if (!begun) return new PipelineError(error.name, error.message, { details, cause: error });
+  const text = `${error.message}. Whether ${what} was begun is to be looked at`;
+  return new PipelineError("MilvusBusy", text, { details, cause: error });
 }
 
 /** Anything else the server or the protocol says no to. */

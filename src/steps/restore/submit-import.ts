@@ -77,12 +77,12 @@ export class ImportSubmitter {
       this.#records.set(item, { id, state: "submitted", rows: "0", ...mark });
     } catch (error) {
       if (!(error instanceof PipelineError)) throw error;
-      if (error.details.mayHaveBegun !== true) {
+      if (error.details.mayHaveBegun === false) {
         // It is not there: whoever tries again need not wait for it to appear.
         this.#records.drop(item);
         await this.#records.write();
-        throw error;
       }
+      if (error.details.mayHaveBegun !== true) throw error;
       this.#context.log.warn("Milvus did not answer an import: it is looked for before it is asked again", {
         task,
         into: into(item),

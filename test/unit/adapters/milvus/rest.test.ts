@@ -198,17 +198,17 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       ]);
     });
 
-    it.each<[number, string, boolean | undefined]>([
+    it.each<[number, string, boolean]>([
       [408, `{"code":10001,"message":"request timeout"}`, true],
       [200, failure(10000, "context canceled"), true],
       [200, failure(10001, "context deadline exceeded"), true],
       [200, failure(2, "service unavailable: data coord"), true],
       [502, "bad gateway", true],
-      [200, failure(1, "service not ready: proxy"), undefined],
-      [200, failure(1003, "too many requests"), undefined],
-      [200, failure(2100, "The number of jobs has reached the limit, please try again later"), undefined],
-      [200, failure(2100, "the field 103 has no binlog"), undefined],
-      [429, "", undefined],
+      [200, failure(1, "service not ready: proxy"), false],
+      [200, failure(1003, "too many requests"), false],
+      [200, failure(2100, "The number of jobs has reached the limit, please try again later"), false],
+      [200, failure(2100, "the field 103 has no binlog"), false],
+      [429, "", false],
     ])("HTTP %i with %s: may have begun? %s", async (status, body, mayHaveBegun) => {
       fake.rest.answerOnce(status, body);
 

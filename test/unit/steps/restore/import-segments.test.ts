@@ -383,7 +383,8 @@ describe("an import that Milvus did not answer", () => {
     seed([one]);
     way = importWays.jobs;
     const busy = async () => {
-      throw new PipelineError("MilvusBusy", "The number of jobs has reached the limit");
+      const details = { mayHaveBegun: false };
+      throw new PipelineError("MilvusBusy", "The number of jobs has reached the limit", { details });
     };
 
     await expect(run("completed", 9, busy)).resolves.toMatchObject({ outcome: "imports-pending" });

@@ -3,6 +3,7 @@ import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
 import type { CollectionName } from "../../../../src/ports/milvus.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
+import type { MemoryMilvusOptions } from "../../../support/memory-milvus.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { ExecutionFailed, executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
@@ -14,8 +15,14 @@ const target: CollectionName = { database: "default", collection: "books_bak" };
 const carts: CollectionName = { database: "shop", collection: "carts_bak" };
 
 /** A world with a backup of both collections in it, which `dr` is going to restore. */
-async function backedUp(before?: (world: PipelineWorld) => void): Promise<PipelineWorld> {
-  const world = new PipelineWorld();
+async function backedUp(
+  before?: (world: PipelineWorld) => void,
+  target: MemoryMilvusOptions = {},
+): Promise<PipelineWorld> {
+  const world = new PipelineWorld({
+    prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup" },
+    dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup", milvus: target },
+  });
   seedShop(world);
   await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
   before?.(world);
@@ -31,7 +38,11 @@ async function outcome(world: PipelineWorld) {
     const indexes = (await milvus.listIndexes(name)).map(({ id: _, ...index }) => index);
     const loaded = await Promise.all(partitions.map((partition) => milvus.loadingProgress(name, partition)));
     const rows = await milvus.rowCount(name);
-    const imports = milvus.submittedImports(name).map(({ partition, files, kind }) => ({ partition, files, kind }));
+    // in the order of their files: while one whose answer was lost is looked for, the next is asked for
+    const imports = milvus
+      .submittedImports(name)
+      .map(({ partition, files, kind }) => ({ partition, files, kind }))
+      .sort((a, b) => JSON.stringify(a.files).localeCompare(JSON.stringify(b.files)));
     return { aliases, properties, schema, shards, consistencyLevel, partitions, indexes, loaded, rows, imports };
   };
   return {
@@ -174,5 +185,31 @@ test.each<FaultMoment>(["before", "after"])(
       expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
     }
     expect(unclear).toBeLessThan(importing.length / 4);
+  },
+);
+
+test.each<FaultMoment>(["before", "after"])(
+  "with a fault %s any call of imports into a Milvus 2.6 whose REST interface is out of reach, which lists no IDs and no files, no row is missing or there twice",
+  { timeout: 60_000 },
+  async (moment) => {
+    const overGrpc = () => backedUp(undefined, { version: "2.6.4", restClosed: true });
+    const faults = new FaultInjector();
+    const undisturbedWorld = await overGrpc();
+    await runRestore(undisturbedWorld.context(faults), input, second);
+    const undisturbed = await outcome(undisturbedWorld);
+    expect(undisturbed.books).toMatchObject({ rows: 32n });
+    const importing = [...faults.calls.entries()].filter(([, call]) =>
+      /submitImport|listImports|importWay|imports\.json/.test(call),
+    );
+    expect(importing.length).toBeGreaterThan(5);
+
+    for (const [at] of importing) {
+      const world = await overGrpc();
+      await runRestore(world.context(new FaultInjector(at, moment)), input, first).catch(() => undefined);
+      if ((await world.milvus("dr").listCollections("default")).includes(target.collection)) continue;
+      await runRestore(world.context(), input, second);
+
+      expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
+    }
   },
 );
