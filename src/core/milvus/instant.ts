@@ -57,7 +57,11 @@ export function instantOf(timestamp: Id): Instant | undefined {
   return isHybridTimestamp(timestamp) ? { timestamp, time: timeOf(timestamp) } : undefined;
 }
 
-/** Whether a server refused an import's end in milliseconds (`importutilv2/option.go`, when it is asked or when the job runs). */
+/**
+ * Whether a server refused an import's end for being in milliseconds (`importutilv2/option.go`, when it is asked or when the job runs). It says
+ * what it was given: one that refuses a hybrid timestamp wants something else.
+ */
 export function wantsHybridTimestamp(reason: string): boolean {
-  return reason.includes("end_ts is not a valid hybrid timestamp");
+  const refused = /end_ts is not a valid hybrid timestamp(?:, value=(\d+))?/.exec(reason);
+  return refused !== null && !isHybridTimestamp(refused[1] ?? "");
 }

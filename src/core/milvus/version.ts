@@ -66,6 +66,14 @@ export const releases = {
   flushAll: "2.6.11",
 } as const;
 
+/**
+ * Whether a release reads the end of an import as a hybrid timestamp and refuses milliseconds (milvus#40333). Not said of a version that names
+ * no release: milliseconds are refused by name, and a hybrid timestamp given to an older server filters nothing without a word.
+ */
+export function readsHybridEnd(version: string): boolean {
+  return parseVersion(version) !== newestVersion && isAtLeast(version, "2.5.6");
+}
+
 /** Of everything that a release brought whether it is there, and what follows from that. */
 export interface Features extends Readonly<Record<keyof typeof releases, boolean>> {
   readonly importApi: "rest" | "grpc";

@@ -150,8 +150,8 @@ export class ImportLoop {
     // Forgotten, so that the same restore started again submits it anew.
     this.#records.drop(item);
     sight.changed = true;
-    // Read only when the job ran: from now on this server gets what it wants.
-    if (!this.#submitter.wantsHybrid && wantsHybridTimestamp(task.failedReason)) this.#submitter.wantsHybrid = true;
+    // Read only when the job ran, as were others that were submitted meanwhile: from now on this server gets what it wants.
+    if (wantsHybridTimestamp(task.failedReason)) this.#submitter.wantsHybrid = true;
     else sight.failure ??= importFailed(item, task);
     return true;
   }

@@ -2,6 +2,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { ImportRequest, ImportWay } from "../../core/milvus/descriptions.ts";
 import { type Instant, wantsHybridTimestamp } from "../../core/milvus/instant.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
+import { readsHybridEnd } from "../../core/milvus/version.ts";
 import { importFiles } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -27,8 +28,8 @@ export class ImportSubmitter {
   readonly #milvus: Milvus;
   readonly #context: StepContext;
   readonly #options: SubmitOptions;
-  /** Whether the server takes the end of an import as a hybrid timestamp only. */
-  wantsHybrid = false;
+  /** Whether the server takes the end of an import as a hybrid timestamp only: known of its release, or learnt. */
+  wantsHybrid: boolean | undefined;
   /** Why an import was without an answer, by its number. */
   readonly #unanswered = new Map<number, string>();
 
@@ -104,9 +105,10 @@ export class ImportSubmitter {
     await this.#records.write();
   }
 
-  /** Milliseconds first: a server that wants the other says so, and filters nothing before it has. */
+  /** Milliseconds first where nobody knows: a server that wants the other says so, and filters nothing before it has. */
   async #submitUpTo(request: ImportRequest, { timestamp }: Instant): Promise<string> {
     const hybrid = { ...request, end: { timestamp, unit: "hybrid" } } as const;
+    this.wantsHybrid ??= readsHybridEnd(await this.#milvus.version());
     if (this.wantsHybrid) return this.#milvus.submitImport(hybrid);
     try {
       return await this.#milvus.submitImport({ ...request, end: { timestamp } });

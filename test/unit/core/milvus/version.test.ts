@@ -5,6 +5,7 @@ import {
   isAtLeast,
   newestVersion,
   parseVersion,
+  readsHybridEnd,
   restorableInto,
 } from "../../../../src/core/milvus/version.ts";
 
@@ -50,6 +51,19 @@ describe("features", () => {
     ["master-20260226-abcdef", { importApi: "rest", disableFunctionRuntimeCheck: true }],
   ])("of %s", (version, expected) => {
     expect(features(version)).toMatchObject(expected);
+  });
+});
+
+describe("readsHybridEnd", () => {
+  it.each([
+    ["v2.4.15", false],
+    ["2.5.5", false],
+    ["2.5.6", true],
+    ["v2.6.12", true],
+    // it may be older than that
+    ["master-20250101-abcdef", false],
+  ])("of %s", (version, expected) => {
+    expect(readsHybridEnd(version)).toBe(expected);
   });
 });
 

@@ -210,6 +210,15 @@ describe("an import of a backup that was cut", () => {
     },
   );
 
+  test("says it again of all that ran before the first of them was looked at", async () => {
+    seed([planned(0), planned(1)], [], {}, { instant });
+    const { ends, run: once } = strictly("later");
+
+    await expect(once()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+
+    expect(ends.map((end) => end?.unit)).toEqual([undefined, undefined, "hybrid", "hybrid"]);
+  });
+
   test("is not taken for one that was not", async () => {
     const one = planned(0);
     const cut = { ...one, fingerprint: fingerprintOf({ ...one, instant }) };
