@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import type { WritableEnvironmentRegistry } from "../src/adapters/environment-registry.ts";
 import { describeChanges } from "../src/core/environment/changes.ts";
 import type { Environment } from "../src/core/environment/environment.ts";
-import { environmentVariables } from "../src/core/environment/keys.ts";
+import { environmentVariables, findKey } from "../src/core/environment/keys.ts";
 import { toEnvironmentName } from "../src/core/environment/name.ts";
 import { type ParseEnvironmentOptions, parseEnvironment, readEnvironment } from "../src/core/environment/yaml.ts";
 import type { CliContext } from "./context.ts";
@@ -160,13 +160,24 @@ export function checkDistinctNames(
  */
 function parseOverrides(set: readonly string[]): Record<string, string> {
   return Object.fromEntries(
-    set.map((entry) => {
+    set.flatMap(splitEntries).map((entry) => {
       const equals = entry.indexOf("=");
       // The value may be a secret, so only what stands before a `=` is ever shown.
       if (equals <= 0) throw new CliError("Usage", "--set: expected KEY=VALUE, such as --set MILVUS_USER=root");
       return [entry.slice(0, equals), entry.slice(equals + 1)];
     }),
   );
+}
+
+/** milvus-backup takes several of them with commas between; a comma that no key follows is one of a value. */
+function splitEntries(text: string): string[] {
+  const entries: string[] = [];
+  for (const part of text.split(",")) {
+    const isEntry = findKey(part.slice(0, Math.max(0, part.indexOf("="))), { variables: true }) !== undefined;
+    if (isEntry || entries.length === 0) entries.push(part);
+    else entries.push(`${entries.pop()},${part}`);
+  }
+  return entries;
 }
 
 function readConfig(file: string): string {

@@ -26,6 +26,25 @@ const verbs: Readonly<Record<string, string>> = {
   migrate: "cluster_id name",
 };
 
+/** Its short options, with the long ones they stand for. */
+const shorts: readonly (readonly [verb: string, short: string, long: string])[] = [
+  ["create", "-a", "--database_collections"],
+  ["create", "-c", "--colls"],
+  ["create", "-d", "--databases"],
+  ["create", "-f", "--force"],
+  ["create", "-n", "--name"],
+  ["restore", "-a", "--database_collections"],
+  ["restore", "-c", "--collections"],
+  ["restore", "-d", "--databases"],
+  ["restore", "-n", "--name"],
+  ["restore", "-r", "--rename"],
+  ["restore", "-s", "--suffix"],
+  ["list", "-c", "--collection"],
+  ["get", "-d", "--detail"],
+  ["get", "-n", "--name"],
+  ["delete", "-n", "--name"],
+];
+
 /** The keys that milvus-backup 0.5.16 reads, with the environment variables that stand for them. */
 const keys: Readonly<Record<string, string>> = {
   "log.level": "",
@@ -164,6 +183,12 @@ describe("what it says is taken", () => {
     const [name = ""] = option === "" ? [] : normalizeArguments([option], program);
     if (option !== "") expect(command?.options.map(({ long }) => long)).toContain(name);
   });
+});
+
+test.each(shorts)("%s %s is %s", (verb, short, long) => {
+  const found = commandOf(verb)?.options.find((option) => option.short === short);
+
+  expect(found?.long).toBe(normalizeArguments([long], program)[0]);
 });
 
 describe("what it says is refused", () => {

@@ -67,6 +67,20 @@ test("check config shows every value and where it comes from, and no secret", as
   expect(stdout + stderr + json).not.toContain("hunter2");
 });
 
+test("--set takes several values with commas between, and leaves the commas of a value", async () => {
+  const set = ["--set", "MILVUS_USER=a,b,MILVUS_PORT=19540,minio.rootPath=x,y=z"];
+
+  const { stdout } = await cli.run("--json", "--config", config, ...set, "check", "config");
+
+  expect(JSON.parse(stdout).settings).toEqual(
+    expect.arrayContaining([
+      { key: "milvus.user", value: "a,b", from: "--set" },
+      { key: "milvus.port", value: 19_540, from: "--set" },
+      { key: "minio.rootPath", value: "x,y=z", from: "--set" },
+    ]),
+  );
+});
+
 test("a file that is not there is looked for where MILVUSCONF says", async () => {
   const folder = join(directory, "conf");
   mkdirSync(folder);
