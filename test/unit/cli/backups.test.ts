@@ -75,6 +75,26 @@ describe("get", () => {
     expect(bytes).toBe(89153);
   });
 
+  test("counts users and roles, and shows none of them, with --detail neither", async () => {
+    seedBackup(cli.backups, "golden");
+    const { full_meta } = backupLayout("backup", "golden").meta;
+    const users =
+      '{"users":[{"user":"app","password":"a-hash","roles":[{"name":"reader"}]}],"roles":[{"name":"reader"}]}';
+    const text = cli.backups.read(full_meta) ?? "";
+    cli.backups.seed(full_meta, text.replace('"milvus_version"', `"rbac_meta":${users},"milvus_version"`));
+
+    const [plain, detail, json] = [
+      await run("get", "-n", "golden"),
+      await run("get", "-n", "golden", "--detail"),
+      await run("--json", "get", "-n", "golden"),
+    ];
+
+    expect(plain.stdout).toMatch(/^rbac +1 user, 1 role$/m);
+    expect(JSON.parse(json.stdout).rbac).toEqual({ users: 1, roles: 1, grants: 0, privilegeGroups: 0 });
+    expect(detail.stdout).toContain('"collection_id": 470615367219551002,');
+    for (const { stdout, stderr } of [plain, detail, json]) expect(stdout + stderr).not.toMatch(/a-hash|"app"/);
+  });
+
   test("--detail prints the meta with its 64-bit numbers", async () => {
     seedBackup(cli.backups, "golden");
 

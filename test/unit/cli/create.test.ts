@@ -96,6 +96,17 @@ describe("what is started", () => {
     expect(stdout).toContain("2.5 s");
   });
 
+  test("users and roles, with --rbac, and how many there are", async () => {
+    const output = JSON.parse(succeeded.output);
+    const rbac = { users: 2, roles: 1, grants: 0, privilegeGroups: 0 };
+    cli.executions.script = [() => ({ ...succeeded, output: JSON.stringify({ ...output, rbac }) })];
+
+    const { stdout } = await cli.run("--config", config, "create", "-n", "b", "--rbac");
+
+    expect(cli.executions.started[0]?.input).toEqual({ environment: "milvus-a", backupName: "b", rbac: true });
+    expect(stdout).toMatch(/^ +rbac +2 users, 1 role$/m);
+  });
+
   test.each([
     [["--strategy", "serial_flush"], "serial_flush"],
     [["--strategy=bulk_flush"], "bulk_flush"],

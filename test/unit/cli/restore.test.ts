@@ -334,6 +334,22 @@ test("what a restore replaced and kept is named", async () => {
   expect(stdout).toMatch(/replaced +default\.coll_replaced_5 \(kept\)/);
 });
 
+test("users and roles are asked for, and told by what became of them", async () => {
+  const of = (restored: number, present = 0, leftOut = 0) => ({ restored, present, leftOut });
+  const rbac = { users: of(1, 0, 2), roles: of(1, 1), grants: of(5), privilegeGroups: of(0, 1) };
+  const output = { outcome: "restored", backupName: "b", collections: [], waitSeconds: 0, rbac, warnings: [] };
+  cli.executions.script = [() => ({ ...succeeded, output: JSON.stringify(output) })];
+
+  const { stdout } = await cli.run("--config", config, "restore", "-n", "b", "--rbac");
+  const { stdout: json } = await cli.run("--config", config, "--json", "restore", "-n", "b", "--rbac");
+
+  expect(cli.executions.started[0]?.input).toEqual({ environment: "milvus-b", backupName: "b", rbac: true });
+  expect(stdout).toMatch(
+    /^ +rbac +1 user, 1 role, 5 grants restored; 1 role, 1 privilege group there already; 2 users left out$/m,
+  );
+  expect(JSON.parse(json).rbac).toEqual(rbac);
+});
+
 test("a restore that a trigger skipped says why", async () => {
   const output = {
     outcome: "skipped",

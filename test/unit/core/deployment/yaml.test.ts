@@ -196,6 +196,8 @@ restoreTriggers:
     [`${foreign}, unsigned: true, signedBy: "${keyArn}"`, ["restoreTriggers[0].unsigned: excludes signedBy"]],
     [`${foreign}, signedBy: "${keyArn}", verify: size`, ["restoreTriggers[0].signedBy: excludes verify: size"]],
     [`${foreign}, signedBy: alias/partner`, ["restoreTriggers[0].signedBy: is no ARN of a KMS key"]],
+    ["rbac: true", ["restoreTriggers[0].rbac: wants signedBy beside it in a trigger: whoever writes into the bucket"]],
+    [`${foreign}, unsigned: true, rbac: true`, ["restoreTriggers[0].rbac: wants signedBy"]],
     ["unsigned: true", ["restoreTriggers[0].unsigned: is about backups of another account, and there is no account"]],
     [`${foreign}, unsigned: true`, []],
     [`${foreign}, signedBy: "${keyArn}"`, []],

@@ -19,15 +19,17 @@ beforeEach(async () => {
 
 function newWorld(): PipelineWorld {
   const made = new PipelineWorld({
-    prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup", milvus: { version: "2.4.0" } },
-    far: { milvusAt: "bucket-c/files", backupAt: "bucket-c/copies", milvus: { version: "2.4.0" } },
+    prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup", milvus: { version: "2.4.15" } },
+    far: { milvusAt: "bucket-c/files", backupAt: "bucket-c/copies", milvus: { version: "2.4.15" } },
   });
   seedShop(made);
+  const users = [{ name: "app", password: "its-hash", roles: ["reader"] }];
+  made.milvus("prod").rbac = { users, roles: ["reader"], grants: [], privilegeGroups: [] };
   return made;
 }
 
 async function backUp(name: string, incremental = true) {
-  const input = { environment: "prod", backupName: name, ...(incremental && { incremental }) };
+  const input = { environment: "prod", backupName: name, rbac: true, ...(incremental && { incremental }) };
   return runBackup(world.context(), input, executionOf(name));
 }
 
@@ -95,6 +97,7 @@ test("--plain makes it what a plain backup is, byte for byte but for the manifes
       .keys(at)
       .map((key) => key.slice(at.length));
   expect(relative("bucket-c", root)).toEqual(relative("bucket-b", plain.root));
+  expect(there().read(`${root}meta/full_meta.json`)).toContain("its-hash");
   const own = backupLayout("backup", "night_1", source());
   expect(there().read(meta.full_meta)).toBe(world.bucket("bucket-b").read(own.meta.full_meta));
   const index = JSON.parse(there().read(manifest) ?? "");
