@@ -95,7 +95,7 @@ export type CopySegment = z.infer<typeof copySegment>;
 const deletesApart = z.object({
   /** `id` of the field, decimal; `dataType` is Milvus's number. */
   primaryKey: z.object({ id: z.string(), name: z.string(), dataType: z.number() }),
-  /** Whether the server spares rows that are newer than a delete; otherwise it takes every row of the key. */
+  /** Whether the server is known to spare rows that are newer than a delete; otherwise it may take every row of the key. */
   byTime: z.boolean(),
   /** Hybrid, decimal: the server looks at nothing that is later; absent: at everything. */
   until: z.string().optional(),

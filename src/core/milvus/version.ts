@@ -30,7 +30,8 @@ export function isAtLeast(version: string, minimum: string): boolean {
 export const releases = {
   /**
    * Imports of binlogs hold a delete's time against the row's: the latest delete of a key takes the rows that are older than it, in
-   * whatever order the deletes come (measured on 2.3.5). Before, one took every row of its key (milvus#29162, of December 2023).
+   * whatever order the deletes come (measured on 2.3.5). Before, one took every row of its key (milvus#29162, of December 2023), or did not: the
+   * correction is in the notes of 2.3.4, and went into the branch of 2.2. Of them neither is relied on.
    */
   deletesByTime: "2.3.5",
   databases: "2.2.9",

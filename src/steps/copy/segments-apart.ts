@@ -71,9 +71,9 @@ function fieldOf({ id, name, dataType }: DeletesApart["primaryKey"]): RowField {
   return { id: BigInt(id), name, type, dataType, isPrimaryKey: true, isDynamic: false, absent: undefined };
 }
 
-/** The deletes of several segments by their key: of each key and segment the one that decides. */
+/** The deletes of several segments by their key: of each key and segment the latest that a server looks at, which takes the most rows. */
 class SegmentDeletes {
-  /** By time the latest delete takes the most rows. Otherwise each takes all, and the earliest is within what a server looks at if any is. */
+  /** Otherwise a delete may take any row of its key, or only older ones: what the release tells is not enough to know which. */
   readonly #byTime: boolean;
   readonly #until: bigint | undefined;
   /** The newest entry of each key; each names the one before it, -1 where there is none. */
@@ -103,10 +103,14 @@ class SegmentDeletes {
   }): Generator<number> {
     const last = this.#last.get(row.key);
     if (last === undefined) return;
-    const entries = [...this.#chain(last)].filter((entry) => this.#takes(entry, row.timestamp));
+    const entries = [...this.#chain(last)];
     const isOwn = (entry: number) => this.#segments[entry] === row.segment;
-    if (entries.some((entry) => isOwn(entry) && this.#isLookedAt(entry))) return;
-    for (const entry of entries) if (!isOwn(entry)) yield this.#segments[entry] ?? -1;
+    const timeOf = (entry: number) => this.#timestamps[entry] ?? 0n;
+    // taken by its own whether or not times are held against each other
+    if (entries.some((one) => isOwn(one) && timeOf(one) > row.timestamp && this.#isLookedAt(timeOf(one)))) return;
+    for (const one of entries) {
+      if (!isOwn(one) && (!this.#byTime || timeOf(one) > row.timestamp)) yield this.#segments[one] ?? -1;
+    }
   }
 
   #add(key: PrimaryKey, timestamp: bigint, segment: number): boolean {
@@ -114,7 +118,8 @@ class SegmentDeletes {
     for (const entry of this.#chain(last)) {
       if (this.#segments[entry] !== segment) continue;
       const known = this.#timestamps[entry] ?? 0n;
-      if (this.#byTime ? timestamp > known : timestamp < known) this.#timestamps[entry] = timestamp;
+      const tellsMore = timestamp > known || !this.#isLookedAt(known);
+      if (tellsMore && this.#isLookedAt(timestamp)) this.#timestamps[entry] = timestamp;
       return true;
     }
     if (last === undefined && typeof key === "string") this.#characters += key.length;
@@ -132,11 +137,7 @@ class SegmentDeletes {
     for (let entry = last ?? -1; entry >= 0; entry = this.#before[entry] ?? -1) yield entry;
   }
 
-  #takes(entry: number, rowTimestamp: bigint): boolean {
-    return !this.#byTime || (this.#timestamps[entry] ?? 0n) > rowTimestamp;
-  }
-
-  #isLookedAt(entry: number): boolean {
-    return this.#until === undefined || (this.#timestamps[entry] ?? 0n) <= this.#until;
+  #isLookedAt(timestamp: bigint): boolean {
+    return this.#until === undefined || timestamp <= this.#until;
   }
 }
