@@ -80,9 +80,15 @@ function written(text: JsonSchema, schema: Parameters<typeof jsonSchemaOf>[0]): 
   }
   if (text.pattern === undefined) return { type: ["string", "number", "boolean", "null"] as never };
   const { minimum, maximum } = jsonSchemaOf(schema, "output");
+  const takes = (example: string) => new RegExp(text.pattern ?? "").test(example);
   return {
     anyOf: [
-      { type: "integer", ...(minimum !== undefined && { minimum }), ...(maximum !== undefined && { maximum }) },
+      ...(takes("true") ? [{ type: "boolean" as const }] : []),
+      {
+        type: takes("1.5") ? "number" : "integer",
+        ...(minimum !== undefined && { minimum }),
+        ...(maximum !== undefined && { maximum }),
+      },
       { type: "string", pattern: text.pattern },
       { type: "null" },
     ],

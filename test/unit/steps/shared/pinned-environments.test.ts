@@ -214,11 +214,11 @@ describe("Release gives back what the execution took, whatever is registered by 
     expect(world.milvus("prod").openPauses).toHaveLength(1);
     change(world, world.environment("prod").milvus);
     const connected: Environment[] = [];
-    const connectMilvus: MilvusContext["connectMilvus"] = async (environment) => {
+    const garbageCollection: MilvusContext["garbageCollection"] = (environment) => {
       connected.push(environment);
-      return context.connectMilvus(environment);
+      return context.garbageCollection(environment);
     };
-    await releaseBackup({ execution, input: backup, attempt: 0, failure }, { ...context, connectMilvus });
+    await releaseBackup({ execution, input: backup, attempt: 0, failure }, { ...context, garbageCollection });
     return { world, connected: connected.map(({ milvus }) => `${milvus.address} ${milvus.password}`) };
   }
 
