@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { compile } from "json-schema-to-typescript";
 import { documents } from "../cli/documents/index.ts";
 import { detailTypes, eventDetails, eventSource } from "../src/core/deployment/events.ts";
+import { restorePlanFile } from "../src/core/plan/restore-plan-file.ts";
 import { environmentSchema } from "./environment-schema.ts";
 import { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
 import { pipelineSchema } from "./pipeline-schema.ts";
@@ -19,6 +20,7 @@ export async function generatedFiles(): Promise<Map<string, string>> {
   return new Map([
     ["schemas/backup.schema.json", text(environmentSchema(documentation("backup-yaml.md")))],
     ["schemas/pipeline.schema.json", text(pipeline)],
+    ["schemas/restore-plan.schema.json", text({ title: "restore plan", ...jsonSchemaOf(restorePlanFile, "input") })],
     ...Object.entries(documents).map(([kind, schema]): [string, string] => [
       documentSchemaFile(kind),
       text(openSchema(jsonSchemaOf(schema, "output"))),

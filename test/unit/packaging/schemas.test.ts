@@ -6,6 +6,7 @@ import { documentedKeys } from "../../../packaging/documented-keys.ts";
 import { parsePipelineYaml } from "../../../src/core/deployment/yaml.ts";
 import { type KnownKey, knownKeys } from "../../../src/core/environment/keys.ts";
 import { parseEnvironment } from "../../../src/core/environment/yaml.ts";
+import { inputOfPlan } from "../../../src/core/plan/restore-plan-file.ts";
 import { schemaProblems } from "../../support/json-schemas.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
@@ -193,5 +194,20 @@ describe("pipeline.schema.json", () => {
       "an alarm where there was no complete backup",
     );
     expect(properties.restoreTriggers.items.properties.dropExisting.description).toContain("is replaced");
+  });
+});
+
+describe("restore-plan.schema.json", () => {
+  const problems = (plan: unknown) => schemaProblems("restore-plan.schema.json", plan);
+
+  it("takes the plan of the documents", () => {
+    const [, plan = ""] = /^```yaml\n(.*?)^```$/ms.exec(read("docs/restore-plan.md")) ?? [];
+
+    expect(problems(parse(plan))).toEqual([]);
+  });
+
+  it.each([{ mappings: [] }, { mapping: [{ source: "a" }] }, { filter: { a: ["b"] } }])("refuses %j", (plan) => {
+    expect(problems(plan)).not.toEqual([]);
+    expect(() => inputOfPlan(plan)).toThrow(/^restore plan: /);
   });
 });
