@@ -16,6 +16,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function createConnections(env: Environment): Connections {
   let executions: Promise<PipelineExecutions> | undefined;
   let registry: Promise<WritableEnvironmentRegistry> | undefined;
+  let milvusUsers = 0;
   return {
     async pipeline(stack) {
       const { readStackOutputs } = await import("../src/adapters/stack-outputs.ts");
@@ -62,10 +63,13 @@ export function createConnections(env: Environment): Connections {
     },
     async withMilvus(environment, use) {
       const { connectMilvus, closeMilvusConnections } = await import("../src/adapters/milvus/index.ts");
+      milvusUsers += 1;
       try {
         return await use(await connectMilvus(environment));
       } finally {
-        closeMilvusConnections();
+        milvusUsers -= 1;
+        // the connection is one for all: a server has several who use it
+        if (milvusUsers === 0) closeMilvusConnections();
       }
     },
   };

@@ -19,6 +19,7 @@ import { addRefused } from "./verbs/refused.ts";
 import { addReport } from "./verbs/report.ts";
 import { addRestore } from "./verbs/restore.ts";
 import { addRetention } from "./verbs/retention.ts";
+import { addServer } from "./verbs/server.ts";
 import { addSweep } from "./verbs/sweep.ts";
 import type { VerbHost } from "./verbs/verb.ts";
 import { addVerify } from "./verbs/verify.ts";
@@ -42,6 +43,7 @@ const verbs = [
   addEnv,
   addRetention,
   addSweep,
+  addServer,
   addCompletion,
 ];
 

@@ -32,7 +32,8 @@ export function reportError(terminal: Terminal, argv: readonly string[], error: 
   return 1;
 }
 
-function nameAndMessage(error: unknown): { name: string; message: string } {
+/** What an error is called, and what it says, wherever it comes from. */
+export function nameAndMessage(error: unknown): { name: string; message: string } {
   if (error instanceof ExecutionError) return { name: error.error, message: error.message };
   if (error instanceof CliError || error instanceof PipelineError) return { name: error.name, message: error.message };
   if (error instanceof CommanderError) return { name: "Usage", message: error.message.replace(/^error: /, "") };

@@ -7,6 +7,7 @@ import {
   parseTargetSelector,
 } from "../../src/core/milvus/names.ts";
 import { parseRenames as checkRenames } from "../../src/core/milvus/renames.ts";
+import type { RestorePlanFile } from "../../src/core/plan/restore-plan-file.ts";
 import {
   checkDistinctNames,
   chosenEnvironment,
@@ -27,7 +28,8 @@ interface RestoreOptions extends SelectionOptions {
   readonly name: string;
   readonly suffix?: string;
   readonly rename?: string;
-  readonly plan?: string;
+  /** Its file, or what a request has of it. */
+  readonly plan?: string | RestorePlanFile;
   readonly from?: string;
   readonly fromEnvironment?: string;
   readonly dropExisting?: true;

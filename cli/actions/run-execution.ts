@@ -31,12 +31,12 @@ interface ExecutionRequest {
  * @returns the exit code, where its summary has one
  */
 export async function runExecution(
-  { options, output, context }: VerbRun<{ readonly detach?: true }>,
+  { options, output, context, executionName: given }: VerbRun<{ readonly detach?: true }>,
   pipeline: Pipeline,
   { machine, verb, backupName, input, summarize }: ExecutionRequest,
 ): Promise<number | undefined> {
   const executions = await context.connections.executions();
-  const name = executionName(verb, backupName, context.clock.now(), randomBytes(3).toString("hex"));
+  const name = given ?? executionName(verb, backupName, context.clock.now(), randomBytes(3).toString("hex"));
   const executionArn = await executions.start({ stateMachineArn: machineArn(pipeline, machine), name, input });
   const running: StartedExecution = { machine, arn: executionArn, name, input };
   if (options.detach) {

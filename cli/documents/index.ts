@@ -16,6 +16,7 @@ import {
   registration,
   retention,
   schedules,
+  server,
   sweep,
 } from "./upkeep.ts";
 
@@ -44,6 +45,7 @@ export const documents = {
   environments,
   environment,
   registration,
+  server,
   "root-report": rootReport,
   "backup-report": backupReport,
   "execution-report": executionReport,

@@ -148,3 +148,12 @@ export const failure = documentOf("error", {
   /** Of the execution that failed. */
   executionArn: executionArn.optional(),
 });
+
+/** `server`, once it listens */
+export const server = documentOf("server", {
+  /** What stands in front of `/create`. */
+  url: z.url(),
+  environment: z.string(),
+  /** Whether requests must have one. */
+  token: z.boolean(),
+});

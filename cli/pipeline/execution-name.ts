@@ -1,6 +1,9 @@
 /** Step Functions' limit. */
 const longest = 80;
 
+/** What Step Functions takes as the name of an execution; a backup's name may be longer, and asking for it would be an error. */
+export const executionNames = /^[A-Za-z0-9._-]{1,80}$/;
+
 /**
  * The name of an execution: `create-my_backup-20261121T110307-3f9c2a`, so that a list of executions can be read. Long backup
  * names are cut.

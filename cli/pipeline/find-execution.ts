@@ -1,17 +1,16 @@
 import type { Machine } from "../../src/core/execution/machines.ts";
 import { settleEach } from "../../src/core/execution/settle.ts";
+import { executionArnOf } from "../../src/core/execution/state-machine-arn.ts";
 import type { ExecutionDescription, PipelineExecutions } from "../../src/ports/pipeline-executions.ts";
 import { CliError } from "../errors.ts";
-import { backupOf } from "./execution-input.ts";
+import { backupOf, inputOf } from "./execution-input.ts";
+import { executionNames } from "./execution-name.ts";
 import { deployedMachines, machineArn, machineOf, type Pipeline } from "./stack.ts";
 
 export interface FoundExecution {
   readonly machine: Machine;
   readonly execution: ExecutionDescription;
 }
-
-/** What Step Functions takes as one; a backup's name may be longer, and asking for it would be an error. */
-const executionNames = /^[A-Za-z0-9._-]{1,80}$/;
 
 /** Of each machine, newest first: what one request lists. */
 const listed = 1_000;
@@ -31,7 +30,7 @@ export async function findExecution(
   const arns = name.startsWith("arn:")
     ? [name]
     : executionNames.test(name)
-      ? deployedMachines(pipeline).map((machine) => executionArn(machineArn(pipeline, machine), name))
+      ? deployedMachines(pipeline).map((machine) => executionArnOf(machineArn(pipeline, machine), name))
       : [];
   for (const arn of arns) {
     const execution = await executions.describe(arn);
@@ -46,13 +45,24 @@ export async function findExecution(
   );
 }
 
-/** Looks into the inputs of the newest executions: their names have the backup's only where the command started them, and cut. */
-async function newestAbout(
+interface Among {
+  /** All that are deployed where absent. */
+  readonly machines?: readonly Machine[];
+  /** Only those whose input names it. */
+  readonly environment?: string;
+}
+
+/**
+ * The newest execution that is about a backup of that name; undefined where none of the newest is.
+ * Looks into their inputs: their names have the backup's only where the command started them, and cut.
+ */
+export async function newestAbout(
   executions: PipelineExecutions,
   pipeline: Pipeline,
   backupName: string,
+  { machines = deployedMachines(pipeline), environment }: Among = {},
 ): Promise<FoundExecution | undefined> {
-  const ofMachines = await settleEach(deployedMachines(pipeline), describeConcurrency, async (machine) =>
+  const ofMachines = await settleEach([...machines], describeConcurrency, async (machine) =>
     (await executions.list(machineArn(pipeline, machine), listed)).map((it) => ({ machine, ...it })),
   );
   const newestFirst = ofMachines
@@ -63,15 +73,13 @@ async function newestAbout(
     const next = newestFirst.splice(0, describeConcurrency);
     const looked = await settleEach(next, describeConcurrency, async ({ machine, arn }) => {
       const execution = await executions.describe(arn);
-      return execution && backupOf(execution, machine) === backupName ? { machine, execution } : undefined;
+      if (execution === undefined || backupOf(execution, machine) !== backupName) return undefined;
+      return environment === undefined || inputOf(execution).environment === environment
+        ? { machine, execution }
+        : undefined;
     });
     const found = looked.find((one) => one !== undefined);
     if (found) return found;
   }
   return undefined;
-}
-
-/** `arn:aws:states:...:stateMachine:backup` and a name give `arn:aws:states:...:execution:backup:<name>`. */
-function executionArn(stateMachineArn: string, name: string): string {
-  return `${stateMachineArn.replace(":stateMachine:", ":execution:")}:${name}`;
 }

@@ -7,6 +7,7 @@ import { type ProgressRecord, progressRecord } from "../../src/core/execution/me
 import { type CopiedShare, countsOn, plannedAttempt, sharesOf } from "../../src/core/execution/planned-copies.ts";
 import { parseWorkJson } from "../../src/core/execution/work-json.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
+import { qualifiedName } from "../../src/core/milvus/names.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 
 /** How far an execution is, as its files in the work bucket tell. */
@@ -15,6 +16,8 @@ export interface Progress {
   readonly totals?: PlanTotals;
   /** Segments, objects and bytes that lie at the destination, by the receipts so far. */
   readonly copied: { readonly segments: number; readonly objects: number; readonly bytes: number };
+  /** Of a restore: the collections that it makes, `db.coll`, as planned; absent before. */
+  readonly targets?: readonly string[];
   /** Whether a restore loads anything in the end; absent where that is not planned yet, and for other machines. */
   readonly loads?: boolean;
   /** Imports into Milvus, and then the loading of what was imported; absent before the first. */
@@ -31,10 +34,13 @@ const totals = z.object({
 });
 export type PlanTotals = z.infer<typeof totals>;
 
+/** As `totals.rows`: what is no name is left out. */
+const plannedTarget = z.object({ database: z.string(), collection: z.string() }).optional().catch(undefined);
+
 const planFile = z.object({
   attempt: z.number().default(0),
   totals,
-  collections: z.array(plannedAttempt.extend({ load: z.unknown().optional() })).optional(),
+  collections: z.array(plannedAttempt.extend({ load: z.unknown().optional(), target: plannedTarget })).optional(),
 });
 
 /** Receipts are small; a few at a time keep up with any pipeline. */
@@ -129,10 +135,12 @@ function readerOf(openWork: () => Promise<ObjectStore>, machine: Machine, execut
       );
     const restoring = machine === "restore" ? await readJson(work, layout.progress, progressRecord) : undefined;
     const loads = current.collections?.some(({ load }) => load !== undefined && load !== "none");
+    const targets = current.collections?.flatMap(({ target }) => (target ? [qualifiedName(target)] : []));
     return {
       totals: current.totals,
       copied,
       ...(loads !== undefined && { loads }),
+      ...(targets && targets.length > 0 && { targets }),
       ...(restoring && { restoring }),
     };
   }

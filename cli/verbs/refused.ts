@@ -21,12 +21,6 @@ const refused: readonly Refused[] = [
       "it uploads a backup to Zilliz Cloud by that service's own interface: use milvus-backup, which reads plain backups of this command, or give Zilliz Cloud the " +
       "place of the backup (docs/tutorials/across-object-stores.md)",
   },
-  {
-    verb: "server",
-    instead:
-      'there is no REST server: start the state machines with their inputs (state-machines/README.md), from EventBridge, an SDK or "aws stepfunctions ' +
-      'start-execution", or call this command with --json',
-  },
 ];
 
 /** Adds what is refused, hidden from the help: whoever comes with a command line of milvus-backup is told what to use. */

@@ -12,6 +12,8 @@ export interface VerbRun<Options> {
   readonly context: CliContext;
   /** The whole command line's tree. */
   readonly program: Command;
+  /** What the execution that it starts is called; after the verb and the backup where absent. */
+  readonly executionName?: string;
 }
 
 /** Does a verb's work; may answer an exit code. */

@@ -1,10 +1,10 @@
 import { backupStepRequest } from "../../src/core/execution/messages.ts";
+import { parseRequest } from "../../src/core/execution/parse-request.ts";
 import { prepareBackup } from "../../src/steps/backup/prepare-backup.ts";
 import { checkMilvus } from "../../src/steps/check/check-milvus.ts";
 import { outlasting } from "../../src/steps/shared/outlasting.ts";
 import { answeringChecks } from "../shared/check-door.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
-import { parseRequest } from "../shared/parse-request.ts";
 import { observedHandler } from "../shared/step-handler.ts";
 
 const context = milvusContext();

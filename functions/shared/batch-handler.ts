@@ -1,7 +1,7 @@
 import { type CopySegmentsRequest, copySegmentsRequest } from "../../src/core/execution/messages.ts";
+import { parseRequest } from "../../src/core/execution/parse-request.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
 import { tellingWhy } from "./copy-failures.ts";
-import { parseRequest } from "./parse-request.ts";
 import { observedHandler } from "./step-handler.ts";
 
 type BatchStep<Result, Context> = (request: CopySegmentsRequest, context: Context) => Promise<Result>;

@@ -1,7 +1,7 @@
 import { type CheckAnswer, type CheckRequest, type CheckResult, checkRequest } from "../../src/core/check/result.ts";
+import { parseRequest } from "../../src/core/execution/parse-request.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
 import { checkStores } from "../../src/steps/check/check-stores.ts";
-import { parseRequest } from "./parse-request.ts";
 import { variable } from "./variable.ts";
 
 /**

@@ -8,10 +8,10 @@ import {
   type executionRef,
   type ReleaseResult,
 } from "../../src/core/execution/messages.ts";
+import { parseRequest } from "../../src/core/execution/parse-request.ts";
 import { workLayout } from "../../src/core/execution/work-layout.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
 import { causeOf, explainMapFailure } from "./copy-failures.ts";
-import { parseRequest } from "./parse-request.ts";
 import { failureOf } from "./report-error.ts";
 import { observedHandler, type Step } from "./step-handler.ts";
 

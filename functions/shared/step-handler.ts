@@ -3,9 +3,9 @@ import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { logMetrics } from "@aws-lambda-powertools/metrics/middleware";
 import middy from "@middy/core";
 import type * as z from "zod";
+import { parseRequest } from "../../src/core/execution/parse-request.ts";
 import type { StepContext } from "../../src/ports/step-context.ts";
 import { countResult, logger, metrics } from "./observability.ts";
-import { parseRequest } from "./parse-request.ts";
 import { reportErrors } from "./report-error.ts";
 
 /** A step of a state machine, as `src/steps` has it. */

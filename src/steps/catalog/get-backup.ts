@@ -25,6 +25,8 @@ interface OutlinedBackup extends FoundOutline {
   readonly lock?: ObjectLock;
   /** Which schedule made it; absent where none did, or nobody knows. */
   readonly schedule?: MadeBySchedule;
+  /** ISO 8601: when it was begun, as our manifest has it; absent where there is none. */
+  readonly begunAt?: string;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function outlineBackup(
   const incremental = manifest?.incremental && (await describeIncremental(stored, manifest.incremental, rootPath));
   const verified = await readVerification(stored);
   const drilled = await readDrill(stored);
-  const schedule = manifest?.backupId === found.backup.id ? manifest.schedule : undefined;
+  const own = manifest?.backupId === found.backup.id ? manifest : undefined;
   const lock = now && (await lockOfBackup(stored, now));
   return {
     ...found,
@@ -53,7 +55,8 @@ export async function outlineBackup(
     ...(incremental && { incremental }),
     ...(verified && { verified }),
     ...(drilled && { drilled }),
-    ...(schedule && { schedule }),
+    ...(own?.schedule && { schedule: own.schedule }),
+    ...(own && { begunAt: own.created }),
     ...(lock && { lock }),
   };
 }

@@ -18,6 +18,8 @@ import { type UnfinishedState, unfinishedState } from "./unfinished-backup.ts";
 /** One line of a list of backups. */
 export interface BackupSummary {
   readonly name: string;
+  /** As its metas have it; "" where they cannot be read. */
+  readonly id: string;
   /**
    * - `complete`: it has its commit record, `full_meta.json`
    * - `corrupt`: it has one, and its metas cannot be read
@@ -106,7 +108,7 @@ async function summarize(
 ): Promise<BackupSummary | undefined> {
   const { name, layout } = stored;
   const incremental = layout.source !== undefined;
-  const unknown = { name, collections: [], instants: [], size: 0n, incremental, milvusVersion: "" };
+  const unknown = { name, id: "", collections: [], instants: [], size: 0n, incremental, milvusVersion: "" };
   if (!files.has(layout.meta.full_meta)) {
     if (incompleteAt === undefined || !(await stored.looksLikeBackup())) return undefined;
     const claim = files.has(layout.claim) ? await claimOf(stored) : undefined;
@@ -125,7 +127,7 @@ async function summarize(
   const problem = cuts.problem !== undefined && { problem: cuts.problem };
   const described = describe(brief.value, cuts.value ?? new Map());
   return {
-    ...{ name, state: "complete", incremental },
+    ...{ name, id, state: "complete", incremental },
     ...described,
     ...madeBy(manifest.value, id),
     ...(verified && { verified }),

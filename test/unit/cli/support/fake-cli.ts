@@ -126,6 +126,8 @@ export class FakeCli {
   outputs: Record<string, string> | undefined = { ...stackOutputs };
   answer: string | undefined;
   interrupt: () => void = () => {};
+  /** What the command that runs has printed so far. */
+  stdout = "";
   interactive = false;
   /** The Milvus of every environment; none answers where absent. */
   milvus: Milvus | undefined;
@@ -139,11 +141,13 @@ export class FakeCli {
   /** Runs a command line. Time passes as it is slept. */
   async run(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     const written = { stdout: "", stderr: "" };
+    this.stdout = "";
     const stream = (name: "stdout" | "stderr") => ({
       isTTY: this.interactive,
       columns: 200,
-      write(text: string) {
+      write: (text: string) => {
         written[name] += text;
+        this.stdout = written.stdout;
       },
     });
     const terminal: Terminal = {
@@ -156,7 +160,15 @@ export class FakeCli {
         return () => {};
       },
     };
-    const context: CliContext = {
+    const code = await main(argv, this.context(terminal));
+    // Whatever a test is about: every document that a verb prints is as its schema says.
+    if (argv.includes("--json") && !argv.includes("--detail") && written.stdout !== "") parseDocument(written.stdout);
+    return { code, ...written };
+  }
+
+  /** What verbs are given. */
+  context(terminal: Terminal): CliContext {
+    return {
       terminal,
       connections: this.#connections(),
       clock: {
@@ -168,10 +180,6 @@ export class FakeCli {
         },
       },
     };
-    const code = await main(argv, context);
-    // Whatever a test is about: every document that a verb prints is as its schema says.
-    if (argv.includes("--json") && !argv.includes("--detail") && written.stdout !== "") parseDocument(written.stdout);
-    return { code, ...written };
   }
 
   #connections(): Connections {

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { PipelineError } from "../../src/core/execution/errors.ts";
+import { PipelineError } from "./errors.ts";
 
 /**
- * Reads what a function was invoked with. Values are not repeated: they may be anything.
- * @throws InvalidInput, naming every key of the execution's input that is unknown, missing or of another type, with what is accepted
+ * Reads what a function, or the REST API, was asked for. Values are not repeated: they may be anything.
+ * @throws InvalidInput, naming every key of the input that is unknown, missing or of another type, with what is accepted
  *   instead
  */
 export function parseRequest<Schema extends z.ZodType>(schema: Schema, event: unknown): z.output<Schema> {
@@ -38,6 +38,19 @@ function keyPath(path: readonly PropertyKey[]): string {
 /** The keys that the object at `path` of a schema may have. */
 function acceptedKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let at: z.core.$ZodType | undefined = schema;
-  for (const key of path) at = at instanceof z.ZodObject ? at.shape[String(key)] : undefined;
+  for (const key of path) at = childOf(at, key);
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}
+
+/** What a schema says of one of its keys, without the mark that it may be absent. */
+function childOf(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.$ZodType | undefined {
+  const child =
+    schema instanceof z.ZodObject
+      ? schema.shape[String(key)]
+      : schema instanceof z.ZodArray
+        ? schema.element
+        : schema instanceof z.ZodRecord
+          ? schema.valueType
+          : undefined;
+  return child instanceof z.ZodOptional ? child.unwrap() : child;
 }

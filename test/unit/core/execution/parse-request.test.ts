@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { parseRequest } from "../../../../functions/shared/parse-request.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { backupStepRequest, restoreStepRequest } from "../../../../src/core/execution/messages.ts";
+import { parseRequest } from "../../../../src/core/execution/parse-request.ts";
 
 const execution = { name: "one", id: "arn:one", startTime: "2026-11-21T11:03:07Z" };
 

@@ -1,0 +1,172 @@
+import { randomUUID } from "node:crypto";
+import { checkConfirmed } from "../../src/core/environment/protection.ts";
+import { checkBackupName } from "../../src/core/milvus/names.ts";
+import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
+import { listBackups } from "../../src/steps/catalog/list-backups.ts";
+import { check } from "../actions/check.ts";
+import { create } from "../actions/create.ts";
+import { remove } from "../actions/delete.ts";
+import { restore } from "../actions/restore.ts";
+import { chosenEnvironment } from "../environments.ts";
+import { followExecution } from "../pipeline/follow.ts";
+import { failureOf } from "../pipeline/results.ts";
+import { backupAnswer, codes, deleteAnswer, listAnswer, restoreAnswer } from "./answers.ts";
+import type { Api, Said } from "./api.ts";
+import { checkRootPath, createOptions } from "./create-options.ts";
+import { failureAnswer } from "./failures.ts";
+import { backupById, backupByName, findTask, openBackups } from "./find-backup.ts";
+import type { CreateRequest, RestoreRequest } from "./requests.ts";
+import { restoreOptions } from "./restore-options.ts";
+import { invalid } from "./selection.ts";
+import { restoreTaskOf, type TaskMachine, taskName } from "./tasks.ts";
+
+/** `POST /create` @param requestId of the header; what it starts has it as its ID @param signal aborted: nobody waits for the answer any more */
+export async function createBackup(api: Api, request: CreateRequest, requestId: string, signal: AbortSignal) {
+  try {
+    const options = createOptions(request, await chosenEnvironment(api.context, api.shared));
+    const { id, arn } = await start(api, "backup", requestId, (as) => api.call(create, options, as));
+    const over = request.async ? undefined : await waitFor(api, arn, signal);
+    if (over === undefined) {
+      return backupAnswer.create({
+        requestId: id,
+        msg: "the backup is under way: get_backup tells when it is complete",
+      });
+    }
+    if (over.status !== "succeeded") throw failureOf(over);
+    return backupAnswer.create({ requestId: id, msg: "success", data: await backupById(api, id) });
+  } catch (error) {
+    return backupAnswer.create({ requestId: requestId || randomUUID(), ...failureAnswer(error) });
+  }
+}
+
+/** `POST /restore` @param signal as in `createBackup` */
+export async function restoreBackup(api: Api, request: RestoreRequest, signal: AbortSignal) {
+  const requestId = request.requestId || randomUUID();
+  try {
+    const environment = await chosenEnvironment(api.context, api.shared);
+    const options = restoreOptions(request, environment);
+    checkConfirmed(environment, request.confirm || undefined, "nothing is restored into it");
+    const { id, arn } = await start(api, "restore", request.id ?? "", (as) => api.call(restore, options, as));
+    const over = request.async ? undefined : await waitFor(api, arn, signal);
+    if (over !== undefined && over.status !== "succeeded") throw failureOf(over);
+    const msg = over === undefined ? "the restore is under way: get_restore tells when it is complete" : "success";
+    return restoreAnswer.create({ requestId, msg, data: await restoreById(api, id) });
+  } catch (error) {
+    const failure = failureAnswer(error, { BackupNotFound: codes.parameterError });
+    return restoreAnswer.create({ requestId, ...failure });
+  }
+}
+
+/** `GET /get_backup` */
+export async function getBackup(
+  api: Api,
+  { name, id, path }: { readonly name: string; readonly id: string; readonly path: string },
+  requestId: string,
+) {
+  try {
+    checkRootPath("path", path, await chosenEnvironment(api.context, api.shared));
+    if (name === "" && id === "") throw invalid("backup_name", "backup_name or backup_id is required");
+    const data = id === "" ? await backupByName(api, checkBackupName(name)) : await backupById(api, id);
+    if (data !== undefined) return backupAnswer.create({ requestId, msg: "success", data });
+    const missing = id === "" ? `there is no backup ${name}` : `there is no backup with the ID ${id}`;
+    return backupAnswer.create({ requestId, code: id === "" ? codes.notFound : codes.fail, msg: missing });
+  } catch (error) {
+    return backupAnswer.create({ requestId, ...failureAnswer(error) });
+  }
+}
+
+/** `GET /get_restore` */
+export async function getRestore(api: Api, id: string, requestId: string) {
+  try {
+    if (id === "") return restoreAnswer.create({ requestId, code: codes.fail, msg: "id: it is required" });
+    const data = await restoreById(api, id);
+    if (data !== undefined) return restoreAnswer.create({ requestId, msg: "success", data });
+    return restoreAnswer.create({ requestId, code: codes.fail, msg: `there is no restore with the ID ${id}` });
+  } catch (error) {
+    return restoreAnswer.create({ requestId, ...failureAnswer(error) });
+  }
+}
+
+/** `GET /list` */
+export async function listAll(api: Api, requestId: string) {
+  try {
+    const { store, rootPath } = await openBackups(api);
+    const found = await listBackups(store, rootPath, { instants: false });
+    for (const { name, problem } of found) if (problem !== undefined) api.warn(`${name}: ${problem}`);
+    const data = found
+      .filter(({ state }) => state === "complete")
+      .map(({ id, name, size, milvusVersion }) => ({ id, name, size, milvus_version: milvusVersion }));
+    return listAnswer.create({ requestId, data });
+  } catch (error) {
+    return listAnswer.create({ requestId, ...failureAnswer(error) });
+  }
+}
+
+/** `DELETE /delete` @param confirm the environment once more, where it is protected */
+export async function deleteBackup(api: Api, name: string, confirm: string, requestId: string) {
+  try {
+    if (name === "") throw invalid("backup_name", "it is required");
+    await api.call(remove, { name, yes: true, ...(confirm !== "" && { confirm }) });
+    return deleteAnswer.create({ requestId, msg: "success" });
+  } catch (error) {
+    return deleteAnswer.create({ requestId, ...failureAnswer(error) });
+  }
+}
+
+/** `GET /check` */
+export async function checkAll(api: Api): Promise<{ readonly ok: boolean; readonly text: string }> {
+  const { exitCode, text } = await api.call(check, { milvus: true });
+  return { ok: exitCode === 0, text };
+}
+
+interface StartedTask {
+  readonly id: string;
+  readonly arn: string;
+}
+
+/** @param id of the execution, where whoever asks chose one: what has it already is started by nobody again */
+async function start(
+  api: Api,
+  machine: TaskMachine,
+  id: string,
+  run: (as?: string) => Promise<Said>,
+): Promise<StartedTask> {
+  const taken = id === "" ? undefined : await findTask(api, machine, id);
+  if (taken !== undefined) {
+    const [key, ask] = machine === "backup" ? ["request_id", "get_backup?backup_id="] : ["id", "get_restore?id="];
+    throw invalid(
+      key,
+      `${id} was started at ${taken.startedAt.toISOString()}: ${ask}${id} tells of it; use another one`,
+    );
+  }
+  const { document } = await run(id === "" ? undefined : taskName(id));
+  if (document?.kind !== "execution") throw new Error("the verb started nothing");
+  const { executionArn: arn, executionName, backupName = "" } = document;
+  api.started.set(arn, api.context.clock.now());
+  if (machine === "backup") api.newestOf.set(backupName, arn);
+  return { id: id || executionName, arn };
+}
+
+/** How an execution ended; undefined where nobody waits so long. */
+async function waitFor(
+  { context }: Api,
+  executionArn: string,
+  signal: AbortSignal,
+): Promise<ExecutionDescription | undefined> {
+  return followExecution({
+    executions: await context.connections.executions(),
+    reader: { read: async () => ({ copied: { segments: 0, objects: 0, bytes: 0 } }) },
+    executionArn,
+    clock: context.clock,
+    quiet: true,
+    onProgress: () => {},
+    signal,
+  });
+}
+
+async function restoreById(api: Api, id: string) {
+  const execution = await findTask(api, "restore", id);
+  if (execution === undefined) return undefined;
+  const progress = await api.progressOf("restore", execution.name).read();
+  return restoreTaskOf({ id, execution, progress });
+}
