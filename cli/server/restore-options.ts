@@ -23,7 +23,10 @@ export function restoreOptions(
   checkTogether(request);
   checkPlace(request, environment);
   if (Object.keys(request.ezkMapping ?? {}).length > 0)
-    throw invalid("ezkMapping", "other keys of encrypted databases are said in the backup.yaml: milvus.ezkMappingPath (docs/backup-yaml.md)");
+    throw invalid(
+      "ezkMapping",
+      "other keys of encrypted databases are said in the backup.yaml: milvus.ezkMappingPath (docs/backup-yaml.md)",
+    );
   const { maxShardNum = 0, confirm = "" } = request;
   if (maxShardNum < 0) throw invalid("maxShardNum", "use a whole number from 1 on, or 0 for no limit");
   return {
