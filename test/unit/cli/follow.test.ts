@@ -64,7 +64,7 @@ describe("following an execution", () => {
       expect((await follow())?.status).toBe("succeeded");
 
       expect(now() - took).toBeLessThanOrEqual(Math.max(50, Math.min(2_000, took / 20)));
-      expect(looks()).toBeLessThan(100 + took / 2_000);
+      expect(looks()).toBeLessThan(250 + took / 2_000);
     },
   );
 

@@ -115,12 +115,18 @@ describe("a plan", () => {
     expect(expected.sort()).toEqual(world.bucket("bucket-b").keys(backupLayout("backup", "nightly").binlogs));
   });
 
-  test("stops where the backup is replaced while it is read", async () => {
+  test.each([
+    ["its metas are small: until it is marked as being read", 0, "readers/"],
+    ["they are large: until the batches are planned", 2 ** 20, layout.plan],
+  ])("stops where the backup is replaced while it is read (%s)", async (_, padding, written) => {
     const key = backupLayout("backup", "nightly").meta.full_meta;
     const bucket = world.bucket("bucket-b");
+    const text = `${bucket.read(key)}${" ".repeat(padding)}`;
+    bucket.seed(key, text);
+    if (padding > 0) bucket.remove(backupLayout("backup", "nightly").manifest);
     world.work.failOn(
       (call) => {
-        if (call === `putText ${layout.plan}`) bucket.seed(key, `${bucket.read(key)} `);
+        if (call.startsWith(`putText ${written}`)) bucket.seed(key, `${text} `);
         return false;
       },
       () => new Error("never"),
@@ -342,6 +348,8 @@ describe("the mark of a reader", () => {
     );
     await expect(prepareRestore(request, world.context())).rejects.toMatchObject({ name: "BackupNotFound" });
     expect(text).not.toBe("");
+    // the lease is asked for beside the look at the backup
+    await releaseRestore({ ...request, failure: { Error: "BackupNotFound", Cause: "" } }, world.context());
     expectUntouched();
   });
 });
