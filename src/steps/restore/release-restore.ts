@@ -191,7 +191,8 @@ function whatIsInPlace(plan: RestorePlan): string {
   const names = shortList(plan.collections.map(({ target }) => qualifiedName(target)));
   const replaced = plan.collections.flatMap((collection) => namesOf(collection).replaced ?? []).map(qualifiedName);
   const old = replaced.length > 0 ? `, what was replaced maybe still as ${shortList(replaced)}` : "";
-  return `${names} in place with all rows, but maybe without aliases or not loaded${old}, and staged files: start the same restore again to finish it`;
+  const missing = plan.rbac ? "aliases, users and roles" : "aliases";
+  return `${names} in place with all rows, but maybe without ${missing} or not loaded${old}, and staged files: start the same restore again to finish it`;
 }
 
 function whatIsLeft(plan: RestorePlan): string {

@@ -5,7 +5,7 @@ import { type RestoreInput, restoredRbac } from "../../core/execution/messages.t
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
 import { anyWord, fromRbacMeta, type Rbac } from "../../core/milvus/rbac.ts";
-import { isEmptyAddition, planRbac, rbacRecord, withRefused } from "../../core/plan/rbac-restore.ts";
+import { isEmptyAddition, planRbac, type RbacPlan, rbacRecord, withRefused } from "../../core/plan/rbac-restore.ts";
 import type { RestorePlan } from "../../core/plan/restore.ts";
 import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
@@ -13,6 +13,9 @@ import type { MilvusContext } from "../../ports/step-context.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { findBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+
+/** How often is looked what is missing, where others make users and roles at the same time. */
+const looks = 3;
 
 /** What became of users, roles, grants and privilege groups, as an execution keeps it: no passwords. */
 const rbacOutcome = z.object({ counts: restoredRbac, warnings: z.array(z.string()) });
@@ -73,28 +76,42 @@ interface RbacRestore {
  * @throws CopyMismatch where the backup is not the one any more that was read before, and what Milvus and the store throw
  */
 export async function restoreRbac(restore: RbacRestore, context: MilvusContext): Promise<RbacOutcome | undefined> {
-  const { plan, layout, milvus, confirm } = restore;
+  const { plan, layout } = restore;
   if (plan.rbac === undefined) return undefined;
   const done = await readWorkJsonIfThere(context, layout.rbac, rbacOutcome);
   if (done) return done;
-  const key = restoreWorkLayout(plan.restoreId).rbac;
   const backup = await readBackup(restore, context);
-  const planned = planRbac(backup, {
-    current: await milvus.describeRbac(),
-    begun: await readWorkJsonIfThere(context, key, rbacRecord),
-    databases: new Set(await milvus.listDatabases()),
-    collections: plan.collections,
-  });
-  let outcome: Pick<typeof planned, "counts" | "warnings"> = planned;
-  if (!isEmptyAddition(planned.add)) {
-    await confirm();
-    await writeWorkJson(context, key, planned.record);
-    outcome = withRefused(planned, await milvus.addRbac(planned.add));
-  }
+  const outcome = await addMissing(backup, restore, context);
   const result = { counts: outcome.counts, warnings: [...outcome.warnings] };
   await writeWorkJson(context, layout.rbac, result);
   context.log.info("users and roles restored", { ...outcome.counts });
   return result;
+}
+
+/** Looks again where Milvus refuses: somebody may have made a user or a role in between. */
+async function addMissing(
+  backup: Rbac,
+  { plan, milvus, confirm }: RbacRestore,
+  context: MilvusContext,
+): Promise<Pick<RbacPlan, "counts" | "warnings">> {
+  const key = restoreWorkLayout(plan.restoreId).rbac;
+  const databases = new Set(await milvus.listDatabases());
+  for (let look = 1; ; look += 1) {
+    const begun = await readWorkJsonIfThere(context, key, rbacRecord);
+    const current = await milvus.describeRbac();
+    const planned = planRbac(backup, { current, begun, databases, collections: plan.collections });
+    if (isEmptyAddition(planned.add)) return planned;
+    await confirm();
+    await writeWorkJson(context, key, planned.record);
+    try {
+      return withRefused(planned, await milvus.addRbac(planned.add));
+    } catch (error) {
+      if (!(error instanceof PipelineError) || error.name !== "MilvusFailed") throw error;
+      // Users that it refused are nobody's of this restore, whoever makes them.
+      await writeWorkJson(context, key, { ...planned.record, users: begun?.users ?? [] });
+      if (look === looks) throw error;
+    }
+  }
 }
 
 /** Anew from the backup, as no file of the work bucket has passwords: the very metas that Prepare Restore read, and compared. */

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
 import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
 import type { Rbac } from "../../../../src/core/milvus/rbac.ts";
@@ -234,6 +235,39 @@ describe("a restore with rbac", () => {
     });
 
     expect(world.milvus("dr").calls.filter((call) => /^(create|add|rename)/.test(call))).toEqual([]);
+  });
+
+  test("looks again where somebody made a role of that name in between", async () => {
+    const world = await backedUp();
+    const milvus = world.milvus("dr");
+    const refused = new PipelineError("MilvusFailed", "role [reader] already exists");
+    milvus.fail("addRbac", refused, {
+      times: 1,
+      when: () => {
+        milvus.rbac = { ...milvus.rbac, roles: ["reader"] };
+        return true;
+      },
+    });
+
+    const result = await runRestore(world.context(), restore);
+
+    expect(milvus.rbac).toEqual(rbac);
+    expect(result).toMatchObject({ rbac: { users: added(1), grants: added(1) }, warnings: [] });
+  });
+
+  test("tells what Milvus refuses for good, and that the collections are in place", async () => {
+    const world = await backedUp();
+    world.milvus("dr").fail("addRbac", new PipelineError("MilvusFailed", "privilege group [] does not exist"));
+
+    await expect(runRestore(world.context(), restore)).rejects.toMatchObject({
+      name: "MilvusFailed",
+      message: expect.stringMatching(
+        /privilege group \[\] does not exist.*in place with all rows, but maybe without aliases, users and roles/,
+      ),
+    });
+    expect(
+      JSON.parse(world.work.read(world.work.keys("restores/").find((key) => key.endsWith("rbac.json")) ?? "") ?? ""),
+    ).toMatchObject({ users: [] });
   });
 
   test("by a trigger wants a signature", async () => {
