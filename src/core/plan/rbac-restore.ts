@@ -247,6 +247,10 @@ class RbacPlanner {
   }
 
   #warnNotMade({ name, password }: RbacUser, roles: readonly string[]): void {
+    if (name === rootUser) {
+      this.#warnings.push(`left out user ${rootUser}: every server has its own`);
+      return;
+    }
     const because =
       password === ""
         ? "the backup has no password of it (Milvus before 2.4.10 tells none)"

@@ -61,6 +61,7 @@ describe("into a Milvus that has none of it", () => {
     expect(isEmptyAddition(add)).toBe(true);
     expect(counts).toMatchObject({ users: outcomes(0, 0, 1), roles: outcomes(0, 2), grants: outcomes(0, 0, 1) });
     expect(warnings.join("\n")).toContain("left out 1 grant to public");
+    expect(warnings).toContain("left out user root: every server has its own");
     expect(warnings.join("\n")).not.toContain("hash-of-somebody");
   });
 
