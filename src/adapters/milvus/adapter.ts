@@ -18,7 +18,6 @@ import type { RbacAddition } from "../../core/milvus/rbac.ts";
 import { type Features, features } from "../../core/milvus/version.ts";
 import type { InsertedRows, Milvus, TriedCall, VectorSearch } from "../../ports/milvus.ts";
 import type { StepLog } from "../../ports/step-context.ts";
-import type { Patience } from "../patience.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
 import {
   aboutCollection,
@@ -43,7 +42,7 @@ import { type ImportApi, importWays } from "./imports.ts";
 import { insertRows } from "./insert.ts";
 import { countRows, loadProblem, queryRows, search } from "./queries.ts";
 import { addRbac, describeRbac } from "./rbac.ts";
-import { type HttpExchange, httpExchange, RestClient } from "./rest-client.ts";
+import { type HttpExchange, httpExchange, type RestClient } from "./rest-client.ts";
 import { restImports } from "./rest-imports.ts";
 import { readKeyValue } from "./schema.ts";
 import { describeSegmentLogs } from "./segment-logs.ts";
@@ -71,16 +70,22 @@ export class MilvusAdapter implements Milvus {
   /** What was logged once. */
   readonly #told = new Set<string>();
 
-  constructor(environment: Environment, grpc: GrpcClient, version: string, limits: AdapterLimits, patience?: Patience) {
+  constructor(
+    environment: Environment,
+    { grpc, rest }: { readonly grpc: GrpcClient; readonly rest: RestClient },
+    version: string,
+    limits: AdapterLimits,
+    log?: StepLog,
+  ) {
     this.address = grpc.endpoint.address;
     this.#grpc = grpc;
     this.#exchange = httpExchange(environment.milvus);
-    this.#rest = new RestClient(grpc.endpoint, environment.milvus, this.#exchange, patience);
+    this.#rest = rest;
     this.#version = version;
     this.#features = features(version);
     this.#managementAddress = environment.gcPause.address;
     this.#limits = limits;
-    this.#log = patience?.log;
+    this.#log = log;
   }
 
   async version(): Promise<string> {

@@ -4,6 +4,7 @@ import type { Milvus } from "../../ports/milvus.ts";
 import type { Patience } from "../patience.ts";
 import { MilvusAdapter } from "./adapter.ts";
 import { GrpcClient } from "./grpc-client.ts";
+import { httpExchange, RestClient } from "./rest-client.ts";
 
 interface ConnectOptions {
   /** How long to wait for Milvus to answer at all; 5 s. */
@@ -15,7 +16,13 @@ interface ConnectOptions {
 }
 
 /** gRPC connections by what they were opened with; a Lambda container keeps them from one invocation to the next. */
-const connections = new Map<string, GrpcClient>();
+const connections = new Map<string, Connection>();
+
+interface Connection {
+  readonly grpc: GrpcClient;
+  /** Knows whether its interface is served at all. */
+  readonly rest: RestClient;
+}
 
 /**
  * Connects to an environment's Milvus and asks for its version.
@@ -25,27 +32,32 @@ export async function connectMilvus(environment: Environment, options: ConnectOp
   const { milvus } = environment;
   const address = `${milvus.address.includes(":") ? `[${milvus.address}]` : milvus.address}:${milvus.port}`;
   const key = connectionKey(environment);
-  let client = connections.get(key);
-  if (!client) {
-    client = new GrpcClient({ address, user: milvus.user, environment: environment.name }, milvus, options.patience);
-    connections.set(key, client);
+  let connection = connections.get(key);
+  if (!connection) {
+    const endpoint = { address, user: milvus.user, environment: environment.name };
+    connection = {
+      grpc: new GrpcClient(endpoint, milvus, options.patience),
+      rest: new RestClient(endpoint, milvus, httpExchange(milvus), options.patience),
+    };
+    connections.set(key, connection);
   }
+  const { grpc, rest } = connection;
   let version: string;
   try {
-    version = await client.handshake(options.connectTimeoutMs ?? 5_000);
+    version = await grpc.handshake(options.connectTimeoutMs ?? 5_000);
   } catch (error) {
     // a fresh connection next time: this one may be backing off or hold credentials that were changed since
     connections.delete(key);
-    client.close();
+    grpc.close();
     throw error;
   }
   const limits = { flushTimeoutMs: options.flushTimeoutMs ?? 600_000 };
-  return new MilvusAdapter(environment, client, version, limits, options.patience);
+  return new MilvusAdapter(environment, { grpc, rest }, version, limits, options.patience?.log);
 }
 
 /** Closes every connection; for programs that end, and for tests. */
 export function closeMilvusConnections(): void {
-  for (const client of connections.values()) client.close();
+  for (const { grpc } of connections.values()) grpc.close();
   connections.clear();
 }
 

@@ -85,6 +85,9 @@ const probeBody = { dbName: "default", collectionName: "milvus_backup_probe" };
 /** A proxy that restarts is away for a moment; where nothing listens that is known at once. */
 const probes = { count: 3, timeoutMs: 3_000, pauseMs: 500 } as const;
 
+/** A function that runs on is not to think for hours what was so for a minute. */
+const closedForMs = 60_000;
+
 /** Milvus's REST v2 interface, on the proxy's port or elsewhere. Every failure leaves as a PipelineError. */
 export class RestClient {
   readonly endpoint: MilvusEndpoint;
@@ -94,6 +97,8 @@ export class RestClient {
   readonly #exchange: HttpExchange;
   readonly #patience: Patience | undefined;
   #closed: Promise<string | undefined> | undefined;
+  /** Milliseconds of the process: when it was found closed. */
+  #closedSince = Number.POSITIVE_INFINITY;
 
   /** @param patience how long what passes is waited for; not at all where absent */
   constructor(endpoint: MilvusEndpoint, settings: MilvusSettings, exchange: HttpExchange, patience?: Patience) {
@@ -105,12 +110,19 @@ export class RestClient {
   }
 
   /**
-   * Why no Milvus answers here, found out once: its gRPC does while its REST interface may be closed (`proxy.http.enabled`), or lie elsewhere.
+   * Why no Milvus answers here, found out once where it does, and for a minute where it does not: its gRPC does while its REST interface may be closed (`proxy.http.enabled`), or lie elsewhere.
    * @returns undefined where it answers, whatever it says; never throws
    */
-  closed(): Promise<string | undefined> {
+  async closed(): Promise<string | undefined> {
+    if (performance.now() - this.#closedSince > closedForMs) {
+      this.#closed = undefined;
+      this.#closedSince = Number.POSITIVE_INFINITY;
+    }
     this.#closed ??= this.#probe();
-    return this.#closed;
+    const reason = await this.#closed;
+    this.#closedSince =
+      reason === undefined ? Number.POSITIVE_INFINITY : Math.min(this.#closedSince, performance.now());
+    return reason;
   }
 
   async #probe(): Promise<string | undefined> {
