@@ -14,9 +14,20 @@ export const goldenFiles = Object.fromEntries(
 
 /** Lays the whole backup down under `backup/<name>/`: the metas and every log. */
 export function seedGolden(store: MemoryObjectStore, name: string): void {
+  for (const [key, bytes] of goldenObjects()) store.seed(`backup/${name}/${key}`, bytes);
+}
+
+/** Every log of it, by its key below `binlogs/`. */
+export function goldenLogs(): ReadonlyMap<string, Buffer> {
+  const below = "binlogs/";
+  const logs = [...goldenObjects()].filter(([key]) => key.startsWith(below));
+  return new Map(logs.map(([key, bytes]) => [key.slice(below.length), bytes]));
+}
+
+function* goldenObjects(): Generator<[key: string, bytes: Buffer]> {
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const file = `${entry.parentPath}/${entry.name}`;
-    store.seed(`backup/${name}/${relative(fileURLToPath(directory), file)}`, readFileSync(file));
+    yield [relative(fileURLToPath(directory), file), readFileSync(file)];
   }
 }

@@ -131,6 +131,7 @@ export class GrpcInterface {
       throw { code: status.UNAUTHENTICATED, details: "auth check failure" };
     }
     const database = String(metadata.get("dbname")[0] ?? "");
+    this.#model.journal.push({ via: "gRPC", name: call, database, body: request });
     if (call !== "GetVersion") this.requests.push({ call, request, database });
     const planned = this.#once.get(call)?.shift() ?? this.#answers.get(call);
     if (planned) return planned(request);

@@ -1,6 +1,6 @@
 import { type BinlogStore, type SegmentDirectory, segmentsBelow, takeSegment } from "./binlog-store.ts";
 import type { FakeCollection, FakeDatabase, FakeSegment } from "./records.ts";
-import { Refusal } from "./refusal.ts";
+import { notFound, Refusal } from "./refusal.ts";
 
 /** What a job is asked for, over gRPC or REST. */
 export interface ImportAsked {
@@ -41,6 +41,11 @@ interface ImportTarget {
 /** `dataCoord.import.maxImportFileNumPerReq` */
 const mostFiles = 1024;
 
+/** Of a hybrid timestamp, below its milliseconds. */
+const logicalBits = 18n;
+/** `tsoutil.IsValidPhysicalTs`: 2019. */
+const earliestMilliseconds = 1_546_300_800_000n;
+
 /** The import jobs of a server, as data coord runs and forgets them. */
 export class ImportJobs {
   readonly all: FakeImportJob[] = [];
@@ -68,17 +73,16 @@ export class ImportJobs {
     const levelZero = asked.options.l0_import === "true";
     this.#refuse(asked, collection, levelZero);
     const directories = levelZero ? asked.files.map((paths) => ({ paths })) : await this.#segments(asked.files);
-    if (!levelZero && directories.length > mostFiles) {
-      const got = directories.length;
-      throw new Refusal(
-        "importFailed",
-        `: The max number of import files should not exceed ${mostFiles}, but got ${got}`,
-      );
+    if (!levelZero) this.#refuseMany(directories.length);
+    if (directories.length === 0 && this.#model.alive) {
+      throw importFailed(`no binlog to import, input=${printed(asked.files)}`);
     }
     const running = this.all.filter((job) => job.state === "Pending" || job.state === "Importing");
     if (running.length >= this.mostJobs) {
-      const reason = `The number of jobs has reached the limit, please try again later. If your request is set to only import a single file, please consider importing multiple files in one request for better efficiency.`;
-      throw new Refusal("importFailed", `: ${reason}`);
+      throw importFailed(
+        "The number of jobs has reached the limit, please try again later. If your request is set to only import a single file, " +
+          "please consider importing multiple files in one request for better efficiency.",
+      );
     }
     const job: FakeImportJob = {
       jobId: this.#model.newId(),
@@ -130,13 +134,23 @@ export class ImportJobs {
 
   #refuse(asked: ImportAsked, collection: FakeCollection | undefined, levelZero: boolean): void {
     if (asked.files.flat().length === 0) throw new Refusal("parameterInvalid", ": import request is empty");
-    if (!levelZero) return;
-    const loaded = (collection?.loaded.size ?? 0) > 0 || this.loaded.has(asked.collection);
-    if (loaded) {
-      throw new Refusal("importFailed", ": for l0 import, collection cannot be loaded, please release it first");
+    this.#refuseMany(asked.files.length);
+    const { partition } = asked;
+    if (this.#model.alive && collection) {
+      if (partition === "" && !levelZero) throw new Refusal("parameterInvalid", ": partition not specified");
+      if (partition !== "" && !collection.partitions.some(({ name }) => name === partition)) {
+        throw notFound("partitionNotFound", { partition });
+      }
     }
-    if (asked.files.length > 1 && !this.#model.isAtLeast("2.6.5")) {
-      throw new Refusal("importFailed", `: too many files: L0 import takes one, got ${asked.files.length}`);
+    const loaded = (collection?.loaded.size ?? 0) > 0 || this.loaded.has(asked.collection);
+    if (levelZero && loaded) {
+      throw importFailed("for l0 import, collection cannot be loaded, please release it first");
+    }
+  }
+
+  #refuseMany(count: number): void {
+    if (count > mostFiles) {
+      throw importFailed(`The max number of import files should not exceed ${mostFiles}, but got ${count}`);
     }
   }
 
@@ -146,7 +160,10 @@ export class ImportJobs {
     for (const paths of files) {
       const [insert = "", delta] = paths;
       if (paths.length > 2) {
-        throw new Refusal("importFailed", `: too many input paths for binlog import, got paths:[${paths.join(" ")}]`);
+        throw importFailed(
+          "too many input paths for binlog import. Valid paths length should be one or two, " +
+            `but got paths:${printed([paths])}`,
+        );
       }
       // Milvus lists what begins with nothing, which is everything
       if (paths.includes("")) throw new Refusal("importFailed", ": an empty path is everything in the bucket");
@@ -167,9 +184,26 @@ export class ImportJobs {
   }
 
   async #complete(job: FakeImportJob): Promise<void> {
-    const reason = this.#failing.shift() ?? (await this.#bring(job));
+    const reason = this.#failing.shift() ?? this.#unreadable(job) ?? (await this.#bring(job));
     job.state = reason === undefined ? "Completed" : "Failed";
     job.reason = reason ?? "";
+  }
+
+  /** milvus#40333, #40334: 2.5.6, and 2.4.24 of the line before. Earlier ones take milliseconds, and shift whatever it is. */
+  get #wantsHybridEnd(): boolean {
+    return this.#model.isAtLeast("2.5.6") || (this.#model.isAtLeast("2.4.24") && !this.#model.isAtLeast("2.5.0"));
+  }
+
+  /** What is found out only when a data node begins to read. */
+  #unreadable({ request: { options, files } }: FakeImportJob): string | undefined {
+    const { l0_import: levelZero, end_ts: end } = options;
+    if (levelZero === "true" && files.length > 1 && !this.#model.isAtLeast("2.6.5")) {
+      return `there should be one prefix for l0 import, but got ${printed(files)}`;
+    }
+    if (end !== undefined && this.#wantsHybridEnd && BigInt(end) >> logicalBits < earliestMilliseconds) {
+      return `end_ts is not a valid hybrid timestamp, value=${end}`;
+    }
+    return undefined;
   }
 
   /** Brings what a job imports into its collection; answers why it cannot. */
@@ -201,4 +235,13 @@ export class ImportJobs {
     job.rows = Number(rows);
     return undefined;
   }
+}
+
+function importFailed(why: string): Refusal {
+  return new Refusal("importFailed", `: ${why}`);
+}
+
+/** As Go prints the files of a request. */
+function printed(files: readonly (readonly string[])[]): string {
+  return `[${files.map((paths) => `paths:[${paths.join(" ")}]`).join(" ")}]`;
 }

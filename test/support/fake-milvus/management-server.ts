@@ -70,6 +70,7 @@ export async function startFakeManagement(model: FakeModel, tickets: boolean): P
   const listener = await listen((request, _body, response) => {
     const url = new URL(request.url ?? "/", "http://management");
     const query = Object.fromEntries(url.searchParams);
+    model.journal.push({ via: "management", name: url.pathname, body: query });
     requests.push({ path: url.pathname, query });
     const isThere = url.pathname !== encryptionPath || model.isAtLeast("2.6.0");
     const route = isThere ? routes[url.pathname] : undefined;

@@ -8,6 +8,7 @@ import type {
   FakeDatabase,
   FakePartition,
   FakeSegment,
+  JournalEntry,
   KeyValue,
   SeededCollection,
 } from "./records.ts";
@@ -41,6 +42,8 @@ export class FakeModel {
   readonly alive: boolean;
   readonly databases = new Map<string, FakeDatabase>();
   readonly jobs: ImportJobs;
+  /** Every request of every interface, in order. */
+  readonly journal: JournalEntry[] = [];
   readonly rbac: Rbac;
   #nextId = 453_240_863_839_700_000n;
 

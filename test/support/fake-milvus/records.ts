@@ -1,6 +1,16 @@
 import type { Message } from "./refusal.ts";
 import type { SchemaMessage } from "./schema.ts";
 
+/** A request as the server got it, whatever it answered. */
+export interface JournalEntry {
+  readonly via: "gRPC" | "REST" | "management";
+  /** `CreateCollection`, `/v2/vectordb/jobs/import/create` */
+  readonly name: string;
+  /** Of the metadata of a gRPC call. */
+  readonly database?: string;
+  readonly body: Message;
+}
+
 export interface KeyValue {
   readonly key: string;
   readonly value: string;

@@ -100,6 +100,7 @@ export class RestInterface {
     }
     const asked = request.headers["request-timeout"];
     const timeout = typeof asked === "string" ? asked : undefined;
+    this.#model.journal.push({ via: "REST", name: path, body: { ...body, "Request-Timeout": timeout ?? "" } });
     const isProbe = path === probePath;
     if (isProbe) this.probes.push(text);
     else this.requests.push({ path, timeout, text, body });
