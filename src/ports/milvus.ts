@@ -94,6 +94,9 @@ export interface Milvus {
    */
   loadingProgress(name: CollectionName, partition?: string): Promise<number>;
 
+  /** What the server keeps of a collection beside its schema, and no backup carries, in words (replicas, row policies); none where it does not tell. */
+  beyondSchema(name: CollectionName, loaded: boolean): Promise<string[]>;
+
   /** Whether the collection, or any partition of it, is loaded or being loaded. */
   isLoaded(name: CollectionName): Promise<boolean>;
 
@@ -103,6 +106,8 @@ export interface Milvus {
   flushAll(): Promise<FlushedServer | undefined>;
   /** Whether what a flush of the whole server sealed is flushed. */
   isFlushedAll({ channels }: Pick<FlushedServer, "channels">): Promise<boolean>;
+  /** The latest position of the channel that CDC replicates through (2.5 alone); undefined where this server does not. */
+  rpcChannelPosition(channel: string): Promise<string | undefined>;
   /** Every segment Milvus lists for the collection, in whatever state. */
   listSegments(name: CollectionName): Promise<SegmentDescription[]>;
   /** The exact logs of segments (2.5.8+, REST); undefined where this server cannot tell. */

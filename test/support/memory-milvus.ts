@@ -411,6 +411,14 @@ export class MemoryMilvus implements Milvus {
     return progress;
   }
 
+  /** What a collection has that no backup carries, by `db.coll`. */
+  readonly beyond = new Map<string, readonly string[]>();
+
+  async beyondSchema(name: CollectionName): Promise<string[]> {
+    this.#called("beyondSchema", name);
+    return [...(this.beyond.get(qualifiedName(name)) ?? [])];
+  }
+
   async isLoaded(name: CollectionName): Promise<boolean> {
     this.#called("isLoaded", name);
     return this.#get(name).loaded.size > 0;
@@ -451,6 +459,16 @@ export class MemoryMilvus implements Milvus {
   async isFlushedAll(): Promise<boolean> {
     this.#called("isFlushedAll");
     return !this.#flushesHeld();
+  }
+
+  /** How often the position of a channel was asked for: a part of its answer. */
+  #positions = 0;
+
+  async rpcChannelPosition(channel: string): Promise<string | undefined> {
+    this.#called("rpcChannelPosition", channel);
+    if (!features(this.#version).rpcChannel) return undefined;
+    this.#positions += 1;
+    return btoa(`${channel} ${this.#positions}`);
   }
 
   async listSegments(name: CollectionName): Promise<SegmentDescription[]> {

@@ -19,6 +19,7 @@ import { type Features, features } from "../../core/milvus/version.ts";
 import type { InsertedRows, Milvus, TriedCall, VectorSearch } from "../../ports/milvus.ts";
 import type { StepLog } from "../../ports/step-context.ts";
 import { createAlias, dropCollection, resolveAlias } from "./aliases.ts";
+import { beyondSchema } from "./beyond-schema.ts";
 import {
   aboutCollection,
   createCollection,
@@ -44,6 +45,7 @@ import { countRows, loadProblem, queryRows, search } from "./queries.ts";
 import { addRbac, describeRbac } from "./rbac.ts";
 import { type HttpExchange, httpExchange, type RestClient } from "./rest-client.ts";
 import { restImports } from "./rest-imports.ts";
+import { rpcChannelPosition } from "./rpc-channel.ts";
 import { readKeyValue } from "./schema.ts";
 import { describeSegmentLogs } from "./segment-logs.ts";
 import { flush, listSegments } from "./segments.ts";
@@ -145,6 +147,10 @@ export class MilvusAdapter implements Milvus {
     return loadingProgress(this.#grpc, name, partition);
   }
 
+  beyondSchema(name: CollectionName, loaded: boolean) {
+    return beyondSchema(this.#grpc, name, { loaded, rowPolicies: this.#features.rowPolicies });
+  }
+
   isLoaded(name: CollectionName) {
     return isLoaded(this.#grpc, name);
   }
@@ -159,6 +165,10 @@ export class MilvusAdapter implements Milvus {
 
   isFlushedAll({ channels }: Pick<FlushedServer, "channels">) {
     return isFlushedAll(this.#grpc, channels);
+  }
+
+  async rpcChannelPosition(channel: string) {
+    return this.#features.rpcChannel ? rpcChannelPosition(this.#grpc, channel) : undefined;
   }
 
   listSegments(name: CollectionName) {

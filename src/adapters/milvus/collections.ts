@@ -9,10 +9,12 @@ import type {
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { absence, statusError } from "./errors.ts";
 import type { GrpcCall, GrpcClient } from "./grpc-client.ts";
+import { leftOverOfCollection, leftOverOfIndex } from "./left-over.ts";
+import type { PlainMessage } from "./protocol.ts";
 import { encodeField, encodeSchema, readKeyValue, readSchema, type SchemaMessage } from "./schema.ts";
 
 /** `milvuspb.DescribeCollectionResponse` */
-export interface DescribeCollectionAnswer {
+export interface DescribeCollectionAnswer extends PlainMessage {
   readonly schema: SchemaMessage;
   readonly collectionID: string;
   readonly db_id: string;
@@ -34,6 +36,7 @@ export function aboutCollection(name: CollectionName): GrpcCall {
 export async function describeCollection(client: GrpcClient, name: CollectionName): Promise<CollectionDescription> {
   const request = { collection_name: name.collection };
   const answer = await client.call<DescribeCollectionAnswer>("DescribeCollection", request, aboutCollection(name));
+  const beyond = leftOverOfCollection(answer);
   return {
     name,
     id: answer.collectionID,
@@ -46,6 +49,7 @@ export async function describeCollection(client: GrpcClient, name: CollectionNam
     createdTimestamp: answer.created_timestamp,
     virtualChannels: [...answer.virtual_channel_names],
     physicalChannels: [...answer.physical_channel_names],
+    ...(beyond.length > 0 && { notCarried: beyond }),
   };
 }
 
@@ -68,27 +72,36 @@ export async function listPartitions(client: GrpcClient, name: CollectionName): 
   return answer.partition_names.map((partition, index) => ({ name: partition, id: answer.partitionIDs[index] ?? "0" }));
 }
 
+/** `milvuspb.IndexDescription` */
+interface IndexMessage extends PlainMessage {
+  readonly indexID: string;
+  readonly index_name: string;
+  readonly field_name: string;
+  readonly params: readonly KeyValue[];
+}
+
 export async function listIndexes(client: GrpcClient, name: CollectionName): Promise<IndexDescription[]> {
   const about = aboutCollection(name);
   const outcome = await client.attempt<{
-    readonly index_descriptions: readonly {
-      readonly indexID: string;
-      readonly index_name: string;
-      readonly field_name: string;
-      readonly params: readonly KeyValue[];
-    }[];
+    readonly index_descriptions: readonly IndexMessage[];
+    readonly unknown_fields?: readonly string[];
   }>("DescribeIndex", { collection_name: name.collection }, about);
   if (outcome.kind === "unimplemented") return [];
   if (outcome.kind === "refused") {
     if (absence.isIndexNotFound(outcome.status)) return [];
     throw statusError(client.endpoint, "DescribeIndex", outcome.status, about);
   }
-  return outcome.response.index_descriptions.map((index) => ({
-    id: index.indexID,
-    fieldName: index.field_name,
-    indexName: index.index_name,
-    params: Object.fromEntries(index.params.map(({ key, value }) => [key, value])),
-  }));
+  const { index_descriptions: indexes, unknown_fields: unknown } = outcome.response;
+  return indexes.map((index) => {
+    const beyond = leftOverOfIndex(index, unknown);
+    return {
+      id: index.indexID,
+      fieldName: index.field_name,
+      indexName: index.index_name,
+      params: Object.fromEntries(index.params.map(({ key, value }) => [key, value])),
+      ...(beyond.length > 0 && { notCarried: beyond }),
+    };
+  });
 }
 
 export async function dropIndex(

@@ -25,6 +25,9 @@ export interface RpcMethod {
   deserialize(bytes: Uint8Array): PlainMessage;
 }
 
+/** The answers of which nothing is to be overlooked: `unknown_fields` has what the definitions do not know, `FieldSchema 18`. */
+const describing: ReadonlySet<string> = new Set(["DescribeCollection", "DescribeIndex"]);
+
 /** The calls this adapter uses; fails at start, by name, for one the protocol does not have. */
 export function rpcMethod(name: string): RpcMethod {
   const method = service.methods[name];
@@ -36,7 +39,9 @@ export function rpcMethod(name: string): RpcMethod {
     path: `/milvus.proto.milvus.MilvusService/${name}`,
     databaseField: ["db_name", "dbName"].find((field) => field in request.fields),
     serialize: (message) => Buffer.from(encode(request, message)),
-    deserialize: (bytes) => decode(response, bytes),
+    deserialize: describing.has(name)
+      ? (bytes) => ({ ...decode(response, bytes), unknown_fields: unknownFields(response, bytes) })
+      : (bytes) => decode(response, bytes),
   };
 }
 
@@ -70,6 +75,25 @@ export function encodePlaceholderGroup(message: PlainMessage): Uint8Array {
 }
 
 type SchemaMessage = "CollectionSchema" | "FieldSchema" | "ScalarField" | "ValueField";
+
+/** Numbers of fields that a newer server sent: decoding drops them without a word. Absent ones are zero. */
+function unknownFields(type: protobuf.Type, bytes: Uint8Array): string[] {
+  const found = new Set<string>();
+  const reader = protobuf.Reader.create(bytes);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    const [number, wireType] = [tag >>> 3, tag & 7];
+    const field = type.fieldsById[number]?.resolve();
+    if (!field) found.add(`${type.name} ${number}`);
+    if (wireType === lengthDelimited && field?.resolvedType instanceof protobuf.Type && !field.map) {
+      for (const inner of unknownFields(field.resolvedType, reader.bytes())) found.add(inner);
+    } else reader.skipType(wireType);
+  }
+  return [...found];
+}
+
+/** The wire type of messages, texts and bytes. */
+const lengthDelimited = 2;
 
 function encode(type: protobuf.Type, message: PlainMessage): Uint8Array {
   return type.encode(type.fromObject(message)).finish();

@@ -1,6 +1,6 @@
 import { PipelineError } from "../execution/errors.ts";
 import { shortList } from "../execution/short-list.ts";
-import type { Environment, StorageCredentials, StorageSettings } from "./environment.ts";
+import { type Environment, rpcChannelName, type StorageCredentials, type StorageSettings } from "./environment.ts";
 import type { KnownKey } from "./keys.ts";
 
 /** One key of backup.yaml in which two environments differ. */
@@ -92,6 +92,7 @@ export function settingsOf(environment: Environment): ReadonlyMap<KnownKey, { va
     ["milvus.caCertPath", milvus.caCert, "hidden"],
     ["milvus.mtlsCertPath", milvus.mtlsCert, "hidden"],
     ["milvus.mtlsKeyPath", milvus.mtlsKey, "hidden"],
+    ["milvus.rpcChannelName", rpcChannelName(environment), "shown"],
     ["milvus.ezkMappingPath", milvus.ezkMapping ?? "", "hidden"],
     ...storageSettings(environment.storage, primaryKeys),
     ...storageSettings(backupStorage, backupKeys),

@@ -60,6 +60,8 @@ export interface MilvusSettings {
   readonly caCert: string;
   readonly mtlsCert: string;
   readonly mtlsKey: string;
+  /** The channel that CDC of Milvus 2.5 replicates through; Milvus's own default where absent. */
+  readonly rpcChannelName?: string | undefined;
   /** Which key of an encrypted database is given in place of which when it is restored there: JSON, old to new. Absent where none is. */
   readonly ezkMapping?: string | undefined;
 }
@@ -96,3 +98,8 @@ export type StorageCredentials =
   | { readonly kind: "iam"; readonly iamEndpoint: string; readonly roleArn: string; readonly externalId: string }
   /** The JSON of a Google service account, or of a workload identity federation. */
   | { readonly kind: "google"; readonly json: string };
+
+/** The channel that CDC of Milvus 2.5 replicates through. */
+export function rpcChannelName({ milvus }: Pick<Environment, "milvus">): string {
+  return milvus.rpcChannelName ?? "by-dev-replicate-msg";
+}

@@ -48,6 +48,7 @@ export const environmentRecord = z.object({
     caCert: z.string(),
     mtlsCert: z.string(),
     mtlsKey: z.string(),
+    rpcChannelName: z.string().optional(),
     ezkMapping: z.string().optional(),
   }),
   storage,

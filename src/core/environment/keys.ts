@@ -52,6 +52,7 @@ export const knownKeys = {
   "milvus.serverName": key(text, "MILVUS_SERVER_NAME"),
   "milvus.mtlsCertPath": key(text, "MILVUS_MTLS_CERT_PATH"),
   "milvus.mtlsKeyPath": key(text, "MILVUS_MTLS_KEY_PATH"),
+  "milvus.rpcChannelName": key(text, "MILVUS_RPC_CHANNEL_NAME"),
   "milvus.ezkMappingPath": key(text),
   "storage.storageType": key(text),
   "storage.backupStorageType": key(text),
@@ -124,7 +125,6 @@ export const ignoredKeys: readonly string[] = [
   "log.",
   "http.",
   "cloud.",
-  "milvus.rpcChannelName",
   "milvus.authorizationEnabled",
   "milvus.etcd.",
   "backup.maxSegmentGroupSize",
@@ -133,7 +133,6 @@ export const ignoredKeys: readonly string[] = [
   "BACKUP_PARALLELISM_COPYDATA",
   "BACKUP_PARALLELISM_BACKUP_COLLECTION",
   "BACKUP_PARALLELISM_RESTORE_COLLECTION",
-  "MILVUS_RPC_CHANNEL_NAME",
   "backup.copydata.",
 ];
 

@@ -90,6 +90,7 @@ function milvusSettings(given: Given): MilvusSettings {
     caCert: asked === 0 ? "" : fileOf(given, "milvus.caCertPath"),
     mtlsCert,
     mtlsKey,
+    ...(values.get("milvus.rpcChannelName") && { rpcChannelName: values.get("milvus.rpcChannelName") }),
     ...ezkMapping(given),
   };
 }

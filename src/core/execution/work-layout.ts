@@ -36,6 +36,8 @@ export function workLayout(machine: Machine, execution: string) {
     pauseRenewals: `${root}/pause-renewals.json`,
     /** Which collections the execution is about, as they were selected when it began. */
     selected: `${root}/selected.json`,
+    /** Where the channel of CDC stood when the backup began. */
+    rpcChannel: `${root}/rpc-channel.json`,
     /** The flush of the whole server, once an execution (core/plan/server-flush.ts); null where there was none. */
     serverFlush: `${root}/server-flush.json`,
     /** What an attempt found out about one of them: with it, a step that starts again goes on behind it. */

@@ -104,6 +104,8 @@ const manifestIndex = z.object({
   instants: z.array(cutCollection).default([]),
   /** Of every collection that has attributes which the format cannot hold. */
   kept: z.array(keptAttributes).optional(),
+  /** What the Milvus had, and no backup carries, in words, by `db.coll` (core/milvus/not-carried.ts). */
+  notCarried: z.record(z.string(), z.array(z.string())).optional(),
   /** An incremental backup: which Milvus the segments are of that it shares with others (`sourceIdOf`), and what it added to them. */
   incremental: z
     .object({

@@ -85,6 +85,14 @@ export function writeAttributes<T extends Attributes, Other extends Record<Kind,
   return Object.fromEntries(entries);
 }
 
+/** Whether a value of a message says anything: protobuf fills in zeros for what is absent. */
+export function isNonZero(value: unknown): boolean {
+  if (value === null || value === undefined || value === false || value === 0) return false;
+  if (typeof value === "string") return value !== "" && value !== "0";
+  if (Array.isArray(value) || value instanceof Uint8Array) return value.length > 0;
+  return typeof value !== "object" || Object.values(value).some(isNonZero);
+}
+
 const zeros: Kinds = {
   id: "0",
   ids: [],

@@ -35,6 +35,8 @@ export interface CollectionDescription {
   readonly createdTimestamp: Id;
   readonly virtualChannels: readonly string[];
   readonly physicalChannels: readonly string[];
+  /** What else the server says of it, that no backup carries, in words (core/milvus/not-carried.ts). */
+  readonly notCarried?: readonly string[];
 }
 
 export interface SchemaDescription extends DescriptionOf<typeof schemaAttributes> {
@@ -66,6 +68,8 @@ export interface IndexDescription {
   readonly indexName: string;
   /** As DescribeIndex answers them: index_type, metric_type, params (JSON text) ... */
   readonly params: Readonly<Record<string, string>>;
+  /** As of a collection. */
+  readonly notCarried?: readonly string[];
 }
 
 export interface FlushedCollection {

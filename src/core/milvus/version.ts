@@ -65,6 +65,9 @@ export const releases = {
   disableFunctionRuntimeCheck: "2.6.8",
   /** `FlushAll` seals the whole server at one timestamp, and answers with its messages in every channel. */
   flushAll: "2.6.11",
+  /** External collections and namespaces (their fields are in the protocol since 2.6). */
+  halfDescribed: "2.6.0",
+  rowPolicies: "3.0.0",
 } as const;
 
 /**
@@ -78,6 +81,8 @@ export function readsHybridEnd(version: string): boolean {
 /** Of everything that a release brought whether it is there, and what follows from that. */
 export interface Features extends Readonly<Record<keyof typeof releases, boolean>> {
   readonly importApi: "rest" | "grpc";
+  /** `ReplicateMessage`, which CDC of 2.5 goes through: 2.6 replicates otherwise. */
+  readonly rpcChannel: boolean;
   /** Segments below those directories at most: `dataCoord.import.maxImportFileNumPerReq`, which Milvus counts after it has listed them. */
   readonly segmentsPerJob: number;
 }
@@ -87,7 +92,8 @@ export function features(version: string): Features {
   const released = Object.entries(releases).map(([feature, since]) => [feature, isAtLeast(version, since)]);
   // the table has every feature, so the object does
   const has = Object.fromEntries(released) as Record<keyof typeof releases, boolean>;
-  return { ...has, importApi: has.restImports ? "rest" : "grpc", segmentsPerJob: 1024 };
+  const rpcChannel = isAtLeast(version, "2.5.0") && !isAtLeast(version, "2.6.0");
+  return { ...has, rpcChannel, importApi: has.restImports ? "rest" : "grpc", segmentsPerJob: 1024 };
 }
 
 /**

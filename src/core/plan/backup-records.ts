@@ -22,7 +22,10 @@ import type { BackupPlan, PlannedCollection, PlannedSegment } from "./backup.ts"
 
 /** What Prepare Backup learned of a whole backup, beside its collections. */
 export interface BackupHead
-  extends Pick<BackupPlan, "backupName" | "backupId" | "milvusVersion" | "databases" | "schedule" | "serverFlush"> {
+  extends Pick<
+    BackupPlan,
+    "backupName" | "backupId" | "milvusVersion" | "databases" | "schedule" | "rpcChannel" | "serverFlush"
+  > {
   /** Of no plan: passwords lie in no file of the work bucket. */
   readonly rbac?: RbacMeta | undefined;
   /** Of encrypted databases, by their names; of no plan for the same reason. */
@@ -44,6 +47,7 @@ export function backupRecord(head: BackupHead): BackupInfo {
         ezk: head.encryptionKeys?.get(name) ?? "",
       }),
     ),
+    ...(head.rpcChannel && { rpc_channel_info: head.rpcChannel }),
     ...(head.serverFlush && {
       flush_all_msgs_base64: head.serverFlush.messages,
       control_channel_name: head.serverFlush.controlChannel,

@@ -114,6 +114,8 @@ export const backupPlan = z.object({
   schedule: madeBySchedule.optional(),
   /** How everything of the backup is to be locked. */
   lock: objectLock.optional(),
+  /** Where the channel of CDC stood when the backup began (2.5); base64. */
+  rpcChannel: z.object({ name: z.string(), position: z.string() }).optional(),
   /** Absent where the server was not flushed as a whole: its messages by physical channel, base64, and its channels. */
   serverFlush: z
     .object({

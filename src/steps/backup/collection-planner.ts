@@ -1,6 +1,6 @@
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
 import { allPartitions, type BackupLayout } from "../../core/format/layout.ts";
-import type { CollectionName } from "../../core/milvus/descriptions.ts";
+import type { CollectionDescription, CollectionName } from "../../core/milvus/descriptions.ts";
 import { instantOf } from "../../core/milvus/instant.ts";
 import {
   type CollectionDraft,
@@ -57,6 +57,7 @@ export class CollectionPlanner {
       milvus.loadingProgress(name),
     ]);
     const loadState = loadStateOf(progress);
+    const beyond = await milvus.beyondSchema(name, loadState !== "NotLoad");
     // A partition dropped meanwhile takes its segments with it; one made meanwhile holds only rows after the flush.
     const known = new Set([allPartitions, ...partitions.map(({ id }) => id)]);
     const segments = cut
@@ -73,7 +74,7 @@ export class CollectionPlanner {
       );
     const instant = flushed && instantOf(flushed.timestamp);
     const collection: PlannedCollection = {
-      description,
+      description: beyond.length === 0 ? description : withBeyond(description, beyond),
       partitions: await settleEach(partitions, partitionConcurrency, async (partition) => ({
         ...partition,
         // Single partitions can be loaded: a collection's progress is that of its loaded partitions only.
@@ -109,6 +110,10 @@ export class CollectionPlanner {
     }
     return bytes > 0 && rows > 0 ? bytes / rows : estimated;
   }
+}
+
+function withBeyond(description: CollectionDescription, beyond: readonly string[]): CollectionDescription {
+  return { ...description, notCarried: [...(description.notCarried ?? []), ...beyond] };
 }
 
 /** As keys are sorted, by their characters. */

@@ -1,4 +1,4 @@
-import type { Environment, RegisteredEnvironment } from "../../core/environment/environment.ts";
+import { type Environment, type RegisteredEnvironment, rpcChannelName } from "../../core/environment/environment.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { uuidOf } from "../../core/execution/deterministic-id.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
@@ -39,9 +39,11 @@ import { listDatabases, selectCollections } from "../shared/select-collections.t
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { withoutStored } from "../shared/stored-segments.ts";
 import { readWorkJson, readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+import { checkCarried, notCarriedWarnings } from "./carried.ts";
 import { CollectionPlanner } from "./collection-planner.ts";
 import { checkEncryptionKeys } from "./encryption-keys.ts";
 import { type FlushOutcome, flushesServer, flushServer } from "./flush-server.ts";
+import { noteRpcChannel } from "./rpc-channel.ts";
 import { segmentSourceOf } from "./segment-source.ts";
 
 /** Milvus's proxies answer quickly; more than a few collections at once only queue there. */
@@ -88,6 +90,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const version = await milvus.version();
   const databases = await listDatabases(milvus, version);
   const selected = await select(milvus, databases, selectors, { context, layout });
+  await checkCarried(milvus, version, selected);
   // Finalize Backup reads it anew: passwords are kept in no work file. Who may not is told before anything is copied.
   if (input.rbac) await milvus.describeRbac();
   const described = await describeDatabases(milvus, selected, databases, selectors.length === 0);
@@ -122,6 +125,8 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
       await noteFirstPause(context, layout.pauseRenewals);
     }
   }
+  const { rpcChannel, warning } = await noteRpcChannel(milvus, rpcChannelName(environment), { context, layout });
+  if (warning) warnings.push(warning);
   const planUntil = context.clock.now().getTime() + planningMilliseconds;
   const flushed: FlushOutcome =
     attempt === 0 && flushesServer(input)
@@ -152,7 +157,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   );
   if (!(await drafts.makeAll(open, planUntil))) return planningGoesOn(backupName, selected.length, request);
 
-  const { entries, segments, rows } = await collect(open, drafts, warnings);
+  const { entries, segments, rows } = await collect(open, drafts, version, warnings);
   const collections = [...kept, ...entries].toSorted((a, b) => a.index - b.index);
   const totals = await totalsOf(kept, { context, layout });
   const plan: BackupPlan = {
@@ -165,6 +170,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     warnings: [...new Set([...(earlier?.warnings ?? []), ...warnings])],
     ...(schedule && { schedule }),
     ...(lock && { lock }),
+    ...(rpcChannel && { rpcChannel }),
     ...messagesOf(serverFlush ?? earlier?.serverFlush),
     totals: {
       collections: collections.length,
@@ -324,6 +330,7 @@ interface Open {
 async function collect(
   open: readonly Open[],
   drafts: Drafts,
+  version: string,
   warnings: string[],
 ): Promise<{ entries: PlanEntry[]; segments: SizedSegment[]; rows: bigint }> {
   const entries: PlanEntry[] = [];
@@ -342,6 +349,7 @@ async function collect(
     for (const copy of draft.copies) segments.push(copy);
     const { flushed, instant, description } = draft.collection;
     warnings.push(...keptOf(description).map(lostElsewhere));
+    warnings.push(...notCarriedWarnings(draft.collection, version));
     if (flushed && !instant) {
       warnings.push(
         `${qualifiedName(description.name)}: this Milvus does not tell the timestamp of a flush, so the backup is not the collection at one instant`,

@@ -7,6 +7,8 @@ import type { CutCollection, KeptAttributes, ManifestIndex } from "../../core/fo
 import type { SegmentBackup } from "../../core/format/meta.ts";
 import { type MetaPiece, printMetas, type StreamedCollection } from "../../core/format/meta-files.ts";
 import { keptOf } from "../../core/milvus/kept-attributes.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
+import { notCarriedOf } from "../../core/milvus/not-carried.ts";
 import type { PlannedCollection } from "../../core/plan/backup.ts";
 import { type BackupHead, backupRecord, collectionRecord, segmentRecord } from "../../core/plan/backup-records.ts";
 import type { TextDigest, TextUpload } from "../../ports/object-store.ts";
@@ -57,10 +59,14 @@ export async function writeBackup(
   try {
     const instants: CutCollection[] = [];
     const kept: KeptAttributes[] = [];
+    const notCarried: Record<string, string[]> = {};
     const noted = async function* () {
       for await (const copied of collections()) {
         instants.push(...cutsOf(copied.collection));
-        kept.push(...keptOf(copied.collection.description));
+        const { description, indexes } = copied.collection;
+        kept.push(...keptOf(description));
+        const lost = notCarriedOf(description, indexes);
+        if (lost.length > 0) notCarried[qualifiedName(description.name)] = lost;
         yield copied;
       }
     };
@@ -81,7 +87,7 @@ export async function writeBackup(
     await settleAll(Object.values(levels).map((upload) => upload.finish()));
     const { layout } = stored;
     const files = metas.map(({ file, upload }) => ({ key: layout.relative(layout.meta[file]), ...upload.written }));
-    await manifest.finish(head, { metas: files, instants, kept, created, incremental });
+    await manifest.finish(head, { metas: files, instants, kept, notCarried, created, incremental });
     await sign?.({ sha256: manifest.sha256, loose: manifest.loose });
     await stored.removeOtherKinds(confirmMine);
     await confirm();

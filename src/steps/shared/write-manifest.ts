@@ -107,6 +107,7 @@ export class ManifestWriter {
       metas,
       instants,
       kept,
+      notCarried,
       created,
       incremental,
       sealed,
@@ -114,6 +115,7 @@ export class ManifestWriter {
       metas: readonly ManifestFile[];
       instants: readonly CutCollection[];
       kept: readonly KeptAttributes[];
+      notCarried?: NonNullable<ManifestIndex["notCarried"]>;
       created: string;
       incremental?: ManifestIndex["incremental"];
       /** The backup had none: it gets this one only where there is still none. */
@@ -130,6 +132,7 @@ export class ManifestWriter {
       ...(head.schedule && { schedule: head.schedule }),
       instants: [...instants],
       ...(kept.length > 0 && { kept: [...kept] }),
+      ...(Object.keys(notCarried ?? {}).length > 0 && { notCarried }),
       ...(incremental && { incremental }),
       ...(sealed && { sealed }),
       ...(lock && { lock }),

@@ -41,8 +41,8 @@ export async function writePlainFiles(
       const listed = index.metas.find(({ key }) => layout.absolute(key) === layout.meta[file]);
       return listed ? [{ ...listed, key: to.layout.relative(to.layout.meta[file]) }] : [];
     });
-    const { instants, kept = [], created } = index;
-    await manifest.finish(index, { metas, instants, kept, created });
+    const { instants, kept = [], notCarried = {}, created } = index;
+    await manifest.finish(index, { metas, instants, kept, notCarried, created });
   } catch (error) {
     await manifest.abort();
     throw error;

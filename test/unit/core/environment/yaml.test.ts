@@ -114,7 +114,7 @@ describe("keys", () => {
     ["log", "log:\n  level: debug\n  file:\n    filename: x\n    maxSize: 1\n"],
     ["http", "http:\n  enabled: true\n"],
     ["cloud", "cloud:\n  address: https://api.cloud.zilliz.com\n  apikey: secret\n"],
-    ["etcd and channels", "milvus:\n  rpcChannelName: x\n  etcd:\n    endpoints: a:1\n"],
+    ["etcd", "milvus:\n  etcd:\n    endpoints: a:1\n"],
     [
       "native Google credentials of no Google store",
       "minio:\n  gcpCredentialJSON: /a\n  backupGcpCredentialJSON: /b\n",
@@ -552,7 +552,13 @@ describe("environment variables", () => {
   });
 
   test("are those that are set and stand for a key, as milvus-backup reads them", () => {
-    const env = { ...variables, MILVUS_USER: "", MINIO_TOKEN: undefined, MILVUS_RPC_CHANNEL_NAME: "x", PATH: "/bin" };
+    const env = {
+      ...variables,
+      MILVUS_USER: "",
+      MINIO_TOKEN: undefined,
+      BACKUP_PARALLELISM_COPYDATA: "8",
+      PATH: "/bin",
+    };
 
     expect(environmentVariables(env)).toEqual(variables);
   });
