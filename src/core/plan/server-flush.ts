@@ -22,6 +22,9 @@ export const serverFlush = z.object({
 });
 export type ServerFlush = Readonly<z.infer<typeof serverFlush>>;
 
+/** That each collection is flushed by itself: as told, however often the step begins. */
+export const noServerFlush = z.object({ warning: z.string() });
+
 /** What of a collection's segments is to be remembered before the server is flushed. */
 export function segmentsBefore(listed: readonly SegmentDescription[]): ServerFlush["before"][string] {
   const withRows = listed.filter((segment) => !segment.isL0 && segment.rows > 0n && isThere(segment));
@@ -35,20 +38,28 @@ export function segmentsBefore(listed: readonly SegmentDescription[]): ServerFlu
 /**
  * What a flush of the whole server means for one collection.
  * @param listed its segments, listed when the server had flushed
- * @returns `torn` where compaction rewrote segments in between, maybe without the rows that deletes after the flush removed, or where the
- *   flush does not tell of the collection: IDs of segments, where it is for them
+ * @returns `torn` where compaction rewrote segments in between, maybe without the rows that deletes after the flush removed, where one of before
+ *   is not flushed, or where the flush does not tell of the collection: IDs of segments, where it is for them
  */
 export function flushedWithServer(
-  { name, physicalChannels }: Pick<CollectionDescription, "name" | "physicalChannels">,
+  {
+    name,
+    physicalChannels,
+    createdTimestamp,
+  }: Pick<CollectionDescription, "name" | "physicalChannels" | "createdTimestamp">,
   { timestamp, channels, before }: ServerFlush,
   listed: readonly SegmentDescription[],
 ): FlushedCollection | { readonly torn: readonly Id[] } {
   const earlier = before[qualifiedName(name)];
   // made since, or in channels that the flush did not go through
   if (earlier === undefined || physicalChannels.some((channel) => channels[channel] === undefined)) return { torn: [] };
+  // in place of one of that name
+  if (BigInt(createdTimestamp) > BigInt(timestamp)) return { torn: [] };
   const known = new Set([...earlier.flushed, ...earlier.others]);
-  const there = new Set(listed.filter(isThere).map((segment) => segment.id));
+  const flushed = listed.filter(({ isL0, state }) => !isL0 && (state === "Flushed" || state === "Flushing"));
+  const there = new Set(flushed.map((segment) => segment.id));
   const torn = [
+    // gone, or with rows of before the flush and not flushed all the same
     ...[...known].filter((segment) => !there.has(segment)),
     // Writers leave segments as the rows came: what is sorted and was not there before is the work of a compaction.
     ...listed.flatMap((segment) =>
@@ -56,7 +67,6 @@ export function flushedWithServer(
     ),
   ];
   if (torn.length > 0) return { torn };
-  const flushed = listed.filter(({ isL0, state }) => !isL0 && (state === "Flushed" || state === "Flushing"));
   const settled = new Set(earlier.flushed);
   return {
     segmentIds: flushed.map((segment) => segment.id),

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
 import type { BackupInput } from "../../core/execution/messages.ts";
 import { settleEach } from "../../core/execution/settle.ts";
@@ -5,7 +6,7 @@ import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { CollectionName, FlushedServer } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { features } from "../../core/milvus/version.ts";
-import { type ServerFlush, segmentsBefore, serverFlush } from "../../core/plan/server-flush.ts";
+import { noServerFlush, type ServerFlush, segmentsBefore, serverFlush } from "../../core/plan/server-flush.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
@@ -53,8 +54,8 @@ export async function flushServer(
     return asked ? { state: "none", warning: notThere(version) } : { state: "none" };
   }
   const key = layout.serverFlush;
-  const kept = await readWorkJsonIfThere(context, key, serverFlush.nullable());
-  if (kept === null) return { state: "none" };
+  const kept = await readWorkJsonIfThere(context, key, z.union([serverFlush, noServerFlush]));
+  if (kept && "warning" in kept) return { state: "none", ...kept };
   try {
     const flush = kept ?? (await begin());
     if (flush === undefined) return await giveUp(notThere(version));
@@ -106,11 +107,9 @@ export async function flushServer(
   }
 
   async function giveUp(because: string): Promise<FlushOutcome> {
-    await writeWorkJson(context, key, null);
-    return {
-      state: "none",
-      warning: `the whole server could not be flushed at once (FlushAll), so each collection was flushed by itself and has an instant of its own: ${because}`,
-    };
+    const warning = `the whole server could not be flushed at once (FlushAll), so each collection was flushed by itself and has an instant of its own: ${because}`;
+    await writeWorkJson(context, key, { warning });
+    return { state: "none", warning };
   }
 }
 

@@ -46,6 +46,12 @@ describe("a collection within a flush of the whole server", () => {
 
   test.each([
     ["a flushed one is gone", [segment("2", "Flushed")], ["1"]],
+    [
+      "a growing one is not flushed, whatever the server says of the flush",
+      [segment("1", "Flushed"), segment("2", "Growing")],
+      ["2"],
+    ],
+    ["a growing one is sealed only", [segment("1", "Flushed"), segment("2", "Sealed")], ["2"]],
     ["a growing one was sealed, flushed and rewritten", [segment("1", "Flushed"), segment("2", "Dropped")], ["2"]],
     [
       "what came and was rewritten in between shows by what it was rewritten into",
@@ -67,5 +73,8 @@ describe("a collection within a flush of the whole server", () => {
   test("is unknown where it was made since, or has a channel that the flush did not go through", () => {
     expect(flushedWithServer(docs, flushWith([], { before: {} }), [])).toEqual({ torn: [] });
     expect(flushedWithServer(docs, flushWith([], { channels: { dml_0: "1" } }), [])).toEqual({ torn: [] });
+    // an empty one of that name was dropped: all rows of this one are later than the flush
+    const anew = { ...docs, createdTimestamp: "462000000000000002" };
+    expect(flushedWithServer(anew, flushWith([]), [segment("5", "Flushed")])).toEqual({ torn: [] });
   });
 });

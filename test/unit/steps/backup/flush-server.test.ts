@@ -151,6 +151,23 @@ describe("a backup of everything in Milvus 2.6.11", () => {
     expect(meta().flush_all_msgs_base64).toEqual({});
   });
 
+  test("says that the server was not flushed as a whole where the step goes on in another invocation, too", async () => {
+    const milvus = world.milvus("prod");
+    milvus.fail("flushAll", new PipelineError("MilvusUnauthenticated", "permission deny"));
+    const request = { execution, input, attempt: 0 };
+    // the first invocation ends behind the answer
+    milvus.fail("describeCollection", new PipelineError("MilvusBusy", "no answer"), { times: 1 });
+    await expect(prepareBackup(request, world.context())).rejects.toThrow("no answer");
+
+    await prepareBackup(request, world.context());
+
+    const { warnings } = JSON.parse(world.work.read(layout.plan) ?? "{}");
+    expect(warnings).toContainEqual(
+      expect.stringMatching(/could not be flushed at once \(FlushAll\).*permission deny/),
+    );
+    expect(calls("flushAll")).toHaveLength(1);
+  });
+
   test.each(["before", "after"] as const)("is whole after a fault %s any call about the flush", async (moment) => {
     const probe = new FaultInjector();
     await runBackup(world.context(probe), input, execution);
