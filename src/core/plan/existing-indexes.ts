@@ -61,7 +61,7 @@ export function indexChanges(
   const inPlaceOf = (index: CreateIndexRequest) => existing.filter((one) => placeOf(one) === placeOf(index));
   const make = indexes.flatMap((index) => {
     const drop = inPlaceOf(index);
-    const stays = drop.some((one) => isNew(one) || isAsWanted(one, index)) || (drop.length > 0 && !replace);
+    const stays = drop.some((one) => isNew(one) || hasParams(one, index.params)) || (drop.length > 0 && !replace);
     return stays ? [] : [{ index, drop }];
   });
   const places = new Set(indexes.map(placeOf));
@@ -81,8 +81,8 @@ export function placeOf({ fieldName, params }: Pick<CreateIndexRequest, "fieldNa
   return JSON.stringify([fieldName, params.json_path ?? ""]);
 }
 
-/** Whatever it is called: an index is not built anew for a name. */
-function isAsWanted(existing: IndexDescription, { params }: CreateIndexRequest): boolean {
+/** Whether an index has these parameters, and no others; whatever it is called: none is built anew for a name. */
+export function hasParams(existing: IndexDescription, params: CreateIndexRequest["params"]): boolean {
   const keys = new Set([...Object.keys(params), ...Object.keys(existing.params)]);
   return [...keys].every((key) => existing.params[key] === params[key]);
 }

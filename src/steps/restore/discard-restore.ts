@@ -54,7 +54,7 @@ export async function discardRestore(
     await milvus.dropCollection(collection.working);
     context.log.info("dropped what a failed restore left", { collection: qualifiedName(collection.working) });
   });
-  await putIndexesBack(plan, milvus, context);
+  await putIndexesBack(there, plan.restoreId, milvus, context);
   await milvusStore.deletePrefix(plan.stagingPrefix);
   await context.work.deletePrefix(records.root);
 }

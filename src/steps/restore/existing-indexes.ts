@@ -2,7 +2,7 @@ import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { indexChanges, placeOf, type WantedIndexes } from "../../core/plan/existing-indexes.ts";
+import { hasParams, indexChanges, placeOf, type WantedIndexes } from "../../core/plan/existing-indexes.ts";
 import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
 import { type IndexesRecord, indexesRecord, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { CreateIndexRequest, IndexDescription, Milvus } from "../../ports/milvus.ts";
@@ -94,15 +94,16 @@ export async function giveIndexes(
 ): Promise<string[]> {
   const warnings: string[] = [];
   const key = restoreWorkLayout(restoreId).indexes;
-  const records = (await readWorkJsonIfThere(context, key, z.array(indexesRecord))) ?? [];
+  let records = (await readWorkJsonIfThere(context, key, z.array(indexesRecord))) ?? [];
   for (const { target, existingIndexes } of collections.filter(hasWantedIndexes)) {
     const name = qualifiedName(target);
     const [existing, { id }] = [await milvus.listIndexes(target), await milvus.describeCollection(target)];
     const before = records.find((record) => record.target === name && record.id === id);
-    const isNew = (index: IndexDescription) => before?.indexes.every((old) => old.id !== index.id) ?? false;
-    const { make, extra } = indexChanges(existingIndexes, existing, isNew);
+    const isOld = (index: IndexDescription) => before?.indexes.some((old) => isTheSame(old, index)) ?? true;
+    const { make, extra } = indexChanges(existingIndexes, existing, (index) => !isOld(index));
     if (before === undefined && make.some(({ drop }) => drop.length > 0)) {
-      records.push({ target: name, id, indexes: existing.map((index) => ({ ...index, params: { ...index.params } })) });
+      const indexes = existing.map((index) => ({ ...index, params: { ...index.params } }));
+      records = [...records.filter((record) => record.target !== name), { target: name, id, indexes }];
       await writeWorkJson(context, key, records);
     }
     for (const { index, drop } of make) {
@@ -125,6 +126,11 @@ export async function giveIndexes(
   return warnings;
 }
 
+/** One that was made again after it was dropped counts as the old one. */
+function isTheSame(old: IndexDescription, index: IndexDescription): boolean {
+  return old.id === index.id || (placeOf(old) === placeOf(index) && hasParams(old, index.params));
+}
+
 /** @throws MilvusFailed where Milvus refuses the new one, saying what became of the old one */
 async function makeOrPutBack(
   target: PlannedRestore["target"],
@@ -141,8 +147,16 @@ async function makeOrPutBack(
   }
 }
 
-/** A discard: makes again what was dropped and has nothing in its place. Drops nothing but what was there for trial. */
-export async function putIndexesBack({ collections, restoreId }: RestorePlan, milvus: Milvus, context: StepContext) {
+/**
+ * A discard: makes again what was dropped and has nothing in its place. Drops nothing but what was there for trial.
+ * @param collections in databases that are there
+ */
+export async function putIndexesBack(
+  collections: readonly PlannedRestore[],
+  restoreId: string,
+  milvus: Milvus,
+  context: StepContext,
+): Promise<void> {
   for (const { existingIndexes } of collections) {
     if (existingIndexes) await milvus.dropCollection(existingIndexes.trial.name);
   }

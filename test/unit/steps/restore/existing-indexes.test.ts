@@ -137,6 +137,16 @@ describe("indexes of a collection that is there (skipCreate)", () => {
     });
     expect(await found()).toEqual({ vec_flat: flat.params, by_id: onKey.params });
   });
+
+  test("one that was made again is replaced by the same restore", async () => {
+    const when = (of: unknown, index: unknown) => index === "vec_idx" && JSON.stringify(of) === JSON.stringify(name);
+    world.milvus("dr").fail("createIndex", new PipelineError("MilvusFailed", "no memory left"), { when, times: 1 });
+    await restore(replace).catch(() => undefined);
+
+    await restore(replace, "restore-2");
+
+    expect(await found()).toEqual({ by_id: onKey.params, vec_idx: hnsw });
+  });
 });
 
 describe("a restore that ends between the two", () => {
@@ -174,11 +184,12 @@ describe("a restore that ends between the two", () => {
 
   test("what somebody made there meanwhile stays", async () => {
     await endBetween();
-    await world.milvus("dr").createIndex(name, { ...flat, indexName: "mine" });
+    const ivf = { index_type: "IVF_FLAT", metric_type: "L2" };
+    await world.milvus("dr").createIndex(name, { ...flat, indexName: "mine", params: ivf });
 
     await restore(replace, "restore-2");
 
-    expect(await found()).toEqual({ by_id: onKey.params, mine: flat.params });
+    expect(await found()).toEqual({ by_id: onKey.params, mine: ivf });
   });
 
   /** What is about indexes; the other calls are those of every restore. */
