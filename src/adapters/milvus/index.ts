@@ -35,9 +35,11 @@ export async function connectMilvus(environment: Environment, options: ConnectOp
   let connection = connections.get(key);
   if (!connection) {
     const endpoint = { address, user: milvus.user, environment: environment.name };
+    // a certificate of another host has the name of that host
+    const rest = httpExchange(milvus.restAddress === undefined ? milvus : { ...milvus, serverName: "" });
     connection = {
       grpc: new GrpcClient(endpoint, milvus, options.patience),
-      rest: new RestClient(endpoint, milvus, httpExchange(milvus), options.patience),
+      rest: new RestClient(endpoint, milvus, rest, options.patience),
     };
     connections.set(key, connection);
   }

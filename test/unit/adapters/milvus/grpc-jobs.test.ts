@@ -1,8 +1,11 @@
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
 import { restBase } from "../../../../src/adapters/milvus/rest-client.ts";
 import type { MilvusSettings } from "../../../../src/core/environment/environment.ts";
 import type { ImportRequest, Milvus } from "../../../../src/ports/milvus.ts";
+import { certificateAuthority } from "../../../support/certificates.ts";
 import { success } from "../../../support/fake-milvus/grpc-server.ts";
 import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
 import { milvusEnvironment } from "../../../support/milvus-environment.ts";
@@ -173,5 +176,29 @@ describe("where REST is looked for", () => {
     [{ address: "::1" }, "http://[::1]:19530"],
   ])("%o is %s", (given, base) => {
     expect(restBase({ ...settings, ...given })).toBe(base);
+  });
+
+  it("is another host, whose certificate is checked for its own name", async () => {
+    const authority = certificateAuthority("test");
+    const server = createServer(authority.issue("rest", ["127.0.0.1"]), (_, response) => {
+      response.end('{"code":0,"data":{"has":false}}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port: restPort } = server.address() as AddressInfo;
+    const fake = await startFakeMilvus({ version: "v2.6.4" });
+    const rest = { restAddress: "https://127.0.0.1", restPort, caCert: authority.cert, serverName: "milvus.internal" };
+
+    const milvus = await connectMilvus(milvusEnvironment(fake.port, { milvus: rest }));
+    expect(await milvus.importWay()).toMatchObject({ over: "rest" });
+    const untrusted = await connectMilvus(milvusEnvironment(fake.port, { milvus: { ...rest, caCert: "" } }));
+    expect(await untrusted.importWay()).toMatchObject({
+      over: "grpc",
+      closed: { base: `https://127.0.0.1:${restPort}`, reason: expect.stringContaining("certificate") },
+    });
+
+    closeMilvusConnections();
+    server.closeAllConnections();
+    server.close();
+    await fake.close();
   });
 });
