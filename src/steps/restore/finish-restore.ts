@@ -110,8 +110,9 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
   for (const collection of plan.collections) warnings.push(...(await finisher.checkRows(collection, attempt === 0)));
   if (attempt === 0) warnings.push(...(await giveIndexes(plan, milvus, context, confirm)));
   const replaced = await countReplacements(plan, { milvus, replacer, key: records.replaced }, context);
-  // Rows may have taken long to count. Whoever gives a name away asks again right before it.
-  if (!plan.collections.every(hasWorkingName)) await confirm();
+  // Rows may have taken long to count, and names are given away from here on: all of them or none. Who gives the only one asks right before it.
+  const [only, ...others] = plan.collections;
+  if (only === undefined || others.length > 0 || !hasWorkingName(only)) await confirm();
   await writeWorkJson(context, layout.progress, { phase: "replacing" });
   for (const collection of plan.collections) await replacer.giveTargetName(collection);
   // From here on Release says that the collections are in place.

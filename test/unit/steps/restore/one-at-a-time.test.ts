@@ -136,6 +136,30 @@ describe("two restores into one target", () => {
     expect(await rows()).toBe(36n);
   });
 
+  test("an execution that lost one of several targets while it counted their rows gives none of them its name", async () => {
+    const { collections: _, trigger: __, ...all } = triggered;
+    const milvus = world.milvus("dr");
+    const bucket = world.bucket("bucket-b");
+    const count = milvus.rowCount.bind(milvus);
+    const lose = () => {
+      const [key = ""] = heldTargets(bucket).filter((one) => one.endsWith("shop.carts_bak.json"));
+      bucket.seed(key, (bucket.read(key) ?? "").replaceAll(":one", ":somebody-else"));
+    };
+
+    const lost = runRestore(world.context(), all, executionOf("one"), {
+      after: (step) => {
+        if (step !== "import") return;
+        milvus.rowCount = async (name) => {
+          lose();
+          return count(name);
+        };
+      },
+    });
+
+    await expect(lost).rejects.toMatchObject({ name: "ClaimLost" });
+    expect(await milvus.hasCollection(target)).toBe(false);
+  });
+
   test("an import goes into the very collection that the restore made, or nowhere", async () => {
     const milvus = world.milvus("dr");
     const failed = restore("one", {}, async (step) => {
