@@ -3,7 +3,8 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { hasParams, indexChanges, placeOf, type WantedIndexes } from "../../core/plan/existing-indexes.ts";
-import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, type PlannedRestore, type RestorePlan } from "../../core/plan/restore.ts";
+import { trialName } from "../../core/plan/restore-names.ts";
 import { type IndexesRecord, indexesRecord, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { CreateIndexRequest, IndexDescription, Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -123,6 +124,10 @@ export async function giveIndexes(
       );
     }
   }
+  // An earlier run was told to replace them, ended in between, and this one is told to leave them.
+  for (const { target } of collections.filter((collection) => !hasWantedIndexes(collection))) {
+    await putBack(records, target, milvus, context, confirm);
+  }
   return warnings;
 }
 
@@ -157,24 +162,33 @@ export async function putIndexesBack(
   milvus: Milvus,
   context: StepContext,
 ): Promise<void> {
-  for (const { existingIndexes } of collections) {
-    if (existingIndexes) await milvus.dropCollection(existingIndexes.trial.name);
+  for (const { target } of collections.filter((collection) => !hasWorkingName(collection))) {
+    const trial = trialName(target, restoreId);
+    if (await milvus.hasCollection(trial)) await milvus.dropCollection(trial);
   }
   const records =
     (await readWorkJsonIfThere(context, restoreWorkLayout(restoreId).indexes, z.array(indexesRecord))) ?? [];
-  for (const { target } of collections) {
-    const record = records.find((one) => one.target === qualifiedName(target));
-    if (record && (await milvus.hasCollection(target))) await putBack(record, target, milvus, context);
-  }
+  for (const { target } of collections) await putBack(records, target, milvus, context);
 }
 
-async function putBack(record: IndexesRecord, target: PlannedRestore["target"], milvus: Milvus, context: StepContext) {
+/** @param confirm throws where another restore has the target by now */
+async function putBack(
+  records: readonly IndexesRecord[],
+  target: PlannedRestore["target"],
+  milvus: Milvus,
+  context: StepContext,
+  confirm?: (target: string) => Promise<void>,
+): Promise<void> {
+  const name = qualifiedName(target);
+  const record = records.find((one) => one.target === name);
+  if (!record || !(await milvus.hasCollection(target))) return;
   if ((await milvus.describeCollection(target)).id !== record.id) return;
   const there = new Set((await milvus.listIndexes(target)).map(placeOf));
   for (const index of record.indexes.filter((one) => !there.has(placeOf(one)))) {
+    await confirm?.(name);
     await milvus.createIndex(target, index);
     context.log.info("made an index again that was dropped for the backup's", {
-      collection: record.target,
+      collection: name,
       index: index.indexName,
     });
   }

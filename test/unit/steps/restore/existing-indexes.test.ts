@@ -182,6 +182,30 @@ describe("a restore that ends between the two", () => {
     expect(world.work.keys("restores/")).toEqual([]);
   });
 
+  test.each<RestoreInput>([input, { ...input, existingIndexes: "keep" }])(
+    "one that is to leave indexes as they are makes the old one again",
+    async (request) => {
+      await endBetween();
+
+      await restore(request, "restore-2");
+
+      expect(await found()).toEqual({ vec_flat: flat.params, by_id: onKey.params });
+      expect(await world.milvus("dr").rowCount(name)).toBe(32n);
+    },
+  );
+
+  test("a discard that does not say what was asked for drops what was there for trial, too", async () => {
+    await endBetween();
+    const [trial] = calls(/createCollection .*_trial_/).map((call) => /books_trial_\w+/.exec(call)?.[0]);
+    const left = { database: "default", collection: trial ?? expect.fail() };
+    world.milvus("dr").addCollection(collectionDescription(left.collection, { id: "6" }));
+
+    await restore({ ...input, discard: true }, "restore-2");
+
+    expect(await world.milvus("dr").listCollections("default")).toEqual(["books"]);
+    expect(await found()).toEqual({ vec_flat: flat.params, by_id: onKey.params });
+  });
+
   test("what somebody made there meanwhile stays", async () => {
     await endBetween();
     const ivf = { index_type: "IVF_FLAT", metric_type: "L2" };
