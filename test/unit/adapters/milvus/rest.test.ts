@@ -289,6 +289,10 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
 
     it.each([
       ["is closed", () => fake.rest.close()],
+      [
+        "is an ingress with codes of its own",
+        () => fake.rest.answerProbeOnce(404, `{"code":404,"message":"no route"}`),
+      ],
       ["is something else's", () => fake.rest.answerProbeOnce(404, "404 page not found")],
     ])("cannot be told where the REST interface %s, while gRPC answers: found out once", async (_, away) => {
       await away();
