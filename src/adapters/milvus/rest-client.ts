@@ -212,8 +212,8 @@ export class RestClient {
     if (!read.success) {
       throw failedError(this.endpoint, path, `an answer that is not Milvus's: HTTP ${answer.status}`, read.error);
     }
-    // REST says 200 where it means success, on some 2.4 releases
-    const code = read.data.code === 200 ? 0 : read.data.code;
+    // REST says 200 where it means success, on some 2.4 releases; it is a partition that is not there too, and then there is no data
+    const code = read.data.code === 200 && read.data.data !== undefined ? 0 : read.data.code;
     const status: MilvusStatus = { code, error_code: 0, reason: read.data.message ?? "" };
     if (!isSuccess(status)) throw statusError(this.endpoint, path, status, { subject });
     const content = data.safeParse(read.data.data ?? {});

@@ -218,6 +218,8 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
 
     it.each([
       [200, failure(100, "collection not found"), "CollectionNotFound"],
+      // success on some 2.4 releases, but with data
+      [200, failure(200, "partition not found[partition=p1]"), "MilvusFailed"],
       [200, failure(8, "rate limit exceeded"), "MilvusBusy"],
       [200, failure(2100, "the max number of files is 1024"), "MilvusFailed"],
       // whether it was made is to be looked at
@@ -233,6 +235,12 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       fake.rest.answerOnce(status, body);
 
       await expect(milvus.submitImport(request)).rejects.toMatchObject({ name: error });
+    });
+
+    it("takes a code of 200 with data for success, as some 2.4 releases mean it", async () => {
+      fake.rest.answerOnce(200, `{"code":200,"data":{"jobId":"7"}}`);
+
+      expect(await milvus.submitImport(request)).toBe("7");
     });
   });
 
