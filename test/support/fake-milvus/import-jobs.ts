@@ -60,6 +60,8 @@ export class ImportJobs {
   readonly #forgotten = new Set<string>();
   readonly #expired = new Set<string>();
   readonly #failing: string[] = [];
+  /** By job: what it is doing just now. */
+  readonly #steps = new Map<string, Promise<void>>();
 
   constructor(model: ImportTarget) {
     this.#model = model;
@@ -105,7 +107,7 @@ export class ImportJobs {
     if (!job || this.#forgotten.has(jobId)) {
       throw new Refusal("importFailed", `: import job does not exist, jobID=${jobId}`);
     }
-    if (this.#model.alive) await this.#goOn(job);
+    if (this.#model.alive) await this.#step(job);
     return job;
   }
 
@@ -175,6 +177,13 @@ export class ImportJobs {
       }
     }
     return found;
+  }
+
+  /** Two that ask at once see the same step, which is done once. */
+  async #step(job: FakeImportJob): Promise<void> {
+    const step = this.#steps.get(job.jobId) ?? this.#goOn(job).finally(() => this.#steps.delete(job.jobId));
+    this.#steps.set(job.jobId, step);
+    await step;
   }
 
   async #goOn(job: FakeImportJob): Promise<void> {

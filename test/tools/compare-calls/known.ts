@@ -49,12 +49,6 @@ const known: readonly KnownDifference[] = [
   },
   {
     verb: "create",
-    calls: ["gRPC ReplicateMessage"],
-    what: [only.there],
-    why: "the position of a CDC of 2.5 that is no longer maintained; kept in what milvus-backup wrote, and not asked for",
-  },
-  {
-    verb: "create",
     calls: ["gRPC GetPersistentSegmentInfo"],
     what: [more.here],
     why: "before and after a FlushAll (2.6.11+): what compaction rewrote in between is flushed by itself",
@@ -129,7 +123,7 @@ const known: readonly KnownDifference[] = [
   {
     verb: "restore",
     calls: ["REST import/describe"],
-    what: [more.here, more.there],
+    what: [more.here],
     why: "as often as there are jobs, and asked more often than every 3 s",
   },
   { verb: "restore", calls: ["REST import/describe"], what: ["Request-Timeout only here"], why: "as in create" },
@@ -176,9 +170,15 @@ const known: readonly KnownDifference[] = [
   },
   {
     verb: "restore",
-    calls: ["gRPC HasCollection", "gRPC ListDatabases"],
+    calls: ["gRPC HasCollection"],
     what: [more.here, else_.here],
-    why: "names of unfinished collections and of aliases are looked for too, and databases before each step that makes one",
+    why: "names of unfinished collections and of aliases are looked for too",
+  },
+  {
+    verb: "restore",
+    calls: ["gRPC ListDatabases"],
+    what: [more.here],
+    why: "databases are looked for before each step that makes one",
   },
   {
     verb: "restore",

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { closeMilvusConnections, connectMilvus } from "../../../src/adapters/milvus/index.ts";
 import type { ImportRequest, Milvus } from "../../../src/ports/milvus.ts";
+import { seedGoldenServer } from "../../support/fake-milvus/golden-server.ts";
 import { type FakeMilvus, type FakeMilvusOptions, startFakeMilvus } from "../../support/fake-milvus/index.ts";
 import { seedGolden } from "../../support/golden-backup.ts";
 import { MemoryObjectStore } from "../../support/memory-object-store.ts";
@@ -98,5 +99,135 @@ describe("the fake Milvus", () => {
     const keys = objects.keys(`files/insert_log/${id}/`);
     expect(logs?.[0]?.insertLogs.flatMap(({ logIds }) => logIds)).toHaveLength(keys.length);
     expect(keys.length).toBeGreaterThan(0);
+  });
+
+  describe("imports", () => {
+    const directory = "stage/insert_log/1/2/";
+    const request: ImportRequest = {
+      name,
+      partition: "p1",
+      kind: "segments",
+      storageVersion: "0",
+      files: [{ insert: directory, delta: "" }],
+    };
+    const l0: ImportRequest = {
+      ...request,
+      partition: "",
+      kind: "l0",
+      files: [{ insert: "", delta: "stage/delta_log/1/-1/9/" }],
+    };
+    const createPath = "/v2/vectordb/jobs/import/create";
+
+    async function startWithColl(version: string): Promise<void> {
+      await start({ version, alive: true });
+      await createColl();
+      fake.rest.segmentsOf = () => ["11", "12"];
+    }
+    /** Asks until a job is over. */
+    async function outcome(id: string): Promise<string> {
+      for (;;) {
+        const task = (await milvus.listImports(name)).find((one) => one.id === id);
+        if (task?.state === "failed") return task.failedReason;
+        if (task?.state === "completed") return "completed";
+      }
+    }
+
+    it.each([
+      ["into a collection that is not there", { name: { ...name, collection: "other" } }, "other does not exist"],
+      ["into a partition that is not there", { partition: "p9" }, "partition not found[partition=p9]"],
+      ["into no partition", { partition: "" }, "partition not specified"],
+    ])("are refused %s", async (_, asked, reason) => {
+      await startWithColl("v2.5.12");
+
+      await expect(milvus.submitImport({ ...request, ...asked })).rejects.toThrow(reason);
+    });
+
+    it("of nothing are refused, and of L0 segments into a loaded collection", async () => {
+      await startWithColl("v2.5.12");
+      fake.rest.segmentsOf = () => [];
+      fake.model.collection("shop", "coll").loaded.add("all");
+
+      await expect(milvus.submitImport(request)).rejects.toThrow("no binlog to import");
+      await expect(milvus.submitImport(l0)).rejects.toThrow("collection cannot be loaded");
+    });
+
+    it.each([
+      ["v2.4.15", "completed"],
+      ["v2.5.12", "end_ts is not a valid hybrid timestamp, value=1795261301540"],
+    ])("fail when they run where the end is of the other unit: %s", async (version, expected) => {
+      await startWithColl(version);
+
+      const id = await milvus.submitImport({ ...request, end: { timestamp: "470616978630901767" } });
+
+      expect(await outcome(id)).toBe(expected);
+    });
+
+    it.each([
+      ["v2.6.4", "there should be one prefix for l0 import"],
+      ["v2.6.5", "completed"],
+    ])("fail when they run where one brings two L0 segments: %s", async (version, expected) => {
+      await startWithColl(version);
+
+      const id = await milvus.submitImport({ ...l0, files: [...l0.files, ...l0.files] });
+
+      expect(await outcome(id)).toContain(expected);
+    });
+
+    it("are made although the answer came too late, and forgotten in the end", async () => {
+      await startWithColl("v2.5.12");
+      fake.rest.takes(createPath, 601);
+
+      await expect(milvus.submitImport(request)).rejects.toMatchObject({ name: "MilvusBusy" });
+
+      const [job] = await milvus.listImports(name);
+      expect(job).toMatchObject({ state: "importing", files: [] });
+      fake.model.jobs.expire(job?.id ?? "");
+      expect(await milvus.listImports(name)).toEqual([]);
+    });
+  });
+
+  it.each([
+    ["v2.6.4", "pause_seconds=60", 200],
+    ["v2.6.4", "pause_seconds=soon&collection_id=0", 500],
+    ["v2.6.12", "pause_seconds=60", 500],
+    ["v2.6.12", "pause_seconds=60&collection_id=0", 200],
+  ])("%s answers a pause of garbage collection (%s) with %i", async (version, query, status) => {
+    await start({ version });
+    const url = `http://127.0.0.1:${fake.management.port}/management/datacoord/garbage_collection`;
+
+    expect((await fetch(`${url}/pause?${query}`)).status).toBe(status);
+    // without the ticket that some have given
+    expect((await fetch(`${url}/resume`)).status).toBe(version === "v2.6.4" ? 200 : 500);
+  });
+
+  it("has what its version brought, and nothing later", async () => {
+    await start({ version: "v2.5.7", alive: true });
+    await createColl();
+
+    const { id } = await milvus.describeCollection(name);
+    expect(await milvus.describeSegmentLogs(name, id, ["1"])).toBeUndefined();
+    const added = { ...collectionRequest("more"), addedFields: [field("later", int64, { nullable: true })] };
+    await expect(milvus.createCollection(added)).rejects.toThrow("does not have the call");
+  });
+
+  it("stands for a server with real logs: the golden backup's, L0 segments and users", async () => {
+    const objects = new MemoryObjectStore("bucket-a");
+    await start({ version: "v2.6.12", store: { objects, rootPath: "files" } });
+
+    await seedGoldenServer(fake.model, (key, bytes) => objects.seed(key, bytes), "files");
+
+    const all = { database: "default", collection: "all_types" };
+    const segments = await milvus.listSegments(all);
+    expect(segments.filter(({ isL0 }) => isL0)).toHaveLength(2);
+    const { id } = await milvus.describeCollection(all);
+    const logs =
+      (await milvus.describeSegmentLogs(
+        all,
+        id,
+        segments.map((one) => one.id),
+      )) ?? [];
+    const told = logs.flatMap(({ insertLogs, deltaLogs }) => [...insertLogs, ...deltaLogs]).flatMap((f) => f.logIds);
+    const kept = objects.keys("files/").filter((key) => key.includes(`/${id}/`));
+    expect(told.toSorted()).toEqual(kept.map((key) => key.split("/").at(-1)).toSorted());
   });
 });
