@@ -9,6 +9,8 @@ const id = z.string().regex(/^\d+$/);
 export const serverFlush = z.object({
   /** ISO 8601. */
   askedAt: z.string(),
+  /** true: the server has said so, and is asked no more. */
+  isOver: z.literal(true).optional(),
   /** Hybrid, decimal: everything up to it, of every collection, is in sealed segments once the server says that it has flushed. */
   timestamp: id,
   /** The timestamp of the flush in each physical channel. */

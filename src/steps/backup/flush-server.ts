@@ -59,7 +59,11 @@ export async function flushServer(
   try {
     const flush = kept ?? (await begin());
     if (flush === undefined) return await giveUp(notThere(version));
-    return (await isOver(flush)) ? { state: "flushed", flush } : { state: "pending" };
+    if (!flush.isOver) {
+      if (!(await isOver(flush))) return { state: "pending" };
+      await writeWorkJson(context, key, { ...flush, isOver: true } satisfies ServerFlush);
+    }
+    return { state: "flushed", flush };
   } catch (error) {
     if (asked || !(error instanceof PipelineError) || !givenUpFor.has(error.name)) throw error;
     return await giveUp(messageOf(error));

@@ -168,6 +168,21 @@ describe("a backup of everything in Milvus 2.6.11", () => {
     expect(calls("flushAll")).toHaveLength(1);
   });
 
+  test("asks no more whether it is over once it was: collections that have its instant keep company", async () => {
+    const milvus = world.milvus("prod");
+    const request = { execution, input, attempt: 0 };
+    const isOfC = (of: unknown) => JSON.stringify(of) === JSON.stringify(nameOf("c"));
+    milvus.fail("describeCollection", new PipelineError("MilvusBusy", "no answer"), { times: 1, when: isOfC });
+    await expect(prepareBackup(request, world.context())).rejects.toThrow("no answer");
+    milvus.fail("isFlushedAll", new PipelineError("MilvusBusy", "no answer"));
+
+    await prepareBackup(request, world.context());
+
+    expect(flushesAlone()).toEqual([]);
+    expect(JSON.parse(world.work.read(layout.plan) ?? "{}").warnings).toEqual([]);
+    expect(planned(2).instant).toEqual(planned(0).instant);
+  });
+
   test.each(["before", "after"] as const)("is whole after a fault %s any call about the flush", async (moment) => {
     const probe = new FaultInjector();
     await runBackup(world.context(probe), input, execution);
