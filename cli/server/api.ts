@@ -27,8 +27,8 @@ export interface Api {
   call<Options>(action: VerbAction<Options>, options: Options, as?: string): Promise<Said>;
   /** Reads the progress of an execution; each reads its files once. */
   progressOf(machine: Machine, execution: string): ProgressReader;
-  /** When this server started which execution: Step Functions may take a moment until it tells of it. */
-  readonly started: Map<string, Date>;
+  /** When this server started which execution, by its ARN: Step Functions may take a moment until it tells of it. */
+  readonly started: Map<string, { readonly at: Date; readonly backupName: string }>;
   /** ARN of the execution that this server started last for a backup, by its name, for the same reason. */
   readonly newestOf: Map<string, string>;
 }

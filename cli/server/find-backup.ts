@@ -1,3 +1,4 @@
+import { backupIdOf } from "../../src/core/execution/deterministic-id.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import { executionArnOf, stateMachineOf } from "../../src/core/execution/state-machine-arn.ts";
 import type { Claim } from "../../src/core/format/claim.ts";
@@ -9,7 +10,7 @@ import { listBackups } from "../../src/steps/catalog/list-backups.ts";
 import { findUnfinished, unfinishedState } from "../../src/steps/catalog/unfinished-backup.ts";
 import { findBackup } from "../../src/steps/shared/stored-backup.ts";
 import { chosenEnvironment } from "../environments.ts";
-import { inputOf } from "../pipeline/execution-input.ts";
+import { backupOf } from "../pipeline/execution-input.ts";
 import { executionNameOf } from "../pipeline/execution-name.ts";
 import { newestAbout } from "../pipeline/find-execution.ts";
 import { machineArn } from "../pipeline/stack.ts";
@@ -26,20 +27,34 @@ export async function findTask(api: Api, machine: TaskMachine, id: string): Prom
 async function describe(api: Api, arn: string): Promise<ExecutionDescription | undefined> {
   const executions = await api.context.connections.executions();
   const found = await executions.describe(arn);
-  const startedAt = api.started.get(arn);
-  if (found !== undefined || startedAt === undefined) return found;
-  const stateMachineArn = stateMachineOf(arn);
-  return { arn, name: executionNameOf(arn), stateMachineArn, status: "running", startedAt, input: "{}" };
+  const started = api.started.get(arn);
+  if (found !== undefined || started === undefined) return found;
+  const { at: startedAt, backupName } = started;
+  const about = { stateMachineArn: stateMachineOf(arn), input: JSON.stringify({ backupName }) };
+  return { arn, name: executionNameOf(arn), status: "running", startedAt, ...about };
 }
 
-/** A backup by the ID of the execution that made it, or by the one in its metas, as `list` tells it; undefined for neither. */
+/** A backup by the ID that its execution was started with, or by the one of its metas, as `list` tells it; undefined for neither. */
 export async function backupById(api: Api, id: string): Promise<BackupBrief | undefined> {
-  const execution = await findTask(api, "backup", id);
+  const execution = (await findTask(api, "backup", id)) ?? (await executionOf(api, id));
   if (execution !== undefined) return briefOfExecution(api, id, execution);
   const { store, rootPath } = await openBackups(api);
   const listed = (await listBackups(store, rootPath, { instants: false })).find((backup) => backup.id === id);
   return listed && stored(api, listed.name);
 }
+
+/** The newest backup whose metas have this ID, or will have it. */
+async function executionOf(api: Api, id: string): Promise<ExecutionDescription | undefined> {
+  const executions = await api.context.connections.executions();
+  const listed = await executions.list(machineArn(await api.pipeline(), "backup"), listedExecutions);
+  const arn = [...api.started.keys(), ...listed.map((execution) => execution.arn)].find(
+    (one) => backupIdOf(one) === id,
+  );
+  return arn === undefined ? undefined : describe(api, arn);
+}
+
+/** What one request lists. */
+const listedExecutions = 1_000;
 
 /** A backup by its name: as it lies there, or else as whoever makes it says. */
 export async function backupByName(api: Api, name: string): Promise<BackupBrief | undefined> {
@@ -50,7 +65,7 @@ export async function backupByName(api: Api, name: string): Promise<BackupBrief 
   const execution = await executionAbout(api, environment, name, unfinished?.claim);
   // of one that has succeeded either the backup is there, or it was deleted since
   if (execution?.status === "succeeded") return stored(api, name);
-  if (execution !== undefined) return briefOfExecution(api, execution.name, execution);
+  if (execution !== undefined) return briefOfExecution(api, backupIdOf(execution.arn), execution);
   return unfinished && briefOfUnfinished(api, name, unfinished.claim);
 }
 
@@ -76,13 +91,20 @@ async function executionAbout(
   return newest.sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime())[0];
 }
 
-async function briefOfExecution(api: Api, id: string, execution: ExecutionDescription): Promise<BackupBrief> {
-  const { backupName } = inputOf(execution);
-  const name = typeof backupName === "string" ? backupName : "";
-  const succeeded = execution.status === "succeeded";
-  const progress = succeeded ? { copied: nothing } : await api.progressOf("backup", execution.name).read();
-  const metas = succeeded ? await stored(api, name) : undefined;
-  return backupBrief.create({ ...metas, ...backupTask({ id, execution, progress }, name) });
+/** undefined for a backup that was made, and is there no more. */
+async function briefOfExecution(
+  api: Api,
+  id: string,
+  execution: ExecutionDescription,
+): Promise<BackupBrief | undefined> {
+  const name = backupOf(execution, "backup") ?? "";
+  if (execution.status !== "succeeded") {
+    const progress = await api.progressOf("backup", execution.name).read();
+    return backupBrief.create(backupTask({ id, execution, progress }, name));
+  }
+  const metas = await stored(api, name);
+  if (metas?.id !== backupIdOf(execution.arn)) return undefined;
+  return { ...metas, ...backupTask({ id, execution, progress: { copied: nothing } }, name) };
 }
 
 const nothing = { segments: 0, objects: 0, bytes: 0 };

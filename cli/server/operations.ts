@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { checkConfirmed } from "../../src/core/environment/protection.ts";
+import { backupIdOf } from "../../src/core/execution/deterministic-id.ts";
 import { checkBackupName } from "../../src/core/milvus/names.ts";
 import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
 import { listBackups } from "../../src/steps/catalog/list-backups.ts";
@@ -22,10 +23,12 @@ import { restoreTaskOf, type TaskMachine, taskName } from "./tasks.ts";
 
 /** `POST /create` @param requestId of the header; what it starts has it as its ID @param signal aborted: nobody waits for the answer any more */
 export async function createBackup(api: Api, request: CreateRequest, requestId: string, signal: AbortSignal) {
+  let id = requestId;
   try {
     const options = createOptions(request, await chosenEnvironment(api.context, api.shared));
-    const { id, arn } = await start(api, "backup", requestId, (as) => api.call(create, options, as));
-    const over = request.async ? undefined : await waitFor(api, arn, signal);
+    const started = await start(api, "backup", requestId, (as) => api.call(create, options, as));
+    id = started.id;
+    const over = request.async ? undefined : await waitFor(api, started.arn, signal);
     if (over === undefined) {
       return backupAnswer.create({
         requestId: id,
@@ -35,7 +38,7 @@ export async function createBackup(api: Api, request: CreateRequest, requestId: 
     if (over.status !== "succeeded") throw failureOf(over);
     return backupAnswer.create({ requestId: id, msg: "success", data: await backupById(api, id) });
   } catch (error) {
-    return backupAnswer.create({ requestId: requestId || randomUUID(), ...failureAnswer(error) });
+    return backupAnswer.create({ requestId: id || randomUUID(), ...failureAnswer(error) });
   }
 }
 
@@ -142,9 +145,9 @@ async function start(
   const { document } = await run(id === "" ? undefined : taskName(id));
   if (document?.kind !== "execution") throw new Error("the verb started nothing");
   const { executionArn: arn, executionName, backupName = "" } = document;
-  api.started.set(arn, api.context.clock.now());
+  api.started.set(arn, { at: api.context.clock.now(), backupName });
   if (machine === "backup") api.newestOf.set(backupName, arn);
-  return { id: id || executionName, arn };
+  return { id: id || (machine === "backup" ? backupIdOf(arn) : executionName), arn };
 }
 
 /** How an execution ended; undefined where nobody waits so long. */

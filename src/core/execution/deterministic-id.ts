@@ -18,6 +18,11 @@ export function uuidOf(...parts: readonly string[]): string {
   ].join("-");
 }
 
+/** The ID in the metas of the backup that an execution makes. */
+export function backupIdOf(executionArn: string): string {
+  return uuidOf("backup", executionArn);
+}
+
 function digest(parts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }

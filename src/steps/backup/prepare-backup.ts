@@ -1,6 +1,6 @@
 import { type Environment, type RegisteredEnvironment, rpcChannelName } from "../../core/environment/environment.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
-import { uuidOf } from "../../core/execution/deterministic-id.ts";
+import { backupIdOf } from "../../core/execution/deterministic-id.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { BackupStepRequest, PrepareBackupResult } from "../../core/execution/messages.ts";
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
@@ -162,7 +162,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   const totals = await totalsOf(kept, { context, layout });
   const plan: BackupPlan = {
     backupName,
-    backupId: uuidOf("backup", execution.id),
+    backupId: backupIdOf(execution.id),
     attempt,
     milvusVersion: version,
     databases: described,

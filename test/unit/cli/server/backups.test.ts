@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { backupIdOf } from "../../../../src/core/execution/deterministic-id.ts";
+import { executionArnOf } from "../../../../src/core/execution/state-machine-arn.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
+import { goldenFiles } from "../../../support/golden-backup.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { seedBackup } from "../../../support/seed-backup.ts";
 import { stackOutputs } from "../support/fake-cli.ts";
@@ -10,6 +13,17 @@ let server: FakeServer;
 beforeEach(() => {
   server = new FakeServer();
 });
+
+/** A backup as the execution that was started last makes it. */
+function seedMadeBackup(name: string): void {
+  const { started } = server.cli.executions;
+  const { stateMachineArn = "", name: execution = "" } = started.at(-1) ?? {};
+  const id = backupIdOf(executionArnOf(stateMachineArn, execution));
+  const layout = backupLayout("backup", name);
+  for (const file of ["full_meta", "backup_meta"] as const) {
+    server.cli.backups.seed(layout.meta[file], goldenFiles[file].replace(/"id":"[^"]*"/, `"id":"${id}"`));
+  }
+}
 
 const ended = { stoppedAt: new Date("2026-11-21T11:03:15Z") };
 const backedUp = {
@@ -27,11 +41,15 @@ describe("create", () => {
     });
 
     expect(status).toBe(200);
-    expect(body).toEqual({ requestId: expect.stringMatching(/^create-new-/), msg: expect.any(String), data: null });
+    expect(body).toEqual({
+      requestId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f-]{27}$/),
+      msg: expect.any(String),
+      data: null,
+    });
     expect(server.cli.executions.started).toEqual([
       {
         stateMachineArn: stackOutputs.BackupStateMachineArn,
-        name: body.requestId,
+        name: expect.stringMatching(/^create-new-/),
         input: { environment: "prod", backupName: "new", collections: ["coll"] },
       },
     ]);
@@ -50,7 +68,7 @@ describe("create", () => {
     server.cli.executions.script = [
       () => ({ status: "running" }),
       () => {
-        seedBackup(server.cli.backups, "new");
+        seedMadeBackup("new");
         return backedUp;
       },
     ];
@@ -201,13 +219,14 @@ describe("get_backup", () => {
   test("of two that were started for one name it tells of the one that has the claim", async () => {
     const first = await server.ask("POST", "/create", { async: true, backup_name: "new" });
     const second = await server.ask("POST", "/create", { async: true, backup_name: "new" });
-    const arn = (id: string) => `${stackOutputs.BackupStateMachineArn.replace("stateMachine", "execution")}:${id}`;
+    const [making] = server.cli.executions.started;
+    const holder = executionArnOf(stackOutputs.BackupStateMachineArn, making?.name ?? "");
     const at = "2026-11-21T11:03:07Z";
     server.cli.backups.seed(
       backupLayout("backup", "new").claim,
       JSON.stringify({
         ...{ version: 1, backupName: "new", purpose: "backup", state: "writing", startedAt: at, heartbeatAt: at },
-        ...{ holder: arn(first.body.requestId), stateMachine: stackOutputs.BackupStateMachineArn },
+        ...{ holder, stateMachine: stackOutputs.BackupStateMachineArn },
       }),
     );
 
@@ -215,6 +234,25 @@ describe("get_backup", () => {
 
     expect(first.body.requestId).not.toBe(second.body.requestId);
     expect(body.data).toMatchObject({ id: first.body.requestId, state_code: 0n });
+  });
+
+  test("one that was deleted since, or made anew by another execution, is no more", async () => {
+    server.cli.executions.script = [
+      () => {
+        seedMadeBackup("new");
+        return backedUp;
+      },
+    ];
+    const { body: made } = await server.ask("POST", "/create", { backup_name: "new" });
+    expect(made.data).toMatchObject({ id: made.requestId, state_code: 2n });
+    const { body: listed } = await server.ask("GET", "/list");
+    expect(listed.data).toContainEqual(expect.objectContaining({ name: "new", id: made.requestId }));
+
+    server.cli.executions.script = [() => backedUp];
+    seedBackup(server.cli.backups, "new");
+    const { body } = await server.ask("GET", `/get_backup?backup_id=${made.requestId}`);
+
+    expect(body).toMatchObject({ code: 3n, data: null });
   });
 
   test("what Step Functions does not list yet, or not tell of, runs", async () => {
