@@ -45,18 +45,20 @@ export async function createBackup(api: Api, request: CreateRequest, requestId: 
 /** `POST /restore` @param signal as in `createBackup` */
 export async function restoreBackup(api: Api, request: RestoreRequest, signal: AbortSignal) {
   const requestId = request.requestId || randomUUID();
+  let started: StartedTask | undefined;
   try {
     const environment = await chosenEnvironment(api.context, api.shared);
     const options = restoreOptions(request, environment);
     checkConfirmed(environment, request.confirm || undefined, "nothing is restored into it");
-    const { id, arn } = await start(api, "restore", request.id ?? "", (as) => api.call(restore, options, as));
-    const over = request.async ? undefined : await waitFor(api, arn, signal);
+    started = await start(api, "restore", request.id ?? "", (as) => api.call(restore, options, as));
+    const over = request.async ? undefined : await waitFor(api, started.arn, signal);
     if (over !== undefined && over.status !== "succeeded") throw failureOf(over);
     const msg = over === undefined ? "the restore is under way: get_restore tells when it is complete" : "success";
-    return restoreAnswer.create({ requestId, msg, data: await restoreById(api, id) });
+    return restoreAnswer.create({ requestId, msg, data: await restoreById(api, started.id) });
   } catch (error) {
-    const failure = failureAnswer(error, { BackupNotFound: codes.parameterError });
-    return restoreAnswer.create({ requestId, ...failure });
+    const { code, msg } = failureAnswer(error, { BackupNotFound: codes.parameterError });
+    const more = started === undefined ? "" : ` (get_restore?id=${started.id} tells of it)`;
+    return restoreAnswer.create({ requestId, code, msg: `${msg}${more}` });
   }
 }
 

@@ -99,7 +99,7 @@ describe("restore", () => {
     const { body } = await server.ask("POST", "/restore", { backup_name: "golden", id: "mine" });
     const { body: found } = await server.ask("GET", "/get_restore?id=mine");
 
-    expect(body).toMatchObject({ code: 3n, msg, data: null });
+    expect(body).toMatchObject({ code: 3n, msg: `${msg} (get_restore?id=mine tells of it)`, data: null });
     expect(found.data).toMatchObject({ state_code: state, errorMessage: msg });
   });
 
