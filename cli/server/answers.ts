@@ -4,6 +4,7 @@ import {
   databaseBackup,
   indexInfo,
   keyValuePair,
+  withoutKeys,
 } from "../../src/core/format/meta.ts";
 import type { Infer } from "../../src/core/format/meta-codec.ts";
 import {
@@ -105,7 +106,9 @@ export function describeMetas(
 ): Partial<BackupBrief> {
   const { id, name, backup_timestamp, size, milvus_version, rpc_channel_info, database_backups } = backup;
   return {
-    ...{ id, name, backup_timestamp, size, milvus_version, rpc_channel_info, database_backups },
+    ...{ id, name, backup_timestamp, size, milvus_version, rpc_channel_info },
+    // milvus-backup's answer has them
+    database_backups: withoutKeys(database_backups),
     collection_backups: backup.collection_backups.map((collection) => collectionBrief.create(collection)),
   };
 }

@@ -242,10 +242,14 @@ export type BackupWith<S> = Omit<BackupInfo, "collection_backups"> & {
   collection_backups: CollectionWith<S>[];
 };
 
+/** Records of databases as they may be shown: without the keys of encrypted ones. */
+export function withoutKeys(databases: BackupInfo["database_backups"]): BackupInfo["database_backups"] {
+  return databases.map((database) => ({ ...database, ezk: "" }));
+}
+
 /** A backup as it may be shown: without users, who come with their hashed passwords, and without the keys of encrypted databases. */
 export function withoutSecrets<S>(backup: BackupWith<S>): BackupWith<S> {
-  const databases = backup.database_backups.map((database) => ({ ...database, ezk: "" }));
-  return { ...backup, rbac_meta: undefined, database_backups: databases };
+  return { ...backup, rbac_meta: undefined, database_backups: withoutKeys(backup.database_backups) };
 }
 
 /** Every segment of a collection: those of its partitions, then the L0 segments of all partitions. */
