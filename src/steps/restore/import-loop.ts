@@ -333,9 +333,9 @@ export class ImportLoop {
       if (this.#mayBeUnknown(item, tasks, way) || (await this.#isThere(item, tasks, sight))) continue;
       const answered = await this.#submitter.submit(item);
       sight.running += 1;
-      sight.submitted = answered;
       // whoever does not answer the one is not asked for the next: it is looked at first
       if (!answered) return;
+      sight.submitted = true;
     }
   }
 
