@@ -1,5 +1,5 @@
 import { isNonZero } from "./attributes.ts";
-import type { CollectionDescription, IndexDescription } from "./descriptions.ts";
+import type { CollectionDescription, CollectionName, IndexDescription } from "./descriptions.ts";
 import { qualifiedName } from "./names.ts";
 import { fieldAttributes, functionAttributes, schemaAttributes, structArrayAttributes } from "./schema-attributes.ts";
 
@@ -62,9 +62,22 @@ export function notBackedUp(collection: string, what: readonly string[]): string
   return `${collection}: neither this pipeline nor milvus-backup carries ${what.join(", ")}: a restore makes the collection without it`;
 }
 
-/** Said when it is restored. */
-export function notRestored(collection: string, what: readonly string[]): string {
-  return `${collection} had, when it was backed up, what no backup carries: ${what.join(", ")}. It is restored without it`;
+/**
+ * Said when it is restored, once for each collection.
+ * @param notCarried what the manifest has of it, by `db.coll`
+ */
+export function notRestoredWarnings(
+  notCarried: Readonly<Record<string, readonly string[]>>,
+  restored: readonly { readonly source: CollectionName }[],
+): string[] {
+  const names = new Set(restored.map(({ source }) => qualifiedName(source)));
+  return Object.entries(notCarried).flatMap(([collection, what]) =>
+    names.has(collection)
+      ? [
+          `${collection} had, when it was backed up, what no backup carries: ${what.join(", ")}. It is restored without it`,
+        ]
+      : [],
+  );
 }
 
 /** The property, of a collection or of its schema, that asks for namespaces. */

@@ -9,12 +9,11 @@ import { shortList } from "../../core/execution/short-list.ts";
 import { stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { backupLayout, stagingRoot } from "../../core/format/layout.ts";
-import type { ManifestIndex } from "../../core/format/manifest.ts";
 import type { CollectionSchema } from "../../core/format/meta.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
 import { isOutdated, type LastRestored } from "../../core/format/target-lease.ts";
 import { checkBackupName, parseQualifiedName, qualifiedName } from "../../core/milvus/names.ts";
-import { notRestored } from "../../core/milvus/not-carried.ts";
+import { notRestoredWarnings } from "../../core/milvus/not-carried.ts";
 import { collectionOf, planRestore, type RestorePlan, takenAtOf } from "../../core/plan/restore.ts";
 import { type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
 import {
@@ -106,6 +105,7 @@ export async function prepareRestore(
   await checkRbac(backup, input, { milvus, user: environment.milvus.user });
   const instants = stored.instantsOf(manifest, backup.id);
   const kept = stored.keptOf(manifest, backup.id);
+  const notCarried = manifest?.backupId === backup.id ? (manifest.notCarried ?? {}) : {};
   const verification = chooseVerification({ stored, metas, manifest }, backup, instants, input);
   const restoreId = restoreIdOf(stateMachineOf(execution.id), milvus.address, backup.id, input.backupName, names);
   const version = await milvus.version();
@@ -183,7 +183,7 @@ export async function prepareRestore(
     metas: { sha256: metas.sha256 },
     warnings: [
       ...warnings,
-      ...withoutWarnings(manifest, backup, names),
+      ...notRestoredWarnings(notCarried, names),
       ...(input.metadataOnly ? [] : notCut(backup, names, instants)),
     ],
   });
@@ -274,19 +274,6 @@ async function rememberReplaced(
     ([target, id]) => earlier.find((one) => one.target === target && one.id === id) ?? { target, id },
   );
   if (records.length > 0 || earlier.length > 0) await writeWorkJson(context, key, records);
-}
-
-/** What is told again of what was there and is in no backup, once for each collection. */
-function withoutWarnings(
-  manifest: ManifestIndex | undefined,
-  { id }: Pick<BackupOutline, "id">,
-  names: readonly RestoreName[],
-): string[] {
-  if (manifest?.backupId !== id) return [];
-  const restored = new Set(names.map(({ source }) => qualifiedName(source)));
-  return Object.entries(manifest.notCarried ?? {}).flatMap(([collection, what]) =>
-    restored.has(collection) ? [notRestored(collection, what)] : [],
-  );
 }
 
 /** What is told of collections whose instant nobody knows: they are restored as they are. */
