@@ -1,6 +1,7 @@
 import protobuf from "protobufjs/light.js";
 import { afterEach, describe, expect, test } from "vitest";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
+import { encodeImmutableMessage, encodeMessagePosition } from "../../../../src/adapters/milvus/protocol.ts";
 import type { Milvus } from "../../../../src/ports/milvus.ts";
 import { success } from "../../../support/fake-milvus/grpc-server.ts";
 import { type FakeMilvus, startFakeMilvus } from "../../../support/fake-milvus/index.ts";
@@ -92,6 +93,19 @@ describe("FlushAll of Milvus 2.6.11", () => {
     fake.grpc.without("FlushAll");
     expect(await milvus.flushAll()).toBeUndefined();
   });
+});
+
+test("messages and positions are encoded to the bytes that Go's protobuf gives, as the metas of milvus-backup have them", () => {
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
+  const [whole, bare] = [
+    { id: { id: "000a", WAL_name: 3 }, payload: Buffer.from([8, 1]), properties: { _tt: "3rj1frisd8g" } },
+    { id: { id: "000b", WAL_name: 0 }, payload: Buffer.alloc(0), properties: { empty: "" } },
+  ];
+
+  expect(base64(encodeImmutableMessage(whole))).toBe("CggKBDAwMGEQAxICCAEaEgoDX3R0EgszcmoxZnJpc2Q4Zw==");
+  expect(base64(encodeImmutableMessage(bare))).toBe("CgYKBDAwMGIaCQoFZW1wdHkSAA==");
+  const position = { channel_name: "dml_0v0", msgID: Buffer.from([1, 2]), msgGroup: "", timestamp: later };
+  expect(base64(encodeMessagePosition(position))).toBe("CgdkbWxfMHYwEgIBAiCBgOjH+MjxtAY=");
 });
 
 /** The fields of a message as they lie on the wire. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CopiedLog, SegmentReceipt } from "../../../../src/core/execution/copy-plan.ts";
-import { type BackupInfo, segmentsOf } from "../../../../src/core/format/meta.ts";
+import { type BackupInfo, backupInfo, segmentsOf } from "../../../../src/core/format/meta.ts";
 import { parseFullMeta, withSizes } from "../../../../src/core/format/meta-files.ts";
 import type { BackupPlan, PlannedCollection, PlannedSegment } from "../../../../src/core/plan/backup.ts";
 import {
@@ -196,3 +196,27 @@ function keysByRecord(value: unknown, path = "", found = new Map<string, Set<str
   }
   return found;
 }
+
+test("the record of a backup is printed as milvus-backup 0.5.16 prints it, with what CDC and encryption need", () => {
+  const record = backupRecord({
+    ...{ backupName: "nightly", backupId: "i", milvusVersion: "2.6.12" },
+    databases: [
+      { name: "default", id: "1", properties: [] },
+      { name: "vault", id: "470615367219551002", properties: [{ key: "cipher.key", value: "k<&>" }] },
+    ],
+    encryptionKeys: new Map([["vault", "ZWs+/=="]]),
+    rpcChannel: { name: "by-dev-replicate-msg", position: "cG9z" },
+    serverFlush: {
+      messages: { dml_1: "YQ==", dml_0: "Yg==" },
+      controlChannel: "dml_0_vcchan",
+      physicalChannels: ["dml_0", "dml_1"],
+    },
+  });
+
+  // printed by Go's encoding/json from milvus-backup's own struct
+  expect(backupInfo.print(record)).toBe(
+    '{"id":"i","state_code":0,"name":"nightly","size":0,"milvus_version":"2.6.12","rpc_channel_info":{"name":"by-dev-replicate-msg","position":"cG9z"},' +
+      '"database_backups":[{"db_name":"default","db_id":1},{"db_name":"vault","db_id":470615367219551002,"properties":[{"key":"cipher.key","value":"k\\u003c\\u0026\\u003e"}],"ezk":"ZWs+/=="}],' +
+      '"flush_all_msgs_base64":{"dml_0":"Yg==","dml_1":"YQ=="},"control_channel_name":"dml_0_vcchan","physical_channel_names":["dml_0","dml_1"]}',
+  );
+});
