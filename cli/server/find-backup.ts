@@ -2,6 +2,7 @@ import { backupIdOf } from "../../src/core/execution/deterministic-id.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import { executionArnOf, stateMachineOf } from "../../src/core/execution/state-machine-arn.ts";
 import type { Claim } from "../../src/core/format/claim.ts";
+import { withoutSecrets } from "../../src/core/format/meta.ts";
 import { checkBackupName } from "../../src/core/milvus/names.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 import type { ExecutionDescription } from "../../src/ports/pipeline-executions.ts";
@@ -127,7 +128,7 @@ async function stored(api: Api, name: string): Promise<BackupBrief | undefined> 
     const { backup, begunAt, warnings } = await outlineBackup(store, rootPath, name);
     for (const warning of warnings) api.warn(warning);
     return backupBrief.create({
-      ...describeMetas(backup),
+      ...describeMetas(withoutSecrets(backup)),
       state_code: stateCodes.success,
       progress: 100,
       ...(begunAt !== undefined && { start_time: BigInt(Math.floor(Date.parse(begunAt) / 1000)) }),

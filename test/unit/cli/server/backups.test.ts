@@ -292,6 +292,18 @@ describe("get_backup", () => {
   });
 });
 
+test("a key of an encrypted database is in no answer", async () => {
+  const { full_meta } = backupLayout("backup", "golden").meta;
+  const text = goldenFiles.full_meta.replace('"db_name":"shop"}', '"db_name":"shop","ezk":"secret-key"}');
+  expect(text).toContain("secret-key");
+  server.cli.backups.seed(full_meta, text);
+
+  const { text: answered } = await server.ask("GET", "/get_backup?backup_name=golden");
+
+  expect(answered).toContain('"db_name":"shop"}');
+  expect(answered).not.toContain("secret-key");
+});
+
 test("list tells the complete backups, by ID, name, size and version", async () => {
   seedBackup(server.cli.backups, "half", { without: ["full_meta"] });
   const { body: golden } = await server.ask("GET", "/get_backup?backup_name=golden");
