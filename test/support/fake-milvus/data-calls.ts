@@ -104,6 +104,17 @@ export const dataCalls: CallsOf = (model) => {
       return { progress: "100", refresh_progress: "100" };
     },
 
+    GetReplicas: (call) => {
+      const collection = collectionOf(call);
+      if (!isLoaded(collection, [])) throw new Refusal("collectionNotLoaded", `[collection=${collection.name}]`);
+      const replica = {
+        replicaID: collection.id,
+        collectionID: collection.id,
+        resource_group_name: "__default_resource_group",
+      };
+      return { replicas: [replica] };
+    },
+
     Flush: (call) => {
       const names = call.request.collection_names as string[];
       const flushed = names.map((name) => [name, model.collection(call.database, name)] as const);

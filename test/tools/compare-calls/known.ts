@@ -37,6 +37,12 @@ const known: readonly KnownDifference[] = [
   { verb: "create", calls: ["gRPC GetLoadingProgress"], what: [only.there], why: "GetLoadState here" },
   {
     verb: "create",
+    calls: ["gRPC GetReplicas"],
+    what: [only.here],
+    why: "warns of replicas and resource groups, which no backup carries",
+  },
+  {
+    verb: "create",
     calls: ["gRPC DescribeCollection", "gRPC ListDatabases"],
     what: [more.there],
     why: "asked once here; there again before the segments are listed, and to find out whether the server has databases",
