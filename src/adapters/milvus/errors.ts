@@ -126,6 +126,12 @@ export function waitReasonOf(status: MilvusStatus): WaitReason | undefined {
 /** Codes by which a part of Milvus says that it had no answer of another part: unavailable, canceled, timed out. */
 const withoutAnswer: readonly unknown[] = [2, 10_000, 10_001];
 
+/**
+ * The same in words, whatever the code: `merr` has none for faults of gRPC between the parts. Where the last of a part's attempts found nobody to talk
+ * to, an earlier one may have.
+ */
+const partAway = /rpc error: code = (?:Unavailable|DeadlineExceeded|Canceled)/;
+
 /** What gRPC and Node say of a connection that was never there: nothing was sent on it. */
 const neverConnected = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/;
 
@@ -135,7 +141,8 @@ const neverConnected = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREAC
  */
 export function mayHaveBegun(error: PipelineError): boolean {
   if (error.name !== "MilvusBusy" && error.name !== "MilvusFailed") return false;
-  if (error.details.code !== undefined) return withoutAnswer.includes(error.details.code);
+  const { code } = error.details;
+  if (code !== undefined) return withoutAnswer.includes(code) || partAway.test(error.message);
   const isLimited = error instanceof PassingError && error.wait === "rate";
   return !isLimited && !neverConnected.test(error.message);
 }

@@ -111,7 +111,7 @@ export class GrpcClient {
       response = await this.#invoke(name, request, options);
     } catch (error) {
       if (isServiceError(error) && error.code === status.UNIMPLEMENTED) return { kind: "unimplemented" };
-      throw this.#transportError(name, error);
+      throw this.#transportError(name, hushed(error, options.secret));
     }
     const milvusStatus = (response.status ?? response) as MilvusStatus;
     // answers without any status (GetFlushState of old servers) count as success
@@ -221,6 +221,14 @@ function channelCredentials(settings: MilvusSettings): ChannelCredentials {
     mutual ? pem(settings.mtlsKey) : null,
     mutual ? pem(settings.mtlsCert) : null,
   );
+}
+
+/** The same fault of a call, without a secret of its request, should it repeat that. */
+function hushed(error: unknown, secret: string | undefined): unknown {
+  if (!secret || !isServiceError(error)) return error;
+  const { code, metadata } = error;
+  const [message, details] = [error.message, error.details].map((text) => withoutSecret(text, secret));
+  return Object.assign(new Error(message), { code, details, metadata });
 }
 
 function isServiceError(error: unknown): error is ServiceError {

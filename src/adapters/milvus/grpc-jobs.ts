@@ -38,7 +38,7 @@ export function grpcJobs(client: GrpcClient): ImportApi {
           files: onlyPaths(request, client),
           options: Object.entries(importOptions(request)).map(([key, value]) => ({ key, value })),
         },
-        { ...about, timeoutMs: createSeconds * 1000 },
+        { ...about, timeoutMs: createSeconds * 1000, secret: request.encryptionKey },
       );
       const job = answer.tasks[0];
       if (job === undefined) throw failedError(client.endpoint, "Import", `no job for ${about.subject}`);

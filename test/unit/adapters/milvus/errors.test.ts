@@ -71,6 +71,34 @@ describe("whether a call that makes something may have begun", () => {
     ["a refusal", statusError(endpoint, "Import", { code: 2100, error_code: 1, reason: "no binlog" }), false],
     ["a server that starts", statusError(endpoint, "Import", { code: 1, error_code: 1, reason: "not ready" }), false],
     ["a part that waits no longer", statusError(endpoint, "Import", { code: 10001, error_code: 1, reason: "?" }), true],
+    // merr has no code for gRPC's own faults: the proxy says in words that data coord went away in the middle of the call
+    [
+      "a part whose connection broke",
+      statusError(endpoint, "Import", {
+        code: 65535,
+        error_code: 1,
+        reason: "rpc error: code = Unavailable desc = error reading from server: EOF",
+      }),
+      true,
+    ],
+    [
+      "a part that did not answer the proxy in time (2.3)",
+      statusError(endpoint, "Import", {
+        code: 0,
+        error_code: 1,
+        reason: "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+      }),
+      true,
+    ],
+    [
+      "the same over REST",
+      statusError(endpoint, "/v2/vectordb/jobs/import/create", {
+        code: 65535,
+        error_code: 0,
+        reason: "rpc error: code = Unavailable desc = transport is closing",
+      }),
+      true,
+    ],
     ["something of our own", new PipelineError("InvalidInput", "two pairs"), false],
   ])("%s", (_, error, expected) => {
     expect(mayHaveBegun(error)).toBe(expected);

@@ -1,5 +1,7 @@
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
+import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { closeMilvusConnections, connectMilvus } from "../../../../src/adapters/milvus/index.ts";
 import { restBase } from "../../../../src/adapters/milvus/rest-client.ts";
@@ -148,6 +150,24 @@ describe("imports of Milvus 2.4 and later whose REST interface is out of reach",
       { id: "8" },
       { id: "unlisted-0", state: "pending", files: [] },
     ]);
+  });
+
+  const reason = "cannot unwrap wrapped-key-1: another root key";
+  it.each<[string, () => Record<string, unknown>]>([
+    ["its status", () => ({ status: { code: 2100, error_code: "UnexpectedError", reason } })],
+    [
+      "a fault of the call",
+      () => {
+        throw { code: status.INTERNAL, details: reason };
+      },
+    ],
+  ])("of an encrypted database fail without its key, should %s repeat it", async (_, answer) => {
+    fake.grpc.on("Import", answer);
+
+    const error = await milvus.submitImport({ ...request, encryptionKey: "wrapped-key-1" }).catch((it: unknown) => it);
+
+    expect(inspect(error, { depth: 10 })).toContain("cannot unwrap ***");
+    expect(inspect(error, { depth: 10 })).not.toContain("wrapped-key-1");
   });
 
   it("may have begun where Milvus itself waits no longer", async () => {
