@@ -186,7 +186,9 @@ export class ImportLoop {
       countedRows: othersRun ? 0n : await this.#countRows(collection),
       othersRun,
       othersWrite: !collection.create,
-      missedMilliseconds: now.getTime() - Math.max(...data.map((item) => this.#missedSince(item, now))),
+      // one that was answered may appear as late as one that was not
+      missedMilliseconds:
+        now.getTime() - Math.max(...data.map((item) => this.#missedSince(item, now))) - settleMilliseconds(way),
     };
     const perhaps = this.#perhapsSubmitted(collection, way);
     const facts = {
@@ -348,7 +350,7 @@ export class ImportLoop {
   /**
    * Whether an import that an earlier run was about to submit, and that Milvus may have forgotten since, is not to be submitted now: its rows
    * are there, or something still moves the count that would tell.
-   * @throws ImportFailed where rows are there that are not its rows
+   * @throws ImportFailed where rows are there that are not its rows, or fewer than came: then the count tells nothing
    */
   async #isThere(item: Import, tasks: ImportTasks, sight: Sight): Promise<boolean> {
     const { collection } = item;
@@ -357,22 +359,28 @@ export class ImportLoop {
     const isQuiet = !tasks.anyRuns && !this.#records.unfinished().some((open) => open.collection === collection);
     if (!isQuiet) return true;
     const [countedRows, completedRows] = [await this.#countRows(collection), this.#records.completedRows(collection)];
-    if (countedRows <= completedRows) return false;
+    if (countedRows === completedRows) return false;
     const forgotten = perhaps.map((one) => this.#forgotten(one));
+    const askedAt = Date.parse(this.#records.of(item)?.askedAt ?? "");
     const facts = {
       forgotten,
       countedRows,
       completedRows,
       othersRun: false,
       othersWrite: !collection.create,
-      missedMilliseconds: Number.POSITIVE_INFINITY,
+      missedMilliseconds: this.#context.clock.now().getTime() - askedAt - settleMilliseconds(sight.way),
     };
     const verdict = judgeForgotten(facts);
+    if (verdict.outcome === "wait") return true;
     if (verdict.outcome !== "arrived") {
+      const because =
+        countedRows > completedRows
+          ? "Rows are there that no record tells of"
+          : "Fewer rows are there than came, as some were deleted or are past their time to live, so nobody can tell whether more came";
       throw this.#forgottenError(
         collection,
         facts,
-        "Rows are there that no record tells of: discard this restore (restore --discard) and start it anew",
+        `${because}: discard this restore (restore --discard) and start it anew`,
       );
     }
     this.#adoptAll(perhaps, verdict.rows, sight);
@@ -380,6 +388,10 @@ export class ImportLoop {
     this.#context.log.warn("the rows of imports are there that nobody recorded", { imports: [...verdict.rows.keys()] });
     return true;
   }
+}
+
+function settleMilliseconds({ settleSeconds }: ImportWay): number {
+  return settleSeconds * 1000;
 }
 
 function importFailed(item: Import, task: ImportTask): PipelineError {

@@ -499,6 +499,7 @@ describe("an import that Milvus has forgotten", () => {
   const { schema } = collectionDescription(working.collection);
   const create = { name: working, schema, shards: 1, consistencyLevel: 2, properties: [], addedFields: [] };
   const created = { create } satisfies Pick<PlannedRestore, "create">;
+  const ttl = [{ key: "collection.ttl.seconds", value: "604800" }];
   const minutes = (count: number) => world.memory.clock.sleep(count * 60_000);
   /** As it stands when the answer to its submission is lost. */
   const unanswered = (of: ImportWithFiles) =>
@@ -583,6 +584,52 @@ describe("an import that Milvus has forgotten", () => {
       message: expect.stringContaining("Rows are there that no record tells of"),
     });
     expect(submitted).toEqual([]);
+  });
+
+  test.each([
+    ["rows past their time to live were compacted away", { create: { ...create, properties: ttl } }],
+    ["others deleted rows of a collection that was there", {}],
+  ])("and that nobody could record is not submitted again where the count tells nothing: %s", async (_, cut) => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one, { state: "completed", rows: "10" }), unanswered(two)], { rowsBefore: "100" }, cut);
+    await minutes(300);
+    // 10 of the one, less 8; and 5 that are left of the other, which was made
+    counted = 107n;
+
+    await expect(run()).rejects.toMatchObject({
+      name: "ImportFailed",
+      message: expect.stringContaining("it counts 7 rows that this restore brought, 10 of them"),
+    });
+    expect(submitted).toEqual([]);
+  });
+
+  test("and that nobody could record is waited for while the count lags behind what is complete", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    seed([one, two], [record(one, { state: "completed", rows: "10" }), unanswered(two)], {}, created);
+    way = importWays.jobsOverGrpc;
+    await minutes(7);
+    counted = 0n;
+    await expect(run("completed", 9)).resolves.toMatchObject({ outcome: "imports-pending", completed: 1 });
+
+    counted = 20n;
+    await expect(run("completed", 9)).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    expect(submitted).toEqual([]);
+  });
+
+  test("is not given up while its job may still appear: Milvus 2.6 makes it from its log, and may be away meanwhile", async () => {
+    const one = planned(0);
+    seed([one], [], {}, created);
+    way = importWays.jobs;
+    // answered, and not listed at the next look
+    await run("pending", 9);
+    listed = [];
+    await run("pending", 9);
+    await minutes(4);
+
+    await expect(run("pending", 9)).resolves.toMatchObject({ outcome: "imports-pending" });
+    listed = [task(one, { id: "new0", partition: "" })];
+    await expect(run("pending", 9)).resolves.toMatchObject({ outcome: "imported", completed: 1 });
+    expect(submitted).toEqual([0]);
   });
 
   test("rows that others wrote into a collection that was there (skipCreate) are not taken for those of a forgotten import", async () => {
