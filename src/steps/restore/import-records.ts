@@ -103,14 +103,17 @@ export class ImportRecords {
     const { work } = this.#context;
     const body = JSON.stringify([...this.#others, ...this.#records.values()]);
     const condition = this.#etag === undefined ? { ifAbsent: true } : { ifMatch: this.#etag };
-    if (!(await work.putText(this.#key, body, { ...condition, contentType: "application/json" }))) {
+    const isWritten = await work.putText(this.#key, body, { ...condition, contentType: "application/json" });
+    // Its ETag is that of the next function where that has written in between.
+    const found = isWritten ? await work.getVersionIfPresent(this.#key) : undefined;
+    if (found?.text !== body) {
       throw new PipelineError(
         "StoreBusy",
         `${this.#key} in ${work.label} was written by another function of this restore meanwhile: nothing more is begun by this one`,
         { details: { key: this.#key } },
       );
     }
-    this.#etag = (await work.head(this.#key))?.etag;
+    this.#etag = found.etag;
   }
 
   of({ planned }: Import): ImportRecord | undefined {

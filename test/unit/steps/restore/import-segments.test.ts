@@ -293,6 +293,30 @@ describe("an import is submitted once", () => {
     expect(submitted).toEqual([0]);
   });
 
+  test("of two functions that take each other for dead neither overwrites what the other recorded", async () => {
+    seed([planned(0), planned(1)]);
+    way = importWays.jobsOverGrpc;
+    const put = world.work.putText.bind(world.work);
+    let isAlone = true;
+    world.work.putText = async (...args) => {
+      const written = await put(...args);
+      if (args[0] === records.imports && isAlone) {
+        isAlone = false;
+        // all of it between a write and the look at what was written
+        await run("importing", 9);
+      }
+      return written;
+    };
+
+    await expect(run("importing", 9)).rejects.toMatchObject({ name: "StoreBusy" });
+
+    expect(submitted).toEqual([1]);
+    expect(recorded()).toMatchObject([
+      { task: 0, state: "submitting" },
+      { task: 1, id: "new1", state: "submitted" },
+    ]);
+  });
+
   test("whatever looked the same before the restore began (skipCreate) was another restore's", async () => {
     const one = planned(0);
     seed([one], [], { importsBefore: ["job0"] });
