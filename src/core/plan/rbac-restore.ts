@@ -212,9 +212,11 @@ class RbacPlanner {
       for (const role of user.roles) if (!known.has(role)) lost.add(role);
       const standing = there.get(user.name);
       if (standing) {
-        this.#count("users", user.name, "present");
+        // a hash is salted: one that is the same came out of this backup
+        const isOurs = own.has(user.name) && ["", user.password].includes(standing.password);
+        this.#counts.users[isOurs ? "restored" : "present"] += 1;
         const missing = roles.filter((role) => !standing.roles.includes(role));
-        if (own.has(user.name) || user.password === "") {
+        if (isOurs || user.password === "") {
           memberships.push(...missing.map((role) => ({ user: user.name, role })));
         } else this.#warnStanding(user, standing, missing);
         continue;

@@ -136,6 +136,19 @@ describe("into a Milvus that has some of it", () => {
     ]);
   });
 
+  test("a user of that name with another password is somebody else's, whoever set out to make one", () => {
+    const { add, counts, warnings } = plan({
+      current: { users: [{ name: "app", password: "made-by-hand", roles: [] }] },
+      begun: { users: ["app"] },
+    });
+
+    expect(add).toMatchObject({ users: [], memberships: [] });
+    expect(counts.users).toEqual(outcomes(0, 1));
+    expect(warnings).toEqual([
+      "user app is there already: it keeps its password, which is another one, and its roles; of those in the backup it has not reader, admin",
+    ]);
+  });
+
   test("what an earlier run of the same restore added counts as restored, and its users are made whole", () => {
     const first = plan();
     const {
