@@ -8,6 +8,8 @@ export interface ForgottenImport {
   readonly minimumRows: bigint;
   /** Rows it said it had imported when it was last seen; 0n where it said none. */
   readonly reportedRows: bigint;
+  /** Whether the server says that it is complete, and not what it brought: only its number of rows is to be told. */
+  readonly complete?: boolean;
 }
 
 /** What can be observed of one collection some of whose imports are forgotten. */
@@ -105,10 +107,11 @@ function judgeSubmitted(facts: Omit<ForgottenFacts, "perhaps">): ForgottenVerdic
     return { outcome: "arrived", rows: byTask(forgotten, ({ reportedRows }) => reportedRows) };
   }
   if (missedMilliseconds < patienceMilliseconds) return { outcome: "wait" };
-  if (arrived === 0n) return { outcome: "nothing" };
   const least = sum(forgotten, ({ minimumRows }) => minimumRows);
-  const needsAll = forgotten.every(({ rows }) => rows === 0n || arrived > most - rows);
-  if (facts.othersWrite || arrived < least || arrived > most || !needsAll)
+  const isComplete = forgotten.every(({ complete }) => complete);
+  if (arrived === 0n && !(isComplete && least === 0n)) return { outcome: "nothing" };
+  const needsAll = forgotten.every(({ rows, complete }) => complete || rows === 0n || arrived > most - rows);
+  if ((facts.othersWrite && !isComplete) || arrived < least || arrived > most || !needsAll)
     return { outcome: "unclear", arrivedRows: arrived };
   return { outcome: "arrived", rows: shares(forgotten, arrived - least) };
 }

@@ -58,6 +58,8 @@ interface Sight {
   submitted: boolean;
   /** Collections whose rows are to tell what became of an import: nothing more is submitted into them until they do. */
   readonly counting: Set<PlannedRestore>;
+  /** Complete, with nobody knows how many rows. */
+  readonly untold: Set<Import>;
   readonly way: ImportWay;
 }
 
@@ -101,6 +103,7 @@ export class ImportLoop {
       failure: undefined,
       submitted: false,
       counting: new Set(),
+      untold: new Set(),
       way,
     };
     const missed: Import[] = [];
@@ -141,8 +144,11 @@ export class ImportLoop {
     const task = tasks.withId(known.id);
     if (!task) return false;
     // over gRPC the first releases of 2.4 tell no rows, whatever there are
-    const tellsRows = sight.way.namesFiles || task.rows > 0n || item.planned.minimumRows === "0";
-    if (task.state === "completed" && !tellsRows) return false;
+    const tellsRows = sight.way.namesFiles || task.rows > 0n || item.planned.rows === "0";
+    if (task.state === "completed" && !tellsRows) {
+      sight.untold.add(item);
+      return false;
+    }
     if (task.state !== "failed") {
       this.#note(item, task, sight);
       return true;
@@ -193,7 +199,7 @@ export class ImportLoop {
     const perhaps = this.#perhapsSubmitted(collection, way);
     const facts = {
       ...known,
-      forgotten: data.map((item) => this.#forgotten(item)),
+      forgotten: data.map((item) => ({ ...this.#forgotten(item), complete: sight.untold.has(item) })),
       perhaps: perhaps.map((item) => this.#forgotten(item)),
     };
     const verdict = judgeForgotten(facts);

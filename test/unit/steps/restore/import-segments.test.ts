@@ -478,6 +478,45 @@ describe("an import that Milvus did not answer", () => {
   });
 });
 
+describe("an import that a server says is complete without saying what it brought, and whose deletes may take every row", () => {
+  const minutes = (count: number) => world.memory.clock.sleep(count * 60_000);
+  const { schema } = collectionDescription(working.collection);
+  const create = { name: working, schema, shards: 1, consistencyLevel: 2, properties: [], addedFields: [] };
+  const one = planned(0, { minimumRows: "0", hasDeletes: true });
+  const untold = task(one, { rows: 0n, partition: "", files: [] });
+
+  test.each<[bigint, Pick<PlannedRestore, "create">]>([
+    [10n, { create }],
+    [4n, { create }],
+    [0n, { create }],
+    // into a collection that was there (skipCreate)
+    [4n, {}],
+  ])("has brought what the count tells: %i", async (rows, cut) => {
+    seed([one], [record(one)], {}, cut);
+    way = importWays.jobsOverGrpc;
+    listed = [untold];
+    counted = rows;
+    await run("completed", 9);
+    await minutes(9);
+
+    await expect(run("completed", 9)).resolves.toMatchObject({ outcome: "imported", completed: 1 });
+    expect(recorded()).toMatchObject([{ state: "completed", rows: String(rows) }]);
+  });
+
+  test("its rows are not taken for those of one that Milvus forgot", async () => {
+    const two = planned(1);
+    seed([one, two], [record(one), record(two)], {}, { create });
+    way = importWays.jobsOverGrpc;
+    // the other one failed, and was forgotten
+    listed = [untold];
+    counted = 10n;
+    await run("completed", 9);
+    await minutes(9);
+
+    await expect(run("completed", 9)).rejects.toMatchObject({ name: "ImportFailed" });
+  });
+});
+
 describe("an import that cannot go on", () => {
   test("fails with Milvus's reason, and is submitted anew by the next run", async () => {
     const [one, two] = [planned(0), planned(1, { partition: "novels" })];
