@@ -72,6 +72,8 @@ export const collectionRecord = z.object({
   rowsBefore: z.string(),
   /** Imports Milvus remembered under its name before this restore submitted any: never ours, however alike they look. */
   importsBefore: z.array(z.string()).readonly(),
+  /** Whether the server told no IDs of those that were there before (2.4+ over gRPC): then none is known by what it reads, which an earlier one may have read too. */
+  importsUntold: z.literal(true).optional(),
 });
 export type CollectionRecord = Readonly<z.infer<typeof collectionRecord>>;
 

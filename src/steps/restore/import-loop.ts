@@ -84,14 +84,15 @@ export class ImportLoop {
    * @throws ImportFailed, and what Milvus throws; what was learned is recorded
    */
   async turn(): Promise<Turn> {
-    const lists = new TaskLists((collection) =>
-      this.#milvus.listImports(collection.working, {
+    const lists = new TaskLists(async (collection) => {
+      const tasks = await this.#milvus.listImports(collection.working, {
         own: this.#records.openOf(collection),
         // one of nobody's may be ours only as long as something is not known to be submitted
         others: this.#records.hasUnsubmitted(collection) ? "files" : "states",
         settled: this.#records.settledOf(collection),
-      }),
-    );
+      });
+      return this.#records.made(collection).importsUntold ? tasks.map((task) => ({ ...task, files: [] })) : tasks;
+    });
     const way = await this.#milvus.importWay();
     const open = this.#records.unfinished();
     const unanswered = this.#records.unanswered();
@@ -239,7 +240,8 @@ export class ImportLoop {
    * Imports that were asked for without an answer so long ago that the server may have forgotten them, or of a server whose lists do not say
    * what is what: where it still remembers, and says so, one that it does not list was never submitted.
    */
-  #perhapsSubmitted(collection: PlannedRestore, { namesFiles }: ImportWay): Import[] {
+  #perhapsSubmitted(collection: PlannedRestore, way: ImportWay): Import[] {
+    const namesFiles = way.namesFiles && !this.#records.made(collection).importsUntold;
     const now = this.#context.clock.now().getTime();
     return this.#records.unanswered().filter((item) => {
       const askedAt = Date.parse(this.#records.of(item)?.askedAt ?? "");

@@ -153,9 +153,10 @@ async function recreate(
   }
   await tryIndexes(collection, milvus, mayChange);
   if (done?.id === id) return done;
-  const [rows, imports] = await settleAll([
+  const [rows, imports, { namesFiles }] = await settleAll([
     milvus.rowCount(working),
     milvus.listImports(working, { others: "states" }),
+    milvus.importWay(),
   ]);
   return {
     target: qualifiedName(target),
@@ -164,6 +165,7 @@ async function recreate(
     created: creationOf(collection),
     rowsBefore: rows.toString(),
     importsBefore: imports.map((task) => task.id),
+    ...(!create && !namesFiles && { importsUntold: true }),
   };
 }
 

@@ -327,6 +327,27 @@ describe("an import is submitted once", () => {
     expect(submitted).toEqual([0]);
   });
 
+  test("whoever looked the same before it began is not taken for it where REST told no IDs then, and tells files now (skipCreate)", async () => {
+    const [one, two] = [planned(0), planned(1)];
+    const askedAt = world.memory.clock.now().toISOString();
+    seed([one, two], [record(two, { id: "", state: "submitting", askedAt })], {
+      importsUntold: true,
+      rowsBefore: "20",
+    });
+    way = importWays.jobs;
+    // both of an earlier restore of the same backup
+    listed = [task(one, { id: "older0", partition: "" }), task(two, { id: "older1", partition: "" })];
+    counted = 20n;
+    await run();
+    expect(submitted).toEqual([0]);
+
+    await world.memory.clock.sleep(7 * 60_000);
+    counted = 40n;
+    await expect(run()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+    // the one without an answer was made: its rows are there
+    expect(submitted).toEqual([0]);
+  });
+
   test("per collection: what went into one that was dropped since is submitted again", async () => {
     const one = planned(0);
     seed([one], [record(one, { collectionId: "4", state: "completed", rows: "10" })]);

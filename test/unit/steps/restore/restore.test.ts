@@ -269,6 +269,37 @@ describe("options", () => {
     expect(callsOf("load")).toEqual([]);
   });
 
+  test.each([[true], [undefined]] as const)(
+    "skipCreate notes where no IDs are told of what was imported before, as REST is closed: %s",
+    async (restClosed) => {
+      const [prod, dr] = ["bucket-a/files", "bucket-b/files"].map((milvusAt) => ({
+        milvusAt,
+        backupAt: "bucket-b/backup",
+      }));
+      if (!prod || !dr) throw new Error("two are given");
+      world = new PipelineWorld({
+        prod,
+        dr: { ...dr, milvus: { version: "2.6.4", ...(restClosed && { restClosed }) } },
+      });
+      seedShop(world);
+      await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
+      const partitions = [
+        { id: "1", name: "_default" },
+        { id: "2", name: "novels" },
+      ];
+      world.milvus("dr").addCollection(collectionDescription("books_bak", { id: "5" }), { partitions });
+      let noted: unknown;
+
+      await restore({ skipCreate: true }, "restore-1", (step) => {
+        if (step !== "recreate") return;
+        const [key = ""] = world.work.keys("restores/").filter((name) => name.endsWith("collections.json"));
+        noted = JSON.parse(world.work.read(key) ?? "[]")[0].importsUntold;
+      });
+
+      expect(noted).toBe(restClosed);
+    },
+  );
+
   test("skipCreate says where others wrote into the collection meanwhile", async () => {
     const partitions = [
       { id: "1", name: "_default" },
