@@ -19,6 +19,7 @@ describe("listBackups", () => {
 
     expect(backups).toEqual([
       {
+        id: "3bceac12-c72e-45f2-addd-2d9d64063218",
         name: "golden",
         state: "complete",
         createdAt: new Date("2026-11-21T09:59:38Z"),
