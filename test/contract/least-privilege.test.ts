@@ -79,6 +79,8 @@ const notSeenHere: Readonly<Record<string, string>> = {
   "ReleaseTransfer UseBackups s3:DeleteObject": "The same.",
   "FinalizeTransfer UseBackups s3:GetObjectRetention":
     "For what lies there already, and is to be locked longer: test/unit/steps/transfer.",
+  "FinishRestore ListBackups":
+    "S3 tells a backup that is gone from one that may not be read only to whoever may list it (GetObject: NoSuchKey, AccessDenied); users are restored from one that is there.",
   "s3:AbortMultipartUpload":
     "Sent where a killed function left parts, or an upload fails (test/contract/object-store.contract.ts).",
 };
