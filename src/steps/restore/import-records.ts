@@ -110,7 +110,7 @@ export class ImportRecords {
       throw new PipelineError(
         "StoreBusy",
         `${this.#key} in ${work.label} was written by another function of this restore meanwhile: nothing more is begun by this one`,
-        { details: { key: this.#key } },
+        { details: { key: this.#key, overtaken: true } },
       );
     }
     this.#etag = found.etag;
