@@ -2,9 +2,9 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { ImportFiles, ImportRequest, ImportTask, KeyValue } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { aboutCollection } from "./collections.ts";
-import { failedError } from "./errors.ts";
 import type { GrpcClient } from "./grpc-client.ts";
-import { type ImportApi, importOptions } from "./imports.ts";
+import { submitOverGrpc } from "./grpc-submit.ts";
+import type { ImportApi } from "./imports.ts";
 
 /** `commonpb.ImportState` by number: 5 persisted and 8 flushed are stages on the way to completed. */
 const states: Readonly<Record<number, ImportTask["state"]>> = {
@@ -27,22 +27,7 @@ interface TaskAnswer {
 /** Imports of Milvus 2.2 and 2.3: one pair of directories a task, one task after another on the server. */
 export function grpcImports(client: GrpcClient): ImportApi {
   return {
-    async submit(request) {
-      const about = aboutCollection(request.name);
-      const answer = await client.call<{ readonly tasks: readonly string[] }>(
-        "Import",
-        {
-          collection_name: request.name.collection,
-          partition_name: request.partition,
-          files: onlyPair(request),
-          options: Object.entries(importOptions(request)).map(([key, value]) => ({ key, value })),
-        },
-        { ...about, secret: request.encryptionKey },
-      );
-      const task = answer.tasks[0];
-      if (task === undefined) throw failedError(client.endpoint, "Import", `no task for ${about.subject}`);
-      return task;
-    },
+    submit: async (request) => submitOverGrpc(client, request, { files: onlyPair(request), made: "task" }),
 
     async list(name, { settled }) {
       const answer = await client.call<{ readonly tasks: readonly TaskAnswer[] }>(

@@ -3,9 +3,9 @@ import { settleEach } from "../../core/execution/settle.ts";
 import type { CollectionName, Id, ImportRequest, ImportTask, KeyValue } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { aboutCollection } from "./collections.ts";
-import { failedError } from "./errors.ts";
 import type { GrpcClient } from "./grpc-client.ts";
-import { createSeconds, describeConcurrency, type ImportApi, importOptions, isUnknownJob } from "./imports.ts";
+import { submitOverGrpc } from "./grpc-submit.ts";
+import { createSeconds, describeConcurrency, type ImportApi, isUnknownJob } from "./imports.ts";
 
 /** `commonpb.ImportState` of a job: those of 2.3's tasks, of which a job has no others. */
 const states: Readonly<Record<number, ImportTask["state"]>> = {
@@ -28,22 +28,12 @@ interface JobAnswer {
  */
 export function grpcJobs(client: GrpcClient): ImportApi {
   return {
-    async submit(request) {
-      const about = aboutCollection(request.name);
-      const answer = await client.call<{ readonly tasks: readonly string[] }>(
-        "Import",
-        {
-          collection_name: request.name.collection,
-          partition_name: request.partition,
-          files: onlyPaths(request, client),
-          options: Object.entries(importOptions(request)).map(([key, value]) => ({ key, value })),
-        },
-        { ...about, timeoutMs: createSeconds * 1000, secret: request.encryptionKey },
-      );
-      const job = answer.tasks[0];
-      if (job === undefined) throw failedError(client.endpoint, "Import", `no job for ${about.subject}`);
-      return job;
-    },
+    submit: async (request) =>
+      submitOverGrpc(client, request, {
+        files: onlyPaths(request, client),
+        made: "job",
+        timeoutMs: createSeconds * 1000,
+      }),
 
     async list(name, { own }) {
       const described = await settleEach(own, describeConcurrency, (id) => describe(client, name, id));
