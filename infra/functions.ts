@@ -95,8 +95,10 @@ const usual = 1024;
 /** Reads, writes and deletes. */
 const all = ["read", "write", "delete"] as const;
 
-/** Counts what the schedules made (metrics.ts). Deletes copies of segments that vanished between two attempts. */
-/** Asks who else may use shared segments, where some of them are in its way. */
+/**
+ * Counts what the schedules made (metrics.ts). Deletes copies of segments that vanished between two attempts. Asks who else may use
+ * shared segments, where some of them are in its way.
+ */
 export const finalizeBackup: FunctionSpec = step(
   "finalize-backup",
   "backup",
