@@ -18,33 +18,10 @@ import {
 } from "./import-groups.ts";
 import { dataSegments, partitionsToInsert, type SmallPartitions } from "./insertions.ts";
 import { type Merge, planMerges, savedObjects } from "./merges.ts";
+import type { PlannedImport } from "./planned-restore.ts";
 import { directoriesOf, fingerprintOf } from "./restore-work.ts";
 import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
 import { type KnownRows, leastRows } from "./segment-rows.ts";
-
-/**
- * One import to submit and what to expect of it. What it reads is in a file of its own: an import may read hundreds of directories. Of kind `rows` it is no
- * import of Milvus's: the restore inserts the rows of a partition itself, before anything is imported into the collection.
- */
-export interface PlannedImport {
-  /** Number of the import within the restore: names it in records, messages and staging keys. */
-  readonly task: number;
-  /** Imports of a phase start when all of the phase before are complete: data, then a partition's deletes, then all partitions'. */
-  readonly phase: 0 | 1 | 2;
-  readonly partition: string;
-  readonly kind: "segments" | "l0" | "rows";
-  readonly storageVersion: string;
-  /** `fingerprintOf` it. */
-  readonly fingerprint: string;
-  /** `directoriesOf` its files; "" where it has none. */
-  readonly directories: string;
-  /** Rows of the segments before deletes, decimal. */
-  readonly rows: string;
-  /** Fewer than these cannot be right, decimal: deletes, and rows from after the instant, take away no more (`leastRows`). */
-  readonly minimumRows: string;
-  readonly hasDeletes: boolean;
-  readonly bytes: number;
-}
 
 export interface ImportPlan {
   readonly imports: readonly PlannedImport[];
@@ -87,17 +64,21 @@ interface IndexedImport extends DraftedImport {
   readonly mergeOf: ReadonlyMap<number, Merge>;
 }
 
-interface PlanContext {
-  readonly collection: CollectionOutline;
+/** How a target Milvus takes imports of a backup, which decides how they look. */
+export interface ImportTerms {
   readonly backup: BackupLayout;
-  readonly staging: StagingLayout;
-  readonly features: Features;
   /** ImportWay.pairsPerJob */
   readonly pairsPerJob: number;
   /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
   readonly readsInPlace: boolean;
-  /** Whether bytes may pass through here: logs are put together, and rows inserted, only then. */
+  /** Whether bytes of the backup may pass through here: logs are put together, and rows inserted, only then. */
   readonly mayStream: boolean;
+}
+
+interface PlanContext extends ImportTerms {
+  readonly collection: CollectionOutline;
+  readonly staging: StagingLayout;
+  readonly features: Features;
   readonly smallPartitions?: SmallPartitions | undefined;
   /** Whether the collection is the restore's own until it is complete. */
   readonly isOurs: boolean;

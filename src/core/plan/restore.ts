@@ -1,100 +1,23 @@
-import * as z from "zod";
-import type { RestoredCollection, RestoreInput } from "../execution/messages.ts";
-import { type BackupLayout, type StagingLayout, stagingLayout } from "../format/layout.ts";
-import type { BackupWith, CollectionWith, SegmentBackup } from "../format/meta.ts";
+import type { RestoreInput } from "../execution/messages.ts";
+import { type StagingLayout, stagingLayout } from "../format/layout.ts";
+import type { BackupWith, CollectionWith } from "../format/meta.ts";
 import type { BackupOutline, CollectionOutline } from "../format/outline.ts";
-import type { LastRestored } from "../format/target-lease.ts";
-import type {
-  CollectionName,
-  CreateCollectionRequest,
-  CreateIndexRequest,
-  Id,
-  ImportFiles,
-  IndexDescription,
-} from "../milvus/descriptions.ts";
-import { type CutAt, hybridTimestamp, type Instant } from "../milvus/instant.ts";
+import type { CollectionName, Id } from "../milvus/descriptions.ts";
+import { type CutAt, hybridTimestamp } from "../milvus/instant.ts";
 import type { KeptAttributes } from "../milvus/kept-attributes.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
 import { ownProperties } from "../milvus/properties.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
-import { type WantedIndexes, wantedIndexes } from "./existing-indexes.ts";
-import { type ImportPlan, type PlannedImport, planImports } from "./imports.ts";
+import { wantedIndexes } from "./existing-indexes.ts";
+import { type ImportPlan, type ImportTerms, planImports } from "./imports.ts";
 import type { SmallPartitions } from "./insertions.ts";
+import { hasWorkingName, type PlannedDatabase, type PlannedRestore, type RestorePlan } from "./planned-restore.ts";
 import { type RestoreName, trialName, workingName } from "./restore-names.ts";
 import { type Overrides, overrideCollection, overrideIndex, overridesFor } from "./restore-overrides.ts";
-import type { SizedSegment } from "./segment-copies.ts";
+import { RestoreSegments } from "./restore-segments.ts";
 import type { KnownRows } from "./segment-rows.ts";
-import { type Verification, verification } from "./verification.ts";
-
-/** Everything a restore is going to do; a file in the work bucket, written by Prepare Restore. */
-export const restorePlan = z.object({
-  restoreId: z.string(),
-  backupName: z.string(),
-  backupId: z.string(),
-  /** Whether a collection that is replaced is dropped at the end; otherwise it stays under its new name. */
-  dropReplaced: z.boolean(),
-  /** true: no rows are restored. */
-  metadataOnly: z.literal(true).optional(),
-  /** Users and roles are restored too, of the metas with this SHA-256 (hex). */
-  rbac: z.object({ sha256: z.string() }).optional(),
-  /** Databases of the backup that are encrypted: their keys are in the metas with this SHA-256 (hex), and in no plan. */
-  encrypted: z.object({ databases: z.array(z.string()).readonly(), sha256: z.string() }).optional(),
-  databases: z.array(z.custom<PlannedDatabase>(isRecord)).readonly(),
-  collections: z
-    .array(
-      z.custom<PlannedRestore>((value) => isRecord(value) && isRecord(value.target) && Array.isArray(value.imports)),
-    )
-    .readonly(),
-  /** Below this prefix of the target's Milvus bucket lies what is staged; deleted at the end. */
-  stagingPrefix: z.string(),
-  verification,
-  warnings: z.array(z.string()).readonly(),
-  /** For progress displays. */
-  totals: z.object({
-    collections: z.number(),
-    segments: z.number(),
-    bytes: z.number(),
-    rows: z.string(),
-    imports: z.number(),
-  }),
-});
-export type RestorePlan = Readonly<z.infer<typeof restorePlan>>;
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
-
-interface PlannedDatabase {
-  readonly name: string;
-  readonly properties: readonly { readonly key: string; readonly value: string }[];
-}
-
-export interface PlannedRestore {
-  readonly source: CollectionName;
-  readonly target: CollectionName;
-  /** The name it has until it is complete; the target itself under `skipCreate` and where Milvus cannot rename (before 2.2.9). */
-  readonly working: CollectionName;
-  /** ID of the collection that stands under the target name and is replaced: that one, and no other. Absent where none is. */
-  readonly replaces?: Id;
-  /** The instant of the backup, or when it was begun where it has none; hybrid, decimal. Absent where nobody knows. */
-  readonly takenAt?: Id;
-  /** Absent under `skipCreate`. */
-  readonly create?: CreateCollectionRequest;
-  /** Partitions to create; Milvus makes `_default` and those of a partition key itself. */
-  readonly partitions: readonly string[];
-  readonly indexes: readonly CreateIndexRequest[];
-  /** What becomes of the indexes of a collection that is there (`skipCreate`); absent where they stay as they are. */
-  readonly existingIndexes?: WantedIndexes;
-  readonly aliases: readonly string[];
-  /** What to load at the end: everything, some partitions, or nothing. */
-  readonly load: "all" | "none" | { readonly partitions: readonly string[] };
-  readonly imports: readonly PlannedImport[];
-  /** Where it is written what is inserted (`workLayout.insertion`); absent where nothing is. */
-  readonly insertion?: number;
-  /** The instant the backup was cut at: what came after it is not imported. Absent where nobody knows it. */
-  readonly instant?: Instant;
-}
+import type { Verification } from "./verification.ts";
 
 export interface RestoreOptions {
   readonly skipCreate: boolean;
@@ -111,19 +34,12 @@ export interface RestoreOptions {
 export function planRestore(
   backup: BackupOutline,
   names: readonly RestoreName[],
-  context: {
+  context: ImportTerms & {
     readonly restoreId: string;
     /** IDs of the collections that are replaced, by target name. */
     readonly replaces: ReadonlyMap<string, Id>;
     /** Of the target Milvus. */
     readonly version: string;
-    /** ImportWay.pairsPerJob */
-    readonly pairsPerJob: number;
-    readonly backup: BackupLayout;
-    /** Whether the target Milvus can read the backup where it lies: same object store, same bucket. */
-    readonly readsInPlace: boolean;
-    /** Whether bytes of the backup may pass through here. */
-    readonly mayStream: boolean;
     /** Collections that it cannot read where they lie all the same, by ID. */
     readonly crowded: ReadonlySet<string>;
     readonly input: RestoreInput;
@@ -218,47 +134,6 @@ export function planRestore(
   };
 }
 
-/** What becomes of every segment of a backup in a restore; the segments themselves pass by one after another. */
-export class RestoreSegments {
-  /** Each once, under however many names it is restored. */
-  count = 0;
-  bytes = 0;
-  readonly #plans: ImportPlan[] = [];
-  /** The task that imports a segment, by the segment's ordinal; undefined where nothing of it is imported. */
-  readonly #tasks: number[] = [];
-  readonly #planOf = new Map<number, ImportPlan>();
-
-  /** @param first false where the plan reads what an earlier one has staged or verified */
-  add(plan: ImportPlan, first: boolean): void {
-    this.#plans.push(plan);
-    if (!first) return;
-    for (const { task, bytes } of plan.imports) {
-      this.bytes += bytes;
-      this.#planOf.set(task, plan);
-      for (const { ordinal } of plan.segmentsOf(task)) {
-        this.#tasks[ordinal] = task;
-        this.count += 1;
-      }
-    }
-  }
-
-  /** What every import of Milvus's reads. */
-  *importFiles(): Generator<{ task: number; files: ImportFiles[] }> {
-    for (const plan of this.#plans) {
-      for (const { task, kind } of plan.imports) if (kind !== "rows") yield { task, files: plan.filesOf(task) };
-    }
-  }
-
-  /**
-   * What to stage of a segment, or to verify where it lies; undefined for one that is not restored.
-   * @param ordinal SegmentBrief.ordinal of this segment
-   */
-  copyOf(segment: SegmentBackup, ordinal: number): SizedSegment | undefined {
-    const task = this.#tasks[ordinal];
-    return task === undefined ? undefined : this.#planOf.get(task)?.copyOf(task, segment, ordinal);
-  }
-}
-
 /** The record of a collection that was selected from this very backup. */
 export function collectionOf<S>(backup: BackupWith<S>, name: CollectionName): CollectionWith<S> {
   const found = backup.collection_backups.find(
@@ -277,16 +152,10 @@ export function collectionOf<S>(backup: BackupWith<S>, name: CollectionName): Co
 export function planCollection(
   collection: CollectionOutline,
   name: RestoreName,
-  context: {
+  context: ImportTerms & {
     readonly restoreId: string;
     readonly version: string;
-    /** ImportWay.pairsPerJob */
-    readonly pairsPerJob: number;
-    readonly backup: BackupLayout;
     readonly staging: StagingLayout;
-    readonly readsInPlace: boolean;
-    /** Whether bytes of the backup may pass through here. */
-    readonly mayStream: boolean;
     /** Absent where nobody knows it. */
     readonly cut?: CutAt | undefined;
     readonly kept?: KeptAttributes | undefined;
@@ -378,39 +247,6 @@ export function plannedWorkingName(
   return renamed ? workingName(target, context.restoreId) : target;
 }
 
-/**
- * Whether a collection is restored under another name until it is complete. Otherwise it goes straight into its target: `skipCreate`,
- * and Milvus before 2.2.9.
- */
-export function hasWorkingName({ working, target }: Pick<PlannedRestore, "working" | "target">): boolean {
-  return qualifiedName(working) !== qualifiedName(target);
-}
-
-/** IDs of restored collections, by target name. */
-export function idsOf(collections: readonly Pick<RestoredCollection, "to" | "id">[]): Map<string, Id> {
-  return new Map(collections.map(({ to, id }) => [to, id]));
-}
-
-/**
- * What a restore leaves in its targets, by target name: what a trigger goes by that comes late.
- * @param ids of the collections that have their target names
- */
-export function restoredInto(
-  { collections, backupName, backupId, metadataOnly }: RestorePlan,
-  ids: ReadonlyMap<string, Id>,
-): Map<string, LastRestored> {
-  // Its rows are still to come.
-  if (metadataOnly) return new Map();
-  return new Map(
-    collections.flatMap(({ target, takenAt }): [string, LastRestored][] => {
-      const collectionId = ids.get(qualifiedName(target));
-      if (collectionId === undefined) return [];
-      const timestamp = takenAt === undefined ? {} : { timestamp: takenAt };
-      return [[qualifiedName(target), { backupName, backupId, collectionId, ...timestamp }]];
-    }),
-  );
-}
-
 /** The databases the targets need, with what the backup says of them; `default` is always there. */
 export function planDatabases(
   backup: Pick<BackupOutline, "database_backups">,
@@ -447,11 +283,4 @@ function loadOf(collection: CollectionWith<unknown>): PlannedRestore["load"] {
   const all = partitions.length === collection.partition_backups.length || partitions.length === 0;
   if (!wasLoaded(collection.load_state)) return "none";
   return all ? "all" : { partitions: partitions.map(({ partition_name }) => partition_name) };
-}
-
-/** Whether an index is there already. One field can have several (of JSON paths), and Milvus names those created without a name. */
-export function isIndexOf(existing: IndexDescription, wanted: CreateIndexRequest): boolean {
-  if (existing.fieldName !== wanted.fieldName) return false;
-  if (wanted.indexName !== "") return existing.indexName === wanted.indexName;
-  return Object.entries(wanted.params).every(([key, value]) => existing.params[key] === value);
 }

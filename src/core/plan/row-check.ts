@@ -1,4 +1,4 @@
-import type { PlannedRestore } from "./restore.ts";
+import type { PlannedRestore } from "./planned-restore.ts";
 import type { ImportRecord } from "./restore-work.ts";
 
 /** What became of the rows of a collection, as far as its imports tell. */

@@ -10,7 +10,7 @@ import { executionNameOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { type DrillRecord, drillRecordKey, dropOf } from "../../core/plan/drill.ts";
-import { hasWorkingName, idsOf, type PlannedRestore, restorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, idsOf, type PlannedRestore, restorePlan } from "../../core/plan/planned-restore.ts";
 import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { CollectionName, Milvus } from "../../ports/milvus.ts";
 import { waitForImports } from "../restore/discard-restore.ts";

@@ -1,6 +1,6 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { hasWorkingName, type PlannedRestore } from "../../core/plan/restore.ts";
+import { hasWorkingName, type PlannedRestore } from "../../core/plan/planned-restore.ts";
 import type { CollectionRecord } from "../../core/plan/restore-work.ts";
 import type { CollectionRows } from "../../core/plan/row-check.ts";
 import type { Milvus } from "../../ports/milvus.ts";

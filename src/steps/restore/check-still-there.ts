@@ -1,6 +1,6 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import type { PlannedRestore } from "../../core/plan/restore.ts";
+import type { PlannedRestore } from "../../core/plan/planned-restore.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ImportRecords } from "./import-records.ts";
 

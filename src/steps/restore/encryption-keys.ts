@@ -5,7 +5,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { RestoreInput } from "../../core/execution/messages.ts";
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import { defaultDatabase } from "../../core/milvus/names.ts";
-import type { RestorePlan } from "../../core/plan/restore.ts";
+import type { RestorePlan } from "../../core/plan/planned-restore.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { findBackup } from "../shared/stored-backup.ts";

@@ -1,5 +1,5 @@
 import type { Environment } from "../../core/environment/environment.ts";
-import { sameBucket, sameStore } from "../../core/environment/storage-identity.ts";
+import { sameStore } from "../../core/environment/storage-identity.ts";
 import type { RestoreInput } from "../../core/execution/messages.ts";
 import { segmentsOf } from "../../core/format/meta.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
@@ -8,7 +8,7 @@ import { collectionOf, planRestore } from "../../core/plan/restore.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import { type EstimatedInBackup, loadOf } from "../shared/estimated-load.ts";
 import type { StoredBackup } from "../shared/stored-backup.ts";
-import { crowdedCollections } from "./crowded-collections.ts";
+import { importTermsOf } from "./import-terms.ts";
 import { nameRestored } from "./name-restored.ts";
 import { copiesOf } from "./planned-copies.ts";
 
@@ -33,17 +33,12 @@ export async function estimateRestore(
   const { backup } = await metas.outline();
   const names = nameRestored(backup, input, stored.store.label);
   const instants = stored.instantsOf(await stored.readManifest(), backup.id);
-  const readsInPlace = !from.crossStorage && sameBucket(from.backupStorage, environment.storage);
   const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
   const { plan, segments } = planRestore(backup, names, {
     restoreId: "estimate",
     replaces: new Map(),
     version: await milvus.version(),
-    pairsPerJob: (await milvus.importWay()).pairsPerJob,
-    backup: stored.layout,
-    readsInPlace,
-    mayStream: environment.copyMode !== "server-side",
-    crowded: readsInPlace ? await crowdedCollections(stored, restored) : new Set(),
+    ...(await importTermsOf(stored, { environment, from }, restored, milvus)),
     input,
     instants,
     kept: new Map(),

@@ -3,7 +3,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { hasParams, indexChanges, placeOf, type WantedIndexes } from "../../core/plan/existing-indexes.ts";
-import { hasWorkingName, type PlannedRestore, type RestorePlan } from "../../core/plan/restore.ts";
+import { hasWorkingName, type PlannedRestore, type RestorePlan } from "../../core/plan/planned-restore.ts";
 import { trialName } from "../../core/plan/restore-names.ts";
 import { type IndexesRecord, indexesRecord, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { CreateIndexRequest, IndexDescription, Milvus } from "../../ports/milvus.ts";

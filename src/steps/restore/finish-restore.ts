@@ -22,7 +22,7 @@ import {
   type RestorePlan,
   restoredInto,
   restorePlan,
-} from "../../core/plan/restore.ts";
+} from "../../core/plan/planned-restore.ts";
 import {
   type CollectionRecord,
   collectionRecord,

@@ -9,7 +9,7 @@ import {
   judgeForgotten,
   judgeForgottenDeletes,
 } from "../../core/plan/forgotten-imports.ts";
-import type { PlannedRestore } from "../../core/plan/restore.ts";
+import type { PlannedRestore } from "../../core/plan/planned-restore.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import type { EncryptionKeys } from "./encryption-keys.ts";

@@ -2,8 +2,7 @@ import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import type { PlannedImport } from "../../core/plan/imports.ts";
-import type { PlannedRestore, RestorePlan } from "../../core/plan/restore.ts";
+import type { PlannedImport, PlannedRestore, RestorePlan } from "../../core/plan/planned-restore.ts";
 import {
   type CollectionRecord,
   collectionRecord,

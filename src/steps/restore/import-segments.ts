@@ -11,7 +11,7 @@ import { roundWait } from "../../core/execution/round-wait.ts";
 import { settleAll, settleBehind } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
-import { type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/restore.ts";
+import { type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/planned-restore.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";

@@ -1,7 +1,6 @@
 import { settleEach } from "../../core/execution/settle.ts";
 import type { ImportTask } from "../../core/milvus/descriptions.ts";
-import type { PlannedImport } from "../../core/plan/imports.ts";
-import type { PlannedRestore } from "../../core/plan/restore.ts";
+import type { PlannedImport, PlannedRestore } from "../../core/plan/planned-restore.ts";
 import { directoriesOf } from "../../core/plan/restore-work.ts";
 
 const listConcurrency = 8;

@@ -5,7 +5,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach, settleStream } from "../../core/execution/settle.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { keyPartitionName, partitionOfKey } from "../../core/milvus/partition-key.ts";
-import type { PlannedRestore } from "../../core/plan/restore.ts";
+import type { PlannedRestore } from "../../core/plan/planned-restore.ts";
 import type { CollectionRecord } from "../../core/plan/restore-work.ts";
 import type { InsertedRows, Milvus } from "../../ports/milvus.ts";
 import type { StepContext } from "../../ports/step-context.ts";

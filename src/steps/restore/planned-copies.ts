@@ -1,4 +1,4 @@
-import type { RestoreSegments } from "../../core/plan/restore.ts";
+import type { RestoreSegments } from "../../core/plan/restore-segments.ts";
 import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 

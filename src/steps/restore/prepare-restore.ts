@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { checkConfirmed } from "../../core/environment/protection.ts";
-import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import type { PrepareRestoreResult, RestoreInput, RestoreStepRequest } from "../../core/execution/messages.ts";
 import { checkRestoreOptions } from "../../core/execution/restore-conflicts.ts";
@@ -14,7 +13,8 @@ import type { BackupOutline } from "../../core/format/outline.ts";
 import { isOutdated, type LastRestored } from "../../core/format/target-lease.ts";
 import { checkBackupName, parseQualifiedName, qualifiedName } from "../../core/milvus/names.ts";
 import { notRestoredWarnings } from "../../core/milvus/not-carried.ts";
-import { collectionOf, planRestore, type RestorePlan, takenAtOf } from "../../core/plan/restore.ts";
+import type { RestorePlan } from "../../core/plan/planned-restore.ts";
+import { collectionOf, planRestore, takenAtOf } from "../../core/plan/restore.ts";
 import { type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
 import {
   type CollectionRecord,
@@ -34,9 +34,9 @@ import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { checkReadable } from "./check-readable.ts";
 import { checkTarget, type SeenTarget } from "./check-target.ts";
-import { crowdedCollections } from "./crowded-collections.ts";
 import { discardRestore } from "./discard-restore.ts";
 import { checkExistingIndexes } from "./existing-indexes.ts";
+import { importTermsOf } from "./import-terms.ts";
 import { Insertions } from "./insertion-files.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
 import { nameRestored } from "./name-restored.ts";
@@ -163,18 +163,13 @@ export async function prepareRestore(
   );
   if (!input.discard) await rememberReplaced(context, records.replaced, replaces);
 
-  const readsInPlace = !from.crossStorage && sameBucket(from.backupStorage, environment.storage);
   const known =
     input.discard || input.metadataOnly ? new Map() : await lookAtLogs(stored, restored, (id) => instants.get(id));
   const { plan, segments } = planRestore(backup, names, {
     restoreId,
     replaces,
     version,
-    pairsPerJob: (await milvus.importWay()).pairsPerJob,
-    backup: stored.layout,
-    readsInPlace,
-    mayStream: environment.copyMode !== "server-side",
-    crowded: readsInPlace ? await crowdedCollections(stored, restored) : new Set(),
+    ...(await importTermsOf(stored, { environment, from }, restored, milvus)),
     input,
     instants,
     kept,

@@ -15,13 +15,7 @@ import type {
 } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { differencesFrom } from "../../core/milvus/schema-comparison.ts";
-import {
-  hasWorkingName,
-  isIndexOf,
-  type PlannedRestore,
-  type RestorePlan,
-  restorePlan,
-} from "../../core/plan/restore.ts";
+import { hasWorkingName, type PlannedRestore, type RestorePlan, restorePlan } from "../../core/plan/planned-restore.ts";
 import {
   type CollectionRecord,
   collectionRecord,
@@ -240,6 +234,13 @@ interface Made {
 async function lookAt(milvus: Milvus, name: CollectionName): Promise<Made> {
   const [description, partitions] = await settleAll([milvus.describeCollection(name), milvus.listPartitions(name)]);
   return { id: description.id, description, partitions: partitions.map((partition) => partition.name) };
+}
+
+/** Whether an index is there already. One field can have several (of JSON paths), and Milvus names those created without a name. */
+function isIndexOf(existing: IndexDescription, wanted: CreateIndexRequest): boolean {
+  if (existing.fieldName !== wanted.fieldName) return false;
+  if (wanted.indexName !== "") return existing.indexName === wanted.indexName;
+  return Object.entries(wanted.params).every(([key, value]) => existing.params[key] === value);
 }
 
 function isIndexAsPlanned(index: IndexDescription, planned: CreateIndexRequest): boolean {

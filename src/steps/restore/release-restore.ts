@@ -23,7 +23,7 @@ import {
   type RestorePlan,
   restoredInto,
   restorePlan,
-} from "../../core/plan/restore.ts";
+} from "../../core/plan/planned-restore.ts";
 import { type CollectionRecord, collectionRecord, recordOf, restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { MilvusContext, StepContext } from "../../ports/step-context.ts";
 import { type Held, readHeld } from "../shared/held.ts";

@@ -1,7 +1,7 @@
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
+import { hasWorkingName, type PlannedRestore } from "../../core/plan/planned-restore.ts";
 import { isReplaced, nextNaming, type Sight } from "../../core/plan/replacement.ts";
-import { hasWorkingName, type PlannedRestore } from "../../core/plan/restore.ts";
 import type { CollectionRecord, ReplacedRecord } from "../../core/plan/restore-work.ts";
 import type { CollectionName, Milvus } from "../../ports/milvus.ts";
 import { lookAtNames, namesOf, tellNames } from "./standing.ts";

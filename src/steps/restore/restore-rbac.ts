@@ -5,8 +5,8 @@ import { type RestoreInput, restoredRbac } from "../../core/execution/messages.t
 import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
 import { anyWord, fromRbacMeta, type Rbac } from "../../core/milvus/rbac.ts";
+import type { RestorePlan } from "../../core/plan/planned-restore.ts";
 import { isEmptyAddition, planRbac, type RbacPlan, rbacRecord, withRefused } from "../../core/plan/rbac-restore.ts";
-import type { RestorePlan } from "../../core/plan/restore.ts";
 import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";

@@ -1,7 +1,7 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
+import type { PlannedRestore } from "../../core/plan/planned-restore.ts";
 import { type Sight, type Standing, tellSight } from "../../core/plan/replacement.ts";
-import type { PlannedRestore } from "../../core/plan/restore.ts";
 import { replacedName } from "../../core/plan/restore-names.ts";
 import type { CollectionName, Id, Milvus } from "../../ports/milvus.ts";
 

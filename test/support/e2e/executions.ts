@@ -4,7 +4,7 @@ import { createPipelineExecutions } from "../../../src/adapters/pipeline-executi
 import { type CopyReceipt, copyReceipt } from "../../../src/core/execution/copy-plan.ts";
 import { workLayout } from "../../../src/core/execution/work-layout.ts";
 import type { ImportFiles } from "../../../src/core/milvus/descriptions.ts";
-import type { RestorePlan } from "../../../src/core/plan/restore.ts";
+import type { RestorePlan } from "../../../src/core/plan/planned-restore.ts";
 import type { ExecutionDescription } from "../../../src/ports/pipeline-executions.ts";
 import { until } from "./milvus.ts";
 import { getText, listKeys } from "./objects.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PlannedRestore } from "../../../../src/core/plan/restore.ts";
+import type { PlannedRestore } from "../../../../src/core/plan/planned-restore.ts";
 import { CollectionRows } from "../../../../src/core/plan/row-check.ts";
 
 const name = { database: "default", collection: "coll" };

@@ -3,8 +3,7 @@ import { importWays } from "../../../../src/adapters/milvus/imports.ts";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import type { ImportFiles } from "../../../../src/core/milvus/descriptions.ts";
-import type { PlannedImport } from "../../../../src/core/plan/imports.ts";
-import type { PlannedRestore, RestorePlan } from "../../../../src/core/plan/restore.ts";
+import type { PlannedImport, PlannedRestore, RestorePlan } from "../../../../src/core/plan/planned-restore.ts";
 import {
   type CollectionRecord,
   directoriesOf,

@@ -3,7 +3,7 @@ import { copyBatch } from "../../../../src/core/execution/copy-plan.ts";
 import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
-import type { RestorePlan } from "../../../../src/core/plan/restore.ts";
+import type { RestorePlan } from "../../../../src/core/plan/planned-restore.ts";
 import { deleteBackup } from "../../../../src/steps/catalog/delete-backup.ts";
 import { prepareRestore } from "../../../../src/steps/restore/prepare-restore.ts";
 import { releaseRestore } from "../../../../src/steps/restore/release-restore.ts";
