@@ -1,8 +1,8 @@
 import type { DeletesApart } from "../execution/copy-plan.ts";
 import { PipelineError } from "../execution/errors.ts";
-import { allPartitions, type BackupLayout, type StagingLayout } from "../format/layout.ts";
+import type { BackupLayout } from "../format/layout.ts";
 import type { PartitionWith, SegmentBackup } from "../format/meta.ts";
-import type { CollectionOutline, SegmentBrief } from "../format/outline.ts";
+import type { SegmentBrief } from "../format/outline.ts";
 import type { ImportFiles } from "../milvus/descriptions.ts";
 import { hybridTimestamp, type Instant, physicalMilliseconds } from "../milvus/instant.ts";
 import type { Features } from "../milvus/version.ts";
@@ -16,12 +16,13 @@ import {
   worthStaging,
   worthTasks,
 } from "./import-groups.ts";
+import { ImportPlaces, type PlacesContext, type StagedImport, type Staging } from "./import-places.ts";
 import { dataSegments, partitionsToInsert, type SmallPartitions } from "./insertions.ts";
-import { type Merge, planMerges, savedObjects } from "./merges.ts";
+import { type Merge, mergeIdOf, planMerges, savedObjects } from "./merges.ts";
 import type { PlannedImport } from "./planned-restore.ts";
 import { directoriesOf, fingerprintOf } from "./restore-work.ts";
 import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
-import { type KnownRows, leastRows } from "./segment-rows.ts";
+import { hasDeletes, type KnownRows, leastRows } from "./segment-rows.ts";
 
 export interface ImportPlan {
   readonly imports: readonly PlannedImport[];
@@ -40,22 +41,12 @@ export interface ImportPlan {
   copyOf(task: number, segment: SegmentBackup, ordinal: number): SizedSegment;
 }
 
-/**
- * How the segments of an import come before Milvus: side by side below one directory, each below a directory of its own, or where they
- * lie. Of those that are side by side some share a directory, in which their logs are put together (merges.ts).
- */
-type Staging = "side-by-side" | "pairs" | "in-place";
-
 /** An import as long as its segments are at hand. */
-interface DraftedImport extends Omit<PlannedImport, "task" | "fingerprint" | "directories" | "minimumRows" | "bytes"> {
-  readonly staging: Staging;
-  /** Of the partition whose segments they are; "" for deletes. */
-  readonly partitionId: string;
-  readonly segments: readonly SegmentBrief[];
+interface DraftedImport
+  extends StagedImport,
+    Omit<PlannedImport, "task" | "fingerprint" | "directories" | "minimumRows" | "bytes"> {
   /** Of segments that are side by side. */
   readonly merges: readonly Merge[];
-  /** What the directory is named after beside its number; nothing where all plans number alike. */
-  readonly contents: readonly string[];
 }
 
 /** An import and what is found of it again and again. */
@@ -75,9 +66,7 @@ export interface ImportTerms {
   readonly mayStream: boolean;
 }
 
-interface PlanContext extends ImportTerms {
-  readonly collection: CollectionOutline;
-  readonly staging: StagingLayout;
+interface PlanContext extends ImportTerms, PlacesContext {
   readonly features: Features;
   readonly smallPartitions?: SmallPartitions | undefined;
   /** Whether the collection is the restore's own until it is complete. */
@@ -90,10 +79,6 @@ interface PlanContext extends ImportTerms {
   readonly laterRows?: ReadonlySet<string> | undefined;
   /** What the heads of their logs tell of segments with such rows, or with deletes. */
   readonly known?: ReadonlyMap<string, KnownRows> | undefined;
-  /** Number of this collection's first import within the restore. */
-  readonly firstTask: number;
-  /** Staging directories are named after the numbers from this one on: a collection that is restored under several names is staged once. */
-  readonly stagedAs: number;
   /** Whether `isRenumbered` of imports with lower numbers. */
   readonly renumbered: boolean;
 }
@@ -112,12 +97,14 @@ export function planImports(context: PlanContext): ImportPlan {
 class CollectionImports implements ImportPlan {
   readonly imports: PlannedImport[] = [];
   readonly #context: PlanContext;
+  readonly #places: ImportPlaces;
   /** In the order of `imports`. */
   readonly #drafts: IndexedImport[] = [];
   readonly #inserted: ReadonlySet<PartitionWith<SegmentBrief>>;
 
   constructor(context: PlanContext) {
     this.#context = context;
+    this.#places = new ImportPlaces(context);
     this.#inserted = partitionsToInsert(context.collection, { ...context, asked: context.smallPartitions });
   }
 
@@ -176,13 +163,15 @@ class CollectionImports implements ImportPlan {
   }
 
   filesOf(task: number): ImportFiles[] {
-    return this.#files(task, this.#draft(task));
+    return this.#places.filesOf(task, this.#draft(task));
   }
 
   copyOf(task: number, segment: SegmentBackup, ordinal: number): SizedSegment {
-    const { mergeOf, kind, partition } = this.#draft(task);
+    const draft = this.#draft(task);
+    const { mergeOf, kind, partition } = draft;
     const merge = mergeOf.get(ordinal);
-    const copy = copyOutOfBackup(segment, this.#context.backup, this.#destinationOf(task, segment, merge));
+    const to = this.#places.destinationOf(task, draft, segmentPath(segment), merge);
+    const copy = copyOutOfBackup(segment, this.#context.backup, to);
     if (kind === "rows") return { ...copy, inserted: { as: this.#context.stagedAs, partition } };
     if (!merge) return copy;
     const apart = this.#apartOf(merge);
@@ -322,7 +311,7 @@ class CollectionImports implements ImportPlan {
   #add(draft: DraftedImport): void {
     const task = this.#context.firstTask + this.imports.length;
     const { phase, partition, kind, storageVersion, rows, hasDeletes, segments } = draft;
-    const files = this.#files(task, draft);
+    const files = this.#places.filesOf(task, draft);
     const mergeOf = new Map(draft.merges.flatMap((merge) => merge.map(({ ordinal }) => [ordinal, merge] as const)));
     this.#drafts.push({ ...draft, mergeOf });
     this.imports.push({
@@ -356,81 +345,6 @@ class CollectionImports implements ImportPlan {
     if (!draft) throw new Error(`import ${task} is none of this collection`);
     return draft;
   }
-
-  #files(task: number, draft: DraftedImport): ImportFiles[] {
-    const { staging, kind, segments } = draft;
-    // Milvus reads none of them
-    if (kind === "rows") return segments.map(({ segment_id }) => ({ insert: segment_id.toString(), delta: "" }));
-    switch (staging) {
-      case "side-by-side": {
-        const { insert, delta } = this.#taskDirectory(task, draft);
-        return [{ insert, delta: segments.some(hasDeletes) ? delta : "" }];
-      }
-      case "pairs":
-        return segments.map((segment) => {
-          const { insert, delta } = this.#context.staging.pair(this.#stagedTask(task), segmentPath(segment));
-          return { insert: segment.is_l0 ? "" : insert, delta: hasDeletes(segment) ? delta : "" };
-        });
-      case "in-place":
-        return kind === "l0"
-          ? segments.map((segment) => this.#l0InPlace(segment))
-          : groupsOf(segments).map((group) => this.#groupInPlace(group));
-    }
-  }
-
-  /** Where the logs of a segment go; nowhere (`""`) where Milvus reads them in place. */
-  #destinationOf(task: number, segment: SegmentBackup, merge: Merge | undefined): { insert: string; delta: string } {
-    const draft = this.#draft(task);
-    const { staging } = draft;
-    if (staging === "in-place") return { insert: "", delta: "" };
-    const path = segmentPath(segment);
-    if (staging === "pairs") {
-      const { insertLogs, deltaLogs } = this.#context.staging.pair(this.#stagedTask(task), path);
-      return { insert: insertLogs, delta: deltaLogs };
-    }
-    const directory = this.#taskDirectory(task, draft);
-    const id = merge ? mergeIdOf(merge) : path.segmentId;
-    return { insert: directory.insertLogs(id), delta: directory.deltaLogs(id) };
-  }
-
-  /** The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. */
-  #taskDirectory(task: number, { partitionId, contents }: DraftedImport): ReturnType<StagingLayout["task"]> {
-    const collectionId = this.#context.collection.collection_id.toString();
-    return this.#context.staging.task(this.#stagedTask(task), { collectionId, partitionId }, contents);
-  }
-
-  #stagedTask(task: number): number {
-    return task - this.#context.firstTask + this.#context.stagedAs;
-  }
-
-  /** The directory that segments share where they lie. */
-  #groupInPlace({ segments }: Group): ImportFiles {
-    const first = segments[0];
-    if (!first) throw new Error("a group without segments");
-    return {
-      insert: this.#context.backup.insertGroup(segmentPath(first)),
-      delta: segments.some(hasDeletes) ? this.#context.backup.deltaGroup(segmentPath(first)) : "",
-    };
-  }
-
-  #l0InPlace(segment: SegmentBrief): ImportFiles {
-    const path = segmentPath(segment);
-    const grouped = path.groupId !== "0" && path.partitionId !== allPartitions;
-    return {
-      insert: "",
-      delta: grouped ? this.#context.backup.deltaGroup(path) : this.#context.backup.deltaLogs(path),
-    };
-  }
-}
-
-/** The directory of merged segments is named after the first of them, which has none of its own. */
-function mergeIdOf([first]: Merge): string {
-  if (!first) throw new Error("a merge without segments");
-  return first.segment_id.toString();
-}
-
-function hasDeletes(segment: SegmentBrief): boolean {
-  return segment.deltaLogs > 0;
 }
 
 function chunksOf<T>(values: readonly T[], size: number): T[][] {

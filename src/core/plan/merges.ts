@@ -1,4 +1,5 @@
 import type { SegmentBrief } from "../format/outline.ts";
+import { hasDeletes } from "./segment-rows.ts";
 
 /** Segments whose logs are put together, in one directory with one log a field. */
 export type Merge = readonly SegmentBrief[];
@@ -33,6 +34,12 @@ export function planMerges(segments: readonly SegmentBrief[], fields: number): M
   return saved * readSeconds < leastSavedSeconds ? [] : merges;
 }
 
+/** The directory of merged segments is named after the first of them, which has none of its own. */
+export function mergeIdOf([first]: Merge): string {
+  if (!first) throw new Error("a merge without segments");
+  return first.segment_id.toString();
+}
+
 /** Objects that the server need not read. */
 export function savedObjects(merge: Merge, fields: number): number {
   return objectsOf(merge) - mergedObjects(merge, fields);
@@ -43,7 +50,7 @@ export function objectsOf(segments: readonly SegmentBrief[]): number {
 }
 
 function mergedObjects(merge: Merge, fields: number): number {
-  return fields + (merge.some(({ deltaLogs }) => deltaLogs > 0) ? 1 : 0);
+  return fields + (merge.some(hasDeletes) ? 1 : 0);
 }
 
 /** Whether the server takes longer to read its logs one by one than a Lambda takes to pass them on. */

@@ -19,6 +19,10 @@ const bytesPerDelete = 8n;
 /** The timestamp field: 8 bytes a row. */
 const bytesPerRow = 8n;
 
+export function hasDeletes(segment: Pick<SegmentBrief, "deltaLogs">): boolean {
+  return segment.deltaLogs > 0;
+}
+
 /**
  * The rows that an import of a segment brings at least: without those that deletes can take away, and those that may be later than the
  * instant of the backup.
@@ -26,7 +30,7 @@ const bytesPerRow = 8n;
  */
 export function leastRows(segment: SegmentBrief, known: KnownRows, mayBeLater: boolean): bigint {
   const rows = mayBeLater ? (known.upToInstant ?? 0n) : segment.num_of_rows;
-  const deletes = segment.deltaLogs > 0 ? (known.deletes ?? BigInt(segment.deltaBytes) * deletesPerByte) : 0n;
+  const deletes = hasDeletes(segment) ? (known.deletes ?? BigInt(segment.deltaBytes) * deletesPerByte) : 0n;
   return deletes >= rows ? 0n : rows - deletes;
 }
 

@@ -8,6 +8,7 @@ import { features } from "../../core/milvus/version.ts";
 import { collectionOf, plannedWorkingName } from "../../core/plan/restore.ts";
 import type { RestoreName } from "../../core/plan/restore-names.ts";
 import { overridesFor, shardsOf } from "../../core/plan/restore-overrides.ts";
+import { hasDeletes } from "../../core/plan/segment-rows.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import { listDatabases } from "../shared/select-collections.ts";
 import type { SeenTarget } from "./check-target.ts";
@@ -50,7 +51,7 @@ async function checkReleased(milvus: Milvus, { backup, names, input }: Restored)
 }
 
 function hasL0Deletes(collection: CollectionOutline): boolean {
-  return segmentsOf(collection).some((segment) => segment.is_l0 && segment.deltaLogs > 0);
+  return segmentsOf(collection).some((segment) => segment.is_l0 && hasDeletes(segment));
 }
 
 async function checkShards(
