@@ -1,7 +1,7 @@
 import { type ErrorName, outageErrorNames, transientErrorNames } from "../../src/core/execution/errors.ts";
 import { unansweredStep } from "../../src/core/execution/failure.ts";
 import type { CaughtFailure, CopySegmentsRequest } from "../../src/core/execution/messages.ts";
-import { copyFailureKey, receiptKeyOfFailure, type workLayout } from "../../src/core/execution/work-layout.ts";
+import { copyFailureKey, receiptKeyOfFailure, type WorkLayout } from "../../src/core/execution/work-layout.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 import { failureOf, type StepFailure } from "./report-error.ts";
 
@@ -53,7 +53,7 @@ export async function recordCopyFailure(work: ObjectStore, batchKey: string, err
  */
 export async function explainMapFailure(
   work: ObjectStore,
-  layout: ReturnType<typeof workLayout>,
+  layout: WorkLayout,
   caught: CaughtFailure,
 ): Promise<CaughtFailure> {
   if (!mapErrors.includes(caught.Error)) return caught;

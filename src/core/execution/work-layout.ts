@@ -82,13 +82,15 @@ export function workLayout(machine: Machine, execution: string) {
   };
 }
 
+export type WorkLayout = ReturnType<typeof workLayout>;
+
 /** Where the copy of a batch says why it failed: in `copyFailures` of the execution that its batch file belongs to. */
 export function copyFailureKey(batchKey: string): string {
   return batchKey.replace("/batches/", "/failures/");
 }
 
 /** Where the execution that a batch belongs to says what it holds, and how its pause of garbage collection was renewed. */
-export function heldOfBatch(batchKey: string): Pick<ReturnType<typeof workLayout>, "held" | "pauseRenewals"> {
+export function heldOfBatch(batchKey: string): Pick<WorkLayout, "held" | "pauseRenewals"> {
   const root = batchKey.replace(/\/batches\/.*$/, "");
   return { held: `${root}/held.json`, pauseRenewals: `${root}/pause-renewals.json` };
 }

@@ -16,6 +16,9 @@ import type { Milvus } from "../../ports/milvus.ts";
 import type { SegmentSource } from "./cut.ts";
 import type { SegmentPlaces } from "./segment-looks.ts";
 
+/** Milvus's proxies answer quickly; more than a few collections at once only queue there. */
+export const collectionConcurrency = 8;
+
 /** Of one collection at once. */
 const partitionConcurrency = 16;
 

@@ -1,21 +1,14 @@
 import type { SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import { covers } from "../../core/execution/object-lock.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
 import { type BackupPlan, type PlanEntry, type PlannedCollection, plannedCollection } from "../../core/plan/backup.ts";
-import type { StepContext } from "../../ports/step-context.ts";
 import { notLocked } from "../shared/locks.ts";
-import { readCopyReceipts, readWorkJson } from "../shared/work-files.ts";
+import { readCopyReceipts, readWorkJson, type WorkFiles } from "../shared/work-files.ts";
 
 /** A collection with what the copies of its segments left behind. */
 export interface CopiedCollection {
   readonly collection: PlannedCollection;
   /** In the order in which the collection plans its segments. */
   readonly segments: AsyncIterable<SegmentReceipt>;
-}
-
-interface WorkFiles {
-  readonly context: StepContext;
-  readonly layout: ReturnType<typeof workLayout>;
 }
 
 /**

@@ -2,14 +2,12 @@ import * as z from "zod";
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
 import type { BackupInput } from "../../core/execution/messages.ts";
 import { settleEach } from "../../core/execution/settle.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { CollectionName, FlushedServer } from "../../core/milvus/descriptions.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { features } from "../../core/milvus/version.ts";
 import { noServerFlush, type ServerFlush, segmentsBefore, serverFlush } from "../../core/plan/server-flush.ts";
 import type { Milvus } from "../../ports/milvus.ts";
-import type { StepContext } from "../../ports/step-context.ts";
-import { readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { readWorkJsonIfThere, type WorkFiles, writeWorkJson } from "../shared/work-files.ts";
 
 /** Lists of segments at once. */
 const listConcurrency = 8;
@@ -47,7 +45,7 @@ export async function flushServer(
   milvus: Milvus,
   selected: readonly CollectionName[],
   { input, version, until }: { readonly input: BackupInput; readonly version: string; readonly until: number },
-  { context, layout }: { readonly context: StepContext; readonly layout: ReturnType<typeof workLayout> },
+  { context, layout }: WorkFiles,
 ): Promise<FlushOutcome> {
   const asked = input.strategy === "bulk_flush";
   if (!features(version).flushAll) {

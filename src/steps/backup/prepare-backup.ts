@@ -9,22 +9,16 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { milvusLayout } from "../../core/format/layout.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { CollectionName, GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
-import { keptOf, lostElsewhere } from "../../core/milvus/kept-attributes.ts";
-import { type CollectionSelector, parseCollectionSelector, qualifiedName } from "../../core/milvus/names.ts";
+import { type CollectionSelector, parseCollectionSelector } from "../../core/milvus/names.ts";
 import {
   type BackupPlan,
   backupPlan,
-  type CollectionDraft,
-  collectionDraft,
   type PlanEntry,
-  type PlannedCollection,
-  plannedCollection,
   type SelectedCollection,
   selectedCollections,
   tornCollections,
 } from "../../core/plan/backup.ts";
 import { backupNameOf } from "../../core/plan/backup-name.ts";
-import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
@@ -38,16 +32,20 @@ import { checkSource, claimSegments, sourceOf, sourceRecordOf } from "../shared/
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
 import { withoutStored } from "../shared/stored-segments.ts";
-import { readWorkJson, readWorkJsonIfThere, writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
-import { checkCarried, notCarriedWarnings } from "./carried.ts";
-import { CollectionPlanner } from "./collection-planner.ts";
+import {
+  readWorkJson,
+  readWorkJsonIfThere,
+  type WorkFiles,
+  writeCopyBatches,
+  writeWorkJson,
+} from "../shared/work-files.ts";
+import { checkCarried } from "./carried.ts";
+import { CollectionDrafts, collectDrafts, rowsOfKept } from "./collection-drafts.ts";
+import { CollectionPlanner, collectionConcurrency } from "./collection-planner.ts";
 import { checkEncryptionKeys } from "./encryption-keys.ts";
 import { type FlushOutcome, flushesServer, flushServer } from "./flush-server.ts";
 import { noteRpcChannel } from "./rpc-channel.ts";
 import { segmentSourceOf } from "./segment-source.ts";
-
-/** Milvus's proxies answer quickly; more than a few collections at once only queue there. */
-const collectionConcurrency = 8;
 
 /** No collection is begun after that: the function has 15 minutes, and one collection may be flushed for minutes. */
 const planningMilliseconds = 6 * 60_000;
@@ -150,16 +148,16 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     to: stored.layout,
     byKey: shared !== undefined,
   });
-  const drafts = new Drafts(planner, { context, layout, attempt });
+  const drafts = new CollectionDrafts(planner, { context, layout, attempt });
   const kept = earlier ? await untorn(earlier, { context, layout }) : [];
   const open = selected.flatMap((name, index) =>
     kept.some((entry) => entry.index === index) ? [] : [{ name, index }],
   );
   if (!(await drafts.makeAll(open, planUntil))) return planningGoesOn(backupName, selected.length, request);
 
-  const { entries, segments, rows } = await collect(open, drafts, version, warnings);
+  const { entries, segments, rows } = await collectDrafts(open, drafts, version, warnings);
   const collections = [...kept, ...entries].toSorted((a, b) => a.index - b.index);
-  const totals = await totalsOf(kept, { context, layout });
+  const keptRows = await rowsOfKept(kept, { context, layout });
   const plan: BackupPlan = {
     backupName,
     backupId: backupIdOf(execution.id),
@@ -175,7 +173,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
     totals: {
       collections: collections.length,
       segments: collections.reduce((sum, entry) => sum + entry.segments, 0),
-      rows: (totals.rows + rows).toString(),
+      rows: (keptRows + rows).toString(),
     },
   };
   await writeWorkJson(context, layout.plan, plan);
@@ -200,11 +198,6 @@ function messagesOf(flush: BackupPlan["serverFlush"]): Pick<BackupPlan, "serverF
   if (flush === undefined) return {};
   const { messages, controlChannel, physicalChannels } = flush;
   return { serverFlush: { messages, controlChannel, physicalChannels } };
-}
-
-interface WorkFiles {
-  readonly context: MilvusContext;
-  readonly layout: ReturnType<typeof workLayout>;
 }
 
 /** The collections that the backup is about: those that were there when it began, however often this step runs. */
@@ -249,127 +242,6 @@ function planningGoesOn(
 ): PrepareBackupResult {
   const itemsKey = workLayout("backup", execution.name).items(attempt);
   return { outcome: "planning", backupName, collections, attempt, itemsKey, batches: 0, segments: 0 };
-}
-
-/** What is learned of each collection, kept in the work bucket as soon as it is known. */
-class Drafts {
-  readonly #planner: CollectionPlanner;
-  readonly #files: WorkFiles;
-  readonly #attempt: number;
-
-  constructor(planner: CollectionPlanner, { attempt, ...files }: WorkFiles & { attempt: number }) {
-    this.#planner = planner;
-    this.#files = files;
-    this.#attempt = attempt;
-  }
-
-  /**
-   * @param until Unix milliseconds: none is begun after it
-   * @returns false where time ran out before all were planned: the step is to run again
-   */
-  async makeAll(open: readonly Open[], until: number): Promise<boolean> {
-    const { clock } = this.#files.context;
-    let left = open.length;
-    await settleEach(open, collectionConcurrency, async (one) => {
-      if (clock.now().getTime() >= until) return;
-      await this.#make(one);
-      left -= 1;
-    });
-    return left === 0;
-  }
-
-  async read({ index }: Open): Promise<CollectionDraft | undefined> {
-    const { context, layout } = this.#files;
-    const draft = await readWorkJson(context, layout.draft(this.#attempt, index), collectionDraft.nullable());
-    return draft ?? undefined;
-  }
-
-  /** Where the plan of a collection that is not null lies from now on, beside its copies. */
-  async keep({ index }: Open, { collection }: CollectionDraft): Promise<PlanEntry> {
-    const { context, layout } = this.#files;
-    await writeWorkJson(context, layout.collection(this.#attempt, index), collection);
-    const { description, segments } = collection;
-    return {
-      id: description.id,
-      name: qualifiedName(description.name),
-      index,
-      attempt: this.#attempt,
-      segments: segments.length,
-    };
-  }
-
-  async #make({ name, index }: Open): Promise<void> {
-    const { context, layout } = this.#files;
-    const key = layout.draft(this.#attempt, index);
-    if ((await context.work.head(key)) !== undefined) return;
-    await writeWorkJson(context, key, await this.#plan(name));
-  }
-
-  /** null for a collection that is gone and that nobody asked for by its name. */
-  async #plan(name: SelectedCollection): Promise<CollectionDraft | null> {
-    try {
-      return await this.#planner.plan({ database: name.database, collection: name.collection });
-    } catch (error) {
-      if (!(error instanceof PipelineError) || error.name !== "CollectionNotFound") throw error;
-      if (!name.named) return null;
-      throw new PipelineError(
-        "CollectionNotFound",
-        `collection ${qualifiedName(name)} was dropped or renamed while it was backed up: nothing was committed. ${error.message}`,
-        { details: { key: "collections" }, cause: error },
-      );
-    }
-  }
-}
-
-interface Open {
-  readonly name: SelectedCollection;
-  readonly index: number;
-}
-
-/** Turns the drafts of an attempt into its plan: entries, the copies to make, and a warning for each collection that is gone. */
-async function collect(
-  open: readonly Open[],
-  drafts: Drafts,
-  version: string,
-  warnings: string[],
-): Promise<{ entries: PlanEntry[]; segments: SizedSegment[]; rows: bigint }> {
-  const entries: PlanEntry[] = [];
-  const segments: SizedSegment[] = [];
-  let rows = 0n;
-  for (const one of open) {
-    const draft = await drafts.read(one);
-    if (!draft) {
-      warnings.push(
-        `collection ${qualifiedName(one.name)} was dropped while it was backed up: it is not in the backup`,
-      );
-      continue;
-    }
-    entries.push(await drafts.keep(one, draft));
-    rows += rowsOf(draft.collection);
-    for (const copy of draft.copies) segments.push(copy);
-    const { flushed, instant, description } = draft.collection;
-    warnings.push(...keptOf(description).map(lostElsewhere));
-    warnings.push(...notCarriedWarnings(draft.collection, version));
-    if (flushed && !instant) {
-      warnings.push(
-        `${qualifiedName(description.name)}: this Milvus does not tell the timestamp of a flush, so the backup is not the collection at one instant`,
-      );
-    }
-  }
-  return { entries, segments, rows };
-}
-
-async function totalsOf(kept: readonly PlanEntry[], { context, layout }: WorkFiles): Promise<{ rows: bigint }> {
-  let rows = 0n;
-  for (const { attempt, index } of kept) {
-    rows += rowsOf(await readWorkJson(context, layout.collection(attempt, index), plannedCollection));
-  }
-  return { rows };
-}
-
-/** An L0 segment's rows are deletes. */
-function rowsOf({ segments }: PlannedCollection): bigint {
-  return segments.reduce((sum, segment) => sum + (segment.isL0 ? 0n : BigInt(segment.rows)), 0n);
 }
 
 async function openChecked(

@@ -1,5 +1,5 @@
 import type { Environment } from "../../core/environment/environment.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { readRenewals } from "../shared/gc-pause.ts";
 import type { Held } from "../shared/held.ts";
@@ -13,7 +13,7 @@ import type { Held } from "../shared/held.ts";
 export async function resumeGarbageCollection(
   held: Pick<Held, "garbageCollectionPause">,
   find: () => Promise<Environment | undefined>,
-  layout: Pick<ReturnType<typeof workLayout>, "pauseRenewals">,
+  layout: Pick<WorkLayout, "pauseRenewals">,
   context: MilvusContext,
 ): Promise<string[]> {
   if (!held.garbageCollectionPause) return [];

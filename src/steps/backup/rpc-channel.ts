@@ -1,10 +1,8 @@
 import * as z from "zod";
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupPlan } from "../../core/plan/backup.ts";
 import type { Milvus } from "../../ports/milvus.ts";
-import type { StepContext } from "../../ports/step-context.ts";
-import { readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { readWorkJsonIfThere, type WorkFiles, writeWorkJson } from "../shared/work-files.ts";
 
 const noted = z.object({ position: z.string().nullable(), warning: z.string().optional() });
 
@@ -15,7 +13,7 @@ const noted = z.object({ position: z.string().nullable(), warning: z.string().op
 export async function noteRpcChannel(
   milvus: Milvus,
   name: string,
-  { context, layout }: { readonly context: StepContext; readonly layout: ReturnType<typeof workLayout> },
+  { context, layout }: WorkFiles,
 ): Promise<Pick<BackupPlan, "rpcChannel"> & { readonly warning?: string | undefined }> {
   const kept = await readWorkJsonIfThere(context, layout.rpcChannel, noted);
   const { position, warning } = kept ?? (await ask(milvus, name));

@@ -7,7 +7,7 @@ import { finishRestoreResult } from "../../core/execution/messages.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { executionNameOf } from "../../core/execution/state-machine-arn.ts";
-import { workLayout } from "../../core/execution/work-layout.ts";
+import { type WorkLayout, workLayout } from "../../core/execution/work-layout.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import { type DrillRecord, drillRecordKey, dropOf } from "../../core/plan/drill.ts";
 import { hasWorkingName, idsOf, type PlannedRestore, restorePlan } from "../../core/plan/planned-restore.ts";
@@ -79,7 +79,7 @@ export async function dropMade(record: DrillRecord, context: DrillContext): Prom
 }
 
 /** A restore that came to its end left its result; one that failed left why, when none of its steps ran any more. */
-async function saidHowItEnded(context: DrillContext, layout: ReturnType<typeof workLayout>): Promise<boolean> {
+async function saidHowItEnded(context: DrillContext, layout: WorkLayout): Promise<boolean> {
   return (
     (await context.work.head(layout.result)) !== undefined || (await context.work.head(layout.failure)) !== undefined
   );

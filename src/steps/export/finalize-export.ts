@@ -6,7 +6,7 @@ import { fittingWarnings } from "../../core/execution/fitting.ts";
 import type { ExportStepRequest, FinalizeExportResult } from "../../core/execution/messages.ts";
 import { pipelineVersion } from "../../core/execution/pipeline-version.ts";
 import { settleAll } from "../../core/execution/settle.ts";
-import { workLayout } from "../../core/execution/work-layout.ts";
+import { type WorkLayout, workLayout } from "../../core/execution/work-layout.ts";
 import { exportLayout } from "../../core/format/export-layout.ts";
 import {
   type ExportedCollection,
@@ -81,7 +81,7 @@ interface Written {
   readonly uncompared: number;
 }
 
-async function readWritten(context: StepContext, layout: ReturnType<typeof workLayout>): Promise<Written> {
+async function readWritten(context: StepContext, layout: WorkLayout): Promise<Written> {
   const files: WrittenFile[] = [];
   let uncompared = 0;
   for await (const receipt of readReceipts(context, layout, 0, exportReceipt)) {

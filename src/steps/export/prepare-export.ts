@@ -10,7 +10,7 @@ import type {
 } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { executionNameOf } from "../../core/execution/state-machine-arn.ts";
-import { workLayout } from "../../core/execution/work-layout.ts";
+import { type WorkLayout, workLayout } from "../../core/execution/work-layout.ts";
 import { exportLayout } from "../../core/format/export-layout.ts";
 import { backupLayout } from "../../core/format/layout.ts";
 import { collectionSchema, type SegmentBackup, segmentBackup, segmentsOf } from "../../core/format/meta.ts";
@@ -180,7 +180,7 @@ function select(
   { collections = [] }: ExportInput,
   stored: StoredBackup,
   all: readonly CollectionOutline[],
-  layout: ReturnType<typeof workLayout>,
+  layout: WorkLayout,
 ): Exported[] {
   const selectors = collections.map(parseCollectionSelector);
   const named = all.map((collection, index) => {
@@ -279,7 +279,7 @@ type CommonOfBatches = Omit<ExportBatch, "batch" | "receiptKey" | "groups" | "ea
 
 function writeExportBatches(
   context: StepContext,
-  layout: ReturnType<typeof workLayout>,
+  layout: WorkLayout,
   segments: AsyncIterable<PassingSegment>,
   count: number,
   { earlier, ...common }: CommonOfBatches,

@@ -3,7 +3,7 @@ import { parseEzkMapping } from "../../core/environment/ezk-mapping.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { RestoreInput } from "../../core/execution/messages.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import { defaultDatabase } from "../../core/milvus/names.ts";
 import type { RestorePlan } from "../../core/plan/planned-restore.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
@@ -23,7 +23,7 @@ export class EncryptionKeys {
     { encrypted }: RestorePlan,
     restore: {
       readonly input: RestoreInput;
-      readonly layout: ReturnType<typeof workLayout>;
+      readonly layout: WorkLayout;
       readonly environment: Environment;
     },
     context: MilvusContext,

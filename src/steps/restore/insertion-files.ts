@@ -2,13 +2,11 @@ import * as z from "zod";
 import { type RowField, rowFields } from "../../core/binlog/row-fields.ts";
 import { type CopySegment, copySegment } from "../../core/execution/copy-plan.ts";
 import { settleEach } from "../../core/execution/settle.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import type { CollectionSchema } from "../../core/format/meta.ts";
 import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJson, writeWorkJson } from "../shared/work-files.ts";
-
-type WorkLayout = ReturnType<typeof workLayout>;
 
 const writeConcurrency = 8;
 

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { type RestoreInput, restoredRbac } from "../../core/execution/messages.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
 import { anyWord, fromRbacMeta, type Rbac } from "../../core/milvus/rbac.ts";
 import type { RestorePlan } from "../../core/plan/planned-restore.ts";
@@ -65,7 +65,7 @@ interface RbacRestore {
   readonly plan: RestorePlan;
   readonly input: RestoreInput;
   readonly milvus: Milvus;
-  readonly layout: ReturnType<typeof workLayout>;
+  readonly layout: WorkLayout;
   /** Asked before anything is changed. */
   readonly confirm: () => Promise<void>;
 }

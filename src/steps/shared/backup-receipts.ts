@@ -1,6 +1,6 @@
 import type { CopyReceipt, MergedLog } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readCopyReceipts } from "./work-files.ts";
 
@@ -13,7 +13,7 @@ import { readCopyReceipts } from "./work-files.ts";
  */
 export async function* readBackupReceipts(
   context: StepContext,
-  layout: ReturnType<typeof workLayout>,
+  layout: WorkLayout,
   backupName: string,
   consequence: string,
 ): AsyncGenerator<CopyReceipt, void, undefined> {

@@ -1,9 +1,7 @@
 import * as z from "zod";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJsonIfThere, writeWorkJson } from "./work-files.ts";
-
-type WorkLayout = ReturnType<typeof workLayout>;
 
 /**
  * What an execution holds outside of its own files until its last step or Release gives it back. Written before it is taken, as a

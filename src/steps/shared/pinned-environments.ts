@@ -4,11 +4,9 @@ import { redact } from "../../core/environment/json.ts";
 import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import { backupLayout } from "../../core/format/layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-
-type WorkLayout = ReturnType<typeof workLayout>;
 
 const pinRecord = z.record(
   z.string(),

@@ -4,7 +4,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { ExecutionRef } from "../../core/execution/messages.ts";
 import { settleBehind, settleEach } from "../../core/execution/settle.ts";
 import { executionNameOf, stateMachineOf } from "../../core/execution/state-machine-arn.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import { type Claim, claimedUntil } from "../../core/format/claim.ts";
 import { targetsLayout } from "../../core/format/layout.ts";
 import { type LastRestored, parseTargetLease, type TargetLease } from "../../core/format/target-lease.ts";
@@ -172,7 +172,7 @@ type FoundLeases = ReadonlyMap<string, FoundLease>;
 /** What a step goes on with that holds the targets of its execution; nothing to ask where Prepare Restore took none. */
 export async function heldTargets(
   context: StepContext,
-  layout: ReturnType<typeof workLayout>,
+  layout: WorkLayout,
   environment: RegisteredEnvironment,
   { id }: Pick<ExecutionRef, "id">,
 ): Promise<{

@@ -12,7 +12,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { type CopyItem, copyItem, fewBatches, type PreparedCopies } from "../../core/execution/messages.ts";
 import { settleAll, settleStream } from "../../core/execution/settle.ts";
 import { parseWorkJson } from "../../core/execution/work-json.ts";
-import { batchName, type workLayout } from "../../core/execution/work-layout.ts";
+import { batchName, type WorkLayout } from "../../core/execution/work-layout.ts";
 import type { ImportFiles } from "../../core/milvus/descriptions.ts";
 import type { SizedSegment } from "../../core/plan/segment-copies.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -20,7 +20,11 @@ import { copyUnits } from "./copy-units.ts";
 
 const batchCount = z.object({ batches: z.number().int().min(0) });
 
-type WorkLayout = ReturnType<typeof workLayout>;
+/** The work files of an execution, and how to get at them. */
+export interface WorkFiles {
+  readonly context: StepContext;
+  readonly layout: WorkLayout;
+}
 
 /** At most so many requests to the work bucket at once; each holds a file in memory that may be megabytes. */
 const workConcurrency = 8;

@@ -1,7 +1,7 @@
 import { primaryKeyOf, rowFields } from "../../core/binlog/row-fields.ts";
 import { type PinnedStoreRef, planBatches } from "../../core/execution/copy-plan.ts";
 import type { PreparedCopies } from "../../core/execution/messages.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import { collectionSchema, segmentBackup, segmentsOf } from "../../core/format/meta.ts";
 import type { BackupOutline, CollectionOutline } from "../../core/format/outline.ts";
 import { isKeptEncrypted } from "../../core/milvus/encryption.ts";
@@ -69,7 +69,7 @@ export function chooseRows(
  */
 export async function writeRowBatches(
   context: StepContext,
-  layout: ReturnType<typeof workLayout>,
+  layout: WorkLayout,
   rows: Pick<ChosenRows, "segments"> & {
     readonly stored: StoredBackup;
     readonly metas: StreamedMetas;

@@ -2,7 +2,7 @@ import { KeyEntries } from "../../core/binlog/key-entries.ts";
 import { primaryKeyOf, type RowField, rowFields } from "../../core/binlog/row-fields.ts";
 import type { ObjectProblem, SegmentReceipt } from "../../core/execution/copy-plan.ts";
 import type { CopySegmentsRequest, CopySegmentsResult } from "../../core/execution/messages.ts";
-import { workLayout } from "../../core/execution/work-layout.ts";
+import { type WorkLayout, workLayout } from "../../core/execution/work-layout.ts";
 import { allPartitions, type BackupLayout, backupLayout } from "../../core/format/layout.ts";
 import { collectionSchema, type SegmentBackup, segmentBackup } from "../../core/format/meta.ts";
 import { parseFile } from "../../core/format/meta-codec.ts";
@@ -73,7 +73,7 @@ interface KnownCollection {
 
 class BatchReader {
   readonly #batch: RowBatch;
-  readonly #work: ReturnType<typeof workLayout>;
+  readonly #work: WorkLayout;
   readonly #store: ObjectStore;
   readonly #context: RowsContext;
   readonly #layout: BackupLayout;

@@ -1,6 +1,6 @@
 import type { ObjectProblem } from "../../core/execution/copy-plan.ts";
 import type { VerifiedRows } from "../../core/execution/messages.ts";
-import type { workLayout } from "../../core/execution/work-layout.ts";
+import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import type { RowsPlan } from "../../core/plan/verify.ts";
 import {
   type CountedSegment,
@@ -29,7 +29,7 @@ export interface SummedRows {
  */
 export async function sumRows(
   context: StepContext,
-  layout: ReturnType<typeof workLayout>,
+  layout: WorkLayout,
   plan: RowsPlan,
   tell: (problem: ObjectProblem) => Promise<void>,
 ): Promise<SummedRows> {
