@@ -13,6 +13,7 @@ type CliErrorName =
   | "ExecutionNotFound"
   | "ExecutionFailed"
   | "FunctionFailed"
+  | "Unfinished"
   | "Interrupted";
 
 /** An error for the person at the terminal: the message says what is wrong and what to do. */

@@ -41,7 +41,8 @@ export async function checkDeployed(
       return [{ check: by, ok: false, detail: `${name}: ${reason}${old}` }];
     }
   };
-  return [...(milvus ? await ask("prepare-backup", "milvus") : []), ...(await ask("copy-segments", "stores"))];
+  const asked = await Promise.all([milvus ? ask("prepare-backup", "milvus") : [], ask("copy-segments", "stores")]);
+  return asked.flat();
 }
 
 /** How a file stands to what is registered under its name. */

@@ -6,7 +6,7 @@ import { type Source, type Suggestions, suggest } from "../completion/suggest.ts
 import type { CliContext } from "../context.ts";
 import { chosenEnvironment, readEnvironmentFile } from "../environments.ts";
 import type { SharedOptions, shells } from "../options.ts";
-import type { VerbRun } from "../verbs/verb.ts";
+import type { CommandRun, VerbRun } from "../verbs/verb.ts";
 
 /** Who presses Tab waits no longer than this for names from outside. */
 const patienceMilliseconds = 2_000;
@@ -21,7 +21,7 @@ export async function script({ arguments: [shell], context }: VerbRun<unknown>):
 }
 
 /** Answers a shell at a Tab, a line a candidate; whatever goes wrong, it answers less and says nothing. */
-export async function complete({ arguments: words, program, shared, context }: VerbRun<unknown>): Promise<number> {
+export async function complete({ arguments: words, program, shared, context }: CommandRun<unknown>): Promise<number> {
   const { stdout } = context.terminal;
   const suggestions = suggest(program, words);
   if (suggestions.source === "files") {

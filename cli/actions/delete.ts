@@ -4,6 +4,7 @@ import { checkDeletable, type DeleteContext, deleteBackup } from "../../src/step
 import { findBackup, type StoredBackup } from "../../src/steps/shared/stored-backup.ts";
 import { sumOfSweeps, sweepSegments } from "../../src/steps/shared/sweep-segments.ts";
 import { chosenEnvironment } from "../environments.ts";
+import { CliError } from "../errors.ts";
 import { countOf, formatBytes } from "../output/format.ts";
 import { backupLocation } from "../output/location.ts";
 import type { Output } from "../output/output.ts";
@@ -16,10 +17,12 @@ interface DeleteOptions {
   readonly yes?: true;
   readonly confirm?: string;
   readonly incomplete?: true;
+  /** Goes on with a deletion that was broken off. */
+  readonly goesOn?: true;
 }
 
-/** Deletes a backup, after asking. */
-export async function remove({ options, shared, output, context }: VerbRun<DeleteOptions>): Promise<void> {
+/** Deletes a backup, after asking. @throws Unfinished where its time was over before it was done */
+export async function remove({ options, shared, output, context, until }: VerbRun<DeleteOptions>): Promise<void> {
   const name = checkBackupName(options.name);
   const environment = await chosenEnvironment(context, shared);
   const pipeline = await pipelineIfThere(context, shared.stack, output);
@@ -31,6 +34,8 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
     holder: deletionHolder("delete", context.clock.now()),
     deployment: pipeline?.backupStateMachineArn ?? "",
     incomplete: options.incomplete === true,
+    goesOn: options.goesOn === true,
+    until,
   };
   const deletion = await deletionContext(context, pipeline);
   await checkDeletable(stored, request, deletion);
@@ -38,7 +43,13 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
   if (!options.yes) {
     await confirm(context.terminal, `Delete backup ${name} in ${location} for good?`, { verb: "delete" });
   }
-  const { objects } = await deleteBackup(stored, request, deletion);
+  const { objects, left } = await deleteBackup(stored, request, deletion);
+  if (left) {
+    throw new CliError(
+      "Unfinished",
+      `not all of backup ${name} in ${location} is deleted yet, ${countOf(objects, "object")} by now: delete it again, which goes on`,
+    );
+  }
   const deleted = `Deleted backup ${name}: ${countOf(objects, "object")} in ${location}`;
   const swept = await sweepAfter(stored, request, deletion, output);
   output.result(
@@ -52,10 +63,7 @@ export async function remove({ options, shared, output, context }: VerbRun<Delet
 /** Removes the segments that no incremental backup names any more; undefined where there are none, or that is left to the next sweep. */
 async function sweepAfter(
   { store }: StoredBackup,
-  {
-    place,
-    ...request
-  }: { readonly place: { readonly rootPath: string }; readonly holder: string; readonly deployment: string },
+  { place, ...request }: Parameters<typeof sweepSegments>[2] & { readonly place: { readonly rootPath: string } },
   context: DeleteContext,
   output: Output,
 ) {

@@ -12,14 +12,14 @@ import type { Output } from "../output/output.ts";
 
 /**
  * What `--detach` finds out before it leaves, so that nobody learns of a wrong name hours later: what the first step would refuse, as far as
- * it can be seen from this machine. What cannot be seen from here is said, and left to that step.
+ * it can be seen from this machine. What cannot be seen from here is said, and left to that step; from within the pipeline's network it is an error.
  */
 export interface DetachChecks {
   readonly context: CliContext;
   readonly output: Output;
 }
 
-/** @throws BackupExists, CollectionNotFound, BucketNotFound, StoreAccessDenied, MilvusUnauthenticated */
+/** @throws BackupExists, CollectionNotFound, BucketNotFound, StoreAccessDenied, MilvusUnauthenticated, and in the pipeline's network what does not answer */
 export async function checkBeforeBackup(
   { context, output }: DetachChecks,
   environment: Environment,
@@ -31,7 +31,7 @@ export async function checkBeforeBackup(
     if (await stored.committed()) throw stored.existsAlready();
   }
   await reachable({ context, output }, environment, "milvus");
-  await unlessOutOfReach(output, `Milvus of ${environment.name}`, () =>
+  await unlessOutOfReach({ context, output }, `Milvus of ${environment.name}`, () =>
     context.connections.withMilvus(environment, async (milvus) => {
       const databases = await listDatabases(milvus, await milvus.version());
       await selectCollections(milvus, databases, collections.map(parseCollectionSelector));
@@ -45,13 +45,13 @@ export async function checkBeforeRestore(
   { environment, from }: { readonly environment: Environment; readonly from: Environment },
   input: RestoreInput,
 ): Promise<void> {
-  const { context, output } = checks;
+  const { context } = checks;
   const stored = await existing(checks, from, input.backupName);
   if (stored) {
     nameRestored((await (await stored.streamMetas()).outline()).backup, input, stored.store.label);
   }
   await reachable(checks, environment, "milvus");
-  await unlessOutOfReach(output, `Milvus of ${environment.name}`, () =>
+  await unlessOutOfReach(checks, `Milvus of ${environment.name}`, () =>
     context.connections.withMilvus(environment, (milvus) => milvus.version()),
   );
 }
@@ -87,7 +87,7 @@ async function reachable(
   const { credentials, rootPath } = side === "milvus" ? environment.storage : environment.backupStorage;
   const what = `the ${side} bucket of ${environment.name}`;
   return unlessOutOfReach(
-    output,
+    { context, output },
     what,
     async () => {
       const store = await context.connections.openStore(environment, side);
@@ -100,7 +100,7 @@ async function reachable(
 }
 
 async function unlessOutOfReach<T>(
-  output: Output,
+  { context, output }: DetachChecks,
   what: string,
   look: () => Promise<T>,
   also: readonly string[] = [],
@@ -108,7 +108,9 @@ async function unlessOutOfReach<T>(
   try {
     return await look();
   } catch (error) {
-    const outOfReach = error instanceof PipelineError && (error.kind === "outage" || also.includes(error.name));
+    const { inPipelineNetwork = false } = context.connections;
+    const outOfReach =
+      error instanceof PipelineError && ((error.kind === "outage" && !inPipelineNetwork) || also.includes(error.name));
     if (!outOfReach) throw error;
     output.warn(`${what} was not looked at, as this machine does not get there: ${error.message}`);
     return undefined;

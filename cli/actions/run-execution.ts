@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Machine } from "../../src/core/execution/machines.ts";
 import type { CliContext } from "../context.ts";
-import { DetachedError } from "../errors.ts";
+import { CliError, DetachedError } from "../errors.ts";
 import { aboutExecution, type StartedExecution } from "../output/execution-document.ts";
 import type { Output } from "../output/output.ts";
 import { createProgressDocument } from "../output/progress-document.ts";
@@ -29,14 +29,21 @@ interface ExecutionRequest {
 /**
  * Starts an execution under a readable name, then leaves (`--detach`) or shows its progress and how it ended.
  * @returns the exit code, where its summary has one
+ * @throws Unfinished where its time is over before it is started
  */
 export async function runExecution(
-  { options, output, context, executionName: given }: VerbRun<{ readonly detach?: true }>,
+  { options, output, context, executionName: given, until }: VerbRun<{ readonly detach?: true }>,
   pipeline: Pipeline,
   { machine, verb, backupName, input, summarize }: ExecutionRequest,
 ): Promise<number | undefined> {
   const executions = await context.connections.executions();
   const name = given ?? executionName(verb, backupName, context.clock.now(), randomBytes(3).toString("hex"));
+  if (until !== undefined && context.clock.now() >= until) {
+    throw new CliError(
+      "Unfinished",
+      "what has to be looked at before it is started took too long (Milvus, the stores), and nothing was started: send it again",
+    );
+  }
   const executionArn = await executions.start({ stateMachineArn: machineArn(pipeline, machine), name, input });
   const running: StartedExecution = { machine, arn: executionArn, name, input };
   if (options.detach) {

@@ -5,7 +5,7 @@ import { chosenEnvironment } from "../environments.ts";
 import { CliError } from "../errors.ts";
 import { createApi } from "../server/api.ts";
 import { buildApp } from "../server/app.ts";
-import { isLoopback, urlHost } from "../server/guard.ts";
+import { guard, isLoopback, urlHost } from "../server/guard.ts";
 import type { VerbRun } from "../verbs/verb.ts";
 
 interface ServerOptions {
@@ -21,14 +21,14 @@ const tokens = /^[A-Za-z0-9._~+/-]{16,}=*$/;
 
 /** Answers milvus-backup's REST API until it is told to stop. */
 export async function server(run: VerbRun<ServerOptions>): Promise<void> {
-  const { options, shared, output, context, program } = run;
+  const { options, shared, output, context } = run;
   const port = portOf(options.port);
   const token = tokenOf(options, context.terminal.env);
   // What would make every answer an error is said now.
   const environment = await chosenEnvironment(context, shared);
-  const api = createApi({ context, shared, program, output });
+  const api = createApi({ context, shared, output });
   await api.pipeline();
-  const app = buildApp(api, { host: options.host, ...(token !== undefined && { token }) });
+  const app = buildApp(api, { guard: guard({ host: options.host, ...(token !== undefined && { token }) }) });
   const listening = serve({ fetch: app.fetch, hostname: options.host, port });
   try {
     const address = await new Promise<AddressInfo>((resolve, reject) => {

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import type { Machine } from "../../src/core/execution/machines.ts";
 import type { CliContext } from "../context.ts";
 import type { Document } from "../documents/index.ts";
@@ -23,8 +22,8 @@ export interface Api {
   readonly log: (line: string) => void;
   readonly warn: (line: string) => void;
   pipeline(): Promise<Pipeline>;
-  /** Runs a verb's action; what it says comes back, its warnings go to `warn`. @param as the name of the execution that it starts */
-  call<Options>(action: VerbAction<Options>, options: Options, as?: string): Promise<Said>;
+  /** Runs a verb's action; what it says comes back, its warnings go to `warn`. */
+  call<Options>(action: VerbAction<Options>, options: Options, limits?: CallLimits): Promise<Said>;
   /** Reads the progress of an execution; each reads its files once. */
   progressOf(machine: Machine, execution: string): ProgressReader;
   /** When this server started which execution, by its ARN: Step Functions may take a moment until it tells of it. */
@@ -33,19 +32,20 @@ export interface Api {
   readonly newestOf: Map<string, string>;
 }
 
+/** As `VerbRun` has them. */
+type CallLimits = Pick<VerbRun<unknown>, "executionName" | "until">;
+
 type VerbAction<Options> = (run: VerbRun<Options>) => Promise<number | undefined> | Promise<void>;
 
 /** Caches only: whatever is forgotten is looked for again. */
 const remembered = 1_000;
 
-/** @param options.program the command line's tree, which verbs are given */
 export function createApi(options: {
   readonly context: CliContext;
   readonly shared: SharedOptions;
-  readonly program: Command;
   readonly output: Pick<Output, "note" | "warn">;
 }): Api {
-  const { context, program, output } = options;
+  const { context, output } = options;
   // what a verb tells of its config was told when the server started
   const shared = { ...options.shared, quiet: true };
   const readers = new BoundedMap<string, ProgressReader>(remembered);
@@ -62,7 +62,7 @@ export function createApi(options: {
       });
       return pipeline;
     },
-    async call(action, verbOptions, as) {
+    async call(action, verbOptions, limits) {
       const said: { document?: Document; text: string } = { text: "" };
       const exitCode = await action({
         options: verbOptions,
@@ -70,8 +70,7 @@ export function createApi(options: {
         shared,
         output: recorder(said, output),
         context,
-        program,
-        ...(as !== undefined && { executionName: as }),
+        ...limits,
       });
       return { exitCode: exitCode ?? undefined, document: said.document, text: said.text };
     },

@@ -13,9 +13,17 @@ import {
   restoreAnswer,
 } from "./answers.ts";
 import type { Api } from "./api.ts";
-import { guard } from "./guard.ts";
 import { openApi } from "./openapi.ts";
-import { checkAll, createBackup, deleteBackup, getBackup, getRestore, listAll, restoreBackup } from "./operations.ts";
+import {
+  checkAll,
+  createBackup,
+  deleteBackup,
+  getBackup,
+  getRestore,
+  listAll,
+  type Patience,
+  restoreBackup,
+} from "./operations.ts";
 import { BadBody, createRequest, parseBody, restoreRequest } from "./requests.ts";
 
 /** Names of collections are what makes a body long. */
@@ -24,20 +32,32 @@ const longestBody = 4 * 1024 * 1024;
 const noSecondary =
   "a secondary cluster of Milvus's own replication is set up with milvus-backup, which reads plain backups of this server; POST /api/v1/restore restores one";
 
-/**
- * The REST API of milvus-backup 0.5.16 over the pipeline: `/api/v1`.
- * @param options.patienceMilliseconds how long a request that is not `async` waits before it is answered as if it were; without end where absent
- */
-export function buildApp(
-  api: Api,
-  options: { readonly host: string; readonly token?: string; readonly patienceMilliseconds?: number },
-): Hono<Told> {
+interface AppOptions {
+  /** Who may ask; undefined: somebody in front has asked who comes. */
+  readonly guard: MiddlewareHandler | undefined;
+  /**
+   * How long a request may take: one that is not `async` is answered then as if it were, a deletion is broken off to be gone on with by the
+   * next request, and nothing is started after it. Without end where absent.
+   */
+  readonly patienceMilliseconds?: number;
+}
+
+/** The REST API of milvus-backup 0.5.16 over the pipeline: `/api/v1`. */
+export function buildApp(api: Api, { guard, patienceMilliseconds }: AppOptions): Hono<Told> {
+  const patience = (c: Context): Patience => {
+    const { signal } = c.req.raw;
+    if (patienceMilliseconds === undefined) return { signal };
+    const until = new Date(api.context.clock.now().getTime() + patienceMilliseconds);
+    return { signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMilliseconds)]), until };
+  };
+
   const app = new Hono<Told>();
   const hello = (c: Context) => c.text("Hello from milvus-backup");
 
   app.all("/", hello);
   app.get("/api/v1/hello", hello);
-  app.use("/api/v1/*", logging(api), guard(options));
+  app.use("/api/v1/*", logging(api));
+  if (guard) app.use("/api/v1/*", guard);
   app.use(
     "/api/v1/*",
     bodyLimit({ maxSize: longestBody, onError: (c) => c.json({ error: "the body is too long" }, 413) }),
@@ -46,12 +66,12 @@ export function buildApp(
 
   app.post("/api/v1/create", async (c) => {
     const request = parseBody(createRequest, await c.req.text());
-    return answer(c, backupAnswer, await createBackup(api, request, requestIdOf(c), patience(c, options)));
+    return answer(c, backupAnswer, await createBackup(api, request, requestIdOf(c), patience(c)));
   });
   app.post("/api/v1/restore", async (c) => {
     const request = parseBody(restoreRequest, await c.req.text());
     const requestId = request.requestId || requestIdOf(c);
-    return answer(c, restoreAnswer, await restoreBackup(api, { ...request, requestId }, patience(c, options)));
+    return answer(c, restoreAnswer, await restoreBackup(api, { ...request, requestId }, patience(c)));
   });
   app.get("/api/v1/get_backup", async (c) => {
     const [name = "", id = "", path = ""] = ["backup_name", "backup_id", "path"].map((key) => c.req.query(key));
@@ -74,7 +94,8 @@ export function buildApp(
   });
   app.delete("/api/v1/delete", async (c) => {
     const [name = "", confirm = ""] = [c.req.query("backup_name"), c.req.query("confirm")];
-    return answer(c, deleteAnswer, await deleteBackup(api, name, confirm, requestIdOf(c) || randomUUID()));
+    const requestId = requestIdOf(c) || randomUUID();
+    return answer(c, deleteAnswer, await deleteBackup(api, { name, confirm }, requestId, patience(c)));
   });
   app.post("/api/v1/restore_secondary", (c) =>
     answer(
@@ -123,12 +144,4 @@ function logging(api: Pick<Api, "log" | "context">): MiddlewareHandler<Told> {
 
 function requestIdOf(c: Context): string {
   return c.req.header("request_id") ?? "";
-}
-
-/** Aborted when nobody waits for the answer any more. */
-function patience(c: Context, { patienceMilliseconds }: { readonly patienceMilliseconds?: number }): AbortSignal {
-  const { signal } = c.req.raw;
-  return patienceMilliseconds === undefined
-    ? signal
-    : AbortSignal.any([signal, AbortSignal.timeout(patienceMilliseconds)]);
 }

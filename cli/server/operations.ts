@@ -21,12 +21,27 @@ import { restoreOptions } from "./restore-options.ts";
 import { invalid } from "./selection.ts";
 import { restoreTaskOf, type TaskMachine, taskName } from "./tasks.ts";
 
-/** `POST /create` @param requestId of the header; what it starts has it as its ID @param signal aborted: nobody waits for the answer any more */
-export async function createBackup(api: Api, request: CreateRequest, requestId: string, signal: AbortSignal) {
+/** How long whoever asks waits. */
+export interface Patience {
+  /** Aborted: nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** Nothing is begun after it; absent where there is time. */
+  readonly until?: Date;
+}
+
+/** `POST /create` @param requestId of the header; what it starts has it as its ID */
+export async function createBackup(
+  api: Api,
+  request: CreateRequest,
+  requestId: string,
+  { signal, ...limits }: Patience,
+) {
   let id = requestId;
   try {
     const options = createOptions(request, await chosenEnvironment(api.context, api.shared));
-    const started = await start(api, "backup", requestId, (as) => api.call(create, options, as));
+    const started = await start(api, "backup", requestId, (named) =>
+      api.call(create, options, { ...limits, ...named }),
+    );
     id = started.id;
     const over = request.async ? undefined : await waitFor(api, started.arn, signal);
     if (over === undefined) {
@@ -42,15 +57,17 @@ export async function createBackup(api: Api, request: CreateRequest, requestId: 
   }
 }
 
-/** `POST /restore` @param signal as in `createBackup` */
-export async function restoreBackup(api: Api, request: RestoreRequest, signal: AbortSignal) {
+/** `POST /restore` */
+export async function restoreBackup(api: Api, request: RestoreRequest, { signal, ...limits }: Patience) {
   const requestId = request.requestId || randomUUID();
   let started: StartedTask | undefined;
   try {
     const environment = await chosenEnvironment(api.context, api.shared);
     const options = restoreOptions(request, environment);
     checkConfirmed(environment, request.confirm || undefined, "nothing is restored into it");
-    started = await start(api, "restore", request.id ?? "", (as) => api.call(restore, options, as));
+    started = await start(api, "restore", request.id ?? "", (named) =>
+      api.call(restore, options, { ...limits, ...named }),
+    );
     const over = request.async ? undefined : await waitFor(api, started.arn, signal);
     if (over !== undefined && over.status !== "succeeded") throw failureOf(over);
     const msg = over === undefined ? "the restore is under way: get_restore tells when it is complete" : "success";
@@ -107,11 +124,17 @@ export async function listAll(api: Api, requestId: string) {
   }
 }
 
-/** `DELETE /delete` @param confirm the environment once more, where it is protected */
-export async function deleteBackup(api: Api, name: string, confirm: string, requestId: string) {
+/** `DELETE /delete`; goes on where an earlier one was broken off. @param confirm the environment once more, where it is protected */
+export async function deleteBackup(
+  api: Api,
+  { name, confirm }: { readonly name: string; readonly confirm: string },
+  requestId: string,
+  { until }: Pick<Patience, "until">,
+) {
   try {
     if (name === "") throw invalid("backup_name", "it is required");
-    await api.call(remove, { name, yes: true, ...(confirm !== "" && { confirm }) });
+    const options = { name, yes: true, goesOn: true, ...(confirm !== "" && { confirm }) } as const;
+    await api.call(remove, options, { ...(until && { until }) });
     return deleteAnswer.create({ requestId, msg: "success" });
   } catch (error) {
     return deleteAnswer.create({ requestId, ...failureAnswer(error) });
@@ -134,7 +157,7 @@ async function start(
   api: Api,
   machine: TaskMachine,
   id: string,
-  run: (as?: string) => Promise<Said>,
+  run: (named: { readonly executionName?: string }) => Promise<Said>,
 ): Promise<StartedTask> {
   const taken = id === "" ? undefined : await findTask(api, machine, id);
   if (taken !== undefined) {
@@ -144,7 +167,7 @@ async function start(
       `${id} was started at ${taken.startedAt.toISOString()}: ${ask}${id} tells of it; use another one`,
     );
   }
-  const { document } = await run(id === "" ? undefined : taskName(id));
+  const { document } = await run(id === "" ? {} : { executionName: taskName(id) });
   if (document?.kind !== "execution") throw new Error("the verb started nothing");
   const { executionArn: arn, executionName, backupName = "" } = document;
   api.started.set(arn, { at: api.context.clock.now(), backupName });

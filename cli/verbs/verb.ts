@@ -10,14 +10,20 @@ export interface VerbRun<Options> {
   readonly shared: SharedOptions;
   readonly output: Output;
   readonly context: CliContext;
-  /** The whole command line's tree. */
-  readonly program: Command;
   /** What the execution that it starts is called; after the verb and the backup where absent. */
   readonly executionName?: string;
+  /** Until when it may begin something; absent where it may take its time. */
+  readonly until?: Date;
+}
+
+/** The same at the command line. */
+export interface CommandRun<Options> extends VerbRun<Options> {
+  /** The whole command line's tree. */
+  readonly program: Command;
 }
 
 /** Does a verb's work; may answer an exit code. */
-type VerbAction<Options> = (run: VerbRun<Options>) => Promise<number | undefined> | Promise<void>;
+type VerbAction<Options> = (run: CommandRun<Options>) => Promise<number | undefined> | Promise<void>;
 
 /** What a verb file gets to add its command with. */
 export interface VerbHost {

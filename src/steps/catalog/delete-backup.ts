@@ -5,7 +5,7 @@ import type { StepContext } from "../../ports/step-context.ts";
 import { checkMayDelete, checkNoStrangers, claimOf, takeDeletionClaim } from "../shared/backup-claim.ts";
 import { backupLocked, lockOfBackup, lockOfLeftovers } from "../shared/locks.ts";
 import { checkNotRead, type ReadPlace } from "../shared/readers.ts";
-import type { StoredBackup } from "../shared/stored-backup.ts";
+import type { RemovedBackup, StoredBackup } from "../shared/stored-backup.ts";
 
 interface DeleteRequest {
   /** Where it lies, as its environment says it. */
@@ -20,6 +20,10 @@ interface DeleteRequest {
   readonly incomplete?: boolean;
   /** Nothing else than that: what is complete by now stays. */
   readonly neverComplete?: boolean;
+  /** Goes on with a deletion of it that was broken off. */
+  readonly goesOn?: boolean;
+  /** It stops then, and leaves the rest to one that goes on; when it is done where absent. */
+  readonly until?: Date | undefined;
 }
 
 /** What a deletion asks: without `work` nobody can tell who reads. */
@@ -30,14 +34,15 @@ export type DeleteContext = Pick<StepContext, "executions" | "clock" | "log"> & 
 /**
  * Deletes a whole backup: its commit record first, so that no reader takes what is left for a backup, then the rest. Before, it takes
  * the claim and looks for readers: whoever starts to read looks for the claim.
- * @returns how many objects were deleted
+ * @returns how many objects were deleted, and whether some are left
  * @throws BackupNotFound, BackupLocked, ForeignObjects, AlreadyRunning (it is being written), BackupInUse, ClaimLost, and what the store throws
  */
 export async function deleteBackup(
   stored: StoredBackup,
   request: DeleteRequest,
   context: DeleteContext,
-): Promise<{ objects: number }> {
+): Promise<RemovedBackup> {
+  const { until } = request;
   await checkDeletable(stored, request, context);
   const claim = await takeDeletionClaim(stored, request, context);
   try {
@@ -48,7 +53,7 @@ export async function deleteBackup(
     await claim.giveBack();
     throw error;
   }
-  return stored.remove(claim.confirm);
+  return stored.remove(claim.confirm, () => until === undefined || context.clock.now() < until);
 }
 
 /** @throws what deleteBackup would throw before it deletes anything */
@@ -64,7 +69,7 @@ export async function checkDeletable(
 
 async function checkContent(
   stored: StoredBackup,
-  { incomplete, neverComplete }: DeleteRequest,
+  { incomplete, neverComplete, goesOn }: DeleteRequest,
   context: DeleteContext,
 ): Promise<void> {
   const complete = (await stored.committed()) !== undefined;
@@ -77,7 +82,8 @@ async function checkContent(
     stored,
     "Nothing was deleted: see whether name and backupRootPath are what you mean, or move those away first",
   );
-  if (complete || incomplete) return checkNotLocked(stored, complete, context);
+  const meant = complete || incomplete || (goesOn && (await claimOf(stored))?.state === "deleting");
+  if (meant) return checkNotLocked(stored, complete, context);
   throw stored.notFound(
     "what lies there has no full_meta.json: it is being written or its writing failed; delete it with --incomplete",
   );

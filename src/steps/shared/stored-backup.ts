@@ -35,6 +35,13 @@ export interface FoundBackup {
   readonly warnings: readonly string[];
 }
 
+/** How far a backup was removed. */
+export interface RemovedBackup {
+  readonly objects: number;
+  /** true: some of it lies there still, with the claim that says so. */
+  readonly left: boolean;
+}
+
 /** The instant of every collection that was cut, by its ID. */
 export type Instants = ReadonlyMap<string, CutAt>;
 
@@ -347,34 +354,42 @@ export class StoredBackup {
    * Deletes everything below the backup's root, the commit record first, so that no reader takes what is left for a backup, and the
    * claim last, so that what is left is known for what it is.
    * @param confirm throws where it must not go on; asked before each thousand objects
-   * @returns how many objects were deleted, without the claim
+   * @param isInTime false: it ends there, and another deletion goes on; asked as often
+   * @returns how many objects were deleted, without the claim, and whether some are left
    */
-  async remove(confirm: () => Promise<void>): Promise<{ objects: number }> {
+  async remove(confirm: () => Promise<void>, isInTime = () => true): Promise<RemovedBackup> {
     const { root, claim } = this.layout;
+    const stillMay = () => {
+      if (!isInTime())
+        throw new PipelineError("StoreBusy", `${this.store.label} did not answer in time; send it again`);
+    };
     await confirm();
     let objects = 0;
     for (const one of [this.asPlain, ...(await this.incrementals())]) {
       if ((await one.committed()) === undefined) continue;
-      await this.store.deleteKeys([one.layout.meta.full_meta]);
+      if (!isInTime()) return { objects, left: true };
+      await this.store.deleteKeys([one.layout.meta.full_meta], { stillMay });
       objects += 1;
     }
     let keys: string[] = [];
     const flush = async () => {
       if (keys.length === 0) return;
       await confirm();
-      await this.store.deleteKeys(keys);
+      await this.store.deleteKeys(keys, { stillMay });
       objects += keys.length;
       keys = [];
     };
     for await (const { key } of this.store.list(root)) {
       if (key === claim) continue;
+      if (!isInTime()) return { objects, left: true };
       keys.push(key);
       if (keys.length >= keysPerRemoval) await flush();
     }
+    if (!isInTime()) return { objects, left: true };
     await flush();
     await confirm();
-    await this.store.deleteKeys([claim]);
-    return { objects };
+    await this.store.deleteKeys([claim], { stillMay });
+    return { objects, left: false };
   }
 
   /**

@@ -21,7 +21,12 @@ interface SweepRequest {
   readonly deployment: string;
   /** Only says what it would free. */
   readonly dryRun?: boolean;
+  /** It stops then, and leaves the rest to the next sweep; when it is done where absent. */
+  readonly until?: Date | undefined;
 }
+
+/** Ends a sweep whose time is over. */
+class OutOfTime extends Error {}
 
 /** What was freed, or would be, of the segments of one Milvus. */
 export interface SweptSource {
@@ -80,21 +85,29 @@ async function sweepSource(
   const freed = { segments: 0, objects: 0, bytes: 0 };
   const locked = { objects: 0, bytes: 0, until: "" };
   const swept = () => ({ source, ...freed, ...(locked.objects > 0 && { locked }) });
+  const checkTime = () => {
+    if (request.until === undefined || context.clock.now() < request.until) return;
+    throw new OutOfTime(
+      "there was no time for all of what no backup names: the next sweep removes it (milvus-backup sweep)",
+    );
+  };
   let held: HeldSweep | undefined;
   try {
+    checkTime();
     if (request.dryRun) await checkUnused(store, shared, request, context, { onlyLook: true });
     else held = await claimSweep(store, shared, request, context);
-    const users = await committedOf(store, place, source);
-    const named = await namedKeys(users);
+    const users = await committedOf(store, place, source, checkTime);
+    const named = await namedKeys(users, checkTime);
     const now = (await mayHoldLocks(store)) ? context.clock.now() : undefined;
-    await removeUnnamed(store, shared, { named, held, freed, locked, now });
+    await removeUnnamed(store, shared, { named, held, freed, locked, now, checkTime });
     if (held && users.length === 0 && locked.objects === 0) {
       await held.confirm();
       await store.deleteKeys([shared.record], held);
     }
     return swept();
   } catch (error) {
-    if (!(error instanceof PipelineError) || !goesAway.has(error.name)) throw error;
+    const wentAway = error instanceof OutOfTime || (error instanceof PipelineError && goesAway.has(error.name));
+    if (!wentAway) throw error;
     return { ...swept(), skipped: error.message };
   } finally {
     await held?.giveBack();
@@ -111,12 +124,14 @@ interface Removal {
   readonly locked: { objects: number; bytes: number; until: string };
   /** Absent in a bucket that locks nothing. */
   readonly now: Date | undefined;
+  /** Throws where its time is over. */
+  readonly checkTime: () => void;
 }
 
 async function removeUnnamed(
   store: ObjectStore,
   shared: SharedLayout,
-  { named, held, freed, locked, now }: Removal,
+  { named, held, freed, locked, now, checkTime }: Removal,
 ): Promise<void> {
   let batch: { readonly key: string; readonly size: number }[] = [];
   let lastSegment: string | undefined;
@@ -153,6 +168,7 @@ async function removeUnnamed(
     batch = [];
   };
   for await (const object of store.list(shared.insertLogs)) {
+    checkTime();
     if (named.slotOf(object.key) !== undefined) continue;
     batch.push(object);
     if (batch.length >= keysPerRemoval) await remove();
@@ -174,11 +190,13 @@ async function committedOf(
   store: ObjectStore,
   place: { readonly rootPath: string },
   source: string,
+  checkTime = () => {},
 ): Promise<SegmentsUser[]> {
   const users: SegmentsUser[] = [];
   for (const folder of await storedBackups(store, place)) {
     // also beside a plain one of that name, which nobody but a person can have put there
     for (const stored of await folder.incrementals()) {
+      checkTime();
       if (stored.layout.source !== source || (await stored.committed()) === undefined) continue;
       const manifest = await stored.readManifest();
       if (manifest !== undefined && (await isManifestOf(stored, manifest))) users.push({ stored, manifest });
@@ -215,10 +233,13 @@ function notTold({ name, layout, store }: StoredBackup, how: string): PipelineEr
 }
 
 /** Every key of shared segments that a backup names; what has the same hash counts as named. */
-async function namedKeys(users: readonly SegmentsUser[]): Promise<KeyTable> {
+async function namedKeys(users: readonly SegmentsUser[], checkTime: () => void): Promise<KeyTable> {
   const named = new KeyTable(Math.max(0, ...users.map(({ manifest }) => manifest.objects)));
   for (const { stored, manifest } of users) {
-    for await (const key of sharedKeysOf(stored, manifest)) named.set(key, "");
+    for await (const key of sharedKeysOf(stored, manifest)) {
+      checkTime();
+      named.set(key, "");
+    }
   }
   return named;
 }

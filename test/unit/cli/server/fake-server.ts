@@ -1,8 +1,7 @@
 import type { Terminal } from "../../../../cli/output/terminal.ts";
-import { buildProgram } from "../../../../cli/program.ts";
 import { createApi } from "../../../../cli/server/api.ts";
 import { buildApp } from "../../../../cli/server/app.ts";
-import { createVerbHost } from "../../../../cli/verbs/verb.ts";
+import { guard } from "../../../../cli/server/guard.ts";
 import { parseJson } from "../../../../src/core/format/lossless-json.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { MemoryMilvus } from "../../../support/memory-milvus.ts";
@@ -67,11 +66,11 @@ export class FakeServer {
       ...{ config: "backup.yaml", set: [], environment: "prod", stack: "MilvusBackup" },
       ...{ json: false, quiet: false, color: false },
     };
-    const program = buildProgram(
-      terminal,
-      createVerbHost(context, () => {}),
-    );
     const output = { note: (line: string) => this.log.push(line), warn: (line: string) => this.warnings.push(line) };
-    return buildApp(createApi({ context, shared, program, output }), { host: "127.0.0.1", ...options });
+    const { host = "127.0.0.1", token, patienceMilliseconds } = options;
+    return buildApp(createApi({ context, shared, output }), {
+      guard: guard({ host, ...(token !== undefined && { token }) }),
+      ...(patienceMilliseconds !== undefined && { patienceMilliseconds }),
+    });
   }
 }
