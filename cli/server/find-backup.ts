@@ -17,6 +17,7 @@ import { newestAbout } from "../pipeline/find-execution.ts";
 import { machineArn } from "../pipeline/stack.ts";
 import { type BackupBrief, backupBrief, describeMetas, stateCodes } from "./answers.ts";
 import type { Api } from "./api.ts";
+import { invalid } from "./selection.ts";
 import { backupTask, type TaskMachine, taskName } from "./tasks.ts";
 
 /** An execution by the ID that whoever started it got or chose; undefined where there is none. */
@@ -138,6 +139,20 @@ async function stored(api: Api, name: string): Promise<BackupBrief | undefined> 
     if (error instanceof PipelineError && error.name === "BackupNotFound") return undefined;
     throw error;
   }
+}
+
+/**
+ * What a restore is asked to leave out by time, it must know the time of.
+ * @throws InvalidInput for a backup of which some collection tells no instant, BackupNotFound
+ */
+export async function checkInstantKnown(api: Api, name: string): Promise<void> {
+  const { store, rootPath } = await openBackups(api);
+  const { backup, instants } = await outlineBackup(store, rootPath, name);
+  if (backup.collection_backups.every(({ collection_id }) => instants.has(collection_id.toString()))) return;
+  throw invalid(
+    "truncateBinlogByTs",
+    `${name} does not say at which instant it was taken (milvus-backup wrote it, or nothing was flushed), so nothing can be left out by time. Without the key it is restored as it is`,
+  );
 }
 
 async function metaBytes(store: ObjectStore, rootPath: string, name: string): Promise<bigint> {

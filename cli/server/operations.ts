@@ -15,7 +15,7 @@ import { backupAnswer, codes, deleteAnswer, listAnswer, restoreAnswer } from "./
 import type { Api, Said } from "./api.ts";
 import { checkRootPath, createOptions } from "./create-options.ts";
 import { failureAnswer } from "./failures.ts";
-import { backupById, backupByName, findTask, openBackups } from "./find-backup.ts";
+import { backupById, backupByName, checkInstantKnown, findTask, openBackups } from "./find-backup.ts";
 import type { CreateRequest, RestoreRequest } from "./requests.ts";
 import { restoreOptions } from "./restore-options.ts";
 import { invalid } from "./selection.ts";
@@ -65,6 +65,7 @@ export async function restoreBackup(api: Api, request: RestoreRequest, { signal,
     const environment = await chosenEnvironment(api.context, api.shared);
     const options = restoreOptions(request, environment);
     checkConfirmed(environment, request.confirm || undefined, "nothing is restored into it");
+    if (request.truncateBinlogByTs) await checkInstantKnown(api, options.name);
     started = await start(api, "restore", request.id ?? "", (named) =>
       api.call(restore, options, { ...limits, ...named }),
     );

@@ -81,14 +81,21 @@ function indexesOf({
   };
 }
 
+/** What is left out of fields is left out of their type and their index parameters alike. */
 function skippedOf({
-  skipParams: { collectionProperties = [], fieldTypeParams = [] } = {},
+  skipParams: { collectionProperties = [], fieldTypeParams = [], fieldIndexParams = [] } = {},
 }: RestoreRequest): Pick<RestoreOptions, "skipProperties" | "skipFieldParams"> {
+  const ofFields = [
+    ...(fieldTypeParams.length > 0 ? [listOf("skipParams.fieldTypeParams", fieldTypeParams)] : []),
+    ...(fieldIndexParams.length > 0 ? [listOf("skipParams.fieldIndexParams", fieldIndexParams)] : []),
+  ];
   return {
     ...(collectionProperties.length > 0 && {
       skipProperties: listOf("skipParams.collectionProperties", collectionProperties),
     }),
-    ...(fieldTypeParams.length > 0 && { skipFieldParams: listOf("skipParams.fieldTypeParams", fieldTypeParams) }),
+    ...(ofFields.length > 0 && {
+      skipFieldParams: [...new Set(ofFields.flatMap((list) => list.split(",")))].join(","),
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import { seedRows } from "../../../support/row-backup.ts";
 import { stackOutputs } from "../support/fake-cli.ts";
 import { FakeServer } from "./fake-server.ts";
 
@@ -166,7 +167,11 @@ describe("restore", () => {
       { skipParams: { collectionProperties: ["collection.ttl.seconds"], fieldTypeParams: ["mmap.enabled"] } },
       { skipProperties: ["collection.ttl.seconds"], skipFieldParams: ["mmap.enabled"] },
     ],
-    [{ useV2Restore: true, truncateBinlogByTs: true, skipImportDiskQuotaCheck: true, bucket_name: "bucket-b" }, {}],
+    [
+      { skipParams: { fieldIndexParams: ["mmap.enabled", "nlist"], fieldTypeParams: ["mmap.enabled"] } },
+      { skipFieldParams: ["mmap.enabled", "nlist"] },
+    ],
+    [{ useV2Restore: true, truncateBinlogByTs: false, skipImportDiskQuotaCheck: true, bucket_name: "bucket-b" }, {}],
     [
       { db_collections_after_rename: { default: ["all_types_x"] }, collection_suffix: "_x" },
       { targets: ["default.all_types_x"], suffix: "_x" },
@@ -199,6 +204,23 @@ describe("restore", () => {
     expect(body.msg).toContain("get_restore");
     const expected = { environment: "prod", backupName: "golden", indexes: false, ...input };
     expect(server.cli.executions.started[0]?.input).toEqual(JSON.parse(JSON.stringify(expected)));
+  });
+
+  test("truncateBinlogByTs: nothing is left out by time of a backup that tells none", async () => {
+    const asked = { truncateBinlogByTs: true, async: true };
+    seedRows(server.cli.backups, "cut", { segments: [], until: 5 });
+
+    const refused = await server.ask("POST", "/restore", { ...asked, backup_name: "golden" });
+    expect(refused.body).toMatchObject({
+      code: 400n,
+      msg: expect.stringContaining("truncateBinlogByTs: golden does not"),
+    });
+    expect(server.cli.executions.started).toEqual([]);
+
+    const { body } = await server.ask("POST", "/restore", { ...asked, backup_name: "cut" });
+    expect(body.msg).toContain("get_restore");
+    const none = await server.ask("POST", "/restore", { ...asked, backup_name: "none" });
+    expect(none.body).toMatchObject({ code: 400n });
   });
 
   test("get_restore of nothing", async () => {
