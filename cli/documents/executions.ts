@@ -77,6 +77,8 @@ export const restore = documentOf("restore", {
   environment: z.string(),
   /** Empty unless `restored`. */
   collections: z.array(restoredCollection),
+  /** Databases in the target of which the backup has no collection; absent where there are none. */
+  databases: z.array(z.string()).optional(),
   /** With `--rbac`. */
   rbac: restoredRbac.optional(),
   segments: count.optional(),

@@ -37,6 +37,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
   const collections = result.collections.map((collection) => describeCollection(collection, environment));
   const inserted = collections.flatMap((collection) => collection.inserted ?? []);
   const kept = collections.flatMap(({ replaced }) => replaced ?? []);
+  const { databases = [] } = result;
   const { segments, objects, bytes } = progress.copied;
   const table = formatTable(
     [
@@ -64,6 +65,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
     `Restored ${countOf(collections.length, "collection")} of backup ${backupName}.`,
     ...(collections.length > 0 ? [table] : []),
     formatPairs([
+      ["databases", databases.length > 0 ? `${databases.join(", ")} (without collections)` : undefined],
       ["replaced", kept.length > 0 ? `${kept.join(", ")} (kept)` : undefined],
       ["segments", progress.totals && segmentsText(progress.totals)],
       ["inserted", inserted.length > 0 ? insertedText(inserted) : undefined],
@@ -75,6 +77,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
   const restored: DocumentOf<"restore"> = {
     ...document,
     collections,
+    ...(databases.length > 0 && { databases }),
     ...(result.rbac && { rbac: result.rbac }),
     // whoever may not read the work bucket knows none of it
     ...(progress.totals && {

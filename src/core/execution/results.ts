@@ -248,6 +248,8 @@ export const finishRestoreResult = z.object({
   backupName: z.string(),
   /** Empty while `loading`; as many as fit (restore-result.ts), a warning says where the others are listed. */
   collections: z.array(restoredCollection).readonly(),
+  /** Databases of the target that are there now, and of which the backup has no collection; absent where there are none. As many as fit. */
+  databases: z.array(z.string()).readonly().optional(),
   waitSeconds: z.number(),
   /** While `loading`: of this round in the history of the execution. */
   events: count.optional(),

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { RestoredCollection } from "../execution/messages.ts";
 import type { LastRestored } from "../format/target-lease.ts";
+import type { KeyValue } from "../milvus/attributes.ts";
 import type { CollectionName, CreateCollectionRequest, CreateIndexRequest, Id } from "../milvus/descriptions.ts";
 import type { Instant } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
@@ -45,9 +46,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
+/** A database that a restore needs, or that the backup has without collections. */
 export interface PlannedDatabase {
+  /** In the target. */
   readonly name: string;
-  readonly properties: readonly { readonly key: string; readonly value: string }[];
+  /** What it is made with where it is not there. */
+  readonly properties: readonly KeyValue[];
+  /** true: the backup has no collection of it. */
+  readonly empty?: true;
 }
 
 export interface PlannedRestore {

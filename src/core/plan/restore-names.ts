@@ -4,6 +4,7 @@ import type { RestoreInput } from "../execution/messages.ts";
 import { shortList } from "../execution/short-list.ts";
 import type { CollectionName, Id } from "../milvus/descriptions.ts";
 import {
+  type CollectionSelector,
   checkMilvusName,
   checkSuffix,
   isSelected,
@@ -21,16 +22,29 @@ export interface RestoreName {
   readonly target: CollectionName;
 }
 
+/** Which database of the backup, of those without collections, becomes which database of the target. */
+export interface RestoreDatabase {
+  readonly source: string;
+  readonly target: string;
+}
+
+/** Everything that a restore makes, by name. */
+export interface RestoreNames {
+  readonly collections: readonly RestoreName[];
+  readonly databases: readonly RestoreDatabase[];
+}
+
 /**
  * Selects and names what a restore makes: `collections` picks from the backup; `renames` (`coll` or `db.coll`, to one or more of the
  * same forms) names single ones, and (`db.*` to `db2.*`) what else is in a database; `suffix` is appended to all others. `targets` picks
- * from what has its new name then.
+ * from what has its new name then. A database without collections is selected, renamed and picked as `db.*`.
+ * @param inBackup collections, and as `db.*` the databases without any
  * @returns in the order of the backup; several for a collection that gets several names, in the order they are given
  * @throws InvalidInput where a rename, a target or an override names nothing that is restored, a name is not valid in Milvus, or two collections
  *   get one name
  */
-export function nameRestoredCollections(
-  inBackup: readonly CollectionName[],
+export function namesOfRestore(
+  inBackup: readonly CollectionSelector[],
   input: {
     collections?: readonly string[] | undefined;
     suffix?: string | undefined;
@@ -38,7 +52,7 @@ export function nameRestoredCollections(
     targets?: readonly string[] | undefined;
     overrides?: RestoreInput["overrides"];
   },
-): RestoreName[] {
+): RestoreNames {
   checkSuffix(input.suffix ?? "");
   const selectors = (input.collections ?? []).map(parseCollectionSelector);
   const selected = inBackup.filter((name) => isSelected(selectors, name));
@@ -54,12 +68,20 @@ export function nameRestoredCollections(
     targetsOf(source, renames, input.suffix ?? "").map((target) => ({ source, target })),
   );
   const picked = pickTargets(named, input.targets ?? []);
-  checkDistinct(picked);
+  const collections = picked.filter(({ source }) => !isDatabase(source));
+  checkDistinct(collections);
   checkOverrides(
     input.overrides,
-    picked.map(({ target }) => target),
+    collections.map(({ target }) => target),
   );
-  return picked;
+  const databases = picked
+    .filter(({ source }) => isDatabase(source))
+    .map(({ source, target }) => ({ source: source.database, target: target.database }));
+  return { collections, databases };
+}
+
+function isDatabase({ collection }: CollectionSelector): boolean {
+  return collection === wholeDatabase;
 }
 
 function pickTargets(named: readonly RestoreName[], targets: readonly string[]): RestoreName[] {
@@ -76,7 +98,11 @@ function pickTargets(named: readonly RestoreName[], targets: readonly string[]):
   return named.filter(({ target }) => isSelected(selectors, target));
 }
 
-function targetsOf(source: CollectionName, renames: ReadonlyMap<string, Rename>, suffix: string): CollectionName[] {
+function targetsOf(
+  source: CollectionSelector,
+  renames: ReadonlyMap<string, Rename>,
+  suffix: string,
+): CollectionSelector[] {
   // What names the collection itself wins over what names its database.
   const rename =
     renames.get(qualifiedName(source)) ?? renames.get(qualifiedName({ ...source, collection: wholeDatabase }));
@@ -86,6 +112,7 @@ function targetsOf(source: CollectionName, renames: ReadonlyMap<string, Rename>,
       collection: collection === wholeDatabase ? source.collection : collection,
     }));
   }
+  if (isDatabase(source)) return [source];
   const collection = checkMilvusName("collection", source.collection + suffix, "suffix");
   return [{ database: source.database, collection }];
 }
@@ -117,9 +144,13 @@ export function restoreIdOf(
   milvusAddress: string,
   backupId: string,
   backupName: string,
-  names: readonly RestoreName[],
+  { collections, databases }: RestoreNames,
 ) {
-  const pairs = names.map(({ source, target }) => `${qualifiedName(source)}>${qualifiedName(target)}`).sort();
+  // Of collections alone where there are some: they tell one restore from another, also for versions that made no databases.
+  const pairs =
+    collections.length > 0
+      ? collections.map(({ source, target }) => `${qualifiedName(source)}>${qualifiedName(target)}`).sort()
+      : databases.map(({ source, target }) => `${source}.${wholeDatabase}>${target}.${wholeDatabase}`).sort();
   return shortHash("restore", deployment, milvusAddress, backupId, backupName, ...pairs);
 }
 

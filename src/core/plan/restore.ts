@@ -6,14 +6,14 @@ import type { CollectionName, Id } from "../milvus/descriptions.ts";
 import { type CutAt, hybridTimestamp } from "../milvus/instant.ts";
 import type { KeptAttributes } from "../milvus/kept-attributes.ts";
 import { defaultDatabase, qualifiedName } from "../milvus/names.ts";
-import { ownProperties } from "../milvus/properties.ts";
 import { damagedDefaults, toCreateIndexRequests, toCreateRequest } from "../milvus/schema-mapping.ts";
 import { features } from "../milvus/version.ts";
 import { wantedIndexes } from "./existing-indexes.ts";
 import { type ImportPlan, type ImportTerms, planImports } from "./imports.ts";
 import type { SmallPartitions } from "./insertions.ts";
-import { hasWorkingName, type PlannedDatabase, type PlannedRestore, type RestorePlan } from "./planned-restore.ts";
-import { type RestoreName, trialName, workingName } from "./restore-names.ts";
+import { hasWorkingName, type PlannedRestore, type RestorePlan } from "./planned-restore.ts";
+import { planDatabases } from "./restore-databases.ts";
+import { type RestoreName, type RestoreNames, trialName, workingName } from "./restore-names.ts";
 import { type Overrides, overrideCollection, overrideIndex, overridesFor } from "./restore-overrides.ts";
 import { RestoreSegments } from "./restore-segments.ts";
 import type { KnownRows } from "./segment-rows.ts";
@@ -33,7 +33,7 @@ export interface RestoreOptions {
 /** Plans a whole restore: what is made of each collection, and what becomes of every segment. */
 export function planRestore(
   backup: BackupOutline,
-  names: readonly RestoreName[],
+  names: RestoreNames,
   context: ImportTerms & {
     readonly restoreId: string;
     /** IDs of the collections that are replaced, by target name. */
@@ -66,7 +66,7 @@ export function planRestore(
   const aliased = new Map<CollectionOutline, Set<string>>();
   let firstTask = 0;
   let renumbered = false;
-  for (const name of names) {
+  for (const name of names.collections) {
     const collection = collectionOf(backup, name.source);
     const collectionId = collection.collection_id.toString();
     const first = firstPlans.get(collection);
@@ -117,7 +117,7 @@ export function planRestore(
       ...(input.metadataOnly && { metadataOnly: true }),
       ...(input.rbac && { rbac: context.metas }),
       dropReplaced: (input.dropExisting ?? false) && !input.keepReplaced,
-      ...encryptedOf(backup, names, context.metas),
+      ...encryptedOf(backup, names.collections, context.metas),
       databases: planDatabases(backup, names),
       collections,
       stagingPrefix: staging.root,
@@ -245,21 +245,6 @@ export function plannedWorkingName(
 ): CollectionName {
   const renamed = !context.options.skipCreate && features(context.version).rename;
   return renamed ? workingName(target, context.restoreId) : target;
-}
-
-/** The databases the targets need, with what the backup says of them; `default` is always there. */
-export function planDatabases(
-  backup: Pick<BackupOutline, "database_backups">,
-  names: readonly RestoreName[],
-): PlannedDatabase[] {
-  const needed = new Map<string, string>();
-  for (const { source, target } of names) {
-    if (target.database !== defaultDatabase) needed.set(target.database, source.database);
-  }
-  return [...needed].map(([name, from]) => ({
-    name,
-    properties: ownProperties(backup.database_backups.find(({ db_name }) => db_name === from)?.properties ?? []),
-  }));
 }
 
 /** What the restored collections need keys for. */

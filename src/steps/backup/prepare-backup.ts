@@ -9,7 +9,12 @@ import { workLayout } from "../../core/execution/work-layout.ts";
 import { milvusLayout } from "../../core/format/layout.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { CollectionName, GarbageCollectionPause } from "../../core/milvus/descriptions.ts";
-import { type CollectionSelector, parseCollectionSelector } from "../../core/milvus/names.ts";
+import {
+  type CollectionSelector,
+  isSelected,
+  parseCollectionSelector,
+  wholeDatabase,
+} from "../../core/milvus/names.ts";
 import {
   type BackupPlan,
   backupPlan,
@@ -91,7 +96,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
   await checkCarried(milvus, version, selected);
   // Finalize Backup reads it anew: passwords are kept in no work file. Who may not is told before anything is copied.
   if (input.rbac) await milvus.describeRbac();
-  const described = await describeDatabases(milvus, selected, databases, selectors.length === 0);
+  const described = await describeDatabases(milvus, selected, databases, selectors);
   await checkEncryptionKeys(milvus, described);
 
   let held: Held = (await readHeld(context, layout)) ?? { claimed: true, ...(source && { sharedSource: source }) };
@@ -290,13 +295,16 @@ async function pauseGarbageCollection(
   }
 }
 
+/** Also of databases without collections, where they are selected as a whole. */
 async function describeDatabases(
   milvus: Milvus,
   selected: readonly CollectionName[],
   databases: readonly string[],
-  all: boolean,
+  selectors: readonly CollectionSelector[],
 ): Promise<BackupPlan["databases"]> {
   const used = new Set(selected.map(({ database }) => database));
-  const told = databases.filter((database) => all || used.has(database));
+  const told = databases.filter(
+    (database) => used.has(database) || isSelected(selectors, { database, collection: wholeDatabase }),
+  );
   return settleEach(told, collectionConcurrency, (database) => milvus.describeDatabase(database));
 }

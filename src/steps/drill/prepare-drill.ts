@@ -5,7 +5,7 @@ import type { DrillInput, DrillStepRequest, PrepareDrillResult, RestoreInput } f
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import type { BackupOutline } from "../../core/format/outline.ts";
-import { defaultDatabase, isSelected, parseCollectionSelector } from "../../core/milvus/names.ts";
+import { defaultDatabase, isSelected, parseCollectionSelector, wholeDatabase } from "../../core/milvus/names.ts";
 import {
   type DrillRecord,
   drillNames,
@@ -102,6 +102,8 @@ function planned(record: DrillRecord, input: DrillInput): PrepareDrillResult {
     backupName,
     ...(from !== environment && { from }),
     ...(input.collections && { collections: input.collections }),
+    // no database is made that nobody would drop again
+    targets: [`${defaultDatabase}.${wholeDatabase}`],
     suffix,
     ...(renames && { renames: { ...renames } }),
     ...(input.confirm !== undefined && { confirm: input.confirm }),

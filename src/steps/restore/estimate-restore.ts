@@ -31,10 +31,11 @@ export async function estimateRestore(
 ): Promise<RestoreEstimate> {
   const metas = await stored.streamMetas();
   const { backup } = await metas.outline();
-  const names = nameRestored(backup, input, stored.store.label);
+  const named = nameRestored(backup, input, stored.store.label);
+  const names = named.collections;
   const instants = stored.instantsOf(await stored.readManifest(), backup.id);
   const restored = [...new Set(names.map(({ source }) => collectionOf(backup, source)))];
-  const { plan, segments } = planRestore(backup, names, {
+  const { plan, segments } = planRestore(backup, named, {
     restoreId: "estimate",
     replaces: new Map(),
     version: await milvus.version(),

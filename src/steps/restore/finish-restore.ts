@@ -136,8 +136,10 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
   const collections = await settleEach(plan.collections, collectionConcurrency, (collection) =>
     finisher.describe(collection, kept.get(collection)),
   );
+  const databases = plan.databases.filter(({ empty }) => empty).map(({ name }) => name);
   const result = {
     ...({ outcome: "restored", backupName: plan.backupName, collections, waitSeconds: 0 } as const),
+    ...(databases.length > 0 && { databases }),
     ...(rbac && { rbac: rbac.counts }),
     warnings,
   };

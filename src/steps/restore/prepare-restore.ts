@@ -34,6 +34,7 @@ import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { checkReadable } from "./check-readable.ts";
 import { checkTarget, type SeenTarget } from "./check-target.ts";
+import { databaseWarnings } from "./databases.ts";
 import { discardRestore } from "./discard-restore.ts";
 import { checkExistingIndexes } from "./existing-indexes.ts";
 import { importTermsOf } from "./import-terms.ts";
@@ -101,13 +102,14 @@ export async function prepareRestore(
   // a discard removes what a restore made, whatever became of the manifest since
   const manifest = await settleBehind(outlined, input.discard ? Promise.resolve(undefined) : readManifest());
   const { backup, complete, warnings } = await outlined;
-  const names = nameRestored(backup, input, backupStore.label);
+  const named = nameRestored(backup, input, backupStore.label);
+  const names = named.collections;
   await checkRbac(backup, input, { milvus, user: environment.milvus.user });
   const instants = stored.instantsOf(manifest, backup.id);
   const kept = stored.keptOf(manifest, backup.id);
   const notCarried = manifest?.backupId === backup.id ? (manifest.notCarried ?? {}) : {};
   const verification = chooseVerification({ stored, metas, manifest }, backup, instants, input);
-  const restoreId = restoreIdOf(stateMachineOf(execution.id), milvus.address, backup.id, input.backupName, names);
+  const restoreId = restoreIdOf(stateMachineOf(execution.id), milvus.address, backup.id, input.backupName, named);
   const version = await milvus.version();
   const records = restoreWorkLayout(restoreId);
   const look = async () => {
@@ -165,7 +167,7 @@ export async function prepareRestore(
 
   const known =
     input.discard || input.metadataOnly ? new Map() : await lookAtLogs(stored, restored, (id) => instants.get(id));
-  const { plan, segments } = planRestore(backup, names, {
+  const { plan, segments } = planRestore(backup, named, {
     restoreId,
     replaces,
     version,
@@ -178,6 +180,7 @@ export async function prepareRestore(
     metas: { sha256: metas.sha256 },
     warnings: [
       ...warnings,
+      ...(input.discard ? [] : await databaseWarnings(milvus, { version, backup, names: named, input })),
       ...notRestoredWarnings(notCarried, names),
       ...(input.metadataOnly ? [] : notCut(backup, names, instants)),
     ],

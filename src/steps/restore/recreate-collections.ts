@@ -31,6 +31,7 @@ import { checkMerged } from "../shared/check-merged.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { heldTargets } from "../shared/target-leases.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
+import { createDatabases } from "./databases.ts";
 import { tryIndexes } from "./existing-indexes.ts";
 
 /**
@@ -64,7 +65,7 @@ export async function recreateCollections(
   );
   // Its presence tells Release that the target may have been changed.
   if (!earlier) await writeWorkJson(context, recordKey, []);
-  await createDatabases(plan, milvus);
+  await createDatabases(plan.databases, milvus);
   const records: CollectionRecord[] = [];
   for (const collection of plan.collections) {
     // Read once: what another execution of the same restore made since is not to be taken for nobody's.
@@ -112,14 +113,6 @@ export async function makeAnew(
   const others = records.filter((record) => record.working !== made.working || record.target !== made.target);
   await writeWorkJson(context, key, [...others, made]);
   return made;
-}
-
-async function createDatabases(plan: RestorePlan, milvus: Milvus): Promise<void> {
-  if (plan.databases.length === 0) return;
-  const existing = new Set(await milvus.listDatabases());
-  for (const { name, properties } of plan.databases) {
-    if (!existing.has(name)) await milvus.createDatabase(name, properties);
-  }
 }
 
 async function recreate(

@@ -2,7 +2,13 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import type { CollectionName } from "../../core/milvus/descriptions.ts";
-import { type CollectionSelector, defaultDatabase, isSelected, qualifiedName } from "../../core/milvus/names.ts";
+import {
+  type CollectionSelector,
+  defaultDatabase,
+  isSelected,
+  qualifiedName,
+  wholeDatabase,
+} from "../../core/milvus/names.ts";
 import { features } from "../../core/milvus/version.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 
@@ -15,7 +21,7 @@ export async function listDatabases(milvus: Milvus, version: string): Promise<st
 }
 
 /**
- * The collections an execution is about, in order of database and name.
+ * The collections an execution is about, in order of database and name. A database without collections is found as `db.*`, and brings none.
  * @throws CollectionNotFound naming every selector that selects nothing, and what there is
  */
 export async function selectCollections(
@@ -33,7 +39,10 @@ export async function selectCollections(
   )
     .flat()
     .sort((a, b) => (qualifiedName(a) < qualifiedName(b) ? -1 : 1));
-  checkEverySelectorFinds(selectors, found, `in Milvus at ${milvus.address}`);
+  const empty = wanted
+    .filter((database) => !found.some((name) => name.database === database))
+    .map((database) => ({ database, collection: wholeDatabase }));
+  checkEverySelectorFinds(selectors, [...found, ...empty], `in Milvus at ${milvus.address}`);
   return found.filter((name) => isSelected(selectors, name));
 }
 

@@ -159,14 +159,12 @@ const known: readonly KnownDifference[] = [
   {
     verb: "restore",
     calls: ["gRPC CreateDatabase"],
-    what: ["properties.database.replica.number only here"],
+    what: [
+      "properties.cipher.enabled only here",
+      "properties.cipher.key only here",
+      "properties.database.replica.number only here",
+    ],
     why: "a database's properties come back",
-  },
-  {
-    verb: "restore",
-    calls: ["gRPC CreateDatabase"],
-    what: [more.there, else_.there],
-    why: "databases of which no collection is restored are made there",
   },
   {
     verb: "restore",

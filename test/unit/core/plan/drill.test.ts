@@ -7,7 +7,7 @@ import {
   drillRestoreExecution,
   dropOf,
 } from "../../../../src/core/plan/drill.ts";
-import { nameRestoredCollections } from "../../../../src/core/plan/restore-names.ts";
+import { namesOfRestore } from "../../../../src/core/plan/restore-names.ts";
 
 const executionArn = "arn:aws:states:us-east-1:000000000000:execution:MilvusBackup-drill:one";
 const at = { executionArn, startTime: "2026-11-28T13:30:17.000Z" };
@@ -16,7 +16,7 @@ const name = (database: string, collection: string) => ({ database, collection }
 describe("names of a drill", () => {
   const targets = (...collections: readonly ReturnType<typeof name>[]) => {
     const { suffix, renames } = drillNames(collections, at);
-    return nameRestoredCollections(collections, { suffix, renames }).map(({ target }) => target);
+    return namesOfRestore(collections, { suffix, renames }).collections.map(({ target }) => target);
   };
 
   test("end in its date and a hash of its own, and all lie in the default database", () => {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { checkMilvusName, qualifiedName } from "../../../../src/core/milvus/names.ts";
-import { nameRestoredCollections, restoreIdOf, workingName } from "../../../../src/core/plan/restore-names.ts";
+import { namesOfRestore, restoreIdOf, workingName } from "../../../../src/core/plan/restore-names.ts";
 
 const coll = { database: "default", collection: "coll" };
 const carts = { database: "shop", collection: "carts" };
 const inBackup = [coll, carts];
 
-describe("nameRestoredCollections", () => {
+describe("namesOfRestore", () => {
   test("appends the suffix to everything that is not renamed", () => {
-    const named = nameRestoredCollections(inBackup, { suffix: "_bak", renames: { "shop.carts": "baskets" } });
+    const { collections: named } = namesOfRestore(inBackup, { suffix: "_bak", renames: { "shop.carts": "baskets" } });
 
     expect(named).toEqual([
       { source: coll, target: { database: "default", collection: "coll_bak" } },
@@ -17,13 +17,13 @@ describe("nameRestoredCollections", () => {
   });
 
   test("renames across databases and selects", () => {
-    expect(nameRestoredCollections(inBackup, { collections: ["coll"], renames: { coll: "shop.coll2" } })).toEqual([
+    expect(namesOfRestore(inBackup, { collections: ["coll"], renames: { coll: "shop.coll2" } }).collections).toEqual([
       { source: coll, target: { database: "shop", collection: "coll2" } },
     ]);
   });
 
   test("gives one collection several names, in the order they are given", () => {
-    const named = nameRestoredCollections([coll], { renames: { coll: ["a", "shop.b"] }, suffix: "_bak" });
+    const { collections: named } = namesOfRestore([coll], { renames: { coll: ["a", "shop.b"] }, suffix: "_bak" });
 
     expect(named.map(({ target }) => target)).toEqual([
       { database: "default", collection: "a" },
@@ -35,13 +35,13 @@ describe("nameRestoredCollections", () => {
     ["a name", ["coll_bak"], ["default.coll_bak"]],
     ["a database", ["shop.*"], ["shop.carts_bak"]],
   ])("targets picks by the names in the target: %s", (_, targets, expected) => {
-    const named = nameRestoredCollections(inBackup, { suffix: "_bak", targets });
+    const { collections: named } = namesOfRestore(inBackup, { suffix: "_bak", targets });
 
     expect(named.map(({ target }) => qualifiedName(target))).toEqual(expected);
   });
 
   test("of several names of one collection those that are picked", () => {
-    const named = nameRestoredCollections(inBackup, {
+    const { collections: named } = namesOfRestore(inBackup, {
       renames: { coll: ["a", "b", "shop.c"] },
       targets: ["b", "shop.c"],
     });
@@ -59,7 +59,7 @@ describe("nameRestoredCollections", () => {
       ["default.coll_bak", "shop.baskets"],
     ],
   ])("renames %s; what is renamed gets no suffix", (_, renames, targets) => {
-    const named = nameRestoredCollections(inBackup, { renames, suffix: "_bak" });
+    const { collections: named } = namesOfRestore(inBackup, { renames, suffix: "_bak" });
 
     expect(named.map(({ target }) => qualifiedName(target))).toEqual(targets);
   });
@@ -119,7 +119,7 @@ describe("nameRestoredCollections", () => {
       'renames: database name "my-shop"',
     ],
   ])("refuses %s, naming the key", (_, input, message) => {
-    expect(() => nameRestoredCollections(inBackup, input)).toThrow(
+    expect(() => namesOfRestore(inBackup, input)).toThrow(
       expect.objectContaining({ name: "InvalidInput", message: expect.stringContaining(message) }),
     );
   });
@@ -127,24 +127,66 @@ describe("nameRestoredCollections", () => {
   test("a message about a thousand collections stays short", () => {
     const many = Array.from({ length: 1000 }, (_, index) => ({ database: "default", collection: `c${index}` }));
 
-    expect(() => nameRestoredCollections(many, { renames: { other: "x" } })).toThrow(/default\.c9, and 990 more/);
+    expect(() => namesOfRestore(many, { renames: { other: "x" } })).toThrow(/default\.c9, and 990 more/);
+  });
+});
+
+describe("a database without collections", () => {
+  const archive = { database: "archive", collection: "*" };
+  const databasesOf = (input: Parameters<typeof namesOfRestore>[1]) =>
+    namesOfRestore([...inBackup, archive], input).databases.map(({ source, target }) => `${source}>${target}`);
+
+  test.each([
+    ["everything, whatever suffix collections get", { suffix: "_bak" }, ["archive>archive"]],
+    ["what is picked as a whole", { collections: ["archive.*", "coll"] }, ["archive>archive"]],
+    ["not what only others are picked of", { collections: ["coll"] }, []],
+    ["its new name", { renames: { "archive.*": "old.*" } }, ["archive>old"]],
+    ["several of them", { renames: { "archive.": ["old.", "older.*"] } }, ["archive>old", "archive>older"]],
+    ["picked by the name in the target", { renames: { "archive.*": "old.*" }, targets: ["old.*"] }, ["archive>old"]],
+    ["not what the target leaves out", { targets: ["default.*"] }, []],
+    ["the database that others come into", { renames: { "archive.*": "shop.*" } }, ["archive>shop"]],
+  ])("is restored: %s", (_, input, expected) => {
+    expect(databasesOf(input)).toEqual(expected);
+  });
+
+  test("is no collection", () => {
+    expect(namesOfRestore([archive], {}).collections).toEqual([]);
+    expect(() => namesOfRestore([archive], { renames: { "archive.x": "y" } })).toThrow(
+      "renames: archive.x is not among the collections to restore (archive.*)",
+    );
+    expect(() => namesOfRestore([archive], { targets: ["archive.x"] })).toThrow(
+      "targets: this restore gives no collection the name archive.x; it makes archive.*",
+    );
   });
 });
 
 describe("restoreIdOf", () => {
-  const names = nameRestoredCollections(inBackup, { suffix: "_bak" });
+  const names = namesOfRestore(inBackup, { suffix: "_bak" });
   const id = restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", names);
 
   test("is the same for the same names in whatever order, and another for anything else", () => {
-    expect(restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", [...names].reverse())).toBe(id);
+    expect(
+      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", {
+        ...names,
+        collections: [...names.collections].reverse(),
+      }),
+    ).toBe(id);
     const others = [
       restoreIdOf("arn:machine", "b:19530", "uuid", "nightly", names),
       restoreIdOf("arn:machine", "a:19530", "uuid2", "nightly", names),
-      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", names.slice(1)),
-      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", nameRestoredCollections(inBackup, { suffix: "_2" })),
+      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", { ...names, collections: names.collections.slice(1) }),
+      restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", namesOfRestore(inBackup, { suffix: "_2" })),
       restoreIdOf("arn:another deployment", "a:19530", "uuid", "nightly", names),
     ];
     expect(new Set([id, ...others]).size).toBe(6);
+  });
+
+  test("goes by databases only where there is nothing else", () => {
+    const idOf = (of: typeof names) => restoreIdOf("arn:machine", "a:19530", "uuid", "nightly", of);
+    const databases = [{ source: "archive", target: "archive" }];
+
+    expect(idOf({ ...names, databases })).toBe(id);
+    expect(idOf({ collections: [], databases })).not.toBe(idOf({ collections: [], databases: [] }));
   });
 });
 

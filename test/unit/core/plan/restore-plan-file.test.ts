@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { qualifiedName } from "../../../../src/core/milvus/names.ts";
-import { nameRestoredCollections } from "../../../../src/core/plan/restore-names.ts";
+import { namesOfRestore } from "../../../../src/core/plan/restore-names.ts";
 import { inputOfPlan } from "../../../../src/core/plan/restore-plan-file.ts";
 
 const inBackup = ["default.coll", "shop.carts", "shop.users"].map((name) => {
@@ -35,14 +35,14 @@ describe("inputOfPlan", () => {
       targets: ["default.coll_a", "other.*"],
       overrides: { "default.coll_a": { shards: 2, description: "copy" }, "other.coll": { shards: 1 } },
     });
-    const targets = nameRestoredCollections(inBackup, input).map(({ target }) => qualifiedName(target));
+    const targets = namesOfRestore(inBackup, input).collections.map(({ target }) => qualifiedName(target));
     expect(targets).toEqual(["default.coll_a", "other.coll"]);
   });
 
   test("a database without collections is all of it", () => {
     const input = inputOfPlan({ mapping: [{ source: "shop", target: "shop2" }] });
 
-    const targets = nameRestoredCollections(inBackup, input).map(({ target }) => qualifiedName(target));
+    const targets = namesOfRestore(inBackup, input).collections.map(({ target }) => qualifiedName(target));
     expect(targets).toEqual(["default.coll", "shop2.carts", "shop2.users"]);
   });
 

@@ -4,12 +4,11 @@ import {
   backupInfo,
   type CollectionBackup,
   collectionSchema,
-  databaseBackup,
   fieldSchema,
   indexInfo,
   partitionBackup,
 } from "../../../../src/core/format/meta.ts";
-import { planCollection, planDatabases, planRestore, type RestoreOptions } from "../../../../src/core/plan/restore.ts";
+import { planCollection, planRestore, type RestoreOptions } from "../../../../src/core/plan/restore.ts";
 import { overridesFor } from "../../../../src/core/plan/restore-overrides.ts";
 import { outlineOf } from "../../../support/outlines.ts";
 import { collectionRecord, segmentRecord } from "../../../support/segment-records.ts";
@@ -223,7 +222,7 @@ describe("one collection under several names", () => {
   const planned = (version: string, readsInPlace: boolean) =>
     planRestore(
       { ...backupInfo.create({ name: "nightly" }), collection_backups: [outlineOf(record)] },
-      [target("default", "a"), target("default", "b"), target("shop", "c")],
+      { collections: [target("default", "a"), target("default", "b"), target("shop", "c")], databases: [] },
       {
         restoreId: "0123456789ab",
         replaces: new Map(),
@@ -267,13 +266,4 @@ describe("one collection under several names", () => {
 
     expect(restore.collections.map(({ aliases }) => aliases)).toEqual([["library"], [], ["library"]]);
   });
-});
-
-test("planDatabases names what the targets need, with the properties of the source's database", () => {
-  const properties = [{ key: "database.replica.number", value: "2" }];
-  const backup = backupInfo.create({ database_backups: [databaseBackup.create({ db_name: "default", properties })] });
-
-  expect(planDatabases(backup, [name, { source: name.source, target: name.source }])).toEqual([
-    { name: "shop", properties },
-  ]);
 });

@@ -74,9 +74,11 @@ describe("a good drill", () => {
     expect(lastPassed).toEqual(last);
   });
 
-  test("sets no alias and makes no database", async () => {
+  test("sets no alias and makes no database, also of a backup that has one without collections", async () => {
+    await world.milvus("prod").createDatabase("archive", []);
+    await runBackup(world.context(), { environment: "prod", backupName: "with_archive" }, executionOf("backup-2"));
     let seen: readonly string[] = [];
-    await runDrill(world, input, executionOf("drill-1"), {
+    await runDrill(world, { ...input, backupName: "with_archive" }, executionOf("drill-1"), {
       after: async (step) => {
         if (step !== "search") return;
         const [name = ""] = await collections(world);
