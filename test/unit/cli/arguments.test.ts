@@ -1,20 +1,6 @@
 import { expect, test } from "vitest";
 import { normalizeArguments } from "../../../cli/arguments.ts";
-import { createConnections } from "../../../cli/connections.ts";
-import { processTerminal } from "../../../cli/output/terminal.ts";
-import { buildProgram } from "../../../cli/program.ts";
-import { createVerbHost } from "../../../cli/verbs/verb.ts";
-
-const terminal = processTerminal();
-const host = createVerbHost(
-  {
-    terminal,
-    connections: createConnections({}),
-    clock: { now: () => new Date(0), sleep: async () => {} },
-  },
-  () => {},
-);
-const program = buildProgram(terminal, host);
+import { program } from "../../support/command.ts";
 
 test.each([
   [

@@ -2,12 +2,9 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { normalizeArguments } from "../../../cli/arguments.ts";
-import { createConnections } from "../../../cli/connections.ts";
 import { main } from "../../../cli/main.ts";
-import { processTerminal } from "../../../cli/output/terminal.ts";
-import { buildProgram } from "../../../cli/program.ts";
-import { createVerbHost } from "../../../cli/verbs/verb.ts";
 import { findKey, knownKeys } from "../../../src/core/environment/keys.ts";
+import { commandContext as context, program } from "../../support/command.ts";
 
 /** What the help of milvus-backup 0.5.16 lists: options by verb, `""` for those of all verbs. */
 const verbs: Readonly<Record<string, string>> = {
@@ -121,15 +118,6 @@ const keyRows = [...document.matchAll(/^\| `([a-z]+\.[A-Za-z.]+)` +\| (?:`([A-Z_
   ([, key = "", variable = "", here = ""]) => ({ key, variable, here }),
 );
 
-const context = {
-  terminal: processTerminal(),
-  connections: createConnections({}),
-  clock: { now: () => new Date(0), sleep: async () => {} },
-};
-const program = buildProgram(
-  context.terminal,
-  createVerbHost(context, () => {}),
-);
 const known = rows.filter(({ here }) => here !== "refused");
 const refused = rows.filter(({ here }) => here === "refused");
 
