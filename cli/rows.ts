@@ -1,6 +1,6 @@
 import { checkBackupName } from "../src/core/milvus/names.ts";
 import { CollectionRows } from "../src/steps/rows/collection-rows.ts";
-import { findBackup } from "../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../src/steps/shared/find-backup.ts";
 import { chosenEnvironment } from "./environments.ts";
 import type { VerbRun } from "./verbs/verb.ts";
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parsePipelineYaml } from "../../src/core/deployment/yaml.ts";
-import { storedBackups } from "../../src/steps/shared/stored-backup.ts";
+import { storedBackups } from "../../src/steps/shared/find-backup.ts";
 import { completionScript } from "../completion/scripts.ts";
 import { type Source, type Suggestions, suggest } from "../completion/suggest.ts";
 import type { CliContext } from "../context.ts";

@@ -1,7 +1,8 @@
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import { checkBackupName } from "../../src/core/milvus/names.ts";
 import { checkDeletable, type DeleteContext, deleteBackup } from "../../src/steps/catalog/delete-backup.ts";
-import { findBackup, type StoredBackup } from "../../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../../src/steps/shared/find-backup.ts";
+import type { StoredBackup } from "../../src/steps/shared/stored-backup.ts";
 import { sumOfSweeps, sweepSegments } from "../../src/steps/shared/sweep-segments.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { CliError } from "../errors.ts";

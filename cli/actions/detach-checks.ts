@@ -5,8 +5,9 @@ import { backupLayout } from "../../src/core/format/layout.ts";
 import { parseCollectionSelector } from "../../src/core/milvus/names.ts";
 import type { ObjectStore } from "../../src/ports/object-store.ts";
 import { nameRestored } from "../../src/steps/restore/name-restored.ts";
+import { findBackup } from "../../src/steps/shared/find-backup.ts";
 import { listDatabases, selectCollections } from "../../src/steps/shared/select-collections.ts";
-import { findBackup, type StoredBackup } from "../../src/steps/shared/stored-backup.ts";
+import type { StoredBackup } from "../../src/steps/shared/stored-backup.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../output/output.ts";
 

@@ -5,7 +5,7 @@ import { parseCollectionSelector } from "../../src/core/milvus/names.ts";
 import { type CopyEstimate, prices } from "../../src/core/plan/estimate.ts";
 import { estimateBackup } from "../../src/steps/backup/estimate-backup.ts";
 import { estimateRestore } from "../../src/steps/restore/estimate-restore.ts";
-import { findBackup } from "../../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../../src/steps/shared/find-backup.ts";
 import { estimateTransfer } from "../../src/steps/transfer/estimate-transfer.ts";
 import type { CliContext } from "../context.ts";
 import type { DocumentOf } from "../documents/index.ts";

@@ -1,7 +1,7 @@
 import { newestExpected, type SchedulePromise } from "../../src/core/deployment/schedule-promise.ts";
 import { PipelineError } from "../../src/core/execution/errors.ts";
 import { type NewestOfSchedule, newestOfSchedule } from "../../src/steps/catalog/newest-of-schedule.ts";
-import { storedBackups } from "../../src/steps/shared/stored-backup.ts";
+import { storedBackups } from "../../src/steps/shared/find-backup.ts";
 import type { CliContext } from "../context.ts";
 import type { DocumentOf } from "../documents/index.ts";
 import { CliError } from "../errors.ts";

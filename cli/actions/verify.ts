@@ -4,7 +4,7 @@ import { type VerifyInput, verifyInput } from "../../src/core/execution/messages
 import { segmentsOf } from "../../src/core/format/meta.ts";
 import { checkBackupName } from "../../src/core/milvus/names.ts";
 import { readingCost } from "../../src/core/plan/estimate.ts";
-import { findBackup } from "../../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../../src/steps/shared/find-backup.ts";
 import type { CliContext } from "../context.ts";
 import { chosenEnvironment, registerEnvironments } from "../environments.ts";
 import { CliError } from "../errors.ts";

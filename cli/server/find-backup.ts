@@ -9,7 +9,7 @@ import type { ExecutionDescription } from "../../src/ports/pipeline-executions.t
 import { outlineBackup } from "../../src/steps/catalog/get-backup.ts";
 import { listBackups } from "../../src/steps/catalog/list-backups.ts";
 import { findUnfinished, unfinishedState } from "../../src/steps/catalog/unfinished-backup.ts";
-import { findBackup } from "../../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../../src/steps/shared/find-backup.ts";
 import { chosenEnvironment } from "../environments.ts";
 import { backupOf } from "../pipeline/execution-input.ts";
 import { executionNameOf } from "../pipeline/execution-name.ts";

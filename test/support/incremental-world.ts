@@ -1,7 +1,7 @@
 import { backupLayout, sharedLayout } from "../../src/core/format/layout.ts";
 import { deleteBackup } from "../../src/steps/catalog/delete-backup.ts";
+import { findBackup, storedBackups } from "../../src/steps/shared/find-backup.ts";
 import { sourceOf } from "../../src/steps/shared/segment-claims.ts";
-import { findBackup, storedBackups } from "../../src/steps/shared/stored-backup.ts";
 import { sweepSegments } from "../../src/steps/shared/sweep-segments.ts";
 import type { FaultInjector } from "./fault-injector.ts";
 import { PipelineWorld } from "./pipeline-world.ts";

@@ -3,15 +3,10 @@ import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.t
 import type { DrillProof, VerificationProof } from "../../core/format/proof.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { findBackup, storedBackups } from "../shared/find-backup.ts";
 import { lockOfBackup } from "../shared/locks.ts";
 import { readDrill, readVerification } from "../shared/proofs.ts";
-import {
-  type FoundBackup,
-  findBackup,
-  type Instants,
-  type StoredBackup,
-  storedBackups,
-} from "../shared/stored-backup.ts";
+import type { FoundBackup, Instants, StoredBackup } from "../shared/stored-backup.ts";
 import type { FoundOutline } from "../shared/streamed-metas.ts";
 import { ownBytesIfKnown } from "../shared/sweep-segments.ts";
 

@@ -2,7 +2,7 @@ import { type Claim, claimedUntil } from "../../core/format/claim.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { claimOf } from "../shared/backup-claim.ts";
-import { findBackup } from "../shared/stored-backup.ts";
+import { findBackup } from "../shared/find-backup.ts";
 
 /**
  * What a backup without its commit record is:

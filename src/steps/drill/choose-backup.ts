@@ -6,7 +6,8 @@ import { checkBackupName } from "../../core/milvus/names.ts";
 import { chooseCandidate, type DrillCandidate } from "../../core/plan/drill.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { createdAtOf } from "../catalog/list-backups.ts";
-import { findBackup, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
+import { findBackup, storedBackups } from "../shared/find-backup.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
 
 const concurrency = 8;
 

@@ -4,9 +4,9 @@ import { executionNameOf } from "../../core/execution/state-machine-arn.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { type Drill, parseDrillProof } from "../../core/format/proof.ts";
 import type { DrillRecord } from "../../core/plan/drill.ts";
+import { findBackup } from "../shared/find-backup.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { recordOutcome } from "../shared/proofs.ts";
-import { findBackup } from "../shared/stored-backup.ts";
 import type { DrillContext } from "./drill-context.ts";
 
 /**

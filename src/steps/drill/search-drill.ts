@@ -18,8 +18,8 @@ import type { Milvus } from "../../ports/milvus.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { CollectionRows } from "../rows/collection-rows.ts";
+import { findBackup } from "../shared/find-backup.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
-import { findBackup } from "../shared/stored-backup.ts";
 import { readWorkJson, readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 import { examineCollection, isAnswering, lookAtMade, type MadeCollection } from "./examine-collection.ts";
 

@@ -14,10 +14,11 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 import type { EnvironmentRegistry, StepContext } from "../../ports/step-context.ts";
 import { type DeleteContext, deleteBackup } from "../catalog/delete-backup.ts";
 import { claimOf } from "../shared/backup-claim.ts";
+import { storedBackups } from "../shared/find-backup.ts";
 import { isMadeBy } from "../shared/made-by.ts";
 import type { ReadPlace } from "../shared/readers.ts";
 import { type FoundScheduledBackup, problemOfObjects, scheduledBackup } from "../shared/scheduled-backups.ts";
-import { type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
 import { sumOfSweeps, sweepSegments } from "../shared/sweep-segments.ts";
 
 const concurrency = 8;

@@ -7,8 +7,8 @@ import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import { defaultDatabase } from "../../core/milvus/names.ts";
 import type { RestorePlan } from "../../core/plan/planned-restore.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { findBackup } from "../shared/find-backup.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
-import { findBackup } from "../shared/stored-backup.ts";
 
 /**
  * The keys that imports of encrypted databases need. They are read from the backup when the first of them is submitted, as no file of the work bucket has

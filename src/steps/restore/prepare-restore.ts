@@ -25,11 +25,12 @@ import {
 import type { SigningKeys } from "../../ports/signing.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkAllowed } from "../shared/allowed.ts";
+import { lookForBackup } from "../shared/find-backup.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf, unmarkReader } from "../shared/readers.ts";
 import { checkTellsContent, onlyPinned, readSignedManifest } from "../shared/signatures.ts";
-import { type Instants, lookForBackup } from "../shared/stored-backup.ts";
+import type { Instants } from "../shared/stored-backup.ts";
 import { giveBackTargets, leasesOf, takeTargets } from "../shared/target-leases.ts";
 import { readWorkJsonIfThere, writeCopyBatches, writeImportFiles, writeWorkJson } from "../shared/work-files.ts";
 import { checkReadable } from "./check-readable.ts";

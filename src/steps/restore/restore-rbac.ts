@@ -10,8 +10,8 @@ import { isEmptyAddition, planRbac, type RbacPlan, rbacRecord, withRefused } fro
 import { restoreWorkLayout } from "../../core/plan/restore-work.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
+import { findBackup } from "../shared/find-backup.ts";
 import { pinnedEnvironment } from "../shared/pinned-environments.ts";
-import { findBackup } from "../shared/stored-backup.ts";
 import { readWorkJsonIfThere, writeWorkJson } from "../shared/work-files.ts";
 
 /** How often is looked what is missing, where others make users and roles at the same time. */

@@ -2,15 +2,13 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { ObjectLock } from "../../core/execution/object-lock.ts";
-import { settleAll, settleEach } from "../../core/execution/settle.ts";
+import { settleAll } from "../../core/execution/settle.ts";
 import {
   type BackupLayout,
   backupLayout,
-  backupsRoot,
   incrementalsOf,
   type MetaFileName,
   metaFileNames,
-  sharedSegmentsName,
 } from "../../core/format/layout.ts";
 import {
   type KeptAttributes,
@@ -53,16 +51,13 @@ export type BriefBackup = Pick<BackupInfo, "id" | "size" | "milvus_version"> & {
 /** So many keys are deleted between two looks at who may. */
 const keysPerRemoval = 1_000;
 
-/** Backups that are looked at at once. */
-const lookConcurrency = 8;
-
 /** Read and parsed sooner than a second file is asked for. */
 const smallRecordBytes = 24 * 1024;
 
 const levelFileNames = ["backup_meta", "collection_meta", "partition_meta", "segment_meta"] as const;
 
 /** Where the backups of an environment lie: its `backupStorage`. */
-type BackupsPlace = { readonly rootPath: string };
+export type BackupsPlace = { readonly rootPath: string };
 
 /**
  * One backup in one store, written, half written or not there at all: the one place that reads its metas, writes its commit record
@@ -440,37 +435,4 @@ export class StoredBackup {
       { details: { key: "backupName" } },
     );
   }
-}
-
-/** The backup of a name: plain or incremental, whichever is complete there; a plain one where none is and nothing is left of another. */
-export async function findBackup(store: ObjectStore, place: BackupsPlace, name: string): Promise<StoredBackup> {
-  return (await lookForBackup(store, place, name)).stored;
-}
-
-/** The same, with the commit record as it was seen; undefined of a backup that is not complete. */
-export async function lookForBackup(
-  store: ObjectStore,
-  place: BackupsPlace,
-  name: string,
-): Promise<{ readonly stored: StoredBackup; readonly committed: ObjectSummary | undefined }> {
-  const plain = new StoredBackup(store, place, name);
-  const found = await plain.committed();
-  if (found) return { stored: plain, committed: found };
-  const incrementals = await plain.incrementals();
-  for (const stored of incrementals) {
-    const committed = await stored.committed();
-    if (committed) return { stored, committed };
-  }
-  return { stored: incrementals[0] ?? plain, committed: undefined };
-}
-
-/** The directories below a backup root path, each maybe a backup, by name. */
-export async function storedBackups(store: ObjectStore, place: BackupsPlace): Promise<StoredBackup[]> {
-  const root = backupsRoot(place.rootPath);
-  const names = (await store.listDirectories(root)).map((directory) => directory.slice(root.length, -1));
-  return settleEach(
-    names.filter((name) => name !== sharedSegmentsName),
-    lookConcurrency,
-    (name) => findBackup(store, place, name),
-  );
 }

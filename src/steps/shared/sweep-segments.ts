@@ -7,9 +7,10 @@ import { parseLogKey, type SharedLayout, sharedLayout, sharedSegmentsRoot } from
 import type { ManifestIndex } from "../../core/format/manifest.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import type { ClaimContext } from "./claim.ts";
+import { storedBackups } from "./find-backup.ts";
 import { locksOf, mayHoldLocks } from "./locks.ts";
 import { checkUnused, claimSweep, type HeldSweep } from "./segment-claims.ts";
-import { type StoredBackup, storedBackups } from "./stored-backup.ts";
+import type { StoredBackup } from "./stored-backup.ts";
 
 /** So many are deleted between two looks at who may need them. */
 const keysPerRemoval = 1_000;

@@ -4,8 +4,9 @@ import { settleEach } from "../../core/execution/settle.ts";
 import { siblingMachine, stateMachineOf } from "../../core/execution/state-machine-arn.ts";
 import { checkBackupName } from "../../core/milvus/names.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { findBackup, storedBackups } from "../shared/find-backup.ts";
 import { manifestMadeBy } from "../shared/made-by.ts";
-import { findBackup, type StoredBackup, storedBackups } from "../shared/stored-backup.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
 
 const lookConcurrency = 8;
 

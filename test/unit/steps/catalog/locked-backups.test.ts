@@ -3,7 +3,7 @@ import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import { deleteBackup } from "../../../../src/steps/catalog/delete-backup.ts";
 import { outlineBackup } from "../../../../src/steps/catalog/get-backup.ts";
 import { listBackups } from "../../../../src/steps/catalog/list-backups.ts";
-import { findBackup } from "../../../../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../../../../src/steps/shared/find-backup.ts";
 import { sweepSegments } from "../../../../src/steps/shared/sweep-segments.ts";
 import { FaultInjector } from "../../../support/fault-injector.ts";
 import { backUpLocked, day, inThirtyDays, layoutOf, lockingWorld } from "../../../support/locking-world.ts";

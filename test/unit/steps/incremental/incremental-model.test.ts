@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { ObjectStore } from "../../../../src/ports/object-store.ts";
 import type { MilvusContext } from "../../../../src/ports/step-context.ts";
 import { deleteBackup } from "../../../../src/steps/catalog/delete-backup.ts";
-import { findBackup } from "../../../../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../../../../src/steps/shared/find-backup.ts";
 import { sweepSegments } from "../../../../src/steps/shared/sweep-segments.ts";
 import { backUp, deployment, incrementalWorld, lacking } from "../../../support/incremental-world.ts";
 import type { PipelineWorld } from "../../../support/pipeline-world.ts";

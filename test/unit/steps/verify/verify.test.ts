@@ -6,7 +6,7 @@ import { parseManifestIndex } from "../../../../src/core/format/manifest.ts";
 import { parseVerificationProof } from "../../../../src/core/format/proof.ts";
 import { deleteBackup } from "../../../../src/steps/catalog/delete-backup.ts";
 import { listBackups } from "../../../../src/steps/catalog/list-backups.ts";
-import { findBackup } from "../../../../src/steps/shared/stored-backup.ts";
+import { findBackup } from "../../../../src/steps/shared/find-backup.ts";
 import { seedGolden } from "../../../support/golden-backup.ts";
 import { backUp, incrementalWorld, layoutOf, sharedOf } from "../../../support/incremental-world.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
