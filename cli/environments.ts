@@ -11,6 +11,9 @@ import { CliError } from "./errors.ts";
 import type { SharedOptions } from "./options.ts";
 import type { Output } from "./output/output.ts";
 
+/** Options that name a second backup.yaml. */
+export type OtherFile = "--from" | "--into" | "--to";
+
 /** `.local/milvus-a.yaml` gives `milvus-a`: the name under which a file is registered. */
 export function environmentNameOf(file: string): string {
   const name = toEnvironmentName(basename(file).replace(/\.ya?ml$/i, ""));
@@ -19,10 +22,11 @@ export function environmentNameOf(file: string): string {
 
 /**
  * Reads an environment from a backup.yaml.
+ * @param option names the file
  * @throws ConfigNotFound and, for its content, InvalidEnvironment with file, line and key
  */
-export function readEnvironmentFile(file: string): Environment {
-  return parseEnvironment(readConfig(file), parseOptions(file));
+export function readEnvironmentFile(file: string, option: "--config" | OtherFile): Environment {
+  return parseEnvironment(readConfig(file, option), parseOptions(file));
 }
 
 function parseOptions(file: string): ParseEnvironmentOptions {
@@ -56,7 +60,7 @@ export function readConfigFile(
   const variables = environmentVariables(terminal.env);
   const file = locateConfig(config, terminal.env.MILVUSCONF);
   const options = { ...parseOptions(file), name, variables, overrides: parseOverrides(set) };
-  const read = readEnvironment(readConfig(file), options);
+  const read = readEnvironment(readConfig(file, "--config"), options);
   const names = Object.keys(variables);
   if (names.length > 0 && !quiet) {
     terminal.stderr.write(`In place of values of ${file}: ${names.join(", ")}, as the environment has it.\n`);
@@ -142,11 +146,7 @@ export async function environmentDiffers(
  * Two files of one name would be one registration, and the second would replace the first.
  * @throws Usage
  */
-export function checkDistinctNames(
-  config: Environment,
-  other: Environment,
-  option: "--from" | "--into" | "--to",
-): void {
+export function checkDistinctNames(config: Environment, other: Environment, option: OtherFile): void {
   if (config.name !== other.name) return;
   throw new CliError(
     "Usage",
@@ -180,7 +180,7 @@ function splitEntries(text: string): string[] {
   return entries;
 }
 
-function readConfig(file: string): string {
+function readConfig(file: string, option: "--config" | OtherFile): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
@@ -191,6 +191,10 @@ function readConfig(file: string): string {
         : code === "EISDIR"
           ? `${file} is a directory`
           : `${file} cannot be read (${code ?? "unknown error"})`;
-    throw new CliError("ConfigNotFound", `${problem}: name your backup.yaml with --config FILE`, { cause });
+    throw new CliError(
+      "ConfigNotFound",
+      `${problem}: name ${option === "--config" ? "your" : "its"} backup.yaml with ${option} FILE`,
+      { cause },
+    );
   }
 }

@@ -61,8 +61,8 @@ export function nameOption(description: string): Option {
 }
 
 /** A file never replaces another registration by itself. */
-export function replaceOption(): Option {
-  return new Option("--replace", "replace what is registered with other content under the file's name");
+export function replaceOption(name = "the file's name"): Option {
+  return new Option("--replace", `replace what is registered with other content under ${name}`);
 }
 
 /** A protected environment is named twice. */

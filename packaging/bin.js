@@ -9,6 +9,8 @@ if (major < 20 || (major === 20 && minor < 15)) {
   process.exitCode = 1;
 } else {
   rememberCompiled();
+  // That later versions of the AWS SDK want a newer Node.js is nothing to whoever runs this one, which is part of the package.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   const { main } = await import("./main.js");
   process.exitCode = await main(process.argv.slice(2));
   // Left with Ctrl-C: the wait before the next look at the execution must not hold the process.

@@ -3,7 +3,7 @@ import type { CheckResult } from "../../src/core/check/result.ts";
 import { neededStatements, type Runner, reachOfBackups } from "../../src/core/check/statements.ts";
 import type { Environment } from "../../src/core/environment/environment.ts";
 import { messageOf } from "../../src/core/execution/errors.ts";
-import { checkMilvus } from "../../src/steps/check/check-milvus.ts";
+import { checkMilvus, type UseMilvus } from "../../src/steps/check/check-milvus.ts";
 import { checkStores } from "../../src/steps/check/check-stores.ts";
 import type { Connections } from "../context.ts";
 import { chosenEnvironment } from "../environments.ts";
@@ -43,11 +43,12 @@ export async function check(run: VerbRun<CheckOptions>): Promise<number> {
   const id = randomBytes(4).toString("hex");
   const runner = await runnerOf(options, environment, connections);
   if (environment && !options.deployed) {
-    if (options.milvus) {
-      results.push(...(await checkMilvus(environment, (use) => connections.withMilvus(environment, use))));
-    }
     const { restoreOnly = false } = options;
     const openStore = (side: "milvus" | "backup") => connections.openStore(environment, side);
+    if (options.milvus) {
+      const use: UseMilvus = (run) => connections.withMilvus(environment, run);
+      results.push(...(await checkMilvus(environment, use, () => openStore("milvus"))));
+    }
     results.push(...(await checkStores(environment, { openStore, clock: context.clock, runner, restoreOnly, id })));
   }
   const pipeline = await attempt("pipeline", async () => {

@@ -73,7 +73,7 @@ async function namesOf(
       const environment =
         file === undefined
           ? await chosenEnvironment(context, { ...chosen, environment: named })
-          : readEnvironmentFile(file);
+          : readEnvironmentFile(file, "--from");
       const store = await connections.openStore(environment, "backup");
       return (await storedBackups(store, environment.backupStorage)).map(({ name }) => name);
     }

@@ -35,7 +35,7 @@ export async function copy(run: VerbRun<CopyOptions>): Promise<void> {
   }
   const lock = givenLock(options);
   const from = await chosenEnvironment(context, shared);
-  const file = options.to === undefined ? undefined : readEnvironmentFile(options.to);
+  const file = options.to === undefined ? undefined : readEnvironmentFile(options.to, "--to");
   if (file) checkDistinctNames(from, file, "--to");
   if (options.estimate) {
     const other = file ?? (await registeredIn(context, shared.stack, options.toEnvironment));

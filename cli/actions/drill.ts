@@ -37,7 +37,7 @@ export async function drill(run: VerbRun<DrillOptions>): Promise<void> {
   const collections = selectedCollections(options);
   collections?.forEach(parseCollectionSelector);
   const from = await chosenEnvironment(context, shared);
-  const file = options.into === undefined ? undefined : readEnvironmentFile(options.into);
+  const file = options.into === undefined ? undefined : readEnvironmentFile(options.into, "--into");
   if (file) checkDistinctNames(from, file, "--into");
   const into = file?.name ?? options.intoEnvironment ?? from.name;
   const parsed = drillInput.safeParse({

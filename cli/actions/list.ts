@@ -65,8 +65,18 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
     );
   output.result(
     { kind: "backups", version: 1, environment: environment.name, location: place, backups: backups.map(toDocument) },
-    output.json ? "" : backups.length === 0 ? `There are no backups in ${place}.` : table(),
+    output.json
+      ? ""
+      : backups.length > 0
+        ? table()
+        : found.length > 0
+          ? noneHolds(options, place)
+          : `There are no backups in ${place}.`,
   );
+}
+
+function noneHolds({ collections = "" }: ListOptions, place: string): string {
+  return `No backup in ${place} holds ${collections}.`;
 }
 
 /** What deleting a backup would free. */

@@ -74,7 +74,7 @@ export async function restore(run: VerbRun<RestoreOptions>): Promise<void> {
   if (renames) checkRenames(renames);
   if (options.suffix !== undefined) checkSuffix(options.suffix);
   const environment = await chosenEnvironment(context, shared);
-  const source = options.from === undefined ? undefined : readEnvironmentFile(options.from);
+  const source = options.from === undefined ? undefined : readEnvironmentFile(options.from, "--from");
   if (source) checkDistinctNames(environment, source, "--from");
   const from = source?.name ?? options.fromEnvironment;
   const input: RestoreInput = restoreInput.parse({

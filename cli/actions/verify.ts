@@ -91,7 +91,7 @@ async function tellCost(
     const size = await sizeOf(environment, backupName, context);
     const { objects, bytes, minutes, dollars } = readingCost(size, { percent, rows });
     output.note(
-      `Reads ${countOf(objects, "object")}, ${formatBytes(bytes)}: about ${formatMinutes(minutes)} and ${formatDollars(dollars)} on AWS ` +
+      `Reads ${countOf(objects, "object")}, ${formatBytes(bytes)}: ${formatMinutes(minutes, "about ")} and ${formatDollars(dollars)} on AWS ` +
         "(list prices of us-east-1; traffic between regions comes on top).",
     );
   } catch (error) {

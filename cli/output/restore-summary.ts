@@ -28,7 +28,7 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
     executionArn: execution.arn,
   } as const;
   if (result.outcome === "discarded") {
-    return { document, text: `What a failed restore of ${backupName} left behind is removed.` };
+    return { document, text: `Nothing is left of a failed restore of ${backupName} under these names.` };
   }
   if (result.outcome === "skipped") {
     const text = `Backup ${backupName} was not restored: this one or a newer one was restored there last.`;

@@ -1,6 +1,7 @@
 import type { Machine } from "../../src/core/execution/machines.ts";
 import { settleEach } from "../../src/core/execution/settle.ts";
 import { executionArnOf } from "../../src/core/execution/state-machine-arn.ts";
+import { isDrillRestore } from "../../src/core/plan/drill.ts";
 import type { ExecutionDescription, PipelineExecutions } from "../../src/ports/pipeline-executions.ts";
 import { CliError } from "../errors.ts";
 import { backupOf, inputOf } from "./execution-input.ts";
@@ -67,6 +68,8 @@ export async function newestAbout(
   );
   const newestFirst = ofMachines
     .flat()
+    // The drill that started it says what came of it.
+    .filter(({ machine, name }) => !(machine === "restore" && isDrillRestore(name)))
     .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime())
     .slice(0, described);
   while (newestFirst.length > 0) {

@@ -1,5 +1,17 @@
 import { type Command, Option } from "commander";
+import { CliError } from "../errors.ts";
 import { examples, type VerbHost } from "./verb.ts";
+
+/** Options of `check` are understood behind `config` too, which tries nothing. */
+function refuseTrying(config: Command): void {
+  const { deployed, simulate, restoreOnly, milvus } = config.parent?.opts() ?? {};
+  if (deployed || simulate || restoreOnly || milvus === false) {
+    throw new CliError(
+      "Usage",
+      "check config shows the values of a file and tries nothing: leave out --deployed, --simulate, --restore-only and --no-milvus",
+    );
+  }
+}
 
 /** Adds `check`: is everything there that a backup needs? */
 export function addCheck(program: Command, host: VerbHost): void {
@@ -32,13 +44,18 @@ export function addCheck(program: Command, host: VerbHost): void {
     .action(host.action(async () => (await import("../actions/check.ts")).check));
   check
     .command("config")
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: () => [...program.options] })
+    .hook("preAction", refuseTrying)
     .description(
       "show every value of the file of --config, secrets only as given or not, and where it comes from: --set, an environment variable, a line of the " +
         "file, or the default",
     )
     .addHelpText(
       "after",
-      examples(["with a password from the environment", "MILVUS_PASSWORD=secret milvus-backup check config"]),
+      examples(
+        ["what a file says, and what is left to defaults", "--config milvus-a.yaml check config"],
+        ["with a value in place of the file's", "--config milvus-a.yaml --set milvus.port=19531 check config"],
+      ),
     )
     .action(host.action(async () => (await import("../actions/check-config.ts")).checkConfig));
 }

@@ -19,31 +19,45 @@ export function addEnv(program: Command, host: VerbHost): void {
   env
     .command("list")
     .description("list the registered environments")
+    .addHelpText("after", examples(["all of them", "env list"], ["for a program", "--json env list"]))
     .action(host.action(async () => (await import("../actions/env.ts")).list));
   env
     .command("show")
     .description("show a registered environment, without its secrets")
-    .argument("<name>")
+    .argument("<name>", "as env list shows it")
+    .addHelpText("after", examples(["what executions that name it use", "env show prod"]))
     .action(host.action(async () => (await import("../actions/env.ts")).show));
   env
     .command("set")
     .alias("put")
     .description("register the file of --config under a name")
-    .argument("<name>")
-    .addOption(replaceOption())
+    .argument("<name>", "what executions, schedules and --environment call it")
+    .addOption(replaceOption("that name"))
     .addOption(confirmOption("with --replace: replace it"))
+    .addHelpText(
+      "after",
+      examples(
+        ["register a file", "--config milvus-a.yaml env set prod"],
+        ["with new values", "--config milvus-a.yaml env set prod --replace"],
+      ),
+    )
     .action(host.action(async () => (await import("../actions/env.ts")).set));
   env
     .command("rm")
     .description("forget a registered environment; for 7 days env restore brings it back")
-    .argument("<name>")
+    .argument("<name>", "as env list shows it")
     .addOption(new Option("-y, --yes", "do not ask"))
     .addOption(new Option("--force", "for good: nothing brings it back, and its name is free at once"))
     .addOption(confirmOption("forget it"))
+    .addHelpText(
+      "after",
+      examples(["asks first", "env rm prod"], ["in a script, for good", "env rm prod --yes --force"]),
+    )
     .action(host.action(async () => (await import("../actions/env.ts")).remove));
   env
     .command("restore")
     .description("bring back an environment that env rm forgot in the last 7 days")
-    .argument("<name>")
+    .argument("<name>", "as it was called")
+    .addHelpText("after", examples(["undo env rm prod", "env restore prod"]))
     .action(host.action(async () => (await import("../actions/env.ts")).restore));
 }

@@ -8,6 +8,13 @@ export function addExecutions(program: Command, host: VerbHost): void {
     .command("executions")
     .description("list the newest executions of the pipeline")
     .addOption(new Option("--limit <count>", "how many of each state machine").default(10).argParser(parseLimit))
+    .addHelpText(
+      "after",
+      examples(
+        ["the newest ten of each machine", "executions"],
+        ["more of them, for a program", "--json executions --limit 100"],
+      ),
+    )
     .action(host.action(async () => (await import("../actions/executions.ts")).list));
   program
     .command("status")
@@ -41,7 +48,14 @@ export function addExecutions(program: Command, host: VerbHost): void {
   program
     .command("stop")
     .description("stop an execution; what it copied is kept, and the same command goes on from there")
-    .argument("<execution>", "its name or ARN")
+    .argument("<execution>", "its name or ARN, or a backup's name for its newest execution")
+    .addHelpText(
+      "after",
+      examples(
+        ["one that milvus-backup executions lists", "stop create-my_backup-20261121T110307-3f9c2a"],
+        ["whatever is being done with a backup", "stop my_backup"],
+      ),
+    )
     .action(host.action(async () => (await import("../actions/executions.ts")).stop));
 }
 

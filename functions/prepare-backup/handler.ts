@@ -14,7 +14,11 @@ export const handler = observedHandler(
   answeringChecks(
     async ({ environment: name }) => {
       const environment = await context.environments.get(name);
-      return checkMilvus(environment, async (use) => use(await context.connectMilvus(environment)));
+      return checkMilvus(
+        environment,
+        async (use) => use(await context.connectMilvus(environment)),
+        () => context.openStore({ environment: name, side: "milvus" }),
+      );
     },
     async (event) => step(parseRequest(backupStepRequest, event), context),
   ),

@@ -54,10 +54,11 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe("the packed package, installed in an empty folder", () => {
   it.each(nodes)("is a command that %s runs: help, version, and an error that says what to do", async (node) => {
+    const nowhere = { AWS_ENDPOINT_URL: "http://127.0.0.1:1", AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "id" };
     const run = (...args: string[]) =>
       execa(node, [join(app, "node_modules/.bin/milvus-backup"), ...args], {
         cwd: app,
-        env,
+        env: { ...env, ...nowhere, AWS_SECRET_ACCESS_KEY: "key", AWS_MAX_ATTEMPTS: "1" },
         extendEnv: false,
         reject: false,
       });
@@ -75,6 +76,8 @@ describe("the packed package, installed in an empty folder", () => {
       stdout: "",
       stderr: "Error (ConfigNotFound): there is no file backup.yaml: name your backup.yaml with --config FILE",
     });
+    // Nothing but the error, on a Node.js that later versions of the AWS SDK do not take too.
+    expect(await run("executions")).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^Error \(.*\)$/) });
     expect(await run("delete")).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining("Error (Usage): required option"),

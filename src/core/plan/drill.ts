@@ -79,13 +79,21 @@ export function drillNames(
 
 /** The longest name of an execution. */
 const longestExecutionName = 80;
+const drillRestorePrefix = "drill-";
 
 /** Names the execution that restores for a drill: the same for every run of its first step. */
 export function drillRestoreExecution(backupName: string, executionArn: string): string {
   const ending = `-${shortHash("drill", executionArn)}`;
   // CloudWatch shows only names of these characters.
   const subject = backupName.replace(/[^A-Za-z0-9_-]/g, "_");
-  return `drill-${subject}`.slice(0, longestExecutionName - ending.length) + ending;
+  return (
+    drillRestorePrefix + subject.slice(0, longestExecutionName - drillRestorePrefix.length - ending.length) + ending
+  );
+}
+
+/** Whether an execution of the machine `restore` is a drill's own. */
+export function isDrillRestore(executionName: string): boolean {
+  return executionName.startsWith(drillRestorePrefix);
 }
 
 /** A backup that a drill can choose. */

@@ -13,8 +13,8 @@ import {
 } from "../../core/plan/backup.ts";
 import { inPartitionOrder } from "../../core/plan/backup-records.ts";
 import type { Milvus } from "../../ports/milvus.ts";
+import { findRows, type SegmentPlaces } from "../shared/milvus-data.ts";
 import type { SegmentSource } from "./cut.ts";
-import type { SegmentPlaces } from "./segment-looks.ts";
 
 /** Milvus's proxies answer quickly; more than a few collections at once only queue there. */
 export const collectionConcurrency = 8;
@@ -38,6 +38,8 @@ interface CollectionPlannerOptions {
 export class CollectionPlanner {
   readonly #milvus: Milvus;
   readonly #options: CollectionPlannerOptions;
+  /** Whether rows were seen where the environment says that they lie: those of one collection tell it. */
+  #seen = false;
 
   constructor(milvus: Milvus, options: CollectionPlannerOptions) {
     this.#milvus = milvus;
@@ -46,7 +48,7 @@ export class CollectionPlanner {
 
   /**
    * Finds the collection's segments, and plans their copies.
-   * @throws CollectionNotFound, InconsistentSegments where compaction is quicker than every look, and what Milvus throws
+   * @throws CollectionNotFound, InvalidEnvironment where the rows are not in this bucket, InconsistentSegments where compaction is quicker than every look, and what Milvus throws
    */
   async plan(name: CollectionName): Promise<CollectionDraft> {
     const milvus = this.#milvus;
@@ -54,6 +56,7 @@ export class CollectionPlanner {
     const { from } = places;
     const description = await milvus.describeCollection(name);
     const { flushed, segments: cut, logs, deltaLogs } = await source.cut(description);
+    if (!this.#seen) this.#seen = (await findRows(milvus, description, cut, places)) !== undefined;
     const [partitions, indexes, progress] = await settleAll([
       milvus.listPartitions(name),
       milvus.listIndexes(name),

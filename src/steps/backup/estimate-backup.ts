@@ -8,6 +8,7 @@ import { selectSegments } from "../../core/plan/backup.ts";
 import { type CopyEstimate, copyingCost, requestsInParts } from "../../core/plan/estimate.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import { findRows } from "../shared/milvus-data.ts";
 import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 
 /** What a backup would copy of one collection. */
@@ -33,7 +34,7 @@ export interface BackupEstimate extends CopyEstimate {
 
 /**
  * What a backup would copy, and what that costs, by what Milvus and its bucket list now. Flushes nothing and writes nothing.
- * @throws CollectionNotFound, and what Milvus and the store throw
+ * @throws CollectionNotFound, InvalidEnvironment where Milvus's rows are not in this bucket, and what Milvus and the store throw
  */
 export async function estimateBackup(
   environment: Environment,
@@ -78,6 +79,7 @@ async function estimateCollection(
       found.partRequests += requestsInParts(size);
     }
   }
+  if (found.objects === 0) await findRows(milvus, { name, id }, sealed, { store, from: layout });
   const rowsOf = (segments: typeof listed) => segments.reduce((sum, { rows, isL0 }) => (isL0 ? sum : sum + rows), 0n);
   return {
     collection: qualifiedName(name),

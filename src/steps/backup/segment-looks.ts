@@ -1,5 +1,5 @@
 import { settleAll, settleEach } from "../../core/execution/settle.ts";
-import { type MilvusLayout, parseLogKey } from "../../core/format/layout.ts";
+import { parseLogKey } from "../../core/format/layout.ts";
 import type {
   CollectionDescription,
   CollectionName,
@@ -10,15 +10,9 @@ import type {
 import { features } from "../../core/milvus/version.ts";
 import { selectSegments, unnamedSegments } from "../../core/plan/backup.ts";
 import type { Milvus } from "../../ports/milvus.ts";
-import type { ObjectStore } from "../../ports/object-store.ts";
 import { readLogHeads, timestampLogs } from "../shared/log-heads.ts";
+import type { SegmentPlaces } from "../shared/milvus-data.ts";
 import type { Cut } from "./cut.ts";
-
-/** Milvus's bucket, and where things lie in it. */
-export interface SegmentPlaces {
-  readonly store: ObjectStore;
-  readonly from: MilvusLayout;
-}
 
 /** Listings and heads of logs of one collection at once. */
 const lookConcurrency = 32;

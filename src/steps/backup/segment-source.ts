@@ -7,9 +7,10 @@ import type { ServerFlush } from "../../core/plan/server-flush.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { StepLog } from "../../ports/step-context.ts";
+import type { SegmentPlaces } from "../shared/milvus-data.ts";
 import type { Cut, SegmentSource } from "./cut.ts";
 import { FlushedTogether } from "./flushed-together.ts";
-import { SegmentLooks, type SegmentPlaces } from "./segment-looks.ts";
+import { SegmentLooks } from "./segment-looks.ts";
 
 /**
  * What a backup takes of a collection:

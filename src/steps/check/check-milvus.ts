@@ -1,17 +1,33 @@
 import type { CheckResult } from "../../core/check/result.ts";
 import type { Environment } from "../../core/environment/environment.ts";
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
+import { milvusLayout } from "../../core/format/layout.ts";
+import { qualifiedName } from "../../core/milvus/names.ts";
 import { features } from "../../core/milvus/version.ts";
 import type { ImportWay, Milvus, TriedCall } from "../../ports/milvus.ts";
+import type { ObjectStore } from "../../ports/object-store.ts";
+import { findRows } from "../shared/milvus-data.ts";
+import { listDatabases, selectCollections } from "../shared/select-collections.ts";
 
 /** How long what is tried lasts where nothing ends it. */
 const pauseSeconds = 1;
 
+/** How many collections are asked for rows: those of one tell where all lie. */
+const mostCollections = 20;
+
 /** Connects to the Milvus of the environment, for as long as `use` takes. */
 export type UseMilvus = <T>(use: (milvus: Milvus) => Promise<T>) => Promise<T>;
 
-/** Whether Milvus answers, lets the user of the environment make the calls of backups and restores, and can be paused. Changes nothing. */
-export async function checkMilvus(environment: Environment, withMilvus: UseMilvus): Promise<CheckResult[]> {
+/**
+ * Whether Milvus answers, lets the user of the environment make the calls of backups and restores, keeps its rows where the environment says, and can be
+ * paused. Changes nothing.
+ * @param openStore opens Milvus's bucket
+ */
+export async function checkMilvus(
+  environment: Environment,
+  withMilvus: UseMilvus,
+  openStore: () => Promise<ObjectStore>,
+): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   try {
     await withMilvus(async (milvus) => {
@@ -20,12 +36,35 @@ export async function checkMilvus(environment: Environment, withMilvus: UseMilvu
       if (features(version).restImports) results.push(restResult(await milvus.importWay(), environment));
       const tried = await milvus.tryCalls();
       results.push(...callResults(tried, environment.milvus.user), rbacResult(tried, environment.milvus.user));
+      results.push({ check: "milvus data", ...(await dataResult(environment, milvus, openStore)) });
     });
   } catch (error) {
     results.push({ check: "milvus", ok: false, detail: messageOf(error) });
   }
   results.push({ check: "gc pause", ...(await pauseResult(environment, withMilvus)) });
   return results;
+}
+
+/** Whether bucket and root path are those of this Milvus. What cannot be asked is told by the checks of calls and buckets. */
+async function dataResult(
+  { storage }: Environment,
+  milvus: Milvus,
+  openStore: () => Promise<ObjectStore>,
+): Promise<Pick<CheckResult, "ok" | "detail">> {
+  try {
+    const places = { store: await openStore(), from: milvusLayout(storage.rootPath) };
+    const names = await selectCollections(milvus, await listDatabases(milvus, await milvus.version()), []);
+    for (const name of names.slice(0, mostCollections)) {
+      const { id } = await milvus.describeCollection(name);
+      const key = await findRows(milvus, { name, id }, await milvus.listSegments(name), places);
+      if (key !== undefined) return { ok: true, detail: `rows of ${qualifiedName(name)} lie in ${places.store.label}` };
+    }
+    return { ok: true, detail: "not tried: Milvus lists no flushed rows" };
+  } catch (error) {
+    if (!(error instanceof PipelineError)) throw error;
+    if (error.name === "InvalidEnvironment") return { ok: false, detail: error.message };
+    return { ok: true, detail: `not tried: ${error.message}` };
+  }
 }
 
 /** Which way imports go. Where REST is out of reach they go over gRPC; only what was told to be elsewhere and is not there is wrong. */

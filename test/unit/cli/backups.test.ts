@@ -49,6 +49,12 @@ describe("list", () => {
     expect(JSON.parse(stdout).backups.map((it: { backupName: string }) => it.backupName)).toEqual(expected);
   });
 
+  test("that no backup holds a collection is not said of an empty bucket", async () => {
+    seedBackup(cli.backups, "golden");
+
+    expect((await run("list", "-c", "auto_ids")).stdout).toBe("No backup in bucket-b/backup holds auto_ids.\n");
+  });
+
   test("an empty bucket is said to be empty", async () => {
     expect((await run("list")).stdout).toBe("There are no backups in bucket-b/backup.\n");
   });

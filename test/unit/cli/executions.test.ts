@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { PipelineError } from "../../../src/core/execution/errors.ts";
+import { drillRestoreExecution } from "../../../src/core/plan/drill.ts";
 import { MemoryMilvus } from "../../support/memory-milvus.ts";
 import { environmentNamed, FakeCli, stackOutputs, yamlText } from "./support/fake-cli.ts";
 
@@ -136,6 +137,19 @@ describe("status", () => {
       await start("create-nightly-other", { environment: "prod", backupName: "nightly_other" }, "2026-11-24T00:00:00Z");
 
       expect(JSON.parse((await cli.run("--json", "status", "nightly")).stdout).executionName).toBe("from-a-console");
+    });
+
+    test("takes a drill, and not the restore that it runs", async () => {
+      const input = { environment: "prod", backupName: "nightly" };
+      const started = (stateMachineArn: string, name: string, at: string) =>
+        cli.executions.start({ stateMachineArn, name, input, startedAt: new Date(at) });
+      await started(stackOutputs.DrillStateMachineArn, "drill-nightly-20261122T000000-0a1b2c", "2026-11-22T00:00:00Z");
+      const made = drillRestoreExecution("nightly", "arn:drill");
+      await started(stackOutputs.RestoreStateMachineArn, made, "2026-11-22T00:00:01Z");
+
+      const { executionName, machine } = JSON.parse((await cli.run("--json", "status", "nightly")).stdout);
+      expect([executionName, machine]).toEqual(["drill-nightly-20261122T000000-0a1b2c", "drill"]);
+      expect(JSON.parse((await cli.run("--json", "status", made)).stdout).machine).toBe("restore");
     });
 
     test("also one that is longer than a name of an execution", async () => {

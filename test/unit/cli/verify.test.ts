@@ -116,7 +116,7 @@ describe("what reading costs", () => {
   test("is told before it starts, and asked about where somebody can answer", async () => {
     cli.answer = "n";
     const declined = await verify("--read-data");
-    expect(declined.stderr).toMatch(/^Reads \d+ objects?, .*: about under a minute and less than \$0\.01 on AWS/m);
+    expect(declined.stderr).toMatch(/^Reads \d+ objects?, .*: under a minute and less than \$0\.01 on AWS/m);
     expect(declined).toMatchObject({ code: 1, stderr: expect.stringContaining("nothing was read") });
     expect(cli.executions.started).toEqual([]);
 

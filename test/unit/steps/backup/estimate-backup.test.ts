@@ -54,3 +54,12 @@ test("streams where the stores do not copy", async () => {
 
   expect(estimate.streamed).toBe(true);
 });
+
+test("a bucket in which the rows do not lie is told, and not taken for an empty backup", async () => {
+  const world = shop();
+  const { storage } = world.environment("prod");
+
+  await expect(estimated(world, [], { storage: { ...storage, rootPath: "other" } })).rejects.toThrow(
+    /30 flushed rows of default\.books, and nothing lies below other\/insert_log\/.*minio\.rootPath/,
+  );
+});

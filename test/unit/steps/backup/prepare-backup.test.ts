@@ -552,6 +552,24 @@ describe("bad input", () => {
     expect(world.milvus("prod").calls.join()).not.toContain("flush");
   });
 
+  test("a root path that is not Milvus's is named at once, and no compaction is blamed", async () => {
+    const context = world.context();
+    const { get } = context.environments;
+    const elsewhere = async (...asked: Parameters<typeof get>) => {
+      const environment = await get.apply(context.environments, asked);
+      return { ...environment, storage: { ...environment.storage, rootPath: "other" } };
+    };
+
+    await expect(
+      prepareBackup(request, { ...context, environments: { ...context.environments, get: elsewhere } }),
+    ).rejects.toMatchObject({
+      name: "InvalidEnvironment",
+      message: expect.stringMatching(
+        /35 flushed rows of default\.books, and nothing lies below other\/insert_log\/.*minio\.rootPath/,
+      ),
+    });
+  });
+
   test("a name that exists is refused, and what lies there stays as it is", async () => {
     await runBackup(world.context(), input);
     const before = world.bucket("bucket-b").keys();
