@@ -82,10 +82,12 @@ function tellCounted({ percent, segments, rows, living }: NonNullable<FinalizeVe
 }
 
 /** How much was looked at, in a few words. */
-export function lookedAt(looked: Pick<FinalizeVerifyResult, "percent" | "depth" | "rows">): string {
-  const { depth, percent } = looked;
+function lookedAt(looked: Pick<FinalizeVerifyResult, "percent" | "depth" | "rows" | "objects" | "bySize">): string {
+  const { depth, percent, objects, bySize } = looked;
   if (depth === "rows") return "every content and every row";
   if (depth === "content") return `every content${tellRows(looked)}`;
+  // A backup without a manifest has no checksums that the store's could be compared with.
+  if (depth === "size" && bySize >= objects) return `keys and sizes${tellRows(looked)}`;
   const contents = depth === "sample" ? `${percent} % of the contents` : "the store's checksums";
   return `keys, sizes and ${contents}${tellRows(looked)}`;
 }

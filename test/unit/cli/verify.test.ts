@@ -47,6 +47,12 @@ function damaged(count: number) {
   };
 }
 
+test("checksums are not named where there were none to compare with", async () => {
+  cli.executions.script = [() => passed({ bySize: looked.objects })];
+
+  expect((await verify()).stdout).toContain("as far as was looked: keys and sizes.\n");
+});
+
 test("what was read of the rows is told, in words and in the document, with what a record of an earlier version has not", async () => {
   const rows = { percent: 40.5, segments: 3, rows: 1200, living: 1100 };
   const collections = [{ collection: "default.coll", rows: 1200, living: 1100, repeated: 2 }];
