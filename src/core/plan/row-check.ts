@@ -49,9 +49,11 @@ export class CollectionRows {
     const got = this.#importedBy(task);
     const expected = minimumRows === rows ? `${rows}` : `${minimumRows} to ${rows}`;
     const explained =
-      wrong.hasDeletes && got < BigInt(minimumRows)
-        ? " (fewer are right where one delete takes many rows, of a key that was inserted again and again: look at the rows, and rename the collection yourself)"
-        : "";
+      imported === 0n
+        ? " (Milvus 2.2 and 2.3 take files that they do not find for none: look whether minio.bucketName of the target's environment is the bucket that this Milvus reads)"
+        : wrong.hasDeletes && got < BigInt(minimumRows)
+          ? " (fewer are right where one delete takes many rows, of a key that was inserted again and again: look at the rows, and rename the collection yourself)"
+          : "";
     return {
       message: `${whole}. Import ${task} into partition ${partition} brought ${got} rows, which must be ${expected}${explained}`,
       others: false,

@@ -52,6 +52,11 @@ describe("rows", () => {
     expect(check(planned, [0n])?.message).toContain("brought 0 rows, which must be 983616 to 1000000");
   });
 
+  test("of which none came at all may lie in a bucket that this Milvus does not read", () => {
+    expect(check(collection(["10", "10"]), [0n])?.message).toContain("look whether minio.bucketName");
+    expect(check(collection(["10", "10"]), [9n])?.message).not.toContain("minio.bucketName");
+  });
+
   test("of an import that nothing is known of are not none, and neither are its deletes", () => {
     const deletes = { ...collection(["0", "0"]).imports[0], task: 1, kind: "l0" } as const;
     const withDeletes = collection(["10", "10"]);
