@@ -78,10 +78,8 @@ export const rbacCalls: CallsOf = (model) => {
       const found = rbac.grants.filter(
         (grant) =>
           grant.role === role &&
-          // before 2.4 those of every database come with each, and "*" asks for these alone
-          (isAtLeast("2.4.0")
-            ? database === "*" || grant.database === database
-            : ["*", database].includes(grant.database)) &&
+          // those of every database come with each; "*" asks for all from 2.4 on, and for these alone before
+          (["*", database].includes(grant.database) || (database === "*" && isAtLeast("2.4.0"))) &&
           (object === "" || grant.object === object) &&
           (objectName === "" || grant.objectName === objectName),
       );

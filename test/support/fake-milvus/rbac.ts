@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { unexpected } from "./refusal.ts";
+import { Refusal, unexpected } from "./refusal.ts";
 
 /** `milvuspb.GrantEntity`, flat. */
 export interface Grant {
@@ -52,6 +52,7 @@ export class Rbac {
   }
 
   createRole(role: string): void {
+    if (role === "") throw new Refusal("parameterInvalid", ": role name should not be empty");
     if (this.roles.has(role)) throw unexpected(`role [name:"${role}"] already exists`);
     this.roles.add(role);
   }

@@ -3,6 +3,7 @@ import { closeMilvusConnections, connectMilvus } from "../../../src/adapters/mil
 import type { ImportRequest, Milvus } from "../../../src/ports/milvus.ts";
 import { seedGoldenServer } from "../../support/fake-milvus/golden-server.ts";
 import { type FakeMilvus, type FakeMilvusOptions, startFakeMilvus } from "../../support/fake-milvus/index.ts";
+import { rbacCalls } from "../../support/fake-milvus/rbac-calls.ts";
 import { seedGolden } from "../../support/golden-backup.ts";
 import { MemoryObjectStore } from "../../support/memory-object-store.ts";
 import { milvusEnvironment } from "../../support/milvus-environment.ts";
@@ -198,6 +199,27 @@ describe("the fake Milvus", () => {
     expect((await fetch(`${url}/pause?${query}`)).status).toBe(status);
     // without the ticket that some have given
     expect((await fetch(`${url}/resume`)).status).toBe(version === "v2.6.4" ? 200 : 500);
+  });
+
+  it.each([
+    ["v2.3.5", "default", ["Insert", "Query"]],
+    ["v2.3.5", "*", ["Insert"]],
+    ["v2.4.15", "default", ["Insert", "Query"]],
+    ["v2.4.15", "*", ["Insert", "Query", "Search"]],
+  ])("%s tells of a role's grants in the database %s: %j", async (version, database, told) => {
+    await start({ version });
+    const { model } = fake;
+    model.rbac.createRole("reader");
+    const grant = { role: "reader", object: "Collection", objectName: "*", grantor: "root" };
+    model.rbac.grant({ ...grant, privilege: "Insert", database: "*" });
+    model.rbac.grant({ ...grant, privilege: "Query", database: "default" });
+    model.rbac.grant({ ...grant, privilege: "Search", database: "shop" });
+
+    const entity = { role: { name: "reader" }, db_name: database };
+    const answer = rbacCalls(model).SelectGrant?.({ request: { entity }, database: "default" });
+
+    const { entities } = answer as { entities: { grantor: { privilege: { name: string } } }[] };
+    expect(entities.map(({ grantor }) => grantor.privilege.name)).toEqual(told);
   });
 
   it("has what its version brought, and nothing later", async () => {
