@@ -60,7 +60,7 @@ export async function checkTarget(milvus: Milvus, check: TargetCheck): Promise<S
     const exists = databases.has(target.database) && (await milvus.hasCollection(target));
     if (exists) await checkNoAlias(milvus, target);
     if (input.skipCreate) await checkSameSchema(milvus, backup, source, target, exists);
-    const found = databases.has(target.database) ? await lookAt(milvus, target, check) : { target };
+    const found = databases.has(target.database) ? await lookAt(milvus, target, exists, check) : { target };
     seen.push(input.skipCreate ? { target, ...(found.standing && { standing: found.standing }) } : found);
     if (found.old !== undefined && found.old === found.standing) existing.push(qualifiedName(target));
   }
@@ -98,12 +98,13 @@ async function checkNoAlias(milvus: Milvus, target: RestoreName["target"]): Prom
 async function lookAt(
   milvus: Milvus,
   target: RestoreName["target"],
+  exists: boolean,
   { made, replaced, restoreId, version, input }: TargetCheck,
 ): Promise<SeenTarget> {
   const options = { skipCreate: input.skipCreate ?? false };
   const record = recordOf(made, { target, working: plannedWorkingName(target, { restoreId, version, options }) });
   const remembered = replaced.find((one) => one.target === qualifiedName(target))?.id;
-  const standing = await standingUnder(milvus, target);
+  const standing = exists ? await standingUnder(milvus, target) : undefined;
   const aside = remembered === undefined ? undefined : await standingUnder(milvus, replacedName(target, remembered));
   const sight: Sight = { ...(standing && { target: standing }), ...(aside && { replaced: aside }) };
   const found = oldOne({ made: record?.id, old: remembered }, sight);

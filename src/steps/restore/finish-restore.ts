@@ -253,6 +253,7 @@ class RestoreFinisher {
 
   /** Sets aliases that are free; answers a warning for each that points elsewhere. */
   async createAliases({ target, aliases }: PlannedRestore): Promise<string[]> {
+    if (aliases.length === 0) return [];
     const warnings: string[] = [];
     const own = new Set((await this.#milvus.describeCollection(target)).aliases);
     for (const alias of aliases.filter((candidate) => !own.has(candidate))) {

@@ -4,7 +4,7 @@ import { hasWorkingName, type PlannedRestore } from "../../core/plan/planned-res
 import { isReplaced, nextNaming, type Sight } from "../../core/plan/replacement.ts";
 import type { CollectionRecord, ReplacedRecord } from "../../core/plan/restore-work.ts";
 import type { CollectionName, Milvus } from "../../ports/milvus.ts";
-import { lookAtNames, namesOf, tellNames } from "./standing.ts";
+import { lookAtNames, namesOf, standingUnder, tellNames } from "./standing.ts";
 
 /** A collection takes its name in three steps at most; more of them means that somebody else renames as well. */
 const mostSteps = 6;
@@ -34,6 +34,8 @@ export class CollectionReplacer {
    * @throws MilvusFailed where the one that was imported into has neither of its names
    */
   async isNamed(collection: PlannedRestore): Promise<boolean> {
+    // A collection has one name: what has the other need not be asked for.
+    if (await this.#isMade(collection, collection.working)) return false;
     const sight = await lookAtNames(this.#milvus, collection);
     const step = nextNaming(this.#meant(collection), sight);
     const isGone = step.do === "stop" && (step.because === "made-gone" || step.because === "made-another");
@@ -48,13 +50,16 @@ export class CollectionReplacer {
   async giveTargetName(collection: PlannedRestore): Promise<void> {
     if (!hasWorkingName(collection)) return;
     const { working, target, replaced } = namesOf(collection);
+    let wasNamed = false;
     for (let steps = 0; steps < mostSteps; steps += 1) {
+      if (wasNamed && (await this.#isMade(collection, target))) return;
       const sight = await lookAtNames(this.#milvus, collection);
       const step = nextNaming(this.#meant(collection), sight);
       if (step.do === "named") return;
       if (step.do === "stop") throw this.#stopped(collection, step.because, sight);
       await this.#confirm(qualifiedName(collection.target));
-      if (step.do === "name-new") await this.#nameNew(collection);
+      wasNamed = step.do === "name-new";
+      if (wasNamed) await this.#nameNew(collection);
       else if (replaced) await this.#milvus.renameCollection(target, replaced.collection);
     }
     throw new PipelineError(
@@ -144,6 +149,12 @@ export class CollectionReplacer {
     await this.#confirm(qualifiedName(collection.target));
     await this.#milvus.dropCollection(replaced);
     return { warnings: [] };
+  }
+
+  /** Whether the collection that the restore made has a name, by ID. */
+  async #isMade(collection: PlannedRestore, name: CollectionName): Promise<boolean> {
+    const standing = await standingUnder(this.#milvus, name);
+    return standing?.id === this.#recordOf(collection).id && !standing.alias;
   }
 
   #meant(collection: PlannedRestore) {

@@ -8,6 +8,8 @@ import type { JournalEntry } from "../../support/fake-milvus/records.ts";
 export interface Difference {
   readonly call: string;
   readonly what: string;
+  /** How often each asks so. */
+  readonly counts: { readonly there: number; readonly here: number };
   /** What shows it: requests of the one and of the other, as JSON. */
   readonly examples: readonly string[];
 }
@@ -24,8 +26,9 @@ export function differencesOf(theirs: readonly JournalEntry[], ours: readonly Jo
 
 function callDifferences(call: string, theirs: Requests, ours: Requests): Difference[] {
   const [a, b] = [[...theirs.values()].flat(), [...ours.values()].flat()];
+  const counts = { there: a.length, here: b.length };
   const one = (what: string, ...shown: (readonly Fields[])[]): Difference => {
-    return { call, what, examples: shown.flatMap((fields) => fields.slice(0, 2).map(printed)) };
+    return { call, what, counts, examples: shown.flatMap((fields) => fields.slice(0, 2).map(printed)) };
   };
   if (b.length === 0) return [one("only there", a)];
   if (a.length === 0) return [one("only here", b)];
@@ -37,20 +40,25 @@ function callDifferences(call: string, theirs: Requests, ours: Requests): Differ
   if (onlyHere.length > 0) found.push(one("about something else here", onlyHere));
   const byPath = new Map<string, Difference>();
   for (const [about, all] of theirs) {
-    for (const [path, difference] of fieldDifferences(call, all, ours.get(about) ?? all)) byPath.set(path, difference);
+    for (const [path, difference] of fieldDifferences(all, ours.get(about) ?? all)) {
+      byPath.set(path, { call, counts, ...difference });
+    }
   }
   return [...found, ...[...byPath.values()].sort((x, y) => (x.what < y.what ? -1 : 1))];
 }
 
 /** Of requests about one thing: each field by all the values that it has in them. */
-function fieldDifferences(call: string, theirs: readonly Fields[], ours: readonly Fields[]): Map<string, Difference> {
+function fieldDifferences(
+  theirs: readonly Fields[],
+  ours: readonly Fields[],
+): Map<string, Pick<Difference, "what" | "examples">> {
   const [a, b] = [valuesOf(theirs), valuesOf(ours)];
-  const found = new Map<string, Difference>();
+  const found = new Map<string, Pick<Difference, "what" | "examples">>();
   for (const path of new Set([...a.keys(), ...b.keys()])) {
     const [there, here] = [a.get(path), b.get(path)];
     if (there === here) continue;
     const where = there === undefined ? "only here" : here === undefined ? "only there" : "differs";
-    found.set(path, { call, what: `${path} ${where}`, examples: [`${there ?? "-"}  |  ${here ?? "-"}`] });
+    found.set(path, { what: `${path} ${where}`, examples: [`${there ?? "-"}  |  ${here ?? "-"}`] });
   }
   return found;
 }

@@ -9,7 +9,7 @@ import { comparisonStore, openWorld, type World } from "./world.ts";
 const versions = ["2.4.15", "2.5.12", "2.6.4", "2.6.12"];
 
 const usage = `Runs create and restore of milvus-backup and of this pipeline against the fake Milvus, on a MinIO of its own, and prints
-what they ask it differently: with the reason where it is meant (known.ts), and exit code 1 where some is not.
+what they ask it differently (how often there : here): with the reason where it is meant (known.ts), and exit code 1 where some is not.
 
   ${rivalVariable}=/path/to/milvus-backup node test/tools/compare-calls/main.ts [--versions ${versions.join()}] [--examples]
 `;
@@ -54,7 +54,8 @@ function tell(verb: Verb, differences: readonly Difference[]): number {
   for (const difference of differences) {
     const reason = reasonOf(verb, difference);
     if (reason === undefined) unexplained += 1;
-    console.log(`  ${difference.call}: ${difference.what} (${reason ?? "NOT EXPLAINED"})`);
+    const { there, here } = difference.counts;
+    console.log(`  ${difference.call} ${there} : ${here}: ${difference.what} (${reason ?? "NOT EXPLAINED"})`);
     const shown = values.examples || reason === undefined ? difference.examples : [];
     for (const example of shown) console.log(`      ${example.slice(0, 300)}`);
   }
