@@ -34,8 +34,28 @@ const states: Readonly<Record<string, ImportTask["state"]>> = {
   Failed: "failed",
 };
 
+/** A job that was described while it ran: as the server said it, and what it means. */
+interface ToldJob {
+  readonly state: string;
+  readonly progress: number;
+  readonly task: ImportTask;
+}
+
 /** Import jobs of Milvus 2.4 and newer. */
 export function restImports(client: RestClient): ImportApi {
+  /** Hundreds run at once and are looked at many times: one that is listed as it was described has nothing new to tell. */
+  const told = new Map<string, ToldJob>();
+  const lookAt = async (name: CollectionName, dbName: string, listed: ListedJob, isOwn: boolean) => {
+    const { jobId, state, progress } = listed;
+    const last = told.get(jobId);
+    // whose files nobody knows yet may be anybody's
+    const tellsAll = isOwn || (last?.task.files.length ?? 0) > 0;
+    if (last?.state === state && last.progress === progress && tellsAll) return last.task;
+    const now = await describe(client, name, dbName, jobId);
+    if (now && (now.task.state === "pending" || now.task.state === "importing")) told.set(jobId, now);
+    else told.delete(jobId);
+    return now?.task;
+  };
   return {
     async submit(request) {
       const body = {
@@ -67,7 +87,7 @@ export function restImports(client: RestClient): ImportApi {
       const isLookedAt = ({ jobId, state }: ListedJob) =>
         own.has(jobId) || (others === "files" && states[state] !== "failed");
       const tasks = await settleEach(open, describeConcurrency, async (listed) =>
-        isLookedAt(listed) ? describe(client, name, dbName, listed.jobId) : asListed(listed),
+        isLookedAt(listed) ? lookAt(name, dbName, listed, own.has(listed.jobId)) : asListed(listed),
       );
       return tasks.filter((task) => task !== undefined);
     },
@@ -93,7 +113,7 @@ async function describe(
   name: CollectionName,
   dbName: string,
   jobId: string,
-): Promise<ImportTask | undefined> {
+): Promise<ToldJob | undefined> {
   const subject = `import job ${jobId} of ${qualifiedName(name)}`;
   let answer: z.infer<typeof job>;
   try {
@@ -103,7 +123,7 @@ async function describe(
     throw error;
   }
   const state = states[answer.state] ?? "importing";
-  return {
+  const task = {
     id: jobId,
     state,
     progress: answer.progress,
@@ -113,6 +133,7 @@ async function describe(
     partition: "",
     files: submittedDirectories(answer.details.map(({ fileName }) => fileName)),
   };
+  return { state: answer.state, progress: answer.progress, task };
 }
 
 function requestPaths(request: ImportRequest, { insert, delta }: ImportFiles): string[] {

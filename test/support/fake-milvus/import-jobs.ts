@@ -60,6 +60,8 @@ export class ImportJobs {
   readonly #forgotten = new Set<string>();
   readonly #expired = new Set<string>();
   readonly #failing: string[] = [];
+  /** Since they were described last. */
+  readonly #listed = new Set<string>();
   /** By job: what it is doing just now. */
   readonly #steps = new Map<string, Promise<void>>();
 
@@ -101,14 +103,25 @@ export class ImportJobs {
     return job;
   }
 
-  /** As a question about it finds it. @throws Refusal where there is none, or none any more */
+  /** As a question about it finds it: time passes from one to the next, and from one list to the next. @throws Refusal where there is none, or none any more */
   async look(jobId: string): Promise<FakeImportJob> {
     const job = this.all.find((candidate) => candidate.jobId === jobId);
     if (!job || this.#forgotten.has(jobId)) {
       throw new Refusal("importFailed", `: import job does not exist, jobID=${jobId}`);
     }
-    if (this.#model.alive) await this.#step(job);
+    // what was listed a moment ago is described as it was
+    if (!this.#listed.delete(jobId)) await this.#step(job);
     return job;
+  }
+
+  /** As a list finds them. */
+  async lookAll(which: (job: FakeImportJob) => boolean): Promise<FakeImportJob[]> {
+    const jobs = this.list().filter(which);
+    for (const job of jobs) {
+      await this.#step(job);
+      this.#listed.add(job.jobId);
+    }
+    return jobs;
   }
 
   /** Those that are not forgotten, of one collection or of all. */
@@ -181,6 +194,7 @@ export class ImportJobs {
 
   /** Two that ask at once see the same step, which is done once. */
   async #step(job: FakeImportJob): Promise<void> {
+    if (!this.#model.alive) return;
     const step = this.#steps.get(job.jobId) ?? this.#goOn(job).finally(() => this.#steps.delete(job.jobId));
     this.#steps.set(job.jobId, step);
     await step;

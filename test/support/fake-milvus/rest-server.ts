@@ -137,9 +137,9 @@ export class RestInterface {
       return data({ jobId });
     },
 
-    "/v2/vectordb/jobs/import/list": (body) => {
+    "/v2/vectordb/jobs/import/list": async (body) => {
       const wanted = String(body.collectionName ?? "");
-      const jobs = this.#model.jobs.list().filter(({ request }) => {
+      const jobs = await this.#model.jobs.lookAll(({ request }) => {
         return request.database === databaseOf(body) && (wanted === "" || request.collection === wanted);
       });
       return data({

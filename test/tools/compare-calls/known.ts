@@ -130,7 +130,7 @@ const known: readonly KnownDifference[] = [
     verb: "restore",
     calls: ["REST import/describe"],
     what: [more.here],
-    why: "as often as there are jobs, and asked more often than every 3 s",
+    why: "there are more jobs; each is described when the list says something new of it",
   },
   { verb: "restore", calls: ["REST import/describe"], what: ["Request-Timeout only here"], why: "as in create" },
   {
@@ -188,7 +188,7 @@ const known: readonly KnownDifference[] = [
     verb: "restore",
     calls: ["gRPC DescribeCollection", "gRPC ShowPartitions", "gRPC DescribeIndex", "gRPC DescribeDatabase"],
     what: [only.here],
-    why: "what Milvus made is compared with the backup, and that it is still the restore's own before each import",
+    why: "what Milvus made is compared; before an import and a rename it must still be the restore's own",
   },
   {
     verb: "restore",

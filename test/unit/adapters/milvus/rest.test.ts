@@ -184,9 +184,47 @@ describe("the REST interface of Milvus 2.4 and newer", () => {
       ]);
       expect(described()).toEqual([own]);
 
-      // what failed is never the one that is searched for
+      // what failed is never the one that is searched for, and the own one is as it was
       await milvus.listImports(name, { own: new Set([own]), others: "files" });
-      expect(described().slice(1)).toEqual([own, other]);
+      expect(described().slice(1)).toEqual([other]);
+    });
+
+    it("describes a job that runs again only when the list says something new of it", async () => {
+      const own = new Set([await milvus.submitImport(request), await milvus.submitImport(request)]);
+      const [job] = fake.rest.jobs;
+      const look = async () => {
+        const from = fake.rest.requests.length;
+        const tasks = await milvus.listImports(name, { own, others: "states" });
+        const asked = fake.rest.requests.slice(from).filter(({ path }) => path.endsWith("/describe"));
+        return { tasks, described: asked.map(({ body }) => body.jobId) };
+      };
+      expect((await look()).described).toEqual([...own]);
+      expect(await look()).toMatchObject({ described: [], tasks: [{ state: "pending" }, { state: "pending" }] });
+
+      Object.assign(job ?? {}, { state: "Importing" });
+      expect((await look()).described).toEqual([job?.jobId]);
+      expect(await look()).toMatchObject({ described: [], tasks: [{ state: "importing", progress: 50 }, {}] });
+
+      Object.assign(job ?? {}, { state: "Completed", rows: 12 });
+      for (const _ of ["once", "again"]) {
+        expect(await look()).toMatchObject({ described: [job?.jobId], tasks: [{ rows: 12n }, { state: "pending" }] });
+      }
+    });
+
+    it("describes a job of nobody's until it tells what it reads", async () => {
+      fake.rest.segmentsOf = () => ["11"];
+      await milvus.submitImport(request);
+      const [job] = fake.rest.jobs;
+      Object.assign(job ?? {}, { state: "Importing", looking: true });
+      const described = () => fake.rest.requests.filter(({ path }) => path.endsWith("/describe")).length;
+      for (const times of [1, 2]) {
+        expect(await milvus.listImports(name)).toMatchObject([{ state: "importing", files: [] }]);
+        expect(described()).toBe(times);
+      }
+
+      Object.assign(job ?? {}, { looking: false });
+      for (const _ of ["once", "again"]) expect(await milvus.listImports(name)).toMatchObject([{ files: [{}, {}] }]);
+      expect(described()).toBe(3);
     });
 
     it("gives Milvus's reason of a failed job", async () => {
