@@ -48,9 +48,8 @@ export function restImports(client: RestClient): ImportApi {
   const lookAt = async (name: CollectionName, dbName: string, listed: ListedJob, isOwn: boolean) => {
     const { jobId, state, progress } = listed;
     const last = told.get(jobId);
-    // whose files nobody knows yet may be anybody's
-    const tellsAll = isOwn || (last?.task.files.length ?? 0) > 0;
-    if (last?.state === state && last.progress === progress && tellsAll) return last.task;
+    // Of others the files count, which a job that begins may name in part.
+    if (isOwn && last?.state === state && last.progress === progress) return last.task;
     const now = await describe(client, name, dbName, jobId);
     if (now && (now.task.state === "pending" || now.task.state === "importing")) told.set(jobId, now);
     else told.delete(jobId);

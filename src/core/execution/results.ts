@@ -364,6 +364,8 @@ export const progressRecord = z.discriminatedUnion("phase", [
     phase: z.literal("importing"),
     /** Why the imports of this execution failed for good: whoever asks again is told the same. */
     failure: z.string().optional(),
+    /** true: the server has refused the end of an import in milliseconds. */
+    hybridEnd: z.literal(true).optional(),
   }),
   z.object({ phase: z.enum(["replacing", "loading"]) }),
 ]);

@@ -27,6 +27,8 @@ interface LoopOptions {
   /** Looks whether the restore still has a target (`db.coll`): the Lambda of an execution that was stopped goes on. @throws ClaimLost */
   readonly confirm: (target: string) => Promise<void>;
   readonly encryptionKeys: Pick<EncryptionKeys, "of" | "withoutKeys">;
+  /** Whether the server has refused the end of an import in milliseconds earlier in this execution. */
+  readonly refusedMilliseconds: boolean;
 }
 
 /** How far the imports are. */
@@ -130,6 +132,11 @@ export class ImportLoop {
     };
   }
 
+  /** Whether the server takes the end of an import as a hybrid timestamp only, as was learnt: worth remembering, as jobs tell it only when they run. */
+  get refusedMilliseconds(): boolean {
+    return this.#submitter.refusedMilliseconds;
+  }
+
   #hasTime(): boolean {
     return this.#context.clock.now().getTime() < this.#options.turnUntil;
   }
@@ -158,7 +165,7 @@ export class ImportLoop {
     this.#records.drop(item);
     sight.changed = true;
     // Read only when the job ran, as were others that were submitted meanwhile: from now on this server gets what it wants.
-    if (wantsHybridTimestamp(task.failedReason)) this.#submitter.wantsHybrid = true;
+    if (wantsHybridTimestamp(task.failedReason)) this.#submitter.refusedMilliseconds = true;
     else sight.failure ??= importFailed(item, task);
     return true;
   }

@@ -113,6 +113,7 @@ async function importOnce(request: RestoreStepRequest, context: ImportContext): 
       turnUntil,
       confirm,
       encryptionKeys: new EncryptionKeys(plan, { input, layout, environment }, context),
+      refusedMilliseconds: shown.last?.hybridEnd ?? false,
     });
     const inserter = new RowInserter(records, milvus, context, {
       insertionOf: ({ insertion = 0 }) => readInsertion(context, layout, insertion),
@@ -125,7 +126,7 @@ async function importOnce(request: RestoreStepRequest, context: ImportContext): 
     for (;;) {
       await watch();
       const { cutShort, submitted, ...result } = await loop.turn();
-      await shown.show({ phase: "importing", ...result });
+      await shown.show({ phase: "importing", ...result, ...(loop.refusedMilliseconds && { hybridEnd: true }) });
       // Behind the turn: what is imported into other collections runs meanwhile.
       if (await inserter.insert()) continue;
       if (result.completed === result.imports) return { outcome: "imported", ...result, waitSeconds: 0, events };
@@ -142,7 +143,7 @@ async function importOnce(request: RestoreStepRequest, context: ImportContext): 
     const last = shown.last ?? { phase: "importing", imports: records.imports.length, completed: 0, progress: 0 };
     if (error.name === "ImportFailed") await shown.show({ ...last, failure: error.message });
     if (!isMilvusAway(error)) throw error;
-    const { imports, progress, awaySince = context.clock.now().toISOString() } = last;
+    const { imports, progress, hybridEnd, awaySince = context.clock.now().toISOString() } = last;
     context.log.warn("waiting for Milvus", {
       address: environment.milvus.address,
       awaySince,
@@ -151,7 +152,7 @@ async function importOnce(request: RestoreStepRequest, context: ImportContext): 
     if (context.clock.now().getTime() - Date.parse(awaySince) > longestAwayMilliseconds)
       throw stayedAway(error, awaySince);
     const result = { imports, completed: records.completed, progress, awaySince };
-    await shown.show({ phase: "importing", ...result });
+    await shown.show({ phase: "importing", ...result, ...(hybridEnd && { hybridEnd }) });
     return { outcome: "imports-pending", ...result, waitSeconds, events };
   }
 }

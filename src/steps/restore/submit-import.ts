@@ -17,6 +17,8 @@ interface SubmitOptions {
   /** Looks whether the restore still has a target (`db.coll`): the Lambda of an execution that was stopped goes on. @throws ClaimLost */
   readonly confirm: (target: string) => Promise<void>;
   readonly encryptionKeys: Pick<EncryptionKeys, "of" | "withoutKeys">;
+  /** Whether the server is known to take the end of an import as a hybrid timestamp only. */
+  readonly refusedMilliseconds: boolean;
 }
 
 /** An import is asked for so often when Milvus never answers, each time for minutes. */
@@ -28,8 +30,8 @@ export class ImportSubmitter {
   readonly #milvus: Milvus;
   readonly #context: StepContext;
   readonly #options: SubmitOptions;
-  /** Whether the server takes the end of an import as a hybrid timestamp only: known of its release, or learnt. */
-  wantsHybrid: boolean | undefined;
+  /** Whether the server has refused the end of an import in milliseconds, now or earlier. */
+  refusedMilliseconds: boolean;
   /** Why an import was without an answer, by its number. */
   readonly #unanswered = new Map<number, string>();
 
@@ -38,6 +40,7 @@ export class ImportSubmitter {
     this.#milvus = milvus;
     this.#context = context;
     this.#options = options;
+    this.refusedMilliseconds = options.refusedMilliseconds;
   }
 
   /**
@@ -108,13 +111,13 @@ export class ImportSubmitter {
   /** Milliseconds first where nobody knows: a server that wants the other says so, and filters nothing before it has. */
   async #submitUpTo(request: ImportRequest, { timestamp }: Instant): Promise<string> {
     const hybrid = { ...request, end: { timestamp, unit: "hybrid" } } as const;
-    this.wantsHybrid ??= readsHybridEnd(await this.#milvus.version());
-    if (this.wantsHybrid) return this.#milvus.submitImport(hybrid);
+    if (this.refusedMilliseconds || readsHybridEnd(await this.#milvus.version()))
+      return this.#milvus.submitImport(hybrid);
     try {
       return await this.#milvus.submitImport({ ...request, end: { timestamp } });
     } catch (error) {
       if (!(error instanceof PipelineError) || !wantsHybridTimestamp(error.message)) throw error;
-      this.wantsHybrid = true;
+      this.refusedMilliseconds = true;
       return this.#milvus.submitImport(hybrid);
     }
   }

@@ -21,8 +21,12 @@ describe("an import of a backup that was cut", () => {
   /** A Milvus that takes hybrid timestamps only, and says so when it is asked, or when the job runs. */
   function strictly(refuses: "at once" | "later") {
     const ends: ImportRequest["end"][] = [];
+    let looks = () => {};
     const milvus: Pick<Milvus, "listImports" | "submitImport"> = {
-      listImports: async () => [...world.listed],
+      listImports: async () => {
+        looks();
+        return [...world.listed];
+      },
       submitImport: async (of) => {
         ends.push(of.end);
         const bad = of.end?.unit !== "hybrid";
@@ -35,7 +39,11 @@ describe("an import of a backup that was cut", () => {
         return id;
       },
     };
-    return { ends, run: () => importSegments(request, world.contextWith(milvus)) };
+    const run = (looked = () => {}) => {
+      looks = looked;
+      return importSegments(request, world.contextWith(milvus));
+    };
+    return { ends, run };
   }
 
   test.each(["at once", "later"] as const)(
@@ -57,6 +65,19 @@ describe("an import of a backup that was cut", () => {
     await expect(once()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
 
     expect(ends.map((end) => end?.unit)).toEqual([undefined, undefined, "hybrid", "hybrid"]);
+  });
+
+  test("says it once only: the next function of the execution knows it", async () => {
+    world.seed([planned(0), planned(1, { phase: 2 })], [], {}, { instant });
+    const { ends, run: once } = strictly("later");
+    const looked = () => {
+      if (ends.length === 2) throw new Error("killed");
+    };
+    await expect(once(looked)).rejects.toThrow("killed");
+
+    await expect(once()).resolves.toMatchObject({ outcome: "imported", completed: 2 });
+
+    expect(ends.map((end) => end?.unit)).toEqual([undefined, "hybrid", "hybrid"]);
   });
 
   test("is not taken for one that was not", async () => {
