@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { eventFunctionSpecs, functionSpecs, pascalCase } from "../../infra/functions.ts";
 import { definitionOf } from "../../infra/pipeline-state-machine.ts";
 import { machines } from "../../src/core/execution/machines.ts";
-import { actionsOf, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
+import { actionsOf, examplePipeline, pipelineTemplate, resourcesOf, statementsOf } from "./synthesized.ts";
 
 const template = pipelineTemplate();
 const withData = pipelineTemplate({
@@ -13,8 +12,7 @@ const withData = pipelineTemplate({
   assumableRoles: ["arn:aws:iam::444455556666:role/reader"],
 });
 
-const example = readFileSync(new URL("../../examples/pipeline.yaml", import.meta.url), "utf8");
-const withRetention = pipelineTemplate({ pipeline: example });
+const withRetention = pipelineTemplate({ pipeline: examplePipeline });
 
 /** One bucket for Milvus and its backups, another one for backups, and every function. */
 const withEvents = pipelineTemplate({

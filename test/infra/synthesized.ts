@@ -23,6 +23,9 @@ const flags: Record<string, unknown> = JSON.parse(
   readFileSync(join(import.meta.dirname, "../../cdk.json"), "utf8"),
 ).context;
 
+/** The text of examples/pipeline.yaml. */
+export const examplePipeline = readFileSync(join(import.meta.dirname, "../../examples/pipeline.yaml"), "utf8");
+
 const directories: string[] = [];
 // Not when the process exits: vitest's workers are ended, and a process that is ended runs no handler.
 afterAll(() => {
@@ -91,4 +94,10 @@ function readable(value: unknown): string {
     return parts.map(readable).join(separator);
   }
   throw new Error(`not readable: ${JSON.stringify(value)}`);
+}
+
+/** The input that a rule's target hands on, with `<fields>` as the template writes them. */
+export function inputOfRule(from: Template, beginning: string): string {
+  const [rule] = Object.entries(from.findResources("AWS::Events::Rule")).filter(([id]) => id.startsWith(beginning));
+  return rule?.[1].Properties.Targets[0].InputTransformer.InputTemplate as string;
 }
