@@ -15,7 +15,7 @@ export interface ManyOptions extends RepeatedOptions {
 }
 
 /** Restores of one backup; medians, milliseconds. */
-export interface RestoreTimes {
+interface RestoreTimes {
   readonly name: string;
   readonly collection: ManySegments;
   readonly restore: MeasuredRun;

@@ -15,7 +15,7 @@ import { type BenchMachine, benchMachine, median, medianBy, type RepeatedOptions
 import { runRival } from "./rival.ts";
 
 /** A transfer of one backup between two stores, by the command and by MinIO's client; medians, milliseconds. */
-export interface TransferTimes {
+interface TransferTimes {
   readonly backup: MadeBackup;
   readonly copy: MeasuredRun;
   /** `mc cp --recursive`, from start to end of its process. */
@@ -23,7 +23,7 @@ export interface TransferTimes {
 }
 
 /** A backup of one collection; medians, milliseconds. */
-export interface CreateTimes {
+interface CreateTimes {
   readonly collection: ManySegments;
   readonly create: MeasuredRun;
   readonly rival?: number;

@@ -15,7 +15,7 @@ import type { BenchOptions } from "./options.ts";
 import { runRival } from "./rival.ts";
 
 /** One night of one way to back up. */
-export interface Night {
+interface Night {
   /** From 1. */
   readonly day: number;
   /** Bytes that all backups of this way take in the store by then. */

@@ -8,7 +8,7 @@ import { type PartitionedShape, seedPartitioned, shop, tenants } from "./partiti
 import { runRival } from "./rival.ts";
 
 /** Restores of small partitions; medians, milliseconds. */
-export interface PartitionTimes {
+interface PartitionTimes {
   readonly name: string;
   readonly partitions: number;
   readonly rows: number;

@@ -6,7 +6,7 @@ import { workLayout } from "../src/core/execution/work-layout.ts";
 import { statesArn } from "./permissions.ts";
 
 /** Roles that people and pipelines of CI have towards a deployment; none of them reads a secret or a backup. */
-export const peopleRoles = ["auditor", "operator", "restorer"] as const;
+const peopleRoles = ["auditor", "operator", "restorer"] as const;
 export type PeopleRole = (typeof peopleRoles)[number];
 
 /** Which machines each starts and stops; all see what every machine did. */

@@ -16,7 +16,7 @@ export interface InstantBounds {
 /** What can be wrong with a key of a restored collection. */
 export type Violation = "missing" | "twice" | "too old" | "too new" | "never written";
 
-export interface KeyViolation {
+interface KeyViolation {
   readonly key: string;
   readonly violation: Violation;
   /** Its versions in the restored collection. */

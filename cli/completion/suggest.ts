@@ -13,7 +13,7 @@ export interface Suggestions {
   readonly given: ReadonlyMap<string, readonly string[]>;
 }
 
-export interface Candidate {
+interface Candidate {
   readonly value: string;
   readonly description: string;
 }

@@ -220,7 +220,7 @@ export const exported = documentOf("export", {
 });
 
 /** What an execution is about, in the words of people who wait. */
-export const phase = z.enum([
+const phase = z.enum([
   "starting",
   "preparing",
   "copying",

@@ -41,7 +41,7 @@ export function ofDatabases(key: string, given: CreateRequest["db_collections"])
 }
 
 /** @throws InvalidInput */
-export function ofFilter(key: string, filter: NonNullable<CreateRequest["filter"]>): string[] {
+function ofFilter(key: string, filter: NonNullable<CreateRequest["filter"]>): string[] {
   const entries = Object.entries(filter);
   if (entries.length === 0) throw invalid(key, "it names no database; leave it out for all");
   return checked(

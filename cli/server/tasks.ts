@@ -78,7 +78,7 @@ function resultsOf(execution: ExecutionDescription): readonly string[] {
 }
 
 /** Percent of the whole, never less than before: what is planned, copied (or staged), imported. Above 0, as nothing is said of 0. */
-export function percentOf(machine: TaskMachine, { totals, copied, restoring }: Progress): number {
+function percentOf(machine: TaskMachine, { totals, copied, restoring }: Progress): number {
   if (totals === undefined) return 1;
   const [done, all] = totals.bytes ? [copied.bytes, totals.bytes] : [copied.segments, totals.segments];
   const share = all === 0 ? 1 : Math.min(1, done / all);

@@ -53,7 +53,7 @@ interface PutOptions {
   readonly confirm?: string | undefined;
 }
 
-export type Comparison =
+type Comparison =
   | { readonly registered: "nothing" }
   | { readonly registered: "same" }
   /** `changes` is empty where somebody changed the secret by hand into something that cannot be read. */

@@ -9,7 +9,7 @@ import { details } from "./parts.ts";
 use([BarChart, CustomChart, LineChart, ScatterChart, GridComponent, MarkLineComponent, SVGRenderer]);
 
 /** The room that a figure has: it is drawn once for a desk and once for a hand, and the style sheet shows one of them. */
-export interface Room {
+interface Room {
   readonly narrow: boolean;
   readonly width: number;
 }
@@ -45,7 +45,7 @@ export function figure({ label, height, option, legend = [], caption, table }: F
 }
 
 /** Shapes of marks, as echarts names them or as a path in a square of ten: no meaning hangs on a colour alone. */
-export const shapes = {
+const shapes = {
   box: "M0 0H10V10H0Z",
   outline: "M0.5 0.5H9.5V9.5H0.5Z",
   circle: "M5 0A5 5 0 1 1 5 10A5 5 0 1 1 5 0Z",

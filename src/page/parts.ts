@@ -28,7 +28,7 @@ export function tiles(all: readonly Tile[]): Html {
   )}</dl>`;
 }
 
-export interface Column {
+interface Column {
   readonly title: string;
   /** Numbers. */
   readonly right?: boolean;

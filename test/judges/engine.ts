@@ -23,7 +23,7 @@ const account = "123456789012";
 const region = "us-east-1";
 const lambdaArn = `arn:aws:lambda:${region}:${account}:function:`;
 /** What an SDK needs to speak to servers that ask for nothing. */
-export const anyCredentials = { AWS_ACCESS_KEY_ID: "any", AWS_SECRET_ACCESS_KEY: "any", AWS_REGION: region } as const;
+const anyCredentials = { AWS_ACCESS_KEY_ID: "any", AWS_SECRET_ACCESS_KEY: "any", AWS_REGION: region } as const;
 
 /** ARN of a machine in the engine. */
 export function machineArn(machine: Machine): string {
@@ -43,7 +43,7 @@ export interface Services {
 }
 
 /** An answer of Lambda itself: the function did not run. */
-export class ServiceRefusal extends Error {
+class ServiceRefusal extends Error {
   readonly code: string;
   readonly status: number;
 

@@ -2,7 +2,7 @@ import * as arrow from "apache-arrow";
 import { Table, writeParquet } from "parquet-wasm";
 
 /** The type of a payload's column, as Milvus's writers choose it. */
-export type ColumnType =
+type ColumnType =
   | "bool"
   | "int8"
   | "int16"

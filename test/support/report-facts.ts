@@ -10,7 +10,7 @@ const day = 86_400_000;
 export const nightly: SchedulePromise = {
   ...{ name: "nightly", environment: "prod", expression: "cron(0 3 * * ? *)", timeZone: "UTC", enabled: true },
 };
-export const hourly: SchedulePromise = { ...nightly, name: "hourly", expression: "rate(1 hour)" };
+const hourly: SchedulePromise = { ...nightly, name: "hourly", expression: "rate(1 hour)" };
 
 const madeByNightly = { name: "nightly", environment: "prod", stateMachine };
 

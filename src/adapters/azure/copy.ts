@@ -12,7 +12,7 @@ import { azureCode, azureStatus } from "./errors.ts";
 
 const parallelParts = 4;
 /** Copy Blob From URL takes no more in one request (Azure Blob Storage REST, 2026). */
-export const copyFromUrlLimitBytes = 256 * 2 ** 20;
+const copyFromUrlLimitBytes = 256 * 2 ** 20;
 /** A copy of one part takes seconds; the clocks of two machines differ by minutes. */
 const signatureMilliseconds = 60 * 60_000;
 

@@ -139,6 +139,6 @@ async function readingFrom<T>(source: S3Bucket, object: ObjectSummary, send: () 
 }
 
 /** The header wants the key percent-encoded, but its slashes as they are. */
-export function copySource(bucket: string, key: string): string {
+function copySource(bucket: string, key: string): string {
   return `${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
 }

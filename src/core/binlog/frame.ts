@@ -12,7 +12,7 @@ export interface Binlog {
 }
 
 /** What a binlog says of itself. */
-export interface BinlogDescriptor {
+interface BinlogDescriptor {
   readonly collectionId: bigint;
   readonly partitionId: bigint;
   readonly segmentId: bigint;
@@ -24,7 +24,7 @@ export interface BinlogDescriptor {
   readonly multiField: boolean;
 }
 
-export interface BinlogEvent {
+interface BinlogEvent {
   /** Of its header, in bytes from the start of the file. */
   readonly offset: number;
   readonly type: "insert" | "delete";

@@ -20,7 +20,7 @@ import {
 export type FieldValue = unknown;
 
 /** A value may take this much: Milvus lets a VarChar or JSON have 64 KiB, so a much larger one is damage. */
-export const largestValueBytes = 64 * 2 ** 20;
+const largestValueBytes = 64 * 2 ** 20;
 
 interface Codec {
   /** How Milvus stores it (`internal/storage/serde.go`). */

@@ -51,7 +51,7 @@ export type CopiedLog = z.infer<typeof copiedLog>;
  * One prefix of a segment (its insert logs, or its delta logs), from where to where. Both end in `/`; with `to` empty nothing is
  * copied, only what is expected is verified where it lies.
  */
-export const copyPrefix = z.object({
+const copyPrefix = z.object({
   from: z.string(),
   to: z.string(),
   kind: z.enum(["insert", "delta"]),

@@ -37,7 +37,7 @@ const copySegmentsResult = z.object({
 export type CopySegmentsResult = Readonly<z.infer<typeof copySegmentsResult>>;
 
 /** Users, roles, grants and privilege groups of a backup. */
-export const rbacCounts = z.object({ users: count, roles: count, grants: count, privilegeGroups: count });
+const rbacCounts = z.object({ users: count, roles: count, grants: count, privilegeGroups: count });
 
 const finalizeBackupResult = z.object({
   /** `source-changed`: segments vanished while they were copied; prepare again and go on. */
@@ -79,7 +79,7 @@ const prepareDrillResult = z.discriminatedUnion("outcome", [
 export type PrepareDrillResult = Readonly<z.infer<typeof prepareDrillResult>>;
 
 /** What was searched in one vector field of a drilled collection. */
-export const searchedField = z.object({
+const searchedField = z.object({
   field: z.string(),
   /** As Milvus calls them: `HNSW`, `L2`. */
   indexType: z.string(),

@@ -3,7 +3,7 @@ import type { ExportFormat } from "../execution/messages.ts";
 const extensions: Readonly<Record<ExportFormat, string>> = { parquet: "parquet", arrow: "arrow", jsonl: "jsonl" };
 
 /** What the folders of partitions begin with: readers of data sets make it a column. */
-export const partitionColumn = "milvus_partition";
+const partitionColumn = "milvus_partition";
 
 /**
  * Keys of one export. Readers of data sets skip what begins with `_`.

@@ -27,7 +27,6 @@ const exportedFile = z.object({
   /** Hex. */
   sha256: z.string(),
 });
-export type ExportedFile = z.infer<typeof exportedFile>;
 
 const exportedCollection = z.object({
   /** `db.coll` */
@@ -63,7 +62,7 @@ const exportHead = z.object({
 });
 export type ExportHead = z.infer<typeof exportHead>;
 
-export const exportManifest = exportHead.extend({ collections: z.array(exportedCollection) });
+const exportManifest = exportHead.extend({ collections: z.array(exportedCollection) });
 export type ExportManifest = z.infer<typeof exportManifest>;
 
 /** undefined where a text is no manifest of an export that this version knows. */

@@ -117,7 +117,6 @@ export const functionSchema = record({
   output_field_ids: list(int64),
   params: list(keyValuePair),
 });
-export type FunctionSchema = Infer<typeof functionSchema>;
 
 export const structArrayField = record({ fieldID: int64, name: text, description: text, fields: list(fieldSchema) });
 

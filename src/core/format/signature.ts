@@ -19,7 +19,7 @@ export type SignedStatement = Readonly<z.infer<typeof signedStatement>>;
 
 /** Of KMS, for keys of NIST's P-256 and of RSA; both are over a SHA-256. */
 export const signatureAlgorithms = ["ECDSA_SHA_256", "RSASSA_PSS_SHA_256"] as const;
-export type SignatureAlgorithm = (typeof signatureAlgorithms)[number];
+type SignatureAlgorithm = (typeof signatureAlgorithms)[number];
 
 /** A signature as KMS gives it. */
 export interface Signature {

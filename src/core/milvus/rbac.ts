@@ -24,7 +24,7 @@ export interface RbacGrant {
 }
 
 /** Privileges under one name, which is granted as one is (Milvus 2.5 and later). */
-export interface PrivilegeGroup {
+interface PrivilegeGroup {
   readonly name: string;
   readonly privileges: readonly string[];
 }

@@ -34,7 +34,7 @@ export const exportedCollectionFile = collectionOfRows.extend({
 export type ExportedCollectionFile = Readonly<z.infer<typeof exportedCollectionFile>>;
 
 /** A segment whose rows are exported. */
-export const exportSegment = z.object({
+const exportSegment = z.object({
   /** A `SegmentBackup`. */
   record: z.string(),
   /** What the manifest of the backup says of its logs, by key. */

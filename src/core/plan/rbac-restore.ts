@@ -26,7 +26,7 @@ export const rbacRecord = z.object({
   grants: z.array(z.string()).readonly(),
   privilegeGroups: z.array(z.string()).readonly(),
 });
-export type RbacRecord = Readonly<z.infer<typeof rbacRecord>>;
+type RbacRecord = Readonly<z.infer<typeof rbacRecord>>;
 
 /** What the plan has to know of the restore and its target. */
 interface RbacContext {

@@ -4,7 +4,7 @@ import { shortHash } from "../execution/deterministic-id.ts";
 import { verifiedRows } from "../execution/messages.ts";
 
 /** What of a collection's rows is going to be read. */
-export const rowsPlan = z.object({
+const rowsPlan = z.object({
   /** As it was asked for, of 100. */
   percent: z.number(),
   /** Of the whole backup, as its metas say it. */

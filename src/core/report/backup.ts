@@ -105,7 +105,7 @@ export const backupReport = counted.extend({
 export type BackupReport = Readonly<z.infer<typeof backupReport>>;
 
 export const mostCollections = 50;
-export const mostPartitions = 50;
+const mostPartitions = 50;
 export const mostSegments = 20;
 
 /** What the report of a backup is made of. */

@@ -18,7 +18,7 @@ import { SegmentLooks } from "./segment-looks.ts";
  * - what is `sealed` already, at no instant (skip_flush)
  * - what is sealed once it is `flushed`
  */
-export type Taken = "nothing" | "sealed" | "flushed";
+type Taken = "nothing" | "sealed" | "flushed";
 
 interface SourceOptions {
   readonly taken: Taken;

@@ -43,7 +43,7 @@ export interface SweptSource {
 }
 
 /** Shared segments that nothing names and that stay for now. */
-export interface LockedSegments {
+interface LockedSegments {
   readonly objects: number;
   readonly bytes: number;
   /** The latest of their times, ISO 8601. */

@@ -216,7 +216,7 @@ function isLoaded({ loaded }: FakeCollection, partitions: readonly string[]): bo
 }
 
 /** Deletes take nothing from it: Milvus counts what segments say, but not what L0 segments do. */
-export function rowCount({ segments }: FakeCollection, partition?: string): bigint {
+function rowCount({ segments }: FakeCollection, partition?: string): bigint {
   return segments
     .filter(
       ({ level, state, partitionId }) =>
@@ -236,7 +236,7 @@ function position(channel: string, timestamp: string): Message {
   return { channel_name: channel, msgID, msgGroup: `group-${channel}`, timestamp };
 }
 
-export function allCollections(model: FakeModel): FakeCollection[] {
+function allCollections(model: FakeModel): FakeCollection[] {
   return [...model.databases.values()].flatMap(({ collections }) => [...collections.values()]);
 }
 

@@ -141,6 +141,6 @@ function sameGrant(one: Grant, other: Grant): boolean {
 }
 
 /** Stands for bcrypt's: another text than the password, the same for the same one. */
-export function hashOf(password: string): string {
+function hashOf(password: string): string {
   return `$2a$10$${createHash("sha256").update(password).digest("base64url")}`;
 }

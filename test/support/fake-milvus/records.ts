@@ -41,7 +41,7 @@ export interface FakeSegment {
   readonly isSorted: boolean;
 }
 
-export interface FakeIndex {
+interface FakeIndex {
   readonly id: string;
   readonly name: string;
   readonly fieldName: string;

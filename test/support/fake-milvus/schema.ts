@@ -2,7 +2,7 @@ import { dataTypeName } from "../../../src/core/milvus/data-types.ts";
 import { type Message, Refusal } from "./refusal.ts";
 
 /** `schemapb.FieldSchema` as a plain message. */
-export interface FieldMessage extends Message {
+interface FieldMessage extends Message {
   fieldID: string;
   name: string;
   data_type: number | string;

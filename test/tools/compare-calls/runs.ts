@@ -19,7 +19,7 @@ export const verbs = ["create", "restore"] as const;
 export type Verb = (typeof verbs)[number];
 
 /** What a tool asked the server that a verb is about; why it failed, where it did. */
-export interface Run {
+interface Run {
   readonly calls: readonly JournalEntry[];
   readonly problem?: string;
 }
@@ -27,7 +27,7 @@ export interface Run {
 export type Runs = Readonly<Record<Verb, Run>>;
 
 const backupName = "compared";
-export const suffix = "_bak";
+const suffix = "_bak";
 
 /** milvus-backup as a process of its own; its restore takes 3 s for every import at least. */
 export async function runTheirs(binary: string, world: World): Promise<Runs> {

@@ -23,7 +23,7 @@ export function comparisonStore(): MinioService {
 }
 
 /** A server, and its backup.yaml. */
-export interface Server {
+interface Server {
   readonly fake: FakeMilvus;
   readonly environment: Environment;
   readonly yaml: string;
