@@ -131,6 +131,7 @@ describe("signatures", () => {
         collections: ["a"],
         environment: "dr",
         signedBy: theirs,
+        rbac: true,
       },
       {
         name: "open",
@@ -165,7 +166,11 @@ describe("signatures", () => {
       .map(({ Properties }) => JSON.stringify(Properties.Targets))
       .filter((it) => it.includes("trigger"));
 
-    expect(handed).toEqual([expect.stringContaining(theirs), expect.not.stringMatching(/unsigned|signedBy/)]);
+    const [signed, open] = handed;
+    expect(handed).toHaveLength(2);
+    expect(signed).toContain(theirs);
+    expect(signed).toMatch(/\\"rbac\\":true/);
+    expect(open).not.toMatch(/unsigned|signedBy|rbac/);
   });
 
   it("need no permission where nothing is signed", () => {

@@ -201,6 +201,8 @@ restoreTriggers:
     ["unsigned: true", ["restoreTriggers[0].unsigned: is about backups of another account, and there is no account"]],
     [`${foreign}, unsigned: true`, []],
     [`${foreign}, signedBy: "${keyArn}"`, []],
+    [`rbac: true, signedBy: "${keyArn}"`, []],
+    [`${foreign}, rbac: true, signedBy: "${keyArn}"`, []],
     [`dropExisting: true, collections: [coll], signedBy: "${keyArn}"`, []],
   ])("lets through a trigger only what its file says: %s", (options, problems) => {
     const trigger = `{ name: t, bucket: backups, environment: dr, ${options} }`;

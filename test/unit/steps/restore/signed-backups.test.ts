@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
 import { parseSignature } from "../../../../src/core/format/signature.ts";
+import { startTriggeredRestore } from "../../../../src/steps/events/start-triggered-restore.ts";
 import { FaultInjector } from "../../../support/fault-injector.ts";
 import { MemorySigningKeys } from "../../../support/memory-signing-keys.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
@@ -137,6 +138,81 @@ describe("a signed backup", () => {
     expect(world.bucket("backups").read(layout.signature)).toBeUndefined();
     expect(await refused(restore())).toMatch(/UntrustedBackup.*it has no signature .*signBackups/s);
     expect(keys.calls).toEqual([]);
+  });
+});
+
+describe("a signed backup with users and roles", () => {
+  const hash = "$2a$10$a-hash-that-nobody-sees";
+  const users = [{ name: "app", password: hash, roles: ["reader"] }];
+
+  beforeEach(async () => {
+    // tells passwords, and takes them
+    const milvus = { version: "2.4.15" };
+    world = new PipelineWorld({
+      prod: { milvusAt: "bucket-a/files", backupAt: "backups/backup", milvus },
+      dr: { milvusAt: "bucket-b/files", backupAt: "backups/backup", milvus },
+    });
+    seedShop(world);
+    world.milvus("prod").rbac = { users, roles: ["reader"], grants: [], privilegeGroups: [] };
+    world.registerAnew("dr", { milvus: { ...world.environment("dr").milvus, user: "root" } });
+    const signer = { keyArn: ours, keys };
+    await runBackup({ ...world.context(), signer }, { environment: "prod", backupName: "nightly", rbac: true });
+  });
+
+  /** As the trigger's rule starts it. */
+  async function trigger() {
+    const started: RestoreInput[] = [];
+    const startOnce = async (_: string, input: RestoreInput) => {
+      started.push(input);
+      return "started" as const;
+    };
+    const request = {
+      ...{ trigger: "partner", backups: "*" },
+      restore: { environment: "dr", collections: ["books"], suffix: "_bak", signedBy: ours, rbac: true },
+      object: { bucket: "backups", key: layout.meta.full_meta, etag: "e" },
+    };
+    const context = { ...world.context(), restores: { startOnce, arnOf: (name: string) => name } };
+    expect(await startTriggeredRestore(request, context)).toMatchObject({ outcome: "started" });
+    const [input = expect.fail("nothing was started")] = started;
+    return runRestore({ ...world.context(), signingKeys: async () => keys }, input, executionOf("partner-nightly"));
+  }
+
+  test("brings them by a trigger that names the key", async () => {
+    const result = await trigger();
+
+    expect(result).toMatchObject({
+      outcome: "restored",
+      collections: [{ to: "default.books_bak" }],
+      rbac: { users: { restored: 1 }, roles: { restored: 1 } },
+    });
+    expect(world.milvus("dr").rbac).toMatchObject({ users, roles: ["reader"] });
+    expect(JSON.stringify([result, world.memory.logged])).not.toContain(hash);
+  });
+
+  test.each([
+    ["a user of one's own is written into it", `"user":"app"`, `"user":"eve"`],
+    ["a password is exchanged in it", hash, "$2a$10$a-hash-that-somebody-knows"],
+  ])("brings nothing where %s", async (_, was, is) => {
+    const bucket = world.bucket("backups");
+    const metas = bucket.read(layout.meta.full_meta) ?? "";
+    expect(metas).toContain(was);
+    bucket.seed(layout.meta.full_meta, metas.replaceAll(was, is));
+
+    expect(await refused(trigger())).toMatch(/CorruptBackup.*full_meta\.json.*was changed since/s);
+    expect(world.milvus("dr").rbac).toMatchObject({ users: [], roles: [] });
+  });
+
+  test("brings none of what is put there while it is restored", async () => {
+    const bucket = world.bucket("backups");
+    const metas = bucket.read(layout.meta.full_meta) ?? "";
+    const submits = world.milvus("dr").submitImport.bind(world.milvus("dr"));
+    world.milvus("dr").submitImport = async (request) => {
+      bucket.seed(layout.meta.full_meta, metas.replaceAll('"user":"app"', '"user":"eve"'));
+      return submits(request);
+    };
+
+    await expect(trigger()).rejects.toThrow(/was replaced .* while it was restored: no users or roles were made of it/);
+    expect(world.milvus("dr").rbac).toMatchObject({ users: [], roles: [] });
   });
 });
 
