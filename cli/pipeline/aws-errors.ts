@@ -36,11 +36,26 @@ export function explainAwsError(
   if (!(error instanceof Error) || error instanceof CliError) return error;
   const code = codeOf(error);
   const cause = error;
+  const { AWS_ENDPOINT_URL: endpoint } = env;
   if (unreachable.has(code)) {
-    const endpoint = env.AWS_ENDPOINT_URL ?? "the AWS endpoint";
+    const told =
+      endpoint === undefined
+        ? `AWS is not reachable (${code}) while ${doing}; is its region right (AWS_REGION), and the network? ${localHint}`
+        : `${endpoint} is not reachable (${code}) while ${doing}; is the local stack up (npm run local -- up), or AWS_ENDPOINT_URL right?`;
+    return new CliError("AwsUnreachable", told, { cause });
+  }
+  if (endpoint !== undefined && (!URL.canParse(endpoint) || /parse error|Deserialization error/.test(error.message))) {
+    const told = URL.canParse(endpoint) ? "does not answer as AWS does" : "is no URL";
     return new CliError(
       "AwsUnreachable",
-      `${endpoint} is not reachable (${code}) while ${doing}; is the local stack up (npm run local -- up), or AWS_ENDPOINT_URL right?`,
+      `AWS_ENDPOINT_URL: ${JSON.stringify(endpoint)} ${told}: correct it, leave it out for AWS itself, or ${localHint}`,
+      { cause },
+    );
+  }
+  if (/^Region not accepted/.test(error.message)) {
+    return new CliError(
+      "AwsUnreachable",
+      `AWS_REGION: ${JSON.stringify(env.AWS_REGION ?? "")} is no region: use one such as us-east-1`,
       { cause },
     );
   }

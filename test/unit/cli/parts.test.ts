@@ -84,6 +84,28 @@ describe("explainAwsError", () => {
 
     expect(explainAwsError(error, "reading", {})).toBe(error);
   });
+
+  test.each([
+    ["Invalid URL", { AWS_ENDPOINT_URL: "nonsense" }, 'AWS_ENDPOINT_URL: "nonsense" is no URL'],
+    [
+      "@aws-sdk XML parse error: unexpected content.\n  Deserialization error: to see the raw response",
+      { AWS_ENDPOINT_URL: "http://127.0.0.1:19530" },
+      'AWS_ENDPOINT_URL: "http://127.0.0.1:19530" does not answer as AWS does',
+    ],
+    [
+      'Region not accepted: region="nowhere!" is not',
+      { AWS_REGION: "nowhere!" },
+      'AWS_REGION: "nowhere!" is no region',
+    ],
+    ["getaddrinfo EAI_AGAIN", { AWS_REGION: "nowhere-1" }, "is its region right (AWS_REGION)"],
+  ])("names the variable that is wrong: %s", (message, env, told) => {
+    const error = Object.assign(new Error(message), message.includes("EAI_AGAIN") && { code: "EAI_AGAIN" });
+
+    expect(explainAwsError(error, "looking", env)).toMatchObject({
+      name: "AwsUnreachable",
+      message: expect.stringContaining(told),
+    });
+  });
 });
 
 describe("progress of an execution", () => {
