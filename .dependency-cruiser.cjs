@@ -222,7 +222,7 @@ module.exports = {
         "The readers of Parquet take 7 MB: the Lambdas that look into binlogs have them in a file beside their bundles, and load it when they read rows or their keys.",
       from: {
         path: "^functions/",
-        pathNot: "^functions/(?:copy-segments|search-drill|read-rows|export-segments|import-segments)/",
+        pathNot: "^functions/(?:copy-segments|search-drill|read-rows|export-segments|import-segments|prepare-restore)/",
       },
       to: { path: "node_modules/(?:parquet-wasm|apache-arrow)/", reachable: true },
     },

@@ -5,6 +5,8 @@ import { milvusContext } from "../shared/milvus-context.ts";
 import { signingKeys } from "../shared/signing-keys.ts";
 import { stepHandler } from "../shared/step-handler.ts";
 
-const context = { ...milvusContext(), signingKeys };
+const payloads = async () => (await import("#payloads/parquet")).parquetPayloads;
+
+const context = { ...milvusContext(), signingKeys, payloads };
 
 export const handler = stepHandler(restoreStepRequest, outlasting("restore", prepareRestore), context);

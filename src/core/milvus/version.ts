@@ -43,8 +43,10 @@ export const releases = {
   queriedVectors: "2.3.0",
   /** REST import jobs, which take many path pairs; 2.2 and 2.3 import through gRPC, one pair a task. */
   restImports: "2.4.0",
-  /** L0 segments exist and are imported with `l0_import`. */
-  l0Import: "2.4.0",
+  /** L0 segments, which 2.4.0 writes already, are imported with `l0_import` (milvus#33514). */
+  l0Import: "2.4.5",
+  /** Imports of L0 segments look at `end_ts` (milvus#43747, merged the day 2.6.0 was released; in no 2.5): before, every delete counts. */
+  l0End: "2.6.1",
   gcPause: "2.4.0",
   describeDatabase: "2.4.3",
   /** Nullable fields and default values. */
@@ -68,6 +70,8 @@ export const releases = {
   /** External collections and namespaces (their fields are in the protocol since 2.6). */
   halfDescribed: "2.6.0",
   rowPolicies: "3.0.0",
+  /** Rows that are imported count as written when their import is over (milvus#48472, #48524): what an import of deletes brings is older, and takes none. */
+  importTimes: "3.0.0",
 } as const;
 
 /**

@@ -1,4 +1,5 @@
-import { allPartitions, type BackupLayout, type BackupSegmentPath, type StagingLayout } from "../format/layout.ts";
+import { allPartitions, type BackupLayout, type StagingLayout } from "../format/layout.ts";
+import type { SegmentBackup } from "../format/meta.ts";
 import type { CollectionOutline, SegmentBrief } from "../format/outline.ts";
 import type { ImportFiles } from "../milvus/descriptions.ts";
 import { type Group, groupsOf } from "./import-groups.ts";
@@ -6,6 +7,7 @@ import { type Merge, mergeIdOf } from "./merges.ts";
 import type { PlannedImport } from "./planned-restore.ts";
 import { segmentPath } from "./segment-copies.ts";
 import { hasDeletes } from "./segment-rows.ts";
+import type { SpreadDeletes } from "./spread-deletes.ts";
 
 /**
  * How the segments of an import come before Milvus: side by side below one directory, each below a directory of its own, or where they
@@ -31,14 +33,18 @@ export interface PlacesContext {
   readonly firstTask: number;
   /** Staging directories are named after the numbers from this one on: a collection that is restored under several names is staged once. */
   readonly stagedAs: number;
+  /** L0 segments that are not imported by themselves, by ID, and how many of their deletes are not later than the instant. */
+  readonly spread?: ReadonlyMap<string, bigint> | undefined;
 }
 
 /** The directories of the imports of one collection: where Milvus reads them, and where their logs are staged. */
 export class ImportPlaces {
   readonly #context: PlacesContext;
+  readonly #spread: SpreadDeletes;
 
-  constructor(context: PlacesContext) {
+  constructor(context: PlacesContext, spread: SpreadDeletes) {
     this.#context = context;
+    this.#spread = spread;
   }
 
   /** What an import reads. */
@@ -54,7 +60,7 @@ export class ImportPlaces {
       case "pairs":
         return segments.map((segment) => {
           const { insert, delta } = this.#context.staging.pair(this.#stagedTask(task), segmentPath(segment));
-          return { insert: segment.is_l0 ? "" : insert, delta: hasDeletes(segment) ? delta : "" };
+          return { insert: segment.is_l0 ? "" : insert, delta: this.meetsDeletes(segment) ? delta : "" };
         });
       case "in-place":
         return kind === "l0"
@@ -67,18 +73,33 @@ export class ImportPlaces {
   destinationOf(
     task: number,
     planned: StagedImport,
-    path: BackupSegmentPath,
+    segment: SegmentBackup,
     merge: Merge | undefined,
   ): { insert: string; delta: string } {
     const { staging } = planned;
     if (staging === "in-place") return { insert: "", delta: "" };
+    const path = segmentPath(segment);
     if (staging === "pairs") {
       const { insertLogs, deltaLogs } = this.#context.staging.pair(this.#stagedTask(task), path);
-      return { insert: insertLogs, delta: deltaLogs };
+      const isShared = !segment.is_l0 && this.#spread.over(segment.partition_id).length > 0;
+      return { insert: insertLogs, delta: isShared ? `${deltaLogs}${path.segmentId}/` : deltaLogs };
     }
     const directory = this.#taskDirectory(task, planned);
     const id = merge ? mergeIdOf(merge) : path.segmentId;
     return { insert: directory.insertLogs(id), delta: directory.deltaLogs(id) };
+  }
+
+  /**
+   * Where the logs of a spread segment go beside those of one whose rows it deletes. Milvus reads what lies below the directory of that one, however deep:
+   * the logs of each have one of their own, of which what else lies there is removed.
+   */
+  spreadInto(task: number, taker: SegmentBrief, { segment_id }: SegmentBackup): string {
+    return `${this.#context.staging.pair(this.#stagedTask(task), segmentPath(taker)).deltaLogs}${segment_id}/`;
+  }
+
+  /** Whether deletes are looked at when a segment is imported: its own, or some that are spread. */
+  meetsDeletes(segment: SegmentBrief): boolean {
+    return hasDeletes(segment) || this.#spread.over(segment.partition_id).length > 0;
   }
 
   /** The one directory below which a task of Milvus 2.2/2.3 finds its segments side by side. */

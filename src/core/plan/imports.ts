@@ -21,8 +21,9 @@ import { dataSegments, partitionsToInsert, type SmallPartitions } from "./insert
 import { type Merge, mergeIdOf, planMerges, savedObjects } from "./merges.ts";
 import type { PlannedImport } from "./planned-restore.ts";
 import { directoriesOf, fingerprintOf } from "./restore-work.ts";
-import { copyOutOfBackup, type SizedSegment, segmentPath } from "./segment-copies.ts";
+import { copyOutOfBackup, type SizedSegment } from "./segment-copies.ts";
 import { hasDeletes, type KnownRows, leastRows } from "./segment-rows.ts";
+import { concerns, SpreadDeletes } from "./spread-deletes.ts";
 
 export interface ImportPlan {
   readonly imports: readonly PlannedImport[];
@@ -39,6 +40,10 @@ export interface ImportPlan {
    * @param ordinal SegmentBrief.ordinal of this segment
    */
   copyOf(task: number, segment: SegmentBackup, ordinal: number): SizedSegment;
+  /** L0 segments of which no import is made, and that delete rows of others (`SpreadDeletes`). */
+  readonly spread: readonly SegmentBrief[];
+  /** What to stage of one of them. */
+  copyOfSpread(segment: SegmentBackup): SizedSegment;
 }
 
 /** An import as long as its segments are at hand. */
@@ -90,7 +95,7 @@ const mostPartitionsApart = 256;
 export function planImports(context: PlanContext): ImportPlan {
   const plan = new CollectionImports(context);
   for (const partition of context.collection.partition_backups) plan.addPartition(partition);
-  plan.addL0("", 2, context.collection.l0_segments.filter(hasDeletes));
+  plan.addL0("", 2, context.collection.l0_segments);
   return plan;
 }
 
@@ -98,13 +103,15 @@ class CollectionImports implements ImportPlan {
   readonly imports: PlannedImport[] = [];
   readonly #context: PlanContext;
   readonly #places: ImportPlaces;
+  readonly #spread: SpreadDeletes;
   /** In the order of `imports`. */
   readonly #drafts: IndexedImport[] = [];
   readonly #inserted: ReadonlySet<PartitionWith<SegmentBrief>>;
 
   constructor(context: PlanContext) {
     this.#context = context;
-    this.#places = new ImportPlaces(context);
+    this.#spread = new SpreadDeletes(context.collection, context.spread);
+    this.#places = new ImportPlaces(context, this.#spread);
     this.#inserted = partitionsToInsert(context.collection, { ...context, asked: context.smallPartitions });
   }
 
@@ -129,17 +136,15 @@ class CollectionImports implements ImportPlan {
       if (this.#context.features.importApi === "grpc") this.#addTasks(partition, storageVersion, groups);
       else this.#addJobs(partition, storageVersion, groups);
     }
-    this.addL0(
-      partition.partition_name,
-      1,
-      partition.segment_backups.filter((segment) => segment.is_l0 && hasDeletes(segment)),
-    );
+    const levelZero = partition.segment_backups.filter((segment) => segment.is_l0);
+    this.addL0(partition.partition_name, 1, levelZero);
   }
 
   /** Deletes of a partition (or, with the partition "", of all) that lie in L0 segments; only Milvus 2.4+ has them. */
   addL0(partition: string, phase: 1 | 2, segments: readonly SegmentBrief[]): void {
     const perJob = this.#context.features.multiL0PerJob ? this.#context.pairsPerJob : 1;
-    for (const [storageVersion, members] of Map.groupBy(segments, ({ storage_version }) => storage_version)) {
+    const imported = segments.filter((segment) => hasDeletes(segment) && !this.#spread.has(segment));
+    for (const [storageVersion, members] of Map.groupBy(imported, ({ storage_version }) => storage_version)) {
       for (const chunk of chunksOf(members, perJob)) {
         this.#add({
           phase,
@@ -170,13 +175,37 @@ class CollectionImports implements ImportPlan {
     const draft = this.#draft(task);
     const { mergeOf, kind, partition } = draft;
     const merge = mergeOf.get(ordinal);
-    const to = this.#places.destinationOf(task, draft, segmentPath(segment), merge);
+    const to = this.#places.destinationOf(task, draft, segment, merge);
     const copy = copyOutOfBackup(segment, this.#context.backup, to);
     if (kind === "rows") return { ...copy, inserted: { as: this.#context.stagedAs, partition } };
     if (!merge) return copy;
     const apart = this.#apartOf(merge);
     const into = `${task}/${mergeIdOf(merge)}`;
     return { ...copy, merge: { into, segments: merge.length, ...(apart && { apart }) } };
+  }
+
+  get spread(): readonly SegmentBrief[] {
+    return this.#spread.segments.filter((segment) => this.#takersOf(segment).length > 0);
+  }
+
+  copyOfSpread(segment: SegmentBackup): SizedSegment {
+    const copy = copyOutOfBackup(segment, this.#context.backup, { insert: "", delta: "" });
+    const prefixes = this.#takersOf(segment).flatMap(({ task, taker }) => {
+      const to = this.#places.spreadInto(task, taker, segment);
+      return copy.segment.prefixes.map((prefix) => ({ ...prefix, to }));
+    });
+    return { bytes: copy.bytes * prefixes.length, segment: { ...copy.segment, prefixes } };
+  }
+
+  /** The segments whose rows an L0 segment deletes, and the import of each. */
+  #takersOf(levelZero: Pick<SegmentBrief, "partition_id">): { task: number; taker: SegmentBrief }[] {
+    return this.#drafts.flatMap(({ kind, segments }, index) =>
+      kind === "l0"
+        ? []
+        : segments
+            .filter(({ partition_id }) => concerns(levelZero, partition_id))
+            .map((taker) => ({ task: this.#context.firstTask + index, taker })),
+    );
   }
 
   /** Milvus 2.2/2.3: a task reads one directory of segments, one task runs at a time, and reads its objects one after another. */
@@ -240,7 +269,9 @@ class CollectionImports implements ImportPlan {
   /** In place a pair is a group, which Milvus breaks up into its segments: a job has no more of them than it takes. A staged pair is one segment. */
   #placed(groups: readonly Group[]): { inPlace: Group[][]; staged: Group[] } {
     const { segmentsPerJob } = this.#context.features;
-    const fits = ({ segments }: Group) => this.#context.readsInPlace && segments.length <= segmentsPerJob;
+    const isAlone = ({ partition_id }: SegmentBrief) => this.#spread.over(partition_id).length === 0;
+    const fits = ({ segments }: Group) =>
+      this.#context.readsInPlace && segments.length <= segmentsPerJob && segments.every(isAlone);
     return {
       inPlace: chunkWithin(groups.filter(fits), segmentsPerJob, ({ segments }) => segments.length),
       staged: groups.filter((group) => !fits(group)).flatMap(singleSegments),
@@ -285,7 +316,7 @@ class CollectionImports implements ImportPlan {
       kind,
       storageVersion: storageVersion.toString(),
       rows: segments.reduce((sum, segment) => sum + segment.num_of_rows, 0n).toString(),
-      hasDeletes: segments.some(hasDeletes),
+      hasDeletes: segments.some((segment) => this.#places.meetsDeletes(segment)),
       staging,
       partitionId: partition_id.toString(),
       segments,
@@ -312,6 +343,7 @@ class CollectionImports implements ImportPlan {
     const task = this.#context.firstTask + this.imports.length;
     const { phase, partition, kind, storageVersion, rows, hasDeletes, segments } = draft;
     const files = this.#places.filesOf(task, draft);
+    const spread = new Set(segments.flatMap((segment) => this.#spread.over(segment.partition_id)));
     const mergeOf = new Map(draft.merges.flatMap((merge) => merge.map(({ ordinal }) => [ordinal, merge] as const)));
     this.#drafts.push({ ...draft, mergeOf });
     this.imports.push({
@@ -320,7 +352,10 @@ class CollectionImports implements ImportPlan {
       partition,
       kind,
       storageVersion,
-      fingerprint: fingerprintOf({ partition, kind, storageVersion, files, instant: this.#context.instant }),
+      fingerprint: fingerprintOf({
+        ...{ partition, kind, storageVersion, files, instant: this.#context.instant },
+        spread: kind === "l0" ? [] : [...spread].map(({ segment_id }) => segment_id.toString()),
+      }),
       directories: kind === "rows" ? "" : directoriesOf(files),
       rows,
       minimumRows: kind === "l0" ? "0" : this.#minimumRows(segments).toString(),
@@ -332,7 +367,9 @@ class CollectionImports implements ImportPlan {
   #minimumRows(segments: readonly SegmentBrief[]): bigint {
     return segments.reduce((sum, segment) => {
       const id = segment.segment_id.toString();
-      return sum + leastRows(segment, this.#context.known?.get(id) ?? {}, this.#mayBeLater(segment));
+      const least = leastRows(segment, this.#context.known?.get(id) ?? {}, this.#mayBeLater(segment));
+      const deletes = this.#spread.countOver(segment.partition_id);
+      return sum + (deletes >= least ? 0n : least - deletes);
     }, 0n);
   }
 

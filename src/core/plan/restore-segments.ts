@@ -12,6 +12,8 @@ export class RestoreSegments {
   /** The task that imports a segment, by the segment's ordinal; undefined where nothing of it is imported. */
   readonly #tasks: number[] = [];
   readonly #planOf = new Map<number, ImportPlan>();
+  /** By the ordinal of an L0 segment of which no import is made (`ImportPlan.spread`). */
+  readonly #spreadBy = new Map<number, ImportPlan>();
 
   /** @param first false where the plan reads what an earlier one has staged or verified */
   add(plan: ImportPlan, first: boolean): void {
@@ -24,6 +26,10 @@ export class RestoreSegments {
         this.#tasks[ordinal] = task;
         this.count += 1;
       }
+    }
+    for (const { ordinal } of plan.spread) {
+      this.#spreadBy.set(ordinal, plan);
+      this.count += 1;
     }
   }
 
@@ -39,6 +45,8 @@ export class RestoreSegments {
    * @param ordinal SegmentBrief.ordinal of this segment
    */
   copyOf(segment: SegmentBackup, ordinal: number): SizedSegment | undefined {
+    const spreadBy = this.#spreadBy.get(ordinal);
+    if (spreadBy) return spreadBy.copyOfSpread(segment);
     const task = this.#tasks[ordinal];
     return task === undefined ? undefined : this.#planOf.get(task)?.copyOf(task, segment, ordinal);
   }

@@ -132,9 +132,11 @@ export function fingerprintOf(content: {
   readonly files: readonly ImportFiles[];
   /** What came after it is not imported. */
   readonly instant?: Pick<Instant, "timestamp"> | undefined;
+  /** L0 segments whose deletes lie beside those of its segments. */
+  readonly spread?: readonly string[];
 }): string {
-  const { partition, kind, storageVersion, files, instant } = content;
-  const what = [partition, kind, storageVersion, ...(instant === undefined ? [] : [instant.timestamp])];
+  const { partition, kind, storageVersion, files, instant, spread = [] } = content;
+  const what = [partition, kind, storageVersion, ...(instant === undefined ? [] : [instant.timestamp]), ...spread];
   return shortHash(...what, ...files.flatMap(({ insert, delta }) => [insert, delta]));
 }
 

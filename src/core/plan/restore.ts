@@ -49,6 +49,8 @@ export function planRestore(
     readonly kept: ReadonlyMap<string, KeptAttributes>;
     /** What the heads of the logs tell, by segment ID. */
     readonly known: ReadonlyMap<string, KnownRows>;
+    /** L0 segments that are not imported by themselves, by ID (`SpreadDeletes`). */
+    readonly spread?: ReadonlyMap<string, bigint>;
     readonly verification: Verification;
     /** Those that were read. */
     readonly metas: { readonly sha256: string };
@@ -82,6 +84,7 @@ export function planRestore(
       cut: context.instants.get(collectionId),
       kept: context.kept.get(collectionId),
       known: context.known,
+      spread: context.spread,
       firstTask,
       ...staged,
       options: {
@@ -160,6 +163,7 @@ export function planCollection(
     readonly cut?: CutAt | undefined;
     readonly kept?: KeptAttributes | undefined;
     readonly known?: ReadonlyMap<string, KnownRows> | undefined;
+    readonly spread?: ReadonlyMap<string, bigint> | undefined;
     readonly firstTask: number;
     readonly stagedAs: number;
     /** Whether imports with lower numbers may have had others (`ImportPlan.isRenumbered`). */
@@ -185,6 +189,7 @@ export function planCollection(
     instant: context.cut?.instant,
     laterRows: context.cut?.laterRows,
     known: context.known,
+    spread: context.spread,
     firstTask: context.firstTask,
     stagedAs: context.stagedAs,
     renumbered: context.renumbered,

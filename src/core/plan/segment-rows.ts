@@ -11,7 +11,7 @@ export interface KnownRows {
 }
 
 /** More than these no delta log holds: each has a primary key and a timestamp, however well they are compressed. */
-const deletesPerByte = 8n;
+export const deletesPerByte = 8n;
 
 /** Uncompressed a delete has at least its timestamp. Some deletes take several rows, of a key that was inserted more than once. */
 const bytesPerDelete = 8n;

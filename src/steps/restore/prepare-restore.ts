@@ -13,6 +13,7 @@ import type { BackupOutline } from "../../core/format/outline.ts";
 import { isOutdated, type LastRestored } from "../../core/format/target-lease.ts";
 import { checkBackupName, parseQualifiedName, qualifiedName } from "../../core/milvus/names.ts";
 import { notRestoredWarnings } from "../../core/milvus/not-carried.ts";
+import { features } from "../../core/milvus/version.ts";
 import type { RestorePlan } from "../../core/plan/planned-restore.ts";
 import { collectionOf, planRestore, takenAtOf } from "../../core/plan/restore.ts";
 import { type RestoreName, restoreIdOf } from "../../core/plan/restore-names.ts";
@@ -22,6 +23,7 @@ import {
   replacedRecord,
   restoreWorkLayout,
 } from "../../core/plan/restore-work.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { SigningKeys } from "../../ports/signing.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkAllowed } from "../shared/allowed.ts";
@@ -40,6 +42,7 @@ import { discardRestore } from "./discard-restore.ts";
 import { checkExistingIndexes } from "./existing-indexes.ts";
 import { importTermsOf } from "./import-terms.ts";
 import { Insertions } from "./insertion-files.ts";
+import { lookAtDeletes } from "./look-at-deletes.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
 import { nameRestored } from "./name-restored.ts";
 import { copiesOf } from "./planned-copies.ts";
@@ -51,6 +54,8 @@ import { chooseVerification, comparedCopies } from "./verify-backup.ts";
 interface VerifyingContext extends MilvusContext {
   /** Asked for where a backup has to be signed. */
   signingKeys?(): Promise<Pick<SigningKeys, "verify">>;
+  /** What reads the payloads of binlogs; loaded where deletes are to be read. */
+  payloads(): Promise<PayloadReader>;
 }
 
 /**
@@ -166,8 +171,13 @@ export async function prepareRestore(
   );
   if (!input.discard) await rememberReplaced(context, records.replaced, replaces);
 
-  const known =
-    input.discard || input.metadataOnly ? new Map() : await lookAtLogs(stored, restored, (id) => instants.get(id));
+  const isRead = !input.discard && !input.metadataOnly;
+  const cutOf = (id: string) => instants.get(id);
+  const known = isRead ? await lookAtLogs(stored, restored, cutOf) : new Map();
+  const { l0End, importTimes: all } = features(version);
+  const payloads = () => context.payloads();
+  const spread =
+    isRead && (all || !l0End) ? await lookAtDeletes(stored, restored, cutOf, { all, payloads }) : new Map();
   const { plan, segments } = planRestore(backup, named, {
     restoreId,
     replaces,
@@ -177,6 +187,7 @@ export async function prepareRestore(
     instants,
     kept,
     known,
+    spread,
     verification,
     metas: { sha256: metas.sha256 },
     warnings: [

@@ -71,12 +71,12 @@ describe("unsupportedBy", () => {
     ["function f", collectionOf({ functions: [functionSchema.create({ name: "f", type: 1 })] }), "2.4.9", "2.5.0"],
     ["function f", collectionOf({ functions: [functionSchema.create({ name: "f", type: 2 })] }), "2.5.9", "2.6.0"],
     ["struct array chunks", collectionOf({ struct_array_fields: [struct] }), "2.6.3", "2.6.4"],
-    ["deletes in L0 segments", collectionOf({}, { l0_segments: [l0] }), "2.3.5", "2.4.0"],
+    ["deletes in L0 segments", collectionOf({}, { l0_segments: [l0] }), "2.3.5", "2.4.5"],
     [
       "deletes in L0 segments",
       collectionOf({}, { partition_backups: [partitionBackup.create({ segment_backups: [l0] })] }),
       "2.3.5",
-      "2.4.0",
+      "2.4.5",
     ],
     [
       "storage version 2",

@@ -42,7 +42,7 @@ describe("features", () => {
   it.each([
     ["2.2.8", { databases: false, rename: false, importApi: "grpc" }],
     ["2.3.5", { databases: true, rename: true, importApi: "grpc", l0Import: false, gcPause: false }],
-    ["2.4.0", { importApi: "rest", l0Import: true, gcPause: true, describeDatabase: false }],
+    ["2.4.0", { importApi: "rest", l0Import: false, gcPause: true, describeDatabase: false }],
     ["2.4.3", { describeDatabase: true, segmentDescription: false }],
     ["2.5.8", { segmentDescription: true, storageV2: false, multiL0PerJob: false }],
     ["2.6.4", { storageV2: true, multiL0PerJob: false }],

@@ -5,6 +5,7 @@ import { collectionDescription } from "../../../support/collection-description.t
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
 import type { MemoryMilvusOptions } from "../../../support/memory-milvus.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { deltaLog } from "../../../support/row-backup.ts";
 import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
 import { books, seedShop } from "../../../support/seed-shop.ts";
 import { stagedKeys } from "../../../support/targets.ts";
@@ -235,10 +236,11 @@ describe("what the target would refuse later is found in Prepare", () => {
 
   describe("deletes of L0 segments", () => {
     beforeEach(async () => {
-      await backedUp({ version: "2.4.0" });
+      await backedUp({ version: "2.4.15" });
       const id = "470000000000000999";
       const of = { collectionId: books.id, partitionId: "-1" };
-      world.bucket("bucket-a").seed(`files/delta_log/${of.collectionId}/${of.partitionId}/${id}/2${id}`, "deletes");
+      const log = `files/delta_log/${of.collectionId}/${of.partitionId}/${id}/2${id}`;
+      world.bucket("bucket-a").seed(log, deltaLog([[1, 5]]));
       world.milvus("prod").addSegment(
         { database: "default", collection: "books" },
         {

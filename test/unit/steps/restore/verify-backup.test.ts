@@ -27,9 +27,11 @@ type Place = keyof typeof places;
 let world: PipelineWorld;
 let backups: MemoryObjectStore;
 
-async function backedUp(place: Place, milvus: WorldEnvironment["milvus"] = { version: "2.4.0" }): Promise<void> {
-  const dr: WorldEnvironment = { ...places[place], milvus };
-  world = new PipelineWorld({ prod: { milvusAt: "bucket-a/files", backupAt: "backups/backup", milvus }, dr });
+async function backedUp(place: Place): Promise<void> {
+  // one that cuts L0 segments, which reads nothing of them before
+  const dr: WorldEnvironment = { ...places[place], milvus: { version: "2.6.4" } };
+  const prod = { milvusAt: "bucket-a/files", backupAt: "backups/backup", milvus: { version: "2.4.0" } };
+  world = new PipelineWorld({ prod, dr });
   backups = world.bucket("backups");
   seedShop(world);
   const segment = { ...l0, state: "Flushed", isL0: true, storageVersion: "0" } as const;

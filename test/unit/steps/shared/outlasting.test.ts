@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { PipelineError, transientErrorNames } from "../../../../src/core/execution/errors.ts";
-import type { MilvusContext } from "../../../../src/ports/step-context.ts";
 import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
 import { prepareRestore } from "../../../../src/steps/restore/prepare-restore.ts";
 import { outlasting } from "../../../../src/steps/shared/outlasting.ts";
@@ -9,10 +8,12 @@ import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runBackup } from "../../../support/run-machines.ts";
 import { seedShop } from "../../../support/seed-shop.ts";
 
+type RestoreContext = ReturnType<PipelineWorld["context"]>;
+
 const execution = executionOf("one");
 const unreachable = (name: "StoreUnreachable" | "MilvusUnreachable") => new PipelineError(name, "no one listens");
 
-const firstSteps: Record<string, (context: MilvusContext, attempt?: number) => Promise<unknown>> = {
+const firstSteps: Record<string, (context: RestoreContext, attempt?: number) => Promise<unknown>> = {
   backup: (context, attempt = 0) =>
     outlasting("backup", prepareBackup)(
       { execution, input: { environment: "prod", backupName: "nightly" }, attempt },
@@ -42,7 +43,7 @@ beforeEach(async () => {
 });
 
 describe.each(Object.keys(firstSteps))("the first step of a %s", (machine) => {
-  const prepare = (context: MilvusContext) => firstSteps[machine]?.(context);
+  const prepare = (context: RestoreContext) => firstSteps[machine]?.(context);
 
   test("fails for good where a store does not answer on the first contact", async () => {
     world.bucket("bucket-b").failOn(
@@ -90,7 +91,7 @@ test.each(["backup", "restore"])(
   "a Milvus that restarts during a %s is waited for in its first step too",
   async (machine) => {
     let isUp = false;
-    const context: MilvusContext = {
+    const context: RestoreContext = {
       ...world.context(),
       connectMilvus: async ({ name }) => {
         if (!isUp) throw unreachable("MilvusUnreachable");

@@ -1,0 +1,62 @@
+import { primaryKeyOf, rowFields } from "../../core/binlog/row-fields.ts";
+import { PipelineError } from "../../core/execution/errors.ts";
+import { settleEach } from "../../core/execution/settle.ts";
+import { type CollectionWith, segmentsOf } from "../../core/format/meta.ts";
+import type { SegmentBrief } from "../../core/format/outline.ts";
+import { type CutAt, hybridTimestamp, physicalMilliseconds } from "../../core/milvus/instant.ts";
+import { segmentPath } from "../../core/plan/segment-copies.ts";
+import { deletesPerByte } from "../../core/plan/segment-rows.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
+import { deletesIn } from "../rows/deletes.ts";
+import { openLog } from "../rows/field-log.ts";
+import type { StoredBackup } from "../shared/stored-backup.ts";
+
+/** Logs in memory at once: Milvus flushes L0 segments by the time they have a few megabytes. */
+const logsAtOnce = 4;
+
+/** Every delete counts where nobody knows an instant. */
+const forever = 2n ** 64n;
+
+/**
+ * Reads which L0 segments are not to be imported by themselves: those with deletes from after the instant of their collection, which the heads of logs
+ * of Milvus 2.4 and later do not tell, and those that nobody here can read.
+ * @param options.all each of them, whatever it holds
+ * @param options.payloads asked for where there is something to read
+ * @returns by segment ID, how many of its deletes are not later
+ * @throws what the store throws
+ */
+export async function lookAtDeletes(
+  stored: StoredBackup,
+  collections: readonly CollectionWith<SegmentBrief>[],
+  cutOf: (collectionId: string) => CutAt | undefined,
+  { all, payloads }: { readonly all: boolean; readonly payloads: () => Promise<PayloadReader> },
+): Promise<ReadonlyMap<string, bigint>> {
+  const toRead = collections.flatMap((collection) => {
+    const cut = cutOf(collection.collection_id.toString());
+    const segments = segmentsOf(collection).filter(({ is_l0, deltaLogs }) => is_l0 && deltaLogs > 0);
+    if (cut === undefined && !all) return [];
+    // what an import is cut at where it takes milliseconds
+    const end = cut ? BigInt(hybridTimestamp(physicalMilliseconds(cut.instant.timestamp))) : forever;
+    return segments.map((segment) => ({ segment, collection, end }));
+  });
+  if (toRead.length === 0) return new Map();
+  const reader = await payloads();
+  const apart = await settleEach(toRead, logsAtOnce, async ({ segment, collection, end }) => {
+    const id = segment.segment_id.toString();
+    try {
+      const primaryKey = primaryKeyOf(rowFields(collection.schema));
+      let [before, later] = [0n, 0n];
+      for await (const { key } of stored.store.list(stored.layout.deltaLogs(segmentPath(segment)))) {
+        for (const { timestamp } of deletesIn(await openLog(stored.store, key), primaryKey, reader)) {
+          if (timestamp > end) later += 1n;
+          else before += 1n;
+        }
+      }
+      return later > 0n || all ? [[id, before] as const] : [];
+    } catch (error) {
+      if (!(error instanceof PipelineError) || error.name !== "CorruptBackup") throw error;
+      return [[id, BigInt(segment.deltaBytes) * deletesPerByte] as const];
+    }
+  });
+  return new Map(apart.flat());
+}

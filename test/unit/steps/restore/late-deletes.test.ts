@@ -1,0 +1,185 @@
+import { describe, expect, test } from "vitest";
+import { parquetPayloads } from "../../../../src/adapters/parquet/payload-reader.ts";
+import { readBinlog } from "../../../../src/core/binlog/frame.ts";
+import { workLayout } from "../../../../src/core/execution/work-layout.ts";
+import type { ImportFiles } from "../../../../src/core/milvus/descriptions.ts";
+import { hybridTimestamp, physicalMilliseconds } from "../../../../src/core/milvus/instant.ts";
+import { isAtLeast } from "../../../../src/core/milvus/version.ts";
+import type { RestorePlan } from "../../../../src/core/plan/planned-restore.ts";
+import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
+import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { type SeededSegment, seedRows, tick } from "../../../support/row-backup.ts";
+import { executionOf, runRestore } from "../../../support/run-machines.ts";
+
+/** Some servers take the end of an import in milliseconds. */
+const at = (milliseconds: number) => milliseconds * 2 ** 18;
+const until = at(10);
+const layout = workLayout("restore", "restore-1");
+
+/** Stages a backup, and answers what a server of a version makes of it: keys and when each was written, in milliseconds. */
+async function imported(version: string, segments: readonly SeededSegment[], rootPath = "bucket-b/files") {
+  const world = new PipelineWorld({
+    prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup" },
+    dr: { milvusAt: rootPath, backupAt: "bucket-b/backup", milvus: { version } },
+  });
+  seedRows(world.bucket("bucket-b"), "nightly", { segments, until });
+  let rows: string[] | undefined;
+  const restored = runRestore(world.context(), { environment: "dr", backupName: "nightly" }, executionOf("restore-1"), {
+    after: (step) => {
+      if (step !== "copy") return;
+      const plan: RestorePlan = JSON.parse(world.work.read(layout.plan) ?? "null");
+      const imports = plan.collections.flatMap((collection) => collection.imports);
+      rows = new Server(world.bucket(rootPath.split("/")[0] ?? ""), version).rowsOf(
+        imports.map(({ task, kind, partition }) => {
+          return { kind, partition, files: JSON.parse(world.work.read(layout.importFiles(task)) ?? "[]") };
+        }),
+      );
+    },
+  });
+  // the server in memory knows nothing of these rows
+  await restored.catch(() => undefined);
+  return rows;
+}
+
+/** What Milvus makes of directories of binlogs: `importutilv2/binlog`, reader.go and l0_reader.go. */
+class Server {
+  readonly #store: MemoryObjectStore;
+  readonly #version: string;
+
+  constructor(store: MemoryObjectStore, version: string) {
+    this.#store = store;
+    this.#version = version;
+  }
+
+  rowsOf(imports: readonly Asked[]): string[] {
+    const ofKind = (wanted: string) => imports.filter(({ kind }) => kind === wanted);
+    const levelZero = ofKind("l0").flatMap(({ partition, files }) =>
+      files.flatMap(({ delta }) => this.#deletesBelow(delta).map((one) => ({ ...one, partition }))),
+    );
+    // since 2.6.1 the end counts here too; from 3.0 on rows are as new as their import
+    const isSeen = (time: bigint) => !isAtLeast(this.#version, "2.6.1") || time <= this.#end;
+    const seen = isAtLeast(this.#version, "3.0.0") ? [] : levelZero.filter(({ time }) => isSeen(time));
+    return ofKind("segments")
+      .flatMap(({ partition, files }) => {
+        const rows = files.flatMap(({ insert, delta }) =>
+          this.#segmentsBelow(insert).flatMap((id) => this.#read(id, insert, delta)),
+        );
+        return living(
+          rows,
+          seen.filter((one) => one.partition === "" || one.partition === partition),
+        );
+      })
+      .map(({ key, time }) => `${key} of ${(time - tick(0)) >> 18n}`)
+      .sort();
+  }
+
+  get #end(): bigint {
+    const hybrid = isAtLeast(this.#version, "2.5.6");
+    return hybrid ? tick(until) : BigInt(hybridTimestamp(physicalMilliseconds(tick(until).toString())));
+  }
+
+  #segmentsBelow(insert: string): string[] {
+    return [...new Set(this.#store.keys(insert).map((key) => key.slice(insert.length).split("/")[0] ?? ""))];
+  }
+
+  #read(id: string, insert: string, delta: string): Timed[] {
+    const column = (field: number) => this.#store.keys(`${insert}${id}/${field}/`).flatMap((key) => this.#column(key));
+    const times = column(1);
+    const rows = column(100).map((key, row) => ({ key: String(key), time: BigInt(String(times[row])) }));
+    const deletes = delta === "" ? [] : this.#deletesBelow(`${delta}${id}/`);
+    const isSeen = ({ time }: Timed) => time <= this.#end;
+    return living(rows.filter(isSeen), deletes.filter(isSeen));
+  }
+
+  /** However deep. */
+  #deletesBelow(directory: string): Timed[] {
+    return this.#store.keys(directory).flatMap((key) =>
+      this.#column(key).map((line) => {
+        const [, pk = "", ts = ""] = /"pk":(\d+),"ts":(\d+)/.exec(String(line)) ?? expect.fail();
+        return { key: pk, time: BigInt(ts) };
+      }),
+    );
+  }
+
+  #column(key: string): unknown[] {
+    const bytes = this.#store.bytes(key) ?? expect.fail(`${key} is not there`);
+    return readBinlog(bytes, key).events.flatMap(({ payload }) => {
+      const { columns } = parquetPayloads.read(payload, { offset: 0, rows: 1_000 });
+      return Array.from({ length: columns[0]?.length ?? 0 }, (_, row) => columns[0]?.at(row));
+    });
+  }
+}
+
+interface Asked {
+  readonly kind: string;
+  readonly partition: string;
+  readonly files: readonly ImportFiles[];
+}
+
+interface Timed {
+  readonly key: string;
+  readonly time: bigint;
+}
+
+function living(rows: readonly Timed[], deletes: readonly Timed[]): Timed[] {
+  return rows.filter((row) => !deletes.some(({ key, time }) => key === row.key && time > row.time));
+}
+
+const written = (id: number, ids: readonly number[], time = 1): SeededSegment => ({
+  id,
+  batches: [ids.map((key) => ({ id: key, at: at(time) }))],
+});
+
+/** Milvus cuts imports of L0 segments from 2.6.1 on only: before, every delete in one counts. From 3.0 on none does. */
+describe.each(["2.4.15", "2.5.12", "2.5.27", "2.6.0", "2.6.4", "3.0.0"])(
+  "deletes in L0 segments, into Milvus %s",
+  (version) => {
+    test.each(["bucket-b/files", "bucket-c/files"])(
+      "from behind the instant take no row, those from before it do (into %s)",
+      async (milvusAt) => {
+        // key 2 was written again behind the instant: what takes its row is in the backup, what replaced it is not
+        const segments: SeededSegment[] = [
+          { ...written(1, [1, 2, 3, 4]), deletes: [[4, at(2)]] },
+          written(2, [5, 6]),
+          { id: 11, isL0: true, deletes: [[1, at(5)]] },
+          {
+            id: 12,
+            isL0: true,
+            deletes: [
+              [5, at(6)],
+              [2, at(12)],
+            ],
+          },
+          {
+            id: 13,
+            isL0: "all",
+            deletes: [
+              [3, at(12)],
+              [6, at(13)],
+            ],
+          },
+        ];
+
+        expect(await imported(version, segments, milvusAt)).toEqual(["2 of 1", "3 of 1", "6 of 1"]);
+      },
+    );
+
+    test("that concern one partition are kept from the rows of others", async () => {
+      const segments: SeededSegment[] = [
+        written(1, [1]),
+        { ...written(2, [1, 2], 2), partition: "p1" },
+        {
+          id: 11,
+          isL0: true,
+          deletes: [
+            [1, at(5)],
+            [1, at(12)],
+          ],
+        },
+        { id: 12, isL0: true, partition: "p1", deletes: [[2, at(12)]] },
+      ];
+
+      expect(await imported(version, segments)).toEqual(["1 of 2", "2 of 2"]);
+    });
+  },
+);
