@@ -74,6 +74,8 @@ export interface Milvus {
   /** As the server says it: `v2.3.5-lite`; core/milvus/version.ts reads it. */
   version(): Promise<string>;
 
+  /** Whether lists of databases and collections leave out some that the user was granted nothing about (2.4.1 and later). */
+  listsOnlyGranted(): Promise<boolean>;
   listDatabases(): Promise<string[]>;
   describeDatabase(database: string): Promise<DatabaseDescription>;
   createDatabase(database: string, properties: readonly KeyValue[]): Promise<void>;

@@ -99,6 +99,8 @@ interface PlannedFailure {
  * imports with states that advance with every poll. It holds no rows, only their counts; what a query answers a test says.
  */
 export class MemoryMilvus implements Milvus {
+  /** Its lists are those of a user who was granted something about some collections only. */
+  onlyGranted = false;
   readonly address: string;
   /** Every call in order: `createCollection default.coll`. */
   readonly calls: string[] = [];
@@ -305,6 +307,10 @@ export class MemoryMilvus implements Milvus {
       ...tried("rbac", this.#tellsPasswords ? ["BackupRBAC", "RestoreRBAC"] : ["SelectUser", "OperatePrivilege"]),
     ];
     return of === undefined ? all : all.filter((one) => one.of === of);
+  }
+
+  async listsOnlyGranted(): Promise<boolean> {
+    return this.onlyGranted;
   }
 
   async describeRbac(): Promise<RbacDescription> {

@@ -50,6 +50,7 @@ import { readKeyValue } from "./schema.ts";
 import { describeSegmentLogs } from "./segment-logs.ts";
 import { flush, listSegments } from "./segments.ts";
 import { tryCalls } from "./try-calls.ts";
+import { listsOnlyGranted } from "./visible.ts";
 
 /** Bounds of the adapter's own waits. */
 interface AdapterLimits {
@@ -92,6 +93,10 @@ export class MilvusAdapter implements Milvus {
 
   async version(): Promise<string> {
     return this.#version;
+  }
+
+  async listsOnlyGranted() {
+    return this.#features.listsGranted && listsOnlyGranted(this.#grpc);
   }
 
   async listDatabases(): Promise<string[]> {

@@ -48,6 +48,8 @@ export const releases = {
   /** Imports of L0 segments look at `end_ts` (milvus#43747, merged the day 2.6.0 was released; in no 2.5): before, every delete counts. */
   l0End: "2.6.1",
   gcPause: "2.4.0",
+  /** Lists of databases and collections leave out what the user was granted nothing about. */
+  listsGranted: "2.4.1",
   describeDatabase: "2.4.3",
   /** Nullable fields and default values. */
   nullable: "2.5.0",

@@ -2,7 +2,7 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import type { CollectionName } from "../../core/milvus/descriptions.ts";
-import { qualifiedName } from "../../core/milvus/names.ts";
+import { type CollectionSelector, qualifiedName, wholeDatabase } from "../../core/milvus/names.ts";
 import { notBackedUp, notCarriedOf, refusalOf } from "../../core/milvus/not-carried.ts";
 import { unsupportedBy } from "../../core/milvus/schema-checks.ts";
 import { features } from "../../core/milvus/version.ts";
@@ -39,6 +39,20 @@ export async function checkCarried(
       "Name the other collections (collections, --collections, --filter)",
     { details: { key: "collections" } },
   );
+}
+
+/** What is told where everything is selected, be it of one database, and the server may not show it. */
+export async function hiddenWarnings(
+  milvus: Pick<Milvus, "listsOnlyGranted">,
+  selectors: readonly CollectionSelector[],
+  user: string,
+): Promise<string[]> {
+  const selectsAll = selectors.length === 0 || selectors.some(({ collection }) => collection === wholeDatabase);
+  if (!selectsAll || !(await milvus.listsOnlyGranted())) return [];
+  return [
+    `Milvus lists for user ${user} only collections that one of its roles was granted something about: others are not in this backup. Give the user the role ` +
+      "admin, or grant it the group CollectionReadOnly on every collection of every database (*)",
+  ];
 }
 
 /**

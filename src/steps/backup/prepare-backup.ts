@@ -44,7 +44,7 @@ import {
   writeCopyBatches,
   writeWorkJson,
 } from "../shared/work-files.ts";
-import { checkCarried } from "./carried.ts";
+import { checkCarried, hiddenWarnings } from "./carried.ts";
 import { CollectionDrafts, collectDrafts, rowsOfKept } from "./collection-drafts.ts";
 import { CollectionPlanner, collectionConcurrency } from "./collection-planner.ts";
 import { checkEncryptionKeys } from "./encryption-keys.ts";
@@ -128,6 +128,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
       await noteFirstPause(context, layout.pauseRenewals);
     }
   }
+  warnings.push(...(await hiddenWarnings(milvus, selectors, environment.milvus.user)));
   const { rpcChannel, warning } = await noteRpcChannel(milvus, rpcChannelName(environment), { context, layout });
   if (warning) warnings.push(warning);
   const planUntil = context.clock.now().getTime() + planningMilliseconds;

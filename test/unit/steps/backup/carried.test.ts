@@ -98,3 +98,24 @@ describe("a collection of which a backup would save half", () => {
     expect(result).toMatchObject({ outcome: "backed-up", collections: 1 });
   });
 });
+
+describe("a user who was granted something about some collections only", () => {
+  const hidden = expect.stringMatching(/^Milvus lists for user .* only collections that one of its roles was granted/);
+
+  test.each([
+    ["everything", undefined],
+    ["a database", ["default.*"]],
+  ])("is told, of a backup of %s, that the others are not in it", async (_, collections) => {
+    world.milvus("prod").onlyGranted = true;
+
+    const { warnings } = await runBackup(world.context(), { ...input, ...(collections && { collections }) });
+
+    expect(warnings).toContainEqual(hidden);
+  });
+
+  test("is told nothing of the collections that a backup names", async () => {
+    world.milvus("prod").onlyGranted = true;
+
+    expect((await runBackup(world.context(), { ...input, collections: ["books"] })).warnings).toEqual([]);
+  });
+});
