@@ -8,7 +8,7 @@ import type { MilvusContext } from "../../src/ports/step-context.ts";
 import type { DrillContext } from "../../src/steps/drill/drill-context.ts";
 import { collectionDescription } from "../support/collection-description.ts";
 import { drillWorld } from "../support/drill-world.ts";
-import type { MemorySegment } from "../support/memory-milvus.ts";
+import type { MemorySegment } from "../support/memory-milvus/collection.ts";
 import type { PipelineWorld } from "../support/pipeline-world.ts";
 import { runBackup } from "../support/run-machines.ts";
 import { type Ended, Engine, machineArn } from "./engine.ts";

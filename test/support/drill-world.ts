@@ -9,7 +9,7 @@ import { type SearchDrillContext, searchDrill } from "../../src/steps/drill/sear
 import { payloadOf } from "./binlog-writer.ts";
 import { collectionDescription } from "./collection-description.ts";
 import type { FaultInjector } from "./fault-injector.ts";
-import type { MemorySegment } from "./memory-milvus.ts";
+import type { MemorySegment } from "./memory-milvus/collection.ts";
 import { PipelineWorld, type WorldEnvironment } from "./pipeline-world.ts";
 import { tick } from "./row-backup.ts";
 import { ExecutionFailed, executionOf, type RunOptions, runBackup, runRestore } from "./run-machines.ts";
@@ -96,7 +96,7 @@ export async function backedUpWorld(...options: Parameters<typeof drillWorld>): 
 }
 
 /** What the steps of a drill get in a world. Executions that are stopped are over. */
-export function drillContext(world: PipelineWorld, faults?: FaultInjector): SearchDrillContext & DrillContext {
+function drillContext(world: PipelineWorld, faults?: FaultInjector): SearchDrillContext & DrillContext {
   const { running } = world.memory;
   return {
     ...world.context(faults),

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { collectionDescription } from "./collection-description.ts";
-import type { MemorySegment } from "./memory-milvus.ts";
+import type { MemorySegment } from "./memory-milvus/collection.ts";
 import { PipelineWorld } from "./pipeline-world.ts";
 import { executionOf, type RunOptions, runBackup, runRestore, runVerify } from "./run-machines.ts";
 

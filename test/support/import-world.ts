@@ -19,7 +19,7 @@ import { executionOf } from "./run-machines.ts";
 const execution = executionOf("restore-1");
 export const layout = workLayout("restore", execution.name);
 export const records = restoreWorkLayout("r1");
-export const working = { database: "default", collection: "coll_restoring_r1" };
+const working = { database: "default", collection: "coll_restoring_r1" };
 export const request = { execution, input: { environment: "dr", backupName: "nightly" }, attempt: 0 };
 
 /** A planned import with what it reads, which lies in a file of its own. */

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { collectionDescription } from "./collection-description.ts";
 import { backUp, incrementalWorld, lacking } from "./incremental-world.ts";
-import type { MemorySegment } from "./memory-milvus.ts";
+import type { MemorySegment } from "./memory-milvus/collection.ts";
 
 /**
  * Backs up a collection of a given number of segments (five objects each, in eight partitions) twice, nothing changed in between, in a process

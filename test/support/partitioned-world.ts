@@ -2,7 +2,7 @@ import type { RestoreInput } from "../../src/core/execution/messages.ts";
 import type { CollectionName, SchemaDescription } from "../../src/ports/milvus.ts";
 import { payloadOf } from "./binlog-writer.ts";
 import { collectionDescription } from "./collection-description.ts";
-import type { MemoryRow, MemorySegment } from "./memory-milvus.ts";
+import type { MemoryRow, MemorySegment } from "./memory-milvus/collection.ts";
 import { field, floatVector, int64, varChar } from "./milvus-fields.ts";
 import { PipelineWorld } from "./pipeline-world.ts";
 import { deltaLog, tick } from "./row-backup.ts";
@@ -17,7 +17,7 @@ export interface SmallRow {
 }
 
 /** A segment of a partition, with deletes of keys: the key, and when, in ticks. */
-export interface SmallSegment {
+interface SmallSegment {
   readonly partition: string;
   readonly rows: readonly SmallRow[];
   readonly deletes?: readonly (readonly [id: number, at: number])[];

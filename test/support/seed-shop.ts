@@ -1,5 +1,5 @@
 import { collectionDescription } from "./collection-description.ts";
-import type { MemorySegment } from "./memory-milvus.ts";
+import type { MemorySegment } from "./memory-milvus/collection.ts";
 import type { PipelineWorld } from "./pipeline-world.ts";
 
 export const books = {

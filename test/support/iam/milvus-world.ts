@@ -1,7 +1,7 @@
 import { collectionDescription } from "../collection-description.ts";
 import { drillWorld, seedRows } from "../drill-world.ts";
 import { seedGolden } from "../golden-backup.ts";
-import type { MemorySegment } from "../memory-milvus.ts";
+import type { MemorySegment } from "../memory-milvus/collection.ts";
 import { field, int64 } from "../milvus-fields.ts";
 import type { PipelineWorld } from "../pipeline-world.ts";
 import { seedRows as seedBackup } from "../row-backup.ts";

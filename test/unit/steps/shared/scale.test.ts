@@ -5,7 +5,7 @@ import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts"
 import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
 import { prepareRestore } from "../../../../src/steps/restore/prepare-restore.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
-import type { MemorySegment } from "../../../support/memory-milvus.ts";
+import type { MemorySegment } from "../../../support/memory-milvus/collection.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { executionOf, runRestore } from "../../../support/run-machines.ts";
 
