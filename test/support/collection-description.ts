@@ -1,5 +1,5 @@
 import type { CollectionDescription, SchemaDescription } from "../../src/ports/milvus.ts";
-import { field, floatVector, int64 } from "./milvus-fields.ts";
+import { field, floatVector, int64, schemaOf } from "./milvus-fields.ts";
 
 /** A collection as Milvus describes it: an Int64 key (100) and a 4-dim vector (101). */
 export function collectionDescription(
@@ -22,21 +22,13 @@ export function collectionDescription(
     virtualChannels: [`by-dev-rootcoord-dml_0_${collection}v0`],
     physicalChannels: ["by-dev-rootcoord-dml_0"],
     ...others,
-    schema: {
-      name: collection,
-      description: "",
-      enableDynamicField: false,
-      fields: [
+    schema: schemaOf(
+      collection,
+      [
         field("id", int64, { fieldId: "100", isPrimaryKey: true }),
         field("vec", floatVector, { fieldId: "101", typeParams: [{ key: "dim", value: "4" }] }),
       ],
-      properties: [],
-      functions: [],
-      structArrayFields: [],
-      enableNamespace: false,
-      externalSource: "",
-      externalSpec: "",
-      ...schema,
-    },
+      schema,
+    ),
   };
 }

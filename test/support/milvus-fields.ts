@@ -13,6 +13,27 @@ export const varChar = 21;
 export const array = 22;
 export const floatVector = 101;
 
+/** A schema of these fields and nothing else. */
+export function schemaOf(
+  name: string,
+  fields: readonly FieldDescription[],
+  rest: Partial<SchemaDescription> = {},
+): SchemaDescription {
+  return {
+    name,
+    description: "",
+    enableDynamicField: false,
+    fields,
+    properties: [],
+    functions: [],
+    structArrayFields: [],
+    enableNamespace: false,
+    externalSource: "",
+    externalSpec: "",
+    ...rest,
+  };
+}
+
 /** A request for a small collection: an Int64 key and a 4-dim vector, in database `default`. */
 export function collectionRequest(
   collection: string,
@@ -26,21 +47,13 @@ export function collectionRequest(
     properties: [],
     addedFields: [],
     ...others,
-    schema: {
-      name: collection,
-      description: "",
-      enableDynamicField: false,
-      fields: [
+    schema: schemaOf(
+      collection,
+      [
         field("id", int64, { isPrimaryKey: true }),
         field("vec", floatVector, { typeParams: [{ key: "dim", value: "4" }] }),
       ],
-      properties: [],
-      functions: [],
-      structArrayFields: [],
-      enableNamespace: false,
-      externalSource: "",
-      externalSpec: "",
-      ...schema,
-    },
+      schema,
+    ),
   };
 }

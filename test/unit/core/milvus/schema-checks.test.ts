@@ -9,27 +9,13 @@ import {
   functionSchema,
   partitionBackup,
   segmentBackup,
-  structArrayField,
 } from "../../../../src/core/format/meta.ts";
 import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
 import { unsupportedBy } from "../../../../src/core/milvus/schema-checks.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";
+import { base, id, struct, vec } from "../../../support/schema-records.ts";
 
 const golden = parseFullMeta(goldenFiles.full_meta).value;
-
-const id = fieldSchema.create({ fieldID: 100n, name: "id", data_type: 5, is_primary_key: true });
-const vec = fieldSchema.create({
-  fieldID: 101n,
-  name: "vec",
-  data_type: 101,
-  type_params: [{ key: "dim", value: "8" }],
-});
-const base = collectionSchema.create({ fields: [id, vec] });
-const struct = structArrayField.create({
-  fieldID: 102n,
-  name: "chunks",
-  fields: [fieldSchema.create({ fieldID: 103n, name: "text", data_type: 22, element_type: 21 })],
-});
 
 describe("unsupportedBy", () => {
   it("lets the golden backup of 2.3.5 into 2.3.5 and everything newer", () => {

@@ -5,7 +5,6 @@ import {
   type FieldSchema,
   fieldSchema,
   functionSchema,
-  structArrayField,
 } from "../../../../src/core/format/meta.ts";
 import { parseFullMeta } from "../../../../src/core/format/meta-files.ts";
 import type { CollectionDescription, CreateCollectionRequest } from "../../../../src/core/milvus/descriptions.ts";
@@ -14,25 +13,12 @@ import { toSchemaDescription } from "../../../../src/core/milvus/schema-mapping.
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { goldenFiles } from "../../../support/golden-backup.ts";
 import { collectionRequest, field, floatVector, int64, varChar } from "../../../support/milvus-fields.ts";
+import { base, id, struct, vec } from "../../../support/schema-records.ts";
 
 const golden = parseFullMeta(goldenFiles.full_meta).value;
 
 const sameSchema = (backup: CollectionSchema, target: CollectionSchema) =>
   comparison.sameSchema(toSchemaDescription(backup), toSchemaDescription(target));
-
-const id = fieldSchema.create({ fieldID: 100n, name: "id", data_type: 5, is_primary_key: true });
-const vec = fieldSchema.create({
-  fieldID: 101n,
-  name: "vec",
-  data_type: 101,
-  type_params: [{ key: "dim", value: "8" }],
-});
-const base = collectionSchema.create({ fields: [id, vec] });
-const struct = structArrayField.create({
-  fieldID: 102n,
-  name: "chunks",
-  fields: [fieldSchema.create({ fieldID: 103n, name: "text", data_type: 22, element_type: 21 })],
-});
 
 describe("sameSchema", () => {
   it.each(golden.collection_backups.map((collection) => [collection.collection_name, collection.schema] as const))(

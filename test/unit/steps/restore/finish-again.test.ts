@@ -1,32 +1,16 @@
 import { beforeEach, expect, test } from "vitest";
-import type { FinishRestoreResult, RestoreInput } from "../../../../src/core/execution/messages.ts";
+import type { FinishRestoreResult } from "../../../../src/core/execution/messages.ts";
 import { finishRestore } from "../../../../src/steps/restore/finish-restore.ts";
 import { aroundCalls } from "../../../support/around-calls.ts";
-import { collectionDescription } from "../../../support/collection-description.ts";
-import { PipelineWorld } from "../../../support/pipeline-world.ts";
-import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
-import { seedShop } from "../../../support/seed-shop.ts";
+import type { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { addOld, aside, backedUpShop, replacing as input, target } from "../../../support/replaced-books.ts";
+import { executionOf, runRestore } from "../../../support/run-machines.ts";
 
-const target = { database: "default", collection: "books_bak" };
-const oldId = "7000000000000009";
-const aside = { database: "default", collection: `books_bak_replaced_${oldId}` };
-const input: RestoreInput = {
-  environment: "dr",
-  backupName: "nightly",
-  collections: ["books"],
-  suffix: "_bak",
-  dropExisting: true,
-};
-const row = { collectionId: "5", partitionId: "6", state: "Flushed", isL0: false, storageVersion: "0" } as const;
 let world: PipelineWorld;
 
 beforeEach(async () => {
-  world = new PipelineWorld();
-  seedShop(world);
-  await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
-  world.milvus("dr").addCollection(collectionDescription("books_bak", { id: oldId, aliases: ["reading"] }), {
-    segments: [{ ...row, id: `${oldId}1`, rows: 7n }],
-  });
+  world = await backedUpShop();
+  addOld(world, { aliases: ["reading"] });
 });
 
 test("a last step that is tried again after it gave its targets back leaves alone what another execution of the same restore has", async () => {

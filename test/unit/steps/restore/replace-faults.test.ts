@@ -4,38 +4,18 @@ import type { ExecutionRef, FinishRestoreResult, RestoreInput } from "../../../.
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
+import { addOld, aside, backedUpShop, replacing as input, oldId, target } from "../../../support/replaced-books.ts";
 import { ExecutionFailed, executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
-import { seedShop } from "../../../support/seed-shop.ts";
 import { heldTargets } from "../../../support/targets.ts";
-
-const target = { database: "default", collection: "books_bak" };
-const oldId = "7000000000000009";
-const aside = { database: "default", collection: `books_bak_replaced_${oldId}` };
-const input: RestoreInput = {
-  environment: "dr",
-  backupName: "nightly",
-  collections: ["books"],
-  suffix: "_bak",
-  dropExisting: true,
-};
-const row = { collectionId: "5", partitionId: "6", state: "Flushed", isL0: false, storageVersion: "0" } as const;
 
 /** What stands in `default`: rows and aliases by name. */
 type Standing = Record<string, { id: string; rows: bigint; aliases: readonly string[] }>;
 
 /** A backup of `books` (32 rows, alias library), and an older `books_bak` (7 rows) with an alias that the backup has and one it lacks. */
 async function seeded(): Promise<PipelineWorld> {
-  const world = new PipelineWorld();
-  seedShop(world);
-  await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
-  addOld(world, oldId, 7n, ["library", "reading"]);
+  const world = await backedUpShop();
+  addOld(world, { aliases: ["library", "reading"] });
   return world;
-}
-
-function addOld(world: PipelineWorld, id: string, rows: bigint, aliases: string[] = []): void {
-  world
-    .milvus("dr")
-    .addCollection(collectionDescription("books_bak", { id, aliases }), { segments: [{ ...row, id: `${id}1`, rows }] });
 }
 
 async function standing(world: PipelineWorld): Promise<Standing> {
@@ -171,7 +151,7 @@ describe("what is replaced", () => {
         "one",
         duringImport(async () => {
           await world.milvus("dr").dropCollection(target);
-          addOld(world, "8", 5n);
+          addOld(world, { id: "8", rows: 5n });
         }),
       ),
     );
@@ -191,7 +171,7 @@ describe("what is replaced", () => {
       restore(
         {},
         "one",
-        duringImport(() => addOld(world, "8", 5n)),
+        duringImport(() => addOld(world, { id: "8", rows: 5n })),
       ),
     );
 
@@ -252,7 +232,7 @@ describe("what is replaced", () => {
       times: 1,
     });
     await tried(restore());
-    addOld(world, "8", 5n);
+    addOld(world, { id: "8", rows: 5n });
 
     for (const [name, rest] of [
       ["two", {}],
@@ -293,7 +273,7 @@ test("a discard of many collections whose imports hang has one deadline for all"
     world.seedSegment("prod", segment);
     world.milvus("prod").addCollection(collectionDescription(name, { id: collectionId }), {
       partitions: [{ id: "1", name: "_default" }],
-      segments: [{ ...row, ...segment }],
+      segments: [{ ...segment, state: "Flushed", isL0: false, storageVersion: "0" }],
     });
   });
   await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
@@ -330,16 +310,9 @@ describe.each<FaultMoment>(["before", "after"])(
     };
 
     async function seededTwice(): Promise<PipelineWorld> {
-      const world = new PipelineWorld();
-      seedShop(world);
-      await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
-      const milvus = world.milvus("dr");
-      const old = (name: string, id: string, aliases: string[]) =>
-        milvus.addCollection(collectionDescription(name, { id, aliases }), {
-          segments: [{ ...row, id: `${id}1`, rows: 7n }],
-        });
-      old("first", "8000000000000001", ["of_first"]);
-      old("second", "8000000000000002", ["of_second"]);
+      const world = await backedUpShop();
+      addOld(world, { name: "first", id: "8000000000000001", aliases: ["of_first"] });
+      addOld(world, { name: "second", id: "8000000000000002", aliases: ["of_second"] });
       return world;
     }
 

@@ -1,28 +1,10 @@
 import { expect, test } from "vitest";
-import type { RestoreInput } from "../../../../src/core/execution/messages.ts";
 import { aroundCalls } from "../../../support/around-calls.ts";
-import { collectionDescription } from "../../../support/collection-description.ts";
-import { PipelineWorld } from "../../../support/pipeline-world.ts";
-import { executionOf, runBackup, runRestore } from "../../../support/run-machines.ts";
-import { seedShop } from "../../../support/seed-shop.ts";
-
-const input: RestoreInput = {
-  environment: "dr",
-  backupName: "nightly",
-  collections: ["books"],
-  suffix: "_bak",
-  dropExisting: true,
-};
-
-async function seeded() {
-  const world = new PipelineWorld();
-  seedShop(world);
-  await runBackup(world.context(), { environment: "prod", backupName: "nightly" });
-  return world;
-}
+import { addOld, backedUpShop, replacing as input } from "../../../support/replaced-books.ts";
+import { executionOf, runRestore } from "../../../support/run-machines.ts";
 
 test("the Lambda of an execution that was stopped drops nothing that the same restore has filled since", async () => {
-  const world = await seeded();
+  const world = await backedUpShop();
   const milvus = world.milvus("dr");
   let begun = false;
   const one = runRestore(
@@ -54,11 +36,9 @@ test("the Lambda of an execution that was stopped drops nothing that the same re
 });
 
 test("a whole restore after one of metadata alone that was named and not finished says what to do", async () => {
-  const world = await seeded();
+  const world = await backedUpShop();
   const milvus = world.milvus("dr");
-  const id = "7000000000000009";
-  const row = { collectionId: id, partitionId: "6", state: "Flushed", isL0: false, storageVersion: "0" } as const;
-  milvus.addCollection(collectionDescription("books_bak", { id }), { segments: [{ ...row, id: "1", rows: 7n }] });
+  addOld(world, {});
   milvus.fail("load", new Error("no memory"), { times: 1 });
   await runRestore(world.context(), { ...input, metadataOnly: true, keepReplaced: true }, executionOf("one")).catch(
     () => undefined,
