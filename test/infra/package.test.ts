@@ -77,7 +77,10 @@ describe("the packed package, installed in an empty folder", () => {
       stderr: "Error (ConfigNotFound): there is no file backup.yaml: name your backup.yaml with --config FILE",
     });
     // Nothing but the error, on a Node.js that later versions of the AWS SDK do not take too.
-    expect(await run("executions")).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^Error \(AwsUnreachable\): .*$/) });
+    expect(await run("executions")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^Error \(AwsUnreachable\): .*$/),
+    });
     expect(await run("delete")).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining("Error (Usage): required option"),
