@@ -129,11 +129,23 @@ module.exports = {
       ["core"],
       "A page shows a report that somebody made: it asks nobody, so that the same report is the same page in a Lambda and at the terminal.",
     ),
-    only(
-      "functions",
-      ["core", "ports", "steps", "adapters", "page"],
-      "Functions wire steps and adapters; the terminal and the CDK app are not theirs.",
-    ),
+    {
+      ...only(
+        "functions",
+        ["core", "ports", "steps", "adapters", "page"],
+        "Functions wire steps and adapters; the terminal and the CDK app are not theirs.",
+      ),
+      from: { path: folder("functions"), pathNot: "^functions/serve-api/" },
+    },
+    {
+      ...only(
+        "functions",
+        ["core", "ports", "steps", "adapters", "cli"],
+        "The API in an account is `milvus-backup server` behind API Gateway: a request is what the verb of that name does, with all that it checks first.",
+      ),
+      name: "serve-api-is-the-command-behind-api-gateway",
+      from: { path: "^functions/serve-api/" },
+    },
     only(
       "cli",
       ["core", "ports", "steps", "adapters", "page"],

@@ -44,7 +44,7 @@ export function keyPolicyStatements(scope: Construct, name: string): PolicyState
       actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
       resources: ["*"],
     });
-  const logGroups = ["/aws/lambda", "/aws/vendedlogs/states"].map(
+  const logGroups = ["/aws/lambda", "/aws/vendedlogs/apis", "/aws/vendedlogs/states"].map(
     (folder) => `arn:${stack.partition}:logs:${stack.region}:${stack.account}:log-group:${folder}/${name}-*`,
   );
   return [

@@ -34,9 +34,9 @@ export interface DataAccess {
 
 /**
  * Which machine's files in the work bucket a function works on. `any`: steps of every machine; the others are invoked by a rule of
- * EventBridge and work on no machine's files.
+ * EventBridge, or by API Gateway, and work on no machine's files.
  */
-export type Owner = Machine | "any" | "retention" | "none";
+export type Owner = Machine | "any" | "retention" | "api" | "none";
 
 /** Keys in the work bucket: those a machine's functions only read, leave there, and also delete. */
 interface WorkKeys {
@@ -58,6 +58,8 @@ export const workKeys: Readonly<Record<Owner, WorkKeys>> = {
   any: { kept: [executions], removable: [] },
   // Deletes no backup that somebody reads.
   retention: { seen: [readers], kept: [], removable: [] },
+  // The same, and tells how far executions are.
+  api: { seen: [readers, executionsOf("backup"), executionsOf("restore")], kept: [], removable: [] },
   none: { kept: [], removable: [] },
 };
 
@@ -69,6 +71,8 @@ export interface FunctionSpec {
   readonly first?: boolean;
   /** Asks whether other executions are over. */
   readonly asks?: boolean;
+  /** Reads every registered environment, although it is about some: another one may protect the place that these keep their backups in. */
+  readonly seesAllEnvironments?: boolean;
   /** Signs backups, where the deployment does. */
   readonly signs?: boolean;
   /** Looks who signed a backup. */
@@ -197,8 +201,17 @@ export const startTriggeredRestore: FunctionSpec = step("start-triggered-restore
 /** Writes the page about all backups beside them, and can write nothing else; deployed with the first report. */
 export const writeReport: FunctionSpec = step("write-report", "none", { backups: ["read", "report"] });
 
-/** The functions that rules and schedules invoke. */
-export const eventFunctionSpecs: readonly FunctionSpec[] = [pruneBackups, startTriggeredRestore, writeReport];
+/** Answers the REST API: starts backups and restores, tells of them, deletes backups under a claim; deployed with the section `api`. */
+export const serveApi: FunctionSpec = step(
+  "serve-api",
+  "api",
+  { milvus: "list", backups: [...all, "ask-locks", "see-locks"] },
+  // API Gateway waits 29 s, and the function answers before.
+  { first: true, seesAllEnvironments: true, timeoutMinutes: 0.5 },
+);
+
+/** The functions that rules, schedules and API Gateway invoke: deployed where pipeline.yaml has what they are for. */
+export const eventFunctionSpecs: readonly FunctionSpec[] = [pruneBackups, startTriggeredRestore, writeReport, serveApi];
 
 /** Whether a function tells an unknown environment by naming the registered ones. */
 export function namesEnvironments(spec: FunctionSpec): boolean {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Stack, Token } from "aws-cdk-lib";
 import type { ISecurityGroup, IVpc, SubnetSelection } from "aws-cdk-lib/aws-ec2";
-import type { IGrantable } from "aws-cdk-lib/aws-iam";
+import type { IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
@@ -12,7 +12,7 @@ import { insteadOfDataBuckets } from "../src/core/deployment/bucket-root.ts";
 import { checkPipeline, parsePipelineYaml } from "../src/core/deployment/yaml.ts";
 import type { Machine } from "../src/core/execution/machines.ts";
 import { keyPolicyStatements } from "./encryption.ts";
-import { type People, type PeopleRole, peopleStatements } from "./people.ts";
+import { apiCallerStatement, type People, type PeopleRole, peopleStatements } from "./people.ts";
 import type { PipelineOptions } from "./pipeline-options.ts";
 import { Pipeline } from "./pipeline-stack.ts";
 import { settingsOf } from "./settings.ts";
@@ -63,6 +63,10 @@ export class MilvusBackup extends Construct {
   readonly stateMachines: ReadonlyMap<Machine, IStateMachine>;
   /** Hears of failures and alarms; absent without the section `alarms`. */
   readonly topic: ITopic | undefined;
+  /** Address of the REST API, `https://.../api/v1`; undefined without the section `api`. */
+  readonly apiUrl: string | undefined;
+  /** What of it can be called, for policies: `arn:aws:execute-api:...:ID/` and `*` for its stage, method and paths; undefined likewise. */
+  readonly apiArn: string | undefined;
 
   readonly #people: People;
 
@@ -124,6 +128,8 @@ export class MilvusBackup extends Construct {
       [...created.stateMachines].map(([machine, { stateMachine }]) => [machine, stateMachine]),
     );
     this.topic = created.topic;
+    this.apiArn = created.api?.arn;
+    this.apiUrl = created.api?.url;
     this.#people = created.people;
   }
 
@@ -153,8 +159,21 @@ export class MilvusBackup extends Construct {
     this.#grant("restorer", grantee);
   }
 
-  #grant(role: PeopleRole, { grantPrincipal }: IGrantable): void {
-    for (const statement of peopleStatements(this, role, this.#people)) {
+  /**
+   * Lets somebody call the REST API, whatever it is for: backups, restores, deletions of its environment. docs/policies/api-caller.json; a
+   * policy of your own names single requests.
+   */
+  grantCallApi(grantee: IGrantable): void {
+    if (this.apiArn === undefined) throw new Error("MilvusBackup has no API: pipeline.api makes one");
+    this.#add([apiCallerStatement(this.apiArn)], grantee);
+  }
+
+  #grant(role: PeopleRole, grantee: IGrantable): void {
+    this.#add(peopleStatements(this, role, this.#people), grantee);
+  }
+
+  #add(statements: readonly PolicyStatement[], { grantPrincipal }: IGrantable): void {
+    for (const statement of statements) {
       if (grantPrincipal.addToPrincipalPolicy(statement).statementAdded) continue;
       throw new Error(
         `${grantPrincipal} has no policy that could be added to: give a role, a user or a group (Role.fromRoleArn)`,

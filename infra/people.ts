@@ -5,7 +5,7 @@ import type { Machine } from "../src/core/execution/machines.ts";
 import { workLayout } from "../src/core/execution/work-layout.ts";
 import { statesArn } from "./permissions.ts";
 
-/** Roles that people and pipelines of CI have towards a deployment; none of them reads a secret or a backup. */
+/** Roles that people and pipelines of CI have towards a deployment; none of them reads a secret or a backup, as callers of the REST API do. */
 const peopleRoles = ["auditor", "operator", "restorer"] as const;
 export type PeopleRole = (typeof peopleRoles)[number];
 
@@ -60,6 +60,11 @@ export function peopleStatements(scope: Construct, role: PeopleRole, of: People)
     if (workBucketKeyArn !== undefined) statements.push(["EncryptMarks", ["kms:GenerateDataKey"], [workBucketKeyArn]]);
   }
   return statements.map(([sid, actions, resources]) => new PolicyStatement({ sid, actions, resources }));
+}
+
+/** What a caller of the REST API may, as docs/policies/api-caller.json has it. @param apiArn everything of it that can be called */
+export function apiCallerStatement(apiArn: string): PolicyStatement {
+  return new PolicyStatement({ sid: "CallTheApi", actions: ["execute-api:Invoke"], resources: [apiArn] });
 }
 
 function cancelMarks(machine: Machine): string {

@@ -284,6 +284,19 @@ export function describeExecutionsGrant(scope: Construct, machineNames: readonly
   };
 }
 
+/** What the REST API does with executions: starts them, tells of them (`describeExecutionsGrant`), finds the newest one about a backup. */
+export function apiExecutionsGrants(machines: Readonly<Record<"backup" | "restore", string>>): Grant[] {
+  return [
+    { sid: "StartExecutions", actions: ["states:StartExecution"], resources: [machines.backup, machines.restore] },
+    { sid: "FindExecutions", actions: ["states:ListExecutions"], resources: [machines.backup] },
+  ];
+}
+
+/** Lets functions try what their roles may (functions/shared/check-door.ts). @param arns of the functions */
+export function checkFunctionsGrant(arns: readonly string[]): Grant {
+  return { sid: "AskFunctionsToCheck", actions: ["lambda:InvokeFunction"], resources: arns };
+}
+
 /** Ends an execution that a drill started. */
 export function stopExecutionsGrant(scope: Construct, machineName: string): Grant {
   return {

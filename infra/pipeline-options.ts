@@ -386,6 +386,12 @@ export interface PipelineOptions {
     timeZone?: string;
     enabled?: boolean;
   }[];
+  api?: {
+    /**
+     * what it backs up and restores into, and whose backups it lists and deletes: one, as with `server`; others have a deployment of their own
+     */
+    environment: string;
+  };
   network?: {
     vpcId: string;
     /**

@@ -10,6 +10,7 @@ import { promiseOutputs } from "../src/core/deployment/schedule-promise.ts";
 import type { FunctionEnvironment } from "../src/core/execution/function-environment.ts";
 import { type Machine, machines } from "../src/core/execution/machines.ts";
 import { Alarms } from "./alarms.ts";
+import { RestApi } from "./api.ts";
 import type { Bundles } from "./bundle.ts";
 import { PipelineDashboard } from "./dashboard.ts";
 import { DeadLetters } from "./dead-letters.ts";
@@ -21,6 +22,7 @@ import {
   type Owner,
   pascalCase,
   pruneBackups,
+  serveApi,
   startTriggeredRestore,
   writeReport,
 } from "./functions.ts";
@@ -29,7 +31,9 @@ import { type FunctionNetwork, functionNetwork } from "./network.ts";
 import type { People } from "./people.ts";
 import {
   announceGrant,
+  apiExecutionsGrants,
   assumeRoleGrants,
+  checkFunctionsGrant,
   dataGrants,
   describeExecutionsGrant,
   environmentGrants,
@@ -82,6 +86,8 @@ export class Pipeline extends Construct {
   readonly stateMachines: ReadonlyMap<Machine, PipelineStateMachine>;
   /** Told of failures and alarms; absent without the section `alarms`. */
   readonly topic: ITopic | undefined;
+  /** The REST API; absent without the section `api`. */
+  readonly api: RestApi | undefined;
 
   readonly #settings: Settings;
   readonly #keys: EncryptionKeys;
@@ -110,7 +116,9 @@ export class Pipeline extends Construct {
     );
     this.stateMachines = new Map(machines.map((machine) => [machine, this.#createStateMachine(machine)]));
 
-    this.topic = this.#addEvents(props.bundles);
+    const eventFunctions = new Map<string, PipelineFunction>();
+    this.api = this.#addApi(props.bundles, eventFunctions);
+    this.topic = this.#addEvents(props.bundles, eventFunctions);
 
     for (const [machine, { stateMachine }] of this.stateMachines) {
       this.#output(`${pascalCase(machine)}StateMachineArn`, stateMachine.stateMachineArn, `Starts a ${machine}`);
@@ -131,8 +139,39 @@ export class Pipeline extends Construct {
     return { name: this.#settings.stack, machines, workBucketArn, workBucketKeyArn: this.#keys.workBucket };
   }
 
+  /** The REST API, with the function behind it. */
+  #addApi(bundles: PipelineProps["bundles"], eventFunctions: Map<string, PipelineFunction>): RestApi | undefined {
+    const { stack, pipeline, retentionDays } = this.#settings;
+    if (pipeline.api === undefined) return undefined;
+    const { environment } = pipeline.api;
+    const [backup, restore] = (["backup", "restore"] as const).map(
+      (machine) => required(this.stateMachines.get(machine)).stateMachine.stateMachineArn,
+    ) as [string, string];
+    const checking = ["prepare-backup", "copy-segments"].map(
+      (name) => required(this.functions.get(name)).function.functionArn,
+    );
+    const created = this.#createFunction(serveApi, bundles.directoryOf(serveApi.name), {
+      environments: [environment],
+      environment: {
+        API_ENVIRONMENT: environment,
+        BACKUP_STATE_MACHINE_ARN: backup,
+        RESTORE_STATE_MACHINE_ARN: restore,
+      },
+      grants: [...apiExecutionsGrants({ backup, restore }), checkFunctionsGrant(checking)],
+    });
+    eventFunctions.set(serveApi.name, created);
+    const api = new RestApi(this, "RestApi", {
+      stack,
+      serveApi: created.live,
+      logRetention: logRetention(retentionDays),
+      logsKeyArn: this.#keys.logs,
+    });
+    this.#output("ApiUrl", api.url, "milvus-backup's REST API; requests are signed (SigV4)");
+    return api;
+  }
+
   /** What pipeline.yaml adds to the machines; answers the topic of its alarms. */
-  #addEvents(bundles: PipelineProps["bundles"]): ITopic | undefined {
+  #addEvents(bundles: PipelineProps["bundles"], eventFunctions: Map<string, PipelineFunction>): ITopic | undefined {
     const { stack, pipeline } = this.#settings;
     const { schedules, drills, restoreTriggers } = pipeline;
     const events = schedules.length + drills.length + restoreTriggers.length + pipeline.reports.length;
@@ -141,7 +180,6 @@ export class Pipeline extends Construct {
     this.#output("DeadLetterQueueUrl", deadLetters.queue.queueUrl, "What could not be started");
     const rules = new Map<string, IRule>();
     const scheduleGroups = new Map<string, string>();
-    const eventFunctions = new Map<string, PipelineFunction>();
     const add = (spec: FunctionSpec, extra: FunctionExtra) => {
       const grants = [...(extra.grants ?? []), ...deadLetters.grants];
       const created = this.#createFunction(spec, bundles.directoryOf(spec.name), { ...extra, grants });
@@ -252,7 +290,10 @@ export class Pipeline extends Construct {
           keeps: spec.keepsWork ?? false,
           reads: spec.writesNoWork ?? false,
         }),
-        ...environmentGrants(this, this.#environmentsPrefix, { listNames: namesEnvironments(spec), names }),
+        ...environmentGrants(this, this.#environmentsPrefix, {
+          listNames: namesEnvironments(spec),
+          names: spec.seesAllEnvironments ? undefined : names,
+        }),
         ...environmentKeyGrants(this.#keys.environments),
         ...(spec.dataAccess
           ? [
@@ -266,7 +307,9 @@ export class Pipeline extends Construct {
           : keyGrants(
               "UseWorkBucketKey",
               optional(this.#keys.workBucket),
-              spec.machine === "retention" || spec.writesNoWork ? ["read"] : ["read", "write"],
+              spec.machine === "retention" || spec.machine === "api" || spec.writesNoWork
+                ? ["read"]
+                : ["read", "write"],
             )),
         ...(spec.signs ? signingGrants("SignBackups", "kms:Sign", optional(pipeline.signBackups)) : []),
         ...(spec.verifiesSignatures ? signingGrants("VerifySignatures", "kms:Verify", signingKeysOf(pipeline)) : []),
@@ -348,7 +391,7 @@ function optional<T>(value: T | undefined): T[] {
 }
 
 function required<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error("a state machine is missing");
+  if (value === undefined) throw new Error("a state machine or function is missing");
   return value;
 }
 

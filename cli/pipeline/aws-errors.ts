@@ -38,8 +38,11 @@ export function explainAwsError(
   const cause = error;
   const { AWS_ENDPOINT_URL: endpoint } = env;
   if (unreachable.has(code)) {
-    const told =
-      endpoint === undefined
+    // Lambda sets it
+    const inFunction = env.AWS_LAMBDA_FUNCTION_NAME !== undefined;
+    const told = inFunction
+      ? `AWS is not reachable (${code}) while ${doing}: its network needs an endpoint of that service, or a NAT gateway (docs/pipeline-yaml.md#network)`
+      : endpoint === undefined
         ? `AWS is not reachable (${code}) while ${doing}; is its region right (AWS_REGION), and the network? ${localHint}`
         : `${endpoint} is not reachable (${code}) while ${doing}; is the local stack up (npm run local -- up), or AWS_ENDPOINT_URL right?`;
     return new CliError("AwsUnreachable", told, { cause });

@@ -9,7 +9,7 @@ import type { StepContext, StepLog } from "../../src/ports/step-context.ts";
 import { logger } from "./observability.ts";
 import { variable } from "./variable.ts";
 
-const systemClock: Clock = {
+export const systemClock: Clock = {
   now: () => new Date(),
   sleep: async (milliseconds) => {
     await sleep(milliseconds);

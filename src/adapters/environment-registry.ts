@@ -10,6 +10,7 @@ import {
   ResourceNotFoundException,
   RestoreSecretCommand,
   SecretsManagerClient,
+  type SecretsManagerClientConfig,
 } from "@aws-sdk/client-secrets-manager";
 import { changedSettings, environmentChanged, type SettingChange } from "../core/environment/changes.ts";
 import type { Environment, RegisteredEnvironment } from "../core/environment/environment.ts";
@@ -78,15 +79,17 @@ type Present = { readonly text: string; readonly version: string } | "removed" |
  * Every fault is a PipelineError that names the secret.
  * @param options.prefix such as `milvus-backup/<stack>/environments/`
  * @param options.keyArn customer-managed key that secrets are made with; Secrets Manager's own where absent
+ * @param options.config of the client, where none is given
  */
 export function environmentRegistry(options: {
   prefix: string;
   keyArn?: string | undefined;
+  config?: SecretsManagerClientConfig;
   client?: Pick<SecretsManagerClient, "send">;
   cacheMilliseconds?: number;
 }): WritableEnvironmentRegistry {
   const { prefix } = options;
-  const client = options.client ?? new SecretsManagerClient({});
+  const client = options.client ?? new SecretsManagerClient(options.config ?? {});
   const cacheMilliseconds = options.cacheMilliseconds ?? defaultCacheMilliseconds;
   const cache = new Map<string, { environment: RegisteredEnvironment; readAt: number }>();
 

@@ -73,7 +73,7 @@ export function storeOpener(registry: EnvironmentRegistry, patience?: Patience):
   };
 }
 
-/** The pipeline's own work bucket. */
-export function openWorkStore(bucket: string, patience?: Patience): ObjectStore {
-  return new S3ObjectStore(connectOwnS3(), bucket, { patience });
+/** The pipeline's own work bucket. @param accessPrefix below what whoever opens it may list; everything where absent */
+export function openWorkStore(bucket: string, patience?: Patience, accessPrefix?: string): ObjectStore {
+  return new S3ObjectStore(connectOwnS3(), bucket, { patience, ...(accessPrefix !== undefined && { accessPrefix }) });
 }

@@ -98,6 +98,13 @@ const reportConfig = z.strictObject({
   enabled: z.boolean().default(true),
 });
 export type ReportConfig = z.infer<typeof reportConfig>;
+
+const apiConfig = z.strictObject({
+  /** Backed up, restored into, and whose backups are listed and deleted: an API is about one, as `milvus-backup server` is. */
+  environment: environmentName,
+});
+export type ApiConfig = z.infer<typeof apiConfig>;
+
 /** In the place of a schedule's name: every backup in the place of an environment. */
 export const anySchedule = "any";
 
@@ -207,6 +214,8 @@ export const pipelineConfig = z
     restoreTriggers: z.array(restoreTriggerConfig).default([]),
     /** Pages about all backups of an environment, written into its backup bucket. */
     reports: z.array(reportConfig).default([]),
+    /** milvus-backup's REST API, for who is allowed to call it by IAM. */
+    api: apiConfig.optional(),
     network: networkConfig.optional(),
     /** Batches of one execution that are copied at once. */
     maxConcurrency: z.number().int().min(1).max(mostConcurrency).default(usualConcurrency),
@@ -267,6 +276,7 @@ export const pipelineConfig = z
         checkEnvironment(environment, [list, index, "environment"]);
       }
     }
+    checkEnvironment(config.api?.environment, ["api", "environment"]);
     const reserved = config.functions["copy-segments"]?.reservedConcurrency;
     if (reserved !== undefined && reserved < config.maxConcurrency) {
       const message = `is less than maxConcurrency (${config.maxConcurrency}), which one execution runs at once: the others would be refused and wait`;

@@ -27,6 +27,7 @@ export const functionNames = [
   "prune-backups",
   "start-triggered-restore",
   "write-report",
+  "serve-api",
 ] as const;
 
 export type FunctionName = (typeof functionNames)[number];

@@ -12,8 +12,10 @@ export interface FunctionEnvironment {
   readonly ALLOWED_ENVIRONMENTS: string;
   /** ARN of the KMS key that Finalize Backup signs with; absent where nothing is signed. */
   readonly SIGN_BACKUPS?: string;
-  /** What Start Triggered Restore starts, and what a drill's restore runs in; no other function has it. */
+  /** What Start Triggered Restore and Serve API start, and what a drill's restore runs in; no other function has it. */
   readonly RESTORE_STATE_MACHINE_ARN?: string;
-  /** Whose backups Write Report takes for those of this deployment's schedules; no other function has it. */
+  /** Whose backups Write Report takes for those of this deployment's schedules, and what Serve API starts; no other function has it. */
   readonly BACKUP_STATE_MACHINE_ARN?: string;
+  /** The environment that Serve API is about; no other function has it. */
+  readonly API_ENVIRONMENT?: string;
 }
