@@ -17,7 +17,7 @@ export interface CliContext {
 
 /** The outside, opened when a verb first needs it: `--help` and bad input never load an SDK. */
 export interface Connections {
-  /** true: what is not reached from here is not reached by the pipeline either. */
+  /** true in a function of the pipeline: what is not reached from here is not reached by it either. */
   readonly inPipelineNetwork?: true;
   /** The pipeline a CloudFormation stack deployed; throws PipelineNotDeployed. */
   pipeline(stack: string): Promise<Pipeline>;

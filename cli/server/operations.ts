@@ -142,9 +142,12 @@ export async function deleteBackup(
   }
 }
 
-/** `GET /check` */
+/** `GET /check`; where the pipeline runs its functions are asked, whose roles are meant. */
 export async function checkAll(api: Api): Promise<{ readonly ok: boolean; readonly text: string }> {
-  const { exitCode, text } = await api.call(check, { milvus: true });
+  const { exitCode, text } = await api.call(check, {
+    milvus: true,
+    ...(api.context.connections.inPipelineNetwork && { deployed: true }),
+  });
   return { ok: exitCode === 0, text };
 }
 

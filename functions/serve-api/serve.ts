@@ -58,7 +58,8 @@ export function serveApi(options: ServeOptions): (event: unknown) => Promise<Htt
   const app = buildApp(createApi({ context, shared, output }), { guard: undefined, patienceMilliseconds: wait });
   const adapted = handle(app);
   return async (event) => {
-    const { rawPath, requestContext } = parseRequest(httpRequest, event);
+    const request = parseRequest(httpRequest, event);
+    const { rawPath, requestContext } = request;
     const { http, authorizer, requestId } = requestContext;
     const caller = authorizer?.iam?.userArn;
     log.appendKeys({ apiRequestId: requestId, caller: caller ?? "nobody" });
@@ -71,7 +72,9 @@ export function serveApi(options: ServeOptions): (event: unknown) => Promise<Htt
       timer = setTimeout(resolve, answer);
     });
     try {
-      const answered = await Promise.race([adapted(event as Parameters<typeof adapted>[0]), late]);
+      // by which name it is asked plays no part, and an emulator's may be none
+      const named = { ...request, requestContext: { ...requestContext, domainName: "api" } };
+      const answered = await Promise.race([adapted(named as unknown as Parameters<typeof adapted>[0]), late]);
       if (answered !== undefined) return fitting(answered as HttpAnswer);
       log.warn(`${http.method} ${rawPath} 504: no answer in ${answer} ms`);
       return failure(504, tooLate(http.method, answer));
@@ -101,7 +104,7 @@ function tooLate(method: string, milliseconds: number): string {
 }
 
 /** An answer that Lambda would refuse is an error that says so. */
-function fitting(answer: HttpAnswer): HttpAnswer {
+export function fitting(answer: HttpAnswer): HttpAnswer {
   // each character is six bytes at most as Lambda gets it (\u001f), quotes are two
   if (answer.body.length * 6 <= longestAnswer) return answer;
   const bytes = Buffer.byteLength(JSON.stringify(answer));

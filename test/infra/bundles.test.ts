@@ -80,6 +80,7 @@ describe("bundles", () => {
       ALLOWED_ENVIRONMENTS: "{}",
       BACKUP_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:backup",
       RESTORE_STATE_MACHINE_ARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:restore",
+      API_ENVIRONMENT: "prod",
     };
     const env = { ...variables, AWS_REGION: "eu-west-1" };
 

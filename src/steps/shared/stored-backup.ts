@@ -349,23 +349,16 @@ export class StoredBackup {
    * Deletes everything below the backup's root, the commit record first, so that no reader takes what is left for a backup, and the
    * claim last, so that what is left is known for what it is.
    * @param confirm throws where it must not go on; asked before each thousand objects
-   * @param isInTime false: it ends there, and another deletion goes on; asked as often
+   * @param isInTime false: it ends there, and another deletion goes on; asked before each request
    * @returns how many objects were deleted, without the claim, and whether some are left
    */
   async remove(confirm: () => Promise<void>, isInTime = () => true): Promise<RemovedBackup> {
     const { root, claim } = this.layout;
+    const outOfTime = new PipelineError("StoreBusy", `there was no time for all of ${this.place}`);
     const stillMay = () => {
-      if (!isInTime())
-        throw new PipelineError("StoreBusy", `${this.store.label} did not answer in time; send it again`);
+      if (!isInTime()) throw outOfTime;
     };
-    await confirm();
     let objects = 0;
-    for (const one of [this.asPlain, ...(await this.incrementals())]) {
-      if ((await one.committed()) === undefined) continue;
-      if (!isInTime()) return { objects, left: true };
-      await this.store.deleteKeys([one.layout.meta.full_meta], { stillMay });
-      objects += 1;
-    }
     let keys: string[] = [];
     const flush = async () => {
       if (keys.length === 0) return;
@@ -374,17 +367,27 @@ export class StoredBackup {
       objects += keys.length;
       keys = [];
     };
-    for await (const { key } of this.store.list(root)) {
-      if (key === claim) continue;
-      if (!isInTime()) return { objects, left: true };
-      keys.push(key);
-      if (keys.length >= keysPerRemoval) await flush();
+    try {
+      await confirm();
+      for (const one of [this.asPlain, ...(await this.incrementals())]) {
+        if ((await one.committed()) === undefined) continue;
+        await this.store.deleteKeys([one.layout.meta.full_meta], { stillMay });
+        objects += 1;
+      }
+      for await (const { key } of this.store.list(root)) {
+        if (key === claim) continue;
+        stillMay();
+        keys.push(key);
+        if (keys.length >= keysPerRemoval) await flush();
+      }
+      await flush();
+      await confirm();
+      await this.store.deleteKeys([claim], { stillMay });
+      return { objects, left: false };
+    } catch (error) {
+      if (error === outOfTime) return { objects, left: true };
+      throw error;
     }
-    if (!isInTime()) return { objects, left: true };
-    await flush();
-    await confirm();
-    await this.store.deleteKeys([claim], { stillMay });
-    return { objects, left: false };
   }
 
   /**
