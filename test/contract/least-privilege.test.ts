@@ -59,6 +59,7 @@ reports:
   - { name: morning, environment: prod, expression: rate(1 day) }
   - { name: noon, environment: prod-by-role, expression: rate(1 day) }
   - { name: evening, environment: later, expression: rate(1 day) }
+api: { environment: prod }
 `;
 
 /** Statements, and single actions of some, that nothing here can need: of every function, or of one. */

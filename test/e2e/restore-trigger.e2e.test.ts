@@ -5,10 +5,11 @@ import { backupLayout } from "../../src/core/format/layout.ts";
 import { kms } from "../support/e2e/aws-clients.ts";
 import { type CapturedEvents, captureEvents } from "../support/e2e/captured-events.ts";
 import { configs, milvusBackup } from "../support/e2e/cli.ts";
+import { askDeployed } from "../support/e2e/deployed-api.ts";
 import { createEventBucket } from "../support/e2e/event-bucket.ts";
 import { executions } from "../support/e2e/executions.ts";
 import { connectToServer, dropCollections, until } from "../support/e2e/milvus.ts";
-import { copyPrefix, getText, putObject } from "../support/e2e/objects.ts";
+import { copyPrefix, deletePrefix, getText, putObject } from "../support/e2e/objects.ts";
 import { deploySecondStack, type SecondStack } from "../support/e2e/second-stack.ts";
 import { seedSmall } from "../support/e2e/seeds.ts";
 import { readRows } from "../support/e2e/snapshot.ts";
@@ -20,6 +21,7 @@ const pipelineYaml = (keyArn: string) => `
 environments: { source: , target: , protected: }
 allowedEnvironments: { restore: [target, protected] }
 signBackups: ${keyArn}
+api: { environment: target }
 restoreTriggers:
   - name: standby
     bucket: ${bucket}
@@ -179,5 +181,48 @@ describe("a restore trigger of pipeline.yaml", async () => {
       stderr: expect.stringContaining("(EnvironmentNotAllowed)"),
     });
     expect(await restore("protected", "--confirm", "protected")).toMatchObject({ exitCode: 0 });
+  });
+
+  test("its REST API backs up, restores and deletes for who signs requests, and answers nobody else", async () => {
+    const name = "triggered_api";
+    const ask = async (...request: Parameters<typeof askDeployed> extends [string, ...infer Rest] ? Rest : never) =>
+      askDeployed(stack.outputs.ApiUrl ?? "", ...request);
+    const over = (path: string) =>
+      until(path, 120_000, async () => {
+        const { data } = (await ask("GET", path)).body;
+        return data.state_code > 1 ? data : undefined;
+      });
+    await deletePrefix("bucket-b", `backup/${name}/`);
+    await seedSmall(b, { collection: name }, { rows: 20 });
+
+    expect(await ask("GET", "/list", { signed: false })).toMatchObject({ status: 403 });
+    expect(await ask("GET", "/hello")).toEqual({ status: 200, body: "Hello from milvus-backup" });
+    const wrong = await ask("POST", "/create", {
+      body: { backup_name: name, collection_names: ["triggered_nowhere"] },
+    });
+    expect(wrong.body).toMatchObject({ code: 400, msg: expect.stringContaining("triggered_nowhere") });
+
+    const body = { backup_name: name, collection_names: [name], async: true };
+    const headers = { request_id: `api-${Date.now()}` };
+    const made = await ask("POST", "/create", { body, headers });
+    const again = await ask("POST", "/create", { body, headers });
+    expect(made).toMatchObject({ status: 200, body: { requestId: headers.request_id, data: null } });
+    expect(again.body).toMatchObject({ code: 400, msg: expect.stringContaining("was started at") });
+    expect(await over(`/get_backup?backup_id=${headers.request_id}`)).toMatchObject({ name, state_code: 2 });
+    const { data: listed } = (await ask("GET", "/list")).body;
+    expect(listed.map((backup: { name: string }) => backup.name)).toContain(name);
+
+    const restore = { backup_name: name, collection_suffix: "_bak", restoreIndex: true, async: true };
+    const restoring = await ask("POST", "/restore", { body: restore });
+    expect(await over(`/get_restore?id=${restoring.body.data.id}`)).toMatchObject({
+      ...{ state_code: 2, collection_restore_tasks: [{ target_collection_name: `${name}_bak` }] },
+    });
+    expect(await readRows(b, { collection: `${name}_bak` })).toEqual(await readRows(b, { collection: name }));
+
+    // another environment of that place is protected
+    expect((await ask("DELETE", `/delete?backup_name=${name}`)).body).toMatchObject({ code: 2 });
+    const deleted = await ask("DELETE", `/delete?backup_name=${name}&confirm=protected`);
+    expect(deleted.body).toMatchObject({ msg: "success" });
+    expect((await ask("GET", `/get_backup?backup_name=${name}`)).body).toMatchObject({ code: 404 });
   });
 });

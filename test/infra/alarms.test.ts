@@ -16,6 +16,7 @@ describe("alarms", () => {
         ...machines.flatMap((machine) => [`${machine}-failed`, `${machine}-timed-out`]),
         "prune-backups-failed",
         "start-triggered-restore-failed",
+        "serve-api-failed",
         "write-report-failed",
         ...["standby", "partner", "nightly-retention", "hourly-retention", "failures"].map((it) => `rule-${it}-failed`),
         ...["schedules", "reports"].flatMap((it) => [`${it}-failed`, `${it}-dropped`, `${it}-lost`]),

@@ -77,6 +77,32 @@ describe("roles of people", () => {
     expect(granted).toEqual(documented.Statement);
   });
 
+  it("docs/policies/api-caller.json is what lets somebody call the API, and nobody else gets that", () => {
+    const { stack, backup } = deployment({ environments: { prod: null }, api: { environment: "prod" } });
+    const role = (name: string) => new Role(stack, name, { assumedBy: new AccountPrincipal(env.account) });
+    backup.grantCallApi(role("Caller"));
+    backup.grantOperate(role("Operator"));
+    const template = Template.fromStack(stack);
+    const [apiId] = Object.keys(template.findResources("AWS::ApiGatewayV2::Api"));
+
+    const granted = JSON.stringify(statementsOf(stack, "Caller")).replace(
+      /\{"Fn::Join":\["",\[(.*)\]\]\}/,
+      (_, parts: string) =>
+        JSON.stringify(
+          (JSON.parse(`[${parts}]`) as (string | { Ref: string })[])
+            .map((part) => (typeof part === "string" ? part : part.Ref === apiId ? "API_ID" : "aws"))
+            .join(""),
+        ),
+    );
+
+    const file = new URL("../../docs/policies/api-caller.json", import.meta.url);
+    const [documented] = JSON.parse(readFileSync(file, "utf8")).Statement;
+    const [{ Action, Resource, ...rest }] = JSON.parse(granted);
+    expect({ ...rest, Action: list(Action), Resource: list(Resource) }).toEqual(documented);
+    expect(JSON.stringify(statementsOf(stack, "Operator"))).not.toContain("execute-api");
+    expect(() => deployment().backup.grantCallApi(role("Nobody"))).toThrow(/pipeline.api/);
+  });
+
   it.each([
     ["grantAudit", [], []],
     ["grantOperate", ["states:StartExecution", "states:StopExecution"], ["backup"]],

@@ -14,6 +14,7 @@ const parts = `
 environments: { prod: {} }
 schedules: [{ name: nightly, environment: prod, expression: rate(1 day), keep: { last: 1 } }]
 reports: [{ name: morning, environment: prod, expression: rate(1 day) }]
+api: { environment: prod }
 restoreTriggers: [{ name: standby, bucket: backups-of-prod, environment: prod, suffix: _standby }]
 `;
 const none = pipelineTemplate({ pipeline: `${parts}alarms: {}` });
@@ -99,7 +100,7 @@ describe("customer-managed keys", () => {
       statementsOf(each, id).some(({ Sid }) => Sid === "EncryptWhatFailed"),
     );
 
-    expect(users).toEqual([...eventFunctionSpecs.map(({ name }) => pascalCase(name)), "Schedules", "Reports"]);
+    expect(users).toEqual(["PruneBackups", "StartTriggeredRestore", "WriteReport", "Schedules", "Reports"]);
     for (const id of users) {
       const statements = statementsOf(each, id).filter(({ Sid }) => Sid === "EncryptWhatFailed");
       expect(statements.map((it) => [actionsOf(it), resourcesOf(it)])).toEqual([

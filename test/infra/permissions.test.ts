@@ -22,6 +22,7 @@ environments:
 schedules: [{ name: nightly, environment: prod, expression: rate(1 day), keep: { last: 3 } }]
 restoreTriggers: [{ name: standby, bucket: backups, environment: prod, suffix: _a }]
 reports: [{ name: morning, environment: prod, expression: rate(1 day) }]
+api: { environment: prod }
 `,
 });
 
