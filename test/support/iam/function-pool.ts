@@ -18,6 +18,7 @@ const variables = {
   ALLOWED_ENVIRONMENTS: JSON.stringify(emptyPipeline.allowedEnvironments),
   RESTORE_STATE_MACHINE_ARN: machineArn("restore"),
   BACKUP_STATE_MACHINE_ARN: machineArn("backup"),
+  API_ENVIRONMENT: "prod",
   AWS_REGION: place.region,
   POWERTOOLS_LOG_LEVEL: "SILENT",
   POWERTOOLS_METRICS_DISABLED: "true",

@@ -17,6 +17,11 @@ export function needsOf(request: RecordedRequest): Need[] {
       return [
         { action: "sts:AssumeRole", resource: new URLSearchParams(request.body.toString()).get("RoleArn") ?? "" },
       ];
+    case "lambda": {
+      const [, name = ""] = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(request.url) ?? [];
+      const { account, region } = place;
+      return [{ action: "lambda:InvokeFunction", resource: `arn:aws:lambda:${region}:${account}:function:${name}` }];
+    }
     default:
       return [jsonNeed(request)];
   }
@@ -37,6 +42,7 @@ function jsonNeed({ headers, body }: RecordedRequest): Need {
     case "StopExecution":
       return { action: `states:${operation}`, resource: asked.executionArn ?? "" };
     case "StartExecution":
+    case "ListExecutions":
       return { action: `states:${operation}`, resource: asked.stateMachineArn ?? "" };
     case "Sign":
     case "Verify":

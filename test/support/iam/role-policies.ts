@@ -47,6 +47,11 @@ function concrete(resource: string): string {
   return resource
     .replace("<WorkBucket>", `arn:aws:s3:::${workBucket}`)
     .replace(/<(\w+)StateMachine\w*>/, (_, machine: string) => machineArn(machine.toLowerCase()))
+    .replace(
+      /<(\w+)Function>/,
+      (_, id: string) =>
+        `arn:aws:lambda:${place.region}:${place.account}:function:${stack}${id.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    )
     .replace(/<(\w+)Logs>/, `arn:aws:logs:${place.region}:${place.account}:log-group:/aws/lambda/$1:*`)
     .replace(":region:account:", `:${place.region}:${place.account}:`);
 }

@@ -1,6 +1,7 @@
 import type { Machine } from "../../../src/core/execution/machines.ts";
 import { workLayout } from "../../../src/core/execution/work-layout.ts";
 import { backupLayout } from "../../../src/core/format/layout.ts";
+import { httpEvent } from "../http-event.ts";
 import type { Fates } from "./machine-runner.ts";
 import { workBucket } from "./role-policies.ts";
 
@@ -220,6 +221,21 @@ export async function runWithAssumedRole({ run, call }: Hands): Promise<void> {
   await run("drill", "a-d-fails", { environment: to, backupName: "by_role" }, { SearchDrill: "fails" });
   await call("PruneBackups", retention(environment, "nightly-by-role"));
   await call("WriteReport", { environment, promises: [] });
+}
+
+/** Requests of the REST API about what the runs before have backed up. */
+export async function callApi({ call }: Hands): Promise<void> {
+  const ask = (method: string, path: string, options: Parameters<typeof httpEvent>[2] = {}) =>
+    call("ServeApi", httpEvent(method, path, options));
+  await ask("GET", "/list");
+  await ask("GET", "/get_backup", { query: "backup_id=nobodys" });
+  await ask("POST", "/create", { body: { backup_name: "by_api", collection_names: ["books"], async: true } });
+  await ask("POST", "/restore", {
+    body: { backup_name: "large", collection_suffix: "_api", async: true, id: "by-api" },
+  });
+  await ask("GET", "/get_restore", { query: "id=by-api" });
+  await ask("GET", "/check");
+  await ask("DELETE", "/delete", { query: "backup_name=many" });
 }
 
 /** What is said where nobody registered an environment yet that the deployment names. */

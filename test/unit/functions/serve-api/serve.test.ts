@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { fitting, type HttpAnswer, serveApi } from "../../../../functions/serve-api/serve.ts";
 import { collectionDescription } from "../../../support/collection-description.ts";
+import { caller, httpEvent } from "../../../support/http-event.ts";
 import { MemoryMilvus } from "../../../support/memory-milvus.ts";
 import { seedBackup } from "../../../support/seed-backup.ts";
 import { environmentNamed, FakeCli, yamlText } from "../../cli/support/fake-cli.ts";
-import { caller, httpEvent } from "./http-event.ts";
 
 let cli: FakeCli;
 let log: string[];
