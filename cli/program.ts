@@ -65,7 +65,7 @@ export function buildProgram(terminal: Terminal, host: VerbHost): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: 16 })
     .addHelpText(
       "after",
       `

@@ -44,7 +44,7 @@ export function addCheck(program: Command, host: VerbHost): void {
     .action(host.action(async () => (await import("../actions/check.ts")).check));
   check
     .command("config")
-    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: () => [...program.options] })
+    .configureHelp({ ...program.configureHelp(), visibleGlobalOptions: () => [...program.options] })
     .hook("preAction", refuseTrying)
     .description(
       "show every value of the file of --config, secrets only as given or not, and where it comes from: --set, an environment variable, a line of the " +

@@ -14,7 +14,7 @@ const terminal: Terminal = {
 };
 
 /** The command line with verbs that do nothing. */
-const program = () => buildProgram(terminal, { action: () => async () => {} });
+const program = (shownOn = terminal) => buildProgram(shownOn, { action: () => async () => {} });
 
 interface Verb {
   readonly verb: string;
@@ -67,6 +67,21 @@ describe.each(verbs)("milvus-backup $verb --help", ({ verb, command }) => {
   test("names nothing global that this verb does not take", () => {
     expect(help.includes("--deployed")).toBe(verb === "check");
   });
+});
+
+test("help fits a narrow terminal", () => {
+  const narrow = program({ ...terminal, stdout: { ...stream, columns: 48 } });
+  const stop = narrow.commands.find((command) => command.name() === "stop");
+
+  const [options = ""] = helpOf(stop ?? narrow).split("\nExamples:");
+  expect(
+    Math.max(
+      ...options
+        .split("\n")
+        .slice(1)
+        .map(({ length }) => length),
+    ),
+  ).toBeLessThanOrEqual(48);
 });
 
 test("options of check behind check config are refused", async () => {
