@@ -95,7 +95,7 @@ describe("parsePipelineYaml", () => {
   it("names an unknown key with file, line and the accepted keys, wherever it stands", () => {
     expect(problemsOf(schedule("    keep: { last: 1 }\n    colections: [a]\nalarm: {}\n"))).toEqual([
       "pipeline.yaml:7: schedules[0].colections is not a known key; accepted: name, environment, expression, timeZone, collections, strategy, incremental, rbac, lock, enabled, keep, verify, alarmAfter",
-      "pipeline.yaml:8: alarm is not a known key; accepted: stack, retentionDays, environments, allowedEnvironments, signBackups, trustedKeyArns, schedules, drills, restoreTriggers, reports, network, maxConcurrency, functions, encryptionKeyArn, workBucketKeyArn, logsKeyArn, environmentsKeyArn, alarms",
+      "pipeline.yaml:8: alarm is not a known key; accepted: stack, retentionDays, environments, allowedEnvironments, signBackups, trustedKeyArns, schedules, drills, restoreTriggers, reports, api, network, maxConcurrency, functions, encryptionKeyArn, workBucketKeyArn, logsKeyArn, environmentsKeyArn, alarms",
     ]);
     expect(problemsOf("environments:\n  prod:\n    bucket: b\n")).toEqual([
       "pipeline.yaml:3: environments.prod.bucket is not a known key; accepted: description, milvusBuckets, backupBuckets, exportBuckets, roleArns, kmsKeyArns",
