@@ -2,10 +2,19 @@ import { PipelineError } from "../../core/execution/errors.ts";
 import type { ExecutionRef } from "../../core/execution/messages.ts";
 import { shortList } from "../../core/execution/short-list.ts";
 import { executionNameOf, stateMachineOf } from "../../core/execution/state-machine-arn.ts";
-import { type Claim, claimedUntil, claimTimes, hasWrongClock } from "../../core/format/claim.ts";
+import { type Claim, claimedUntil, hasWrongClock } from "../../core/format/claim.ts";
 import type { MadeBySchedule } from "../../core/format/manifest.ts";
 import type { StepContext } from "../../ports/step-context.ts";
-import { attempts, type ClaimContext, claimLost, failClaim, hasClaim, isHeld, readClaim, writeClaim } from "./claim.ts";
+import {
+  attempts,
+  type ClaimContext,
+  confirmDeletionClaim,
+  failClaim,
+  hasClaim,
+  isHeld,
+  readClaim,
+  writeClaim,
+} from "./claim.ts";
 import type { StoredBackup } from "./stored-backup.ts";
 
 /** The execution that wants to write a backup. */
@@ -183,19 +192,7 @@ function heldDeletion(
   const { store } = stored;
   const { claim: key } = stored.layout;
   return {
-    async confirm() {
-      for (let attempt = 0; attempt < attempts; attempt += 1) {
-        const found = await readClaim(store, key);
-        const now = context.clock.now();
-        if (found?.claim?.holder !== holder || claimedUntil(found.claim) <= now.getTime()) {
-          throw claimLost(store, key, holder, found?.claim);
-        }
-        const age = now.getTime() - Date.parse(found.claim.heartbeatAt);
-        if (Math.abs(age) < claimTimes.heartbeatMilliseconds) return;
-        const beat: Claim = { ...found.claim, heartbeatAt: now.toISOString() };
-        if (await writeClaim(store, key, beat, { ifMatch: found.etag })) return;
-      }
-    },
+    confirm: () => confirmDeletionClaim(store, { key, holder }, context),
     async giveBack() {
       const found = await readClaim(store, key);
       if (found?.claim?.holder !== holder) return;

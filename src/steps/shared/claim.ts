@@ -26,16 +26,37 @@ export const attempts = 8;
  */
 export async function confirmClaim(
   store: ObjectStore,
+  claim: ClaimRef,
+  context: Pick<StepContext, "clock">,
+): Promise<void> {
+  await keepUp(store, claim, context, ({ state }) => state === "writing");
+}
+
+/**
+ * The same for a claim to delete, which nobody can ask about: it counts only as long as it says that it goes on.
+ * @throws ClaimLost where somebody else has it by now, or its holder was asleep for longer than that
+ */
+export async function confirmDeletionClaim(
+  store: ObjectStore,
+  claim: ClaimRef,
+  context: Pick<StepContext, "clock">,
+): Promise<void> {
+  await keepUp(store, claim, context, (said, now) => claimedUntil(said) > now.getTime());
+}
+
+async function keepUp(
+  store: ObjectStore,
   { key, holder }: ClaimRef,
   context: Pick<StepContext, "clock">,
+  counts: (claim: Claim, now: Date) => boolean,
 ): Promise<void> {
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const found = await readClaim(store, key);
+    const now = context.clock.now();
     const claim = found?.claim;
-    if (found === undefined || claim?.holder !== holder || claim.state !== "writing") {
+    if (found === undefined || claim?.holder !== holder || !counts(claim, now)) {
       throw claimLost(store, key, holder, claim);
     }
-    const now = context.clock.now();
     if (Math.abs(now.getTime() - Date.parse(claim.heartbeatAt)) < claimTimes.heartbeatMilliseconds) return;
     const beat: Claim = { ...claim, heartbeatAt: now.toISOString() };
     if (await writeClaim(store, key, beat, { ifMatch: found.etag })) return;

@@ -9,7 +9,7 @@ import { jsonOrUndefined } from "../../core/execution/work-json.ts";
 import { type Claim, claimedUntil, claimTimes, hasWrongClock } from "../../core/format/claim.ts";
 import { type SharedLayout, sourceIdOf } from "../../core/format/layout.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
-import { attempts, type ClaimContext, claimLost, isHeld, readClaim, writeClaim } from "./claim.ts";
+import { attempts, type ClaimContext, confirmDeletionClaim, hasClaim, isHeld, readClaim, writeClaim } from "./claim.ts";
 
 /**
  * Who uses the segments that incremental backups share, and who removes some. A backup leaves its claim and then looks for a sweep's; a
@@ -225,20 +225,10 @@ export async function claimSweep(
     );
   };
   const giveBack = async () => {
-    const found = await readClaim(store, key);
-    if (found?.claim?.holder === holder) await store.deleteKeys([key]);
+    if (await hasClaim(store, { key, holder })) await store.deleteKeys([key]);
   };
   const confirm = async () => {
-    for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const found = await readClaim(store, key);
-      const now = context.clock.now();
-      if (found?.claim?.holder !== holder || claimedUntil(found.claim) <= now.getTime()) {
-        throw claimLost(store, key, holder, found?.claim);
-      }
-      const age = now.getTime() - Date.parse(found.claim.heartbeatAt);
-      const isFresh = Math.abs(age) < claimTimes.heartbeatMilliseconds;
-      if (isFresh || (await writeClaim(store, key, claim(), { ifMatch: found.etag }))) break;
-    }
+    await confirmDeletionClaim(store, { key, holder }, context);
     const lookedAt = context.clock.now().getTime();
     await checkUnused(store, shared, sweeper, context);
     confirmedAt = lookedAt;
