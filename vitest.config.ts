@@ -6,7 +6,15 @@ export default defineConfig({
     projects: [
       // A fault at each of hundreds of calls takes seconds, on a busy machine many.
       // Vitest leaves one core to itself, which on two of them is half of the time of tests that compute.
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000, maxWorkers: "100%" } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          maxWorkers: "100%",
+        },
+      },
       {
         test: {
           name: "contract",

@@ -63,7 +63,7 @@ beforeEach(async () => {
   calls = faults.calls;
   const from = calls.findIndex((call) => call.startsWith("dr.createCollection"));
   numbers = calls.flatMap((_, number) => (number < from ? [] : [number]));
-}, 30_000);
+});
 
 test("undisturbed, every row is there once", () => {
   expect(undisturbed.orders).toMatchObject({ rows: 10_004n, imported: ["large"] });
@@ -87,7 +87,7 @@ describe.each<FaultMoment>(["before", "after"])("with a fault %s any call", (mom
 
       expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
     }
-  }, 120_000);
+  });
 
   test("every row is there once when a new execution goes on", async () => {
     for (const at of numbers) {
@@ -105,7 +105,7 @@ describe.each<FaultMoment>(["before", "after"])("with a fault %s any call", (mom
 
       expect(await outcome(world), what).toEqual(undisturbed);
     }
-  }, 120_000);
+  });
 });
 
 /** A world's context whose Milvus does something right after each call of a kind. */

@@ -55,7 +55,7 @@ function importsTake(milliseconds: number): void {
   world.milvus("dr").holdImports(() => clock.now().getTime() < until);
 }
 
-describe("a restore whose imports take long", { timeout: 60_000 }, () => {
+describe("a restore whose imports take long", () => {
   test("of hours stays in its own execution", async () => {
     importsTake(5 * hours);
 
@@ -145,7 +145,7 @@ describe("a restore whose imports take long", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a restore whose collections load for long", { timeout: 60_000 }, () => {
+describe("a restore whose collections load for long", () => {
   test("waits for a load of twenty hours, also through an outage", async () => {
     let loads = 0;
     const connect = context.connectMilvus;

@@ -231,6 +231,6 @@ describe.each<FaultMoment>(["before", "after"])(
         expect(milvus.submittedImports(target), what).toHaveLength(1);
         expect(stagedKeys(world.bucket("bucket-b")), what).toEqual([]);
       }
-    }, 60_000);
+    });
   },
 );

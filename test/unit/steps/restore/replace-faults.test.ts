@@ -90,7 +90,7 @@ describe.each<FaultMoment>(["before", "after"])("a restore killed %s any call of
       );
     });
     expect(named).toBeGreaterThan(0);
-  }, 60_000);
+  });
 
   test("is finished by the same restore, with every alias of the old one", async () => {
     await each(async (world, error, what) => {
@@ -99,7 +99,7 @@ describe.each<FaultMoment>(["before", "after"])("a restore killed %s any call of
       }
       expect(await standing(world), what).toEqual(complete);
     });
-  }, 60_000);
+  });
 
   test("is discarded with the old one back under its name, or refused", async () => {
     const ends = new Set<string>();
@@ -117,7 +117,7 @@ describe.each<FaultMoment>(["before", "after"])("a restore killed %s any call of
       ends.add(refused ? "refused" : String(there[target.collection]?.rows));
     });
     expect([...ends].sort()).toEqual(["32", "7", "refused"]);
-  }, 60_000);
+  });
 
   test("is followed by another deployment's, and nothing is lost by either", async () => {
     await each(async (world, _, what) => {
@@ -132,7 +132,7 @@ describe.each<FaultMoment>(["before", "after"])("a restore killed %s any call of
       // What was moved aside and not replaced by the one that moved it stays.
       if (there[aside.collection] !== undefined) expect(refused?.message, what).toContain(aside.collection);
     });
-  }, 60_000);
+  });
 });
 
 describe("what is replaced", () => {

@@ -118,7 +118,7 @@ describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWo
 
         expect(await outcome(world), `${moment} ${faults.calls[at]}`).toEqual(undisturbed);
       }
-    }, 60_000);
+    });
 
     test("never shows half a collection, and the same restore in a new execution ends the same", async () => {
       for (let at = 0; at < calls.length; at += 1) {
@@ -145,13 +145,12 @@ describe.each<{ what: string; request: RestoreInput; before?: (world: PipelineWo
 
         expect(await outcome(world), what).toEqual(undisturbed);
       }
-    }, 60_000);
+    });
   });
 });
 
 test.each<FaultMoment>(["before", "after"])(
   "with a fault %s any call, and Milvus has forgotten its imports when the same restore starts again, no row is missing or there twice",
-  { timeout: 60_000 },
   async (moment) => {
     const faults = new FaultInjector();
     const undisturbedWorld = await backedUp();
@@ -190,7 +189,6 @@ test.each<FaultMoment>(["before", "after"])(
 
 test.each<FaultMoment>(["before", "after"])(
   "with a fault %s any call of imports into a Milvus 2.6 whose REST interface is out of reach, which lists no IDs and no files, no row is missing or there twice",
-  { timeout: 60_000 },
   async (moment) => {
     const overGrpc = () => backedUp(undefined, { version: "2.6.4", restClosed: true });
     const faults = new FaultInjector();

@@ -96,7 +96,6 @@ describe("one collection under two names", () => {
     expect(own).toEqual(other);
   });
 
-  const manyRuns = 30_000;
   test.each<FaultMoment>(["before", "after"])(
     "is complete after a fault %s any call, in a new execution",
     async (moment) => {
@@ -113,7 +112,6 @@ describe("one collection under two names", () => {
         expect(await found(), `${moment} ${faults.calls[at]}`).toEqual(complete);
       }
     },
-    manyRuns,
   );
 });
 

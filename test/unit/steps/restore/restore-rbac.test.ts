@@ -333,7 +333,6 @@ describe("a restore with rbac that is killed", () => {
         expect(shown(world, failed, again), calls[at]).not.toContain(hash);
       }
     },
-    60_000,
   );
 
   test("while its user was made without its roles, gives it these", async () => {

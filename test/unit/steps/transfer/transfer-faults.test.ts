@@ -37,22 +37,18 @@ async function worldWith(again: boolean): Promise<TransferWorld> {
 test.each([
   ["a transfer", false],
   ["a transfer that repairs what is there", true],
-])(
-  "%s killed before any call is made whole by the same command, and nobody is kept out",
-  async (_, again) => {
-    const counted = new FaultInjector();
-    await transfer(disturbed(await worldWith(again), counted), "first");
-    for (const at of worthTrying(counted.calls)) {
-      const world = await worldWith(again);
-      await transfer(disturbed(world, new FaultInjector(at)), "first").catch(() => undefined);
+])("%s killed before any call is made whole by the same command, and nobody is kept out", async (_, again) => {
+  const counted = new FaultInjector();
+  await transfer(disturbed(await worldWith(again), counted), "first");
+  for (const at of worthTrying(counted.calls)) {
+    const world = await worldWith(again);
+    await transfer(disturbed(world, new FaultInjector(at)), "first").catch(() => undefined);
 
-      await transfer(world, "second");
+    await transfer(world, "second");
 
-      const what = `killed before ${counted.calls[at]}`;
-      expect(await contentOf(world.destination, world.to.root), what).toEqual(
-        await contentOf(world.source, world.from.root),
-      );
-    }
-  },
-  60_000,
-);
+    const what = `killed before ${counted.calls[at]}`;
+    expect(await contentOf(world.destination, world.to.root), what).toEqual(
+      await contentOf(world.source, world.from.root),
+    );
+  }
+});

@@ -51,7 +51,6 @@ test.each(moments)(
       expect(world.work.keys("readers/"), what).toEqual([]);
     }
   },
-  120_000,
 );
 
 test("one that is killed before any call leaves the backup as it was, and the next one passes", async () => {
@@ -71,7 +70,7 @@ test("one that is killed before any call leaves the backup as it was, and the ne
     ).toEqual(before);
     expect(await runVerify(world.context(), input, executionOf("next")), what).toMatchObject({ outcome: "verified" });
   }
-}, 120_000);
+});
 
 test("a seal that is killed before any call leaves a backup without a manifest, or with a whole one, and the next one goes on", async () => {
   const input: VerifyInput = { environment: "prod", backupName: "golden", seal: true };
@@ -97,7 +96,7 @@ test("a seal that is killed before any call leaves a backup without a manifest, 
     );
     expect(result, what).toMatchObject({ outcome: "verified", depth: "content" });
   }
-}, 120_000);
+});
 
 test("a seal that fails while it writes takes its parts away again", async () => {
   const world = goldenWorld();
