@@ -49,14 +49,20 @@ export async function remove(world: PipelineWorld, name: string, faults?: FaultI
   return sweepSegments(store, place, request, context);
 }
 
+/** @param options.looksInTime its time is over when it has looked at the clock so often */
 export async function sweep(
   world: PipelineWorld,
-  options: { dryRun?: boolean; holder?: string; faults?: FaultInjector } = {},
+  options: { dryRun?: boolean; holder?: string; faults?: FaultInjector; looksInTime?: number } = {},
 ) {
-  const { dryRun = false, holder = "sweep", faults } = options;
+  const { dryRun = false, holder = "sweep", faults, looksInTime } = options;
   const context = world.context(faults);
   const store = await context.openStore({ environment: "prod", side: "backup" });
-  return sweepSegments(store, place, { holder, deployment, dryRun }, context);
+  if (looksInTime === undefined) return sweepSegments(store, place, { holder, deployment, dryRun }, context);
+  const until = context.clock.now();
+  let looks = 0;
+  const now = () => new Date(until.getTime() - (looks++ < looksInTime ? 1 : 0));
+  const watched = { ...context, clock: { ...context.clock, now } };
+  return sweepSegments(store, place, { holder, deployment, dryRun, until }, watched);
 }
 
 /** What complete incremental backups name and their store lacks, or holds with another size; empty where all is well. */

@@ -245,6 +245,21 @@ describe("a sweep", () => {
     expect(await lacking(world)).toEqual([]);
   });
 
+  it("ends when its time is over, wherever that is, and the next sweep goes on", async () => {
+    await backUp(world, "night_1");
+    const left = `${sharedOf(world).insertLogs}1/2/3/3/100/4`;
+    for (let looksInTime = 0; ; looksInTime += 1) {
+      bucket().seed(left, "left over");
+      const [swept] = await sweep(world, { looksInTime });
+      expect(await lacking(world)).toEqual([]);
+      if (swept?.skipped === undefined) break;
+      expect(swept.skipped).toMatch(/no time .*next sweep/);
+      expect(bucket().keys(left)).toEqual([left]);
+      expect(await sweep(world)).toMatchObject([{ objects: 1 }]);
+    }
+    expect(bucket().keys(left)).toEqual([]);
+  });
+
   it("goes away while a backup runs, and is done afterwards", async () => {
     await backUp(world, "night_1");
     bucket().seed(`${sharedOf(world).insertLogs}1/2/3/3/100/4`, "left over");
