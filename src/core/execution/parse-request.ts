@@ -9,9 +9,14 @@ import { PipelineError } from "./errors.ts";
 export function parseRequest<Schema extends z.ZodType>(schema: Schema, event: unknown): z.output<Schema> {
   const parsed = schema.safeParse(event);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => describeIssue(schema, issue));
+  const problems = describeIssues(schema, parsed.error);
   const keys = parsed.error.issues.flatMap(keysOf);
   throw new PipelineError("InvalidInput", problems.join("; "), keys.length > 0 ? { details: { keys } } : {});
+}
+
+/** What is wrong with what a schema refused, in words: each key, and what is accepted in its place. */
+export function describeIssues(schema: z.ZodType, error: z.ZodError): string[] {
+  return error.issues.map((issue) => describeIssue(schema, issue));
 }
 
 function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue): string {
@@ -32,7 +37,10 @@ function keysOf(issue: z.core.$ZodIssue): string[] {
 
 /** The keys as the person who started the execution wrote them: `input` is ours. */
 function keyPath(path: readonly PropertyKey[]): string {
-  return (path[0] === "input" ? path.slice(1) : path).map(String).join(".");
+  const parts = path[0] === "input" ? path.slice(1) : path;
+  return parts
+    .map((part, at) => (typeof part === "number" ? `[${part}]` : `${at > 0 ? "." : ""}${String(part)}`))
+    .join("");
 }
 
 /** The keys that the object at `path` of a schema may have. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { PipelineError } from "../execution/errors.ts";
 import type { RestoreInput } from "../execution/messages.ts";
+import { describeIssues } from "../execution/parse-request.ts";
 import { defaultDatabase, wholeDatabase } from "../milvus/names.ts";
 
 const name = z.string().min(1);
@@ -40,11 +41,7 @@ export type RestorePlanFile = z.infer<typeof restorePlanFile>;
  */
 export function inputOfPlan(plan: unknown): Pick<RestoreInput, "renames" | "targets" | "overrides"> {
   const parsed = restorePlanFile.safeParse(plan);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const where = issue?.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("");
-    throw invalid(`${where?.replace(/^\./, "") || "it"}: ${issue?.message}`);
-  }
+  if (!parsed.success) throw invalid(describeIssues(restorePlanFile, parsed.error).join("; "));
   const { mapping = [], filter = {} } = parsed.data;
   const renames = new Map<string, Set<string>>();
   const overrides: NonNullable<RestoreInput["overrides"]> = {};

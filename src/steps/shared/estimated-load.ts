@@ -6,6 +6,7 @@ export interface EstimatedInBackup {
   readonly collection: string;
   readonly segments: number;
   readonly objects: number;
+  /** With the delta logs, as the metas of both tools sum them up. */
   readonly bytes: number;
   /** Deletes are not subtracted. */
   readonly rows: bigint;
@@ -17,7 +18,7 @@ export function loadOf(collection: string, segments: readonly SegmentBrief[]): E
     collection,
     segments: segments.length,
     objects: segments.reduce((sum, { insertLogs, deltaLogs }) => sum + insertLogs + deltaLogs, 0),
-    bytes: segments.reduce((sum, { size, deltaBytes }) => sum + Number(size) + deltaBytes, 0),
+    bytes: segments.reduce((sum, { size }) => sum + Number(size), 0),
     rows: segments.reduce((sum, { num_of_rows, is_l0 }) => (is_l0 ? sum : sum + num_of_rows), 0n),
   };
 }

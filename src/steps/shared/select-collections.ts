@@ -42,7 +42,9 @@ export async function selectCollections(
   const empty = wanted
     .filter((database) => !found.some((name) => name.database === database))
     .map((database) => ({ database, collection: wholeDatabase }));
-  checkEverySelectorFinds(selectors, [...found, ...empty], `in Milvus at ${milvus.address}`);
+  const knowsAll = selectors.every(({ database }) => databases.includes(database));
+  const where = `in Milvus at ${milvus.address}${knowsAll ? "" : ` (databases: ${shortList(databases, { limit: 20 })})`}`;
+  checkEverySelectorFinds(selectors, [...found, ...empty], where);
   return found.filter((name) => isSelected(selectors, name));
 }
 

@@ -7,6 +7,7 @@ import { planTransferOf } from "../../core/plan/transfer.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { type EstimatedInBackup, loadOf } from "../shared/estimated-load.ts";
 import { StoredBackup } from "../shared/stored-backup.ts";
+import { checkTwoPlaces } from "./two-places.ts";
 
 export type TransferEstimate = ReturnType<CopyLoads["cost"]> & {
   readonly collections: readonly EstimatedInBackup[];
@@ -16,13 +17,14 @@ export type TransferEstimate = ReturnType<CopyLoads["cost"]> & {
 
 /**
  * What a copy of a backup would move, and what that costs, by its metas. Writes nothing.
- * @throws BackupNotFound, CorruptBackup, and what the store throws
+ * @throws InvalidInput where there is nothing to move, BackupNotFound, CorruptBackup, and what the store throws
  */
 export async function estimateTransfer(
   stored: StoredBackup,
   { to, destination }: { readonly to: Environment; readonly destination: ObjectStore },
   { from, plain }: { readonly from: Environment; readonly plain: boolean },
 ): Promise<TransferEstimate> {
+  checkTwoPlaces(from, to, { plain });
   const kept = plain ? undefined : stored.layout.source;
   const copy = new StoredBackup(destination, to.backupStorage, stored.name, kept);
   const metas = await stored.streamMetas();

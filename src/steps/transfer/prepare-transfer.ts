@@ -1,14 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Environment } from "../../core/environment/environment.ts";
-import { sameBucket } from "../../core/environment/storage-identity.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
-import type {
-  ExecutionRef,
-  PrepareTransferResult,
-  TransferInput,
-  TransferStepRequest,
-} from "../../core/execution/messages.ts";
+import type { ExecutionRef, PrepareTransferResult, TransferStepRequest } from "../../core/execution/messages.ts";
 import { settleAll } from "../../core/execution/settle.ts";
 import { workLayout } from "../../core/execution/work-layout.ts";
 import { type BackupLayout, backupLayout } from "../../core/format/layout.ts";
@@ -31,6 +25,7 @@ import { StoredBackup } from "../shared/stored-backup.ts";
 import { withoutStored } from "../shared/stored-segments.ts";
 import type { StreamedMetas } from "../shared/streamed-metas.ts";
 import { writeCopyBatches, writeWorkJson } from "../shared/work-files.ts";
+import { checkTwoPlaces } from "./two-places.ts";
 
 /**
  * First step of a transfer: reads the backup's commit record, checks both stores, and writes the plan and the copy batches. Where
@@ -52,7 +47,7 @@ export async function prepareTransfer(
     pinnedEnvironment(context, layout, input.from),
     pinnedEnvironment(context, layout, input.to),
   ]);
-  checkDistinct(from, to, input);
+  checkTwoPlaces(from, to, input);
   const [source, destination] = await settleAll([
     context.openStore(pinnedStore(from, "backup")),
     context.openStore(pinnedStore(to, "backup")),
@@ -134,19 +129,6 @@ async function claimShared(
     );
   }
   await checkSource(copy.store, shared, await readSource(stored.store, stored.layout.shared));
-}
-
-function checkDistinct(from: Environment, to: Environment, { plain }: Pick<TransferInput, "plain">): void {
-  const onePlace =
-    sameBucket(from.backupStorage, to.backupStorage) && from.backupStorage.rootPath === to.backupStorage.rootPath;
-  if (!onePlace) return;
-  const { bucket, rootPath } = to.backupStorage;
-  throw new PipelineError(
-    "InvalidInput",
-    `environments ${from.name} and ${to.name} keep their backups in one place (${bucket}/${rootPath}): there is nothing to transfer, ${to.name} can restore the backup as it lies there` +
-      (plain ? "; for a plain one name an environment with another backupRootPath" : ""),
-    { details: { key: "to" } },
-  );
 }
 
 /** Only `full_meta.json` says that a backup is whole: without it nothing is transferred. */

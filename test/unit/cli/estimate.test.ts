@@ -63,6 +63,7 @@ describe("restore --estimate", () => {
   test.each([
     [["--detach"], "--detach"],
     [["-r", "novels:x"], "novels is not among the collections to restore"],
+    [["--from", "nowhere.yaml"], "there is no file nowhere.yaml: name its backup.yaml with --from FILE"],
   ])("%j is refused", async (options, part) => {
     const named = ["--config", config, "restore", "-n", "nightly", "--estimate", ...options];
 
@@ -83,6 +84,8 @@ describe("copy --estimate", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("13 objects of 3 segments");
     expect(stdout).toContain("a month in S3 Standard");
+    const { bytes, collections } = JSON.parse(json);
+    expect(collections[0].bytes + collections[1].bytes).toBe(bytes);
     expect(JSON.parse(json)).toMatchObject({
       ...{ kind: "estimate", of: "copy", backupName: "nightly", copies: "server-side", objects: 13, segments: 3 },
       collections: [
@@ -90,6 +93,21 @@ describe("copy --estimate", () => {
         { collection: "shop.carts", segments: 0 },
       ],
     });
+  });
+
+  test("of what lies there already is refused, as the copy is", async () => {
+    writeFileSync(other, yamlText);
+    const { code, stderr } = await cli.run("--config", config, "copy", "-n", "nightly", "--to", other, "--estimate");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("keep their backups in one place (bucket-b/backup): there is nothing to transfer");
+  });
+
+  test("of a file that is not there names the option", async () => {
+    const { code, stderr } = await cli.run("--config", config, "copy", "-n", "nightly", "--to", "x.yaml", "--estimate");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("there is no file x.yaml: name its backup.yaml with --to FILE");
   });
 
   test("a backup that is not there is named", async () => {

@@ -168,7 +168,7 @@ describe("--plan", () => {
 
   test.each([
     ["mapping: [", "Usage", "cannot be read"],
-    ["mappings: []", "InvalidInput", 'restore plan: it: Unrecognized key: "mappings"'],
+    ["mappings: []", "InvalidInput", 'restore plan: unknown key "mappings"; accepted: mapping, filter'],
     ["mapping: [{ source: a, target: b-c }]", "InvalidInput", '"b-c" is not valid in Milvus'],
   ])("%s starts nothing", async (text, error, part) => {
     const { code, stderr } = await run(text);

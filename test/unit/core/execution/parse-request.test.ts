@@ -37,7 +37,7 @@ describe("parseRequest", () => {
   it.each([
     [{ environment: "prod" }, /^backupName: expected string, received undefined$/],
     [{ environment: 7, backupName: "b" }, /^environment: expected string, received number$/],
-    [{ environment: "prod", backupName: "b", collections: ["coll", 7] }, /^collections\.1: expected string/],
+    [{ environment: "prod", backupName: "b", collections: ["coll", 7] }, /^collections\[1\]: expected string/],
     [{ environment: "prod", backupName: "b", renames: { coll: 7 } }, /^renames\.coll: expected string or a list/],
     [{ environment: "prod", backupName: "b", shards: 0 }, /^shards: Too small: expected number to be >=1/],
     [

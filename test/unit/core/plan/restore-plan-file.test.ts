@@ -47,13 +47,18 @@ describe("inputOfPlan", () => {
   });
 
   test.each<[string, unknown, string]>([
-    ["no plan", "coll", "restore plan: it: Invalid input: expected object"],
-    ["an unknown key", { mappings: [] }, 'Unrecognized key: "mappings"'],
+    ["no plan", "coll", "restore plan: input: expected object"],
+    ["an unknown key", { mappings: [] }, 'restore plan: unknown key "mappings"; accepted: mapping, filter'],
+    [
+      "an unknown key of an override",
+      { mapping: [{ source: "a", target: "b", colls: [{ source: "c", target: "d", override: { shards: 2 } }] }] },
+      'restore plan: unknown key "shards" in mapping[0].colls[0].override; accepted: shardNum, description',
+    ],
     ["no target", { mapping: [{ source: "db" }] }, "restore plan: mapping[0].target: "],
     [
       "a number of shards that is none",
       { mapping: [{ source: "a", target: "b", colls: [{ source: "c", target: "d", override: { shardNum: "2" } }] }] },
-      "restore plan: mapping[0].colls[0].override.shardNum: Invalid input: expected number",
+      "restore plan: mapping[0].colls[0].override.shardNum: expected number",
     ],
     ["a filter that picks nothing", { filter: { db: {} } }, "restore plan: filter picks no collection"],
   ])("%s", (_, plan, message) => {

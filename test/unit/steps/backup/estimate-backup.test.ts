@@ -46,6 +46,9 @@ test("is of the collections that are named, and a name that is none is told", as
 
   expect((await estimated(world, ["shop.carts"])).estimate).toMatchObject({ objects: 0, dollarsAMonth: 0 });
   await expect(estimated(world, ["nowhere"])).rejects.toThrow("there is no collection default.nowhere");
+  await expect(estimated(world, ["nowhere.*"])).rejects.toThrow(
+    /there is no collection nowhere\.\* in Milvus at .* \(databases: default, shop\)/,
+  );
 });
 
 test("streams where the stores do not copy", async () => {
