@@ -55,6 +55,28 @@ describe("options of restore", async () => {
     expect((await snapshot(b, name)).aliases).toEqual([alias]);
   });
 
+  test("a database without collections is backed up by its name, and comes back under another", async () => {
+    const archive = "opt_archive";
+    const { db_names } = await a.listDatabases();
+    if (!db_names.includes(archive)) await must(a.createDatabase({ db_name: archive }));
+    await deletePrefix("bucket-b", `backup/${archive}/`);
+    await milvusBackupJson("--config", configs.a, "create", "-d", archive, "-n", archive);
+
+    const renamed = ["--rename", `${archive}.*:${archive}_b.*`];
+    const document = await milvusBackupJson<RestoreDocument>(
+      "--config",
+      configs.b,
+      "restore",
+      "-n",
+      archive,
+      ...renamed,
+    );
+
+    expect(document).toMatchObject({ collections: [], databases: [`${archive}_b`], warnings: [] });
+    expect((await b.listDatabases()).db_names).toContain(`${archive}_b`);
+    expect((await b.listDatabases()).db_names).not.toContain(archive);
+  });
+
   test("a plan of two names of one collection, with other shards and descriptions, AUTOINDEX and without a property", async () => {
     const planned = async (shardNum: number, run: typeof restore | typeof tryRestore) => {
       const plan = join(mkdtempSync(join(tmpdir(), "restore-plan-")), "plan.json");
