@@ -103,7 +103,6 @@ const apiConfig = z.strictObject({
   /** Backed up, restored into, and whose backups are listed and deleted: an API is about one, as `milvus-backup server` is. */
   environment: environmentName,
 });
-export type ApiConfig = z.infer<typeof apiConfig>;
 
 /** In the place of a schedule's name: every backup in the place of an environment. */
 export const anySchedule = "any";

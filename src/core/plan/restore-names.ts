@@ -23,7 +23,7 @@ export interface RestoreName {
 }
 
 /** Which database of the backup, of those without collections, becomes which database of the target. */
-export interface RestoreDatabase {
+interface RestoreDatabase {
   readonly source: string;
   readonly target: string;
 }
