@@ -47,6 +47,11 @@ export function differingProperties(inBackup: readonly KeyValue[], there: readon
   ) as [Map<string, string>, Map<string, string>];
   return [...new Set([...wanted.keys(), ...found.keys()])].sort().flatMap((key) => {
     if (wanted.get(key) === found.get(key)) return [];
+    // which root key somebody has is nobody else's business
+    if (key.startsWith("cipher.") && wanted.has(key) && found.has(key))
+      return [`${key} is another one than in the backup`];
+    if (key.startsWith("cipher."))
+      return [`${key} is ${found.has(key) ? "" : "not "}set (in the backup ${wanted.has(key) ? "" : "not "}set)`];
     return [`${key} is ${found.get(key) ?? "not set"} (in the backup ${wanted.get(key) ?? "not set"})`];
   });
 }

@@ -52,4 +52,9 @@ test("properties that a database has otherwise, more and less, without what serv
     "database.replica.number is 1 (in the backup 2)",
     "x is not set (in the backup y)",
   ]);
+
+  const [ours, theirs] = ["arn:of-ours", "arn:of-theirs"].map((value) => [{ key: "cipher.key", value }]);
+  expect(differingProperties(ours ?? [], theirs ?? [])).toEqual(["cipher.key is another one than in the backup"]);
+  expect(differingProperties(ours ?? [], [])).toEqual(["cipher.key is not set (in the backup set)"]);
+  expect(differingProperties([], theirs ?? [])).toEqual(["cipher.key is set (in the backup not set)"]);
 });
