@@ -47,3 +47,14 @@ export class DetachedError extends CliError {
     this.execution = execution;
   }
 }
+
+/** The person pressed Ctrl-C while an execution was being started: nobody has said yet whether it was. */
+export class InterruptedStartError extends CliError {
+  /** Of the execution, where there is one. */
+  readonly executionArn: string;
+
+  constructor(message: string, executionArn: string) {
+    super("Interrupted", message);
+    this.executionArn = executionArn;
+  }
+}

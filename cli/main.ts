@@ -9,7 +9,7 @@ import { reportError } from "./report-error.ts";
 import { createVerbHost } from "./verbs/verb.ts";
 
 /**
- * Runs one command line and answers the exit code: 0 done, 1 failed, 130 left while an execution goes on.
+ * Runs one command line and answers the exit code: 0 done, 1 failed, 130 left with Ctrl-C while an execution goes on, or may.
  * @param argv without the interpreter and the script
  */
 export async function main(argv: readonly string[], context: CliContext = processContext()): Promise<number> {

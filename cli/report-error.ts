@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { PipelineError } from "../src/core/execution/errors.ts";
-import { CliError, DetachedError, ExecutionError } from "./errors.ts";
+import { CliError, DetachedError, ExecutionError, InterruptedStartError } from "./errors.ts";
 import { createOutput } from "./output/output.ts";
 import type { Terminal } from "./output/terminal.ts";
 
@@ -23,13 +23,14 @@ export function reportError(terminal: Terminal, argv: readonly string[], error: 
   if (!(error instanceof CommanderError)) {
     terminal.stderr.write(`${output.style("red", `Error (${name}):`)} ${message}\n`);
   }
-  const executionArn = error instanceof ExecutionError ? error.executionArn : undefined;
+  const isInterruptedStart = error instanceof InterruptedStartError;
+  const executionArn = error instanceof ExecutionError || isInterruptedStart ? error.executionArn : undefined;
   if (executionArn !== undefined) terminal.stderr.write(`Execution: ${executionArn}\n`);
   if (terminal.env.MILVUS_BACKUP_DEBUG === "1" && error instanceof Error)
     terminal.stderr.write(`${error.stack ?? ""}\n`);
   const of = executionArn === undefined ? {} : { executionArn };
   if (json) output.result({ kind: "error", version: 1, state: "failed", error: { name, message }, ...of }, "");
-  return 1;
+  return isInterruptedStart ? 130 : 1;
 }
 
 /** What an error is called, and what it says, wherever it comes from. */

@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Machine } from "../../src/core/execution/machines.ts";
+import { executionArnOf } from "../../src/core/execution/state-machine-arn.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { PipelineExecutions } from "../../src/ports/pipeline-executions.ts";
 import type { CliContext } from "../context.ts";
-import { CliError, DetachedError } from "../errors.ts";
+import { CliError, DetachedError, InterruptedStartError } from "../errors.ts";
 import { aboutExecution, type StartedExecution } from "../output/execution-document.ts";
 import type { Output } from "../output/output.ts";
 import { createProgressDocument } from "../output/progress-document.ts";
@@ -9,7 +12,7 @@ import { createProgressLine, silentProgress } from "../output/progress-line.ts";
 import { progressText } from "../output/progress-text.ts";
 import { type Summary, showSummary } from "../output/summary.ts";
 import { executionName } from "../pipeline/execution-name.ts";
-import { followExecution } from "../pipeline/follow.ts";
+import { aborted, followExecution } from "../pipeline/follow.ts";
 import { createProgressReader } from "../pipeline/progress.ts";
 import { durationOf, type FinishedExecution } from "../pipeline/results.ts";
 import { machineArn, type Pipeline } from "../pipeline/stack.ts";
@@ -29,7 +32,7 @@ interface ExecutionRequest {
 /**
  * Starts an execution under a readable name, then leaves (`--detach`) or shows its progress and how it ended.
  * @returns the exit code, where its summary has one
- * @throws Unfinished where its time is over before it is started
+ * @throws Unfinished where its time is over before it is started, Interrupted at Ctrl-C
  */
 export async function runExecution(
   { options, output, context, executionName: given, until }: VerbRun<{ readonly detach?: true }>,
@@ -44,15 +47,59 @@ export async function runExecution(
       "what has to be looked at before it is started took too long (Milvus, the stores), and nothing was started: send it again",
     );
   }
-  const executionArn = await executions.start({ stateMachineArn: machineArn(pipeline, machine), name, input });
-  const running: StartedExecution = { machine, arn: executionArn, name, input };
-  if (options.detach) {
-    output.result({ kind: "execution", version: 1, state: "running", ...aboutExecution(running) }, executionArn);
-    return undefined;
+  const request = { stateMachineArn: machineArn(pipeline, machine), name, input };
+  const interrupt = listenForInterrupt(context.terminal);
+  let finished: FinishedExecution;
+  try {
+    const executionArn = await startInterruptibly(executions, request, context.clock, interrupt.signal);
+    const running: StartedExecution = { machine, arn: executionArn, name, input };
+    if (options.detach) {
+      output.result({ kind: "execution", version: 1, state: "running", ...aboutExecution(running) }, executionArn);
+      return undefined;
+    }
+    finished = await watchExecution(context, output, pipeline, running, interrupt);
+  } finally {
+    interrupt.stopListening();
   }
-  const summary = await summarize(await watchExecution(context, output, pipeline, running));
+  const summary = await summarize(finished);
   showSummary(output, summary);
   return summary.exitCode;
+}
+
+/** Ctrl-C, listened to from before an execution is started until it is over: it goes on without us, and the person must be told. */
+interface Interrupt {
+  readonly signal: AbortSignal;
+  /** Ctrl-C ends the command again. */
+  readonly stopListening: () => void;
+}
+
+function listenForInterrupt(terminal: CliContext["terminal"]): Interrupt {
+  const interrupt = new AbortController();
+  return { signal: interrupt.signal, stopListening: terminal.onInterrupt(() => interrupt.abort()) };
+}
+
+/** How long an answer may take after Ctrl-C that says whether the execution was started. */
+const startGraceMilliseconds = 1_000;
+
+/**
+ * Starts an execution and answers its ARN.
+ * @throws InterruptedStartError where it was left before that was known
+ */
+async function startInterruptibly(
+  executions: PipelineExecutions,
+  request: Parameters<PipelineExecutions["start"]>[0],
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string> {
+  const patience = aborted(signal).then(() => clock.sleep(startGraceMilliseconds));
+  const executionArn = await Promise.race([executions.start(request), patience]);
+  if (typeof executionArn === "string") return executionArn;
+  const { name, stateMachineArn } = request;
+  throw new InterruptedStartError(
+    `left while it was being started, so that the execution ${name} may be running. See whether it is: milvus-backup status ${name}; ` +
+      `stop it: milvus-backup stop ${name}`,
+    executionArnOf(stateMachineArn, name),
+  );
 }
 
 /**
@@ -64,6 +111,7 @@ export async function watchExecution(
   output: Output,
   pipeline: Pipeline,
   running: StartedExecution,
+  interrupt: Interrupt = listenForInterrupt(context.terminal),
 ): Promise<FinishedExecution> {
   const { terminal, connections, clock } = context;
   const executions = await connections.executions();
@@ -73,8 +121,6 @@ export async function watchExecution(
     ? silentProgress
     : createProgressLine(terminal, { interactive: output.interactive, now: () => clock.now().getTime() });
   const describe = createProgressDocument();
-  const interrupt = new AbortController();
-  const stopListening = terminal.onInterrupt(() => interrupt.abort());
   try {
     const execution = await followExecution({
       executions,
@@ -94,12 +140,13 @@ export async function watchExecution(
         { kind: "execution", version: 1, state: "running", ...aboutExecution(running) },
       );
     }
+    interrupt.stopListening();
     // only a restore's summary tells something that nothing else does, what was staged; and of one that failed how far it came
     const wanted = machine === "restore" || execution.status !== "succeeded";
     const progress = wanted ? await reader.read() : reader.last;
     return { execution, progress, milliseconds: durationOf(execution) };
   } finally {
     line.stop();
-    stopListening();
+    interrupt.stopListening();
   }
 }

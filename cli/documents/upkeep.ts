@@ -141,11 +141,11 @@ export const registration = documentOf("registration", {
   restorableUntil: time.optional(),
 });
 
-/** Of every verb that failed, with exit code 1. */
+/** Of every verb that failed, with exit code 1; with 130 where Ctrl-C came before it was known whether the execution was started. */
 export const failure = documentOf("error", {
   state: z.literal("failed"),
   error: problem,
-  /** Of the execution that failed. */
+  /** Of the execution that failed, or may have been started. */
   executionArn: executionArn.optional(),
 });
 

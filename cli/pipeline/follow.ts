@@ -40,7 +40,7 @@ export async function followExecution(options: {
 }): Promise<ExecutionDescription | undefined> {
   const { executions, reader, executionArn, clock, quiet, onProgress, signal } = options;
   const began = clock.now().getTime();
-  const left = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  const left = aborted(signal);
   const tolerant = { describing: new Tolerance(), reading: new Tolerance() };
   let nextProgress = quiet ? Number.POSITIVE_INFINITY : began;
   let isReading = false;
@@ -55,7 +55,8 @@ export async function followExecution(options: {
   }
 
   while (!signal.aborted) {
-    const description = await tolerant.describing.try(() => executions.describe(executionArn));
+    const description = await Promise.race([tolerant.describing.try(() => executions.describe(executionArn)), left]);
+    if (signal.aborted) break;
     if (description !== undefined && description.status !== "running") return description;
     for (const { fault } of Object.values(tolerant)) if (fault !== undefined) throw fault;
     const now = clock.now().getTime();
@@ -67,6 +68,14 @@ export async function followExecution(options: {
     await Promise.race([clock.sleep(Math.min(wait, longestWaitMilliseconds)), left]);
   }
   return undefined;
+}
+
+/** Comes when `signal` is aborted, at once where it is already. */
+export function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
 }
 
 /** Calls that may fail now and then. */

@@ -309,22 +309,6 @@ describe("what is shown", () => {
       "Error (CollectionNotFound): there is no collection default.coll. What is left: 3 staged objects\n",
     );
   });
-
-  test("Ctrl-C leaves the execution running and says how to come back", async () => {
-    cli.executions.script = [
-      () => {
-        cli.interrupt();
-        return {};
-      },
-    ];
-
-    const { code, stderr, stdout } = await cli.run("--config", config, "--json", "create", "-n", "my_backup");
-
-    expect(code).toBe(130);
-    expect(JSON.parse(stdout)).toMatchObject({ kind: "execution", state: "running", backupName: "my_backup" });
-    expect(stderr).toMatch(/milvus-backup status create-my_backup-\S+ --follow/);
-    expect(cli.executions.stopped).toEqual([]);
-  });
 });
 
 describe("bad input starts nothing", () => {

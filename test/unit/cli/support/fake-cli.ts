@@ -126,6 +126,8 @@ export class FakeCli {
   outputs: Record<string, string> | undefined = { ...stackOutputs };
   answer: string | undefined;
   interrupt: () => void = () => {};
+  /** Whether Ctrl-C would be heard instead of ending the command. */
+  listening = false;
   /** What the command that runs has printed so far. */
   stdout = "";
   interactive = false;
@@ -157,7 +159,10 @@ export class FakeCli {
       ask: async () => this.answer,
       onInterrupt: (listener) => {
         this.interrupt = listener;
-        return () => {};
+        this.listening = true;
+        return () => {
+          this.listening = false;
+        };
       },
     };
     const code = await main(argv, this.context(terminal));
