@@ -10,6 +10,9 @@ import { S3ObjectStore } from "./s3/object-store.ts";
 const connections = new Map<string, unknown>();
 const maximumConnections = 32;
 
+/** Of backup.yaml. */
+const bucketKeys = { milvus: "minio.bucketName", backup: "minio.backupBucketName" } as const;
+
 /**
  * Opens the Milvus bucket or the backup bucket of an environment, or another bucket of one of those stores. Makes no request. The client of a kind of store is loaded where a
  * store of that kind is opened: nobody else pays for it.
@@ -29,6 +32,8 @@ export async function openEnvironmentStore(
     copyMode: environment.crossStorage ? "streamed" : environment.copyMode,
     accessPrefix: settings.rootPath === "" ? "" : `${settings.rootPath}/`,
     patience,
+    // what is asked for by its name is not in the environment
+    bucketKey: bucket === undefined ? `${bucketKeys[side]} of environment ${environment.name}` : undefined,
   } as const;
   switch (settings.type) {
     case "azure": {

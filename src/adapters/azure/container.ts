@@ -7,8 +7,8 @@ import {
 import type { StorageSettings } from "../../core/environment/environment.ts";
 import { storeIdentity } from "../../core/environment/storage-identity.ts";
 import type { PipelineError } from "../../core/execution/errors.ts";
-import type { Patience } from "../patience.ts";
 import { StoreRequests } from "../streams/requests.ts";
+import type { StreamingStoreOptions } from "../streams/streaming-store.ts";
 import { type AzureRequest, azureError } from "./errors.ts";
 
 /** One account's way into its blobs; containers of it share the client. */
@@ -68,12 +68,18 @@ export class AzureContainer {
   readonly connection: AzureConnection;
   readonly name: string;
   readonly client: ContainerClient;
+  readonly #bucketKey: string | undefined;
   readonly #requests: StoreRequests;
 
-  constructor(connection: AzureConnection, name: string, patience?: Patience) {
+  constructor(
+    connection: AzureConnection,
+    name: string,
+    { patience, bucketKey }: Pick<StreamingStoreOptions, "patience" | "bucketKey"> = {},
+  ) {
     this.connection = connection;
     this.name = name;
     this.client = connection.client.getContainerClient(name);
+    this.#bucketKey = bucketKey;
     this.#requests = new StoreRequests(connection.address, patience);
   }
 
@@ -98,6 +104,7 @@ export class AzureContainer {
 
   fault(permission: AzureRequest["permission"], key: string | undefined, error: unknown): PipelineError {
     const { address, signer, account } = this.connection;
-    return azureError(error, { container: this.name, address, signer, account, permission, key });
+    const of = { container: this.name, bucketKey: this.#bucketKey, address, signer, account };
+    return azureError(error, { ...of, permission, key });
   }
 }

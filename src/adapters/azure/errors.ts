@@ -4,6 +4,8 @@ import { factsOf, isBroken, isUnreachable } from "../s3/faults.ts";
 /** What a request to Azure was about, for the message of its error. Holds no secret. */
 export interface AzureRequest {
   readonly container: string;
+  /** Where its name is written, for messages: `minio.bucketName of environment prod`. */
+  readonly bucketKey?: string | undefined;
   /** `account.blob.core.windows.net:443` */
   readonly address: string;
   readonly account: string;
@@ -44,7 +46,7 @@ export function lostRace(error: unknown): boolean {
 /** Tells the faults of requests to Azure apart; what is a PipelineError already stays what it is. */
 export function azureError(error: unknown, request: AzureRequest): PipelineError {
   if (error instanceof PipelineError) return error;
-  const { container, address, account, signer, permission, key } = request;
+  const { container, bucketKey, address, account, signer, permission, key } = request;
   const facts = factsOf(error);
   const status = azureStatus(error);
   const code = azureCode(error) ?? (status === undefined ? facts.name : `HTTP ${status}`);
@@ -81,7 +83,7 @@ export function azureError(error: unknown, request: AzureRequest): PipelineError
   if (code === "ContainerNotFound" || code === "ContainerBeingDeleted") {
     return new PipelineError(
       "BucketNotFound",
-      `container ${container} does not exist in account ${account} at ${address}: create it, or correct the bucket name`,
+      `container ${container} does not exist in account ${account} at ${address}: create it, or correct ${bucketKey ?? "the bucket name"}`,
       options,
     );
   }

@@ -22,7 +22,7 @@ export class AzureObjectStore extends StreamingStore {
 
   constructor(connection: AzureConnection, container: string, options: StreamingStoreOptions = {}) {
     super(options);
-    this.#container = new AzureContainer(connection, container, options.patience);
+    this.#container = new AzureContainer(connection, container, options);
     this.bucket = container;
     this.label = `${container} at ${connection.address}`;
   }

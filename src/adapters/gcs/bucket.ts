@@ -3,8 +3,8 @@ import type { StorageSettings } from "../../core/environment/environment.ts";
 import { storeIdentity } from "../../core/environment/storage-identity.ts";
 import type { PipelineError } from "../../core/execution/errors.ts";
 import { jsonOrUndefined } from "../../core/execution/work-json.ts";
-import type { Patience } from "../patience.ts";
 import { StoreRequests } from "../streams/requests.ts";
+import type { StreamingStoreOptions } from "../streams/streaming-store.ts";
 import { type GcsRequest, gcsError } from "./errors.ts";
 
 /** A service account's way into Google Cloud Storage; buckets of it share the client. */
@@ -47,12 +47,18 @@ export class GcsBucket {
   readonly connection: GcsConnection;
   readonly name: string;
   readonly client: Bucket;
+  readonly #bucketKey: string | undefined;
   readonly #requests: StoreRequests;
 
-  constructor(connection: GcsConnection, name: string, patience?: Patience) {
+  constructor(
+    connection: GcsConnection,
+    name: string,
+    { patience, bucketKey }: Pick<StreamingStoreOptions, "patience" | "bucketKey"> = {},
+  ) {
     this.connection = connection;
     this.name = name;
     this.client = connection.client.bucket(name);
+    this.#bucketKey = bucketKey;
     this.#requests = new StoreRequests(connection.address, patience);
   }
 
@@ -72,6 +78,6 @@ export class GcsBucket {
 
   fault(permission: GcsRequest["permission"], key: string | undefined, error: unknown): PipelineError {
     const { address, signer } = this.connection;
-    return gcsError(error, { bucket: this.name, address, signer, permission, key });
+    return gcsError(error, { bucket: this.name, bucketKey: this.#bucketKey, address, signer, permission, key });
   }
 }

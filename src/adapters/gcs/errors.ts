@@ -4,6 +4,8 @@ import { factsOf, isBroken, isUnreachable } from "../s3/faults.ts";
 /** What a request to Google Cloud Storage was about, for the message of its error. Holds no secret. */
 export interface GcsRequest {
   readonly bucket: string;
+  /** Where its name is written, for messages: `minio.bucketName of environment prod`. */
+  readonly bucketKey?: string | undefined;
   /** `storage.googleapis.com:443` */
   readonly address: string;
   readonly signer: string;
@@ -26,7 +28,7 @@ export function gcsStatus(error: unknown): number | undefined {
 /** Tells the faults of requests to Google Cloud Storage apart; what is a PipelineError already stays what it is. */
 export function gcsError(error: unknown, request: GcsRequest): PipelineError {
   if (error instanceof PipelineError) return error;
-  const { bucket, address, signer, permission, key } = request;
+  const { bucket, bucketKey, address, signer, permission, key } = request;
   const facts = factsOf(error);
   const status = gcsStatus(error);
   const [firstLine = ""] = facts.message.split("\n", 1);
@@ -76,7 +78,7 @@ export function gcsError(error: unknown, request: GcsRequest): PipelineError {
   if (status === 404 && (key === undefined || /specified bucket does not exist/i.test(facts.message))) {
     return new PipelineError(
       "BucketNotFound",
-      `bucket ${bucket} does not exist at ${address}: create it, or correct the bucket name`,
+      `bucket ${bucket} does not exist at ${address}: create it, or correct ${bucketKey ?? "the bucket name"}`,
       options,
     );
   }

@@ -24,7 +24,7 @@ export class GcsObjectStore extends StreamingStore {
 
   constructor(connection: GcsConnection, bucket: string, options: StreamingStoreOptions = {}) {
     super(options);
-    this.#bucket = new GcsBucket(connection, bucket, options.patience);
+    this.#bucket = new GcsBucket(connection, bucket, options);
     this.bucket = bucket;
     this.label = `${bucket} at ${connection.address}`;
   }

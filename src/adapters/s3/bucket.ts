@@ -12,22 +12,24 @@ export class S3Bucket {
   readonly connection: S3Connection;
   readonly name: string;
   readonly #scope: string;
+  readonly #bucketKey: string | undefined;
   readonly #patience: Patience | undefined;
   /** Whether the store has ever answered here, if only with an error of its own: its address is right, then. */
   #answered = false;
 
   /**
-   * @param options `scope`: below what the bucket is used (`backup/`), for messages; "" for all of it. `patience`: how long a store that
+   * @param options `scope`: below what the bucket is used (`backup/`), for messages; "" for all of it. `bucketKey`: where its name is written. `patience`: how long a store that
    * has answered and does not any more is waited for; not at all where absent
    */
   constructor(
     connection: S3Connection,
     name: string,
-    options: { scope?: string; patience?: Patience | undefined } = {},
+    options: { scope?: string; bucketKey?: string | undefined; patience?: Patience | undefined } = {},
   ) {
     this.connection = connection;
     this.name = name;
     this.#scope = options.scope ?? "";
+    this.#bucketKey = options.bucketKey;
     this.#patience = options.patience;
   }
 
@@ -63,6 +65,7 @@ export class S3Bucket {
   fault(action: string, target: string | S3Target, error: unknown): PipelineError {
     const { address, signer, region, bucketOwner: owner } = this.connection;
     const about = typeof target === "string" ? { key: target } : target;
-    return s3Error(error, { bucket: this.name, address, signer, region, owner, action, scope: this.#scope, ...about });
+    const of = { bucket: this.name, bucketKey: this.#bucketKey, address, signer, region, owner };
+    return s3Error(error, { ...of, action, scope: this.#scope, ...about });
   }
 }

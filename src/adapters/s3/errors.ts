@@ -4,6 +4,8 @@ import { type Facts, factsOf, isBroken, isUnreachable } from "./faults.ts";
 /** What an S3 request was about, for the message of its error. Holds no secret. */
 export interface S3Request {
   readonly bucket: string;
+  /** Where its name is written, for messages: `minio.bucketName of environment prod`. */
+  readonly bucketKey?: string | undefined;
   /** `127.0.0.1:9000` */
   readonly address: string;
   /** Who signed: `access key ...min1`, `role arn:...`. */
@@ -39,7 +41,7 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
   if (error instanceof PipelineError) return error;
   const facts = factsOf(error);
   const { name, message, status, code } = facts;
-  const { bucket, address, signer, action, key } = request;
+  const { bucket, bucketKey, address, signer, action, key } = request;
   const details = { bucket, address, action, ...(key === undefined ? {} : { key }), reason: name };
   const at = `bucket ${bucket} at ${address}`;
   const on = key === undefined ? at : `${key} in ${at}`;
@@ -70,7 +72,7 @@ export function s3Error(error: unknown, request: S3Request): PipelineError {
   if (name === "NoSuchBucket") {
     return new PipelineError(
       "BucketNotFound",
-      `bucket ${bucket} does not exist at ${address}: create it, or correct the bucket name`,
+      `bucket ${bucket} does not exist at ${address}: create it, or correct ${bucketKey ?? "the bucket name"}`,
       { details, cause },
     );
   }

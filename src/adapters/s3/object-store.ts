@@ -44,6 +44,8 @@ export interface S3ObjectStoreOptions {
   readonly multipartCopyThresholdBytes?: number;
   /** Where this store is used: access is checked below it, since a policy may grant nothing else. */
   readonly accessPrefix?: string;
+  /** Where the bucket's name is written, for messages: `minio.bucketName of environment prod`. */
+  readonly bucketKey?: string | undefined;
   /** How long an outage is waited for once the store has answered; not at all where absent. */
   readonly patience?: Patience | undefined;
 }
@@ -65,6 +67,7 @@ export class S3ObjectStore implements ObjectStore {
   constructor(connection: S3Connection, bucket: string, options: S3ObjectStoreOptions = {}) {
     this.#s3 = new S3Bucket(connection, bucket, {
       scope: options.accessPrefix ?? "",
+      bucketKey: options.bucketKey,
       patience: options.patience,
     });
     this.bucket = bucket;

@@ -22,6 +22,8 @@ export interface StreamingStoreOptions {
   readonly copyMode?: CopyMode;
   /** Where this store is used: access is checked below it. */
   readonly accessPrefix?: string;
+  /** Where the bucket's name is written, for messages: `minio.bucketName of environment prod`. */
+  readonly bucketKey?: string | undefined;
   /** How long an outage is waited for once the store has answered; not at all where absent. */
   readonly patience?: Patience | undefined;
 }

@@ -29,7 +29,6 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkAllowed } from "../shared/allowed.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
-import { checkAccess } from "../shared/check-access.ts";
 import { noteFirstPause, pauseSeconds, renewPause } from "../shared/gc-pause.ts";
 import { type Held, readHeld, writeHeld } from "../shared/held.ts";
 import { chosenLock, keepingOf } from "../shared/locks.ts";
@@ -257,7 +256,7 @@ async function openChecked(
   side: "milvus" | "backup",
 ): Promise<ObjectStore> {
   const store = await context.openStore(pinnedStore(environment, side));
-  await checkAccess(store, environment, side);
+  await store.checkAccess();
   return store;
 }
 

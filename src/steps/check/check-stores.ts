@@ -13,7 +13,6 @@ import {
 import type { Clock } from "../../ports/clock.ts";
 import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { BucketFacts } from "../../ports/store-probe.ts";
-import { checkAccess } from "../shared/check-access.ts";
 import { Attempts, isDenied } from "./attempts.ts";
 
 export interface StoreCheckContext {
@@ -102,7 +101,7 @@ async function reach(
   let facts: BucketFacts = {};
   const fault = await attempts.try(`${side} bucket`, side, async () => {
     store = await context.openStore(side);
-    await checkAccess(store, environment, side);
+    await store.checkAccess();
     facts = (await store.probe?.facts()) ?? {};
     const { rootPath } = settingsOf(environment, side);
     const locks = side === "backup" && context.asksForLocks !== false ? [await locksOf(store, environment)] : [];

@@ -14,7 +14,6 @@ import {
   drillRestoreExecution,
 } from "../../core/plan/drill.ts";
 import { checkAllowed } from "../shared/allowed.ts";
-import { checkAccess } from "../shared/check-access.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { markReader, readerKeyOf } from "../shared/readers.ts";
 import { checkEverySelectorFinds } from "../shared/select-collections.ts";
@@ -57,7 +56,7 @@ export async function prepareDrill(request: DrillStepRequest, context: DrillCont
     // Whether it answers at all: before anything is written down.
     context.connectMilvus(target),
   ]);
-  await checkAccess(backupStore, source, "backup");
+  await backupStore.checkAccess();
   const stored = await chooseBackup(backupStore, source.backupStorage, input, { from, executionArn: execution.id });
   const readerKey = readerKeyOf(stored, source.backupStorage, "drill", execution);
   const committed = await stored.committed();

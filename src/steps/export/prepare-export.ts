@@ -36,7 +36,6 @@ import { copyOutOfBackup, type SizedSegment } from "../../core/plan/segment-copi
 import type { StepContext } from "../../ports/step-context.ts";
 import { checkStorage } from "../rows/segment-rows.ts";
 import { checkAllowed } from "../shared/allowed.ts";
-import { checkAccess } from "../shared/check-access.ts";
 import { checkInstants } from "../shared/check-instants.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
 import { findBackup } from "../shared/find-backup.ts";
@@ -94,7 +93,7 @@ export async function prepareExport(request: ExportStepRequest, context: StepCon
   const place = { store: target, layout: exportLayout(destination.prefix), url: destination.url };
   // of one backup and one folder no more than that: a grant may reach no further
   await settleAll([
-    checkAccess(source, from, "backup", backupLayout(from.backupStorage.rootPath, backupName).root),
+    source.checkAccess(backupLayout(from.backupStorage.rootPath, backupName).root),
     target.checkAccess(place.layout.root),
   ]);
   const stored = await findBackup(source, from.backupStorage, backupName);

@@ -27,7 +27,6 @@ import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { SigningKeys } from "../../ports/signing.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkAllowed } from "../shared/allowed.ts";
-import { checkAccess } from "../shared/check-access.ts";
 import { lookForBackup } from "../shared/find-backup.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
@@ -92,10 +91,7 @@ export async function prepareRestore(
   // no more than the backup itself: a grant in another account may reach no further
   const { root } = backupLayout(from.backupStorage.rootPath, backupName);
   const { stored, committed } = await settleBehind(
-    settleAll([
-      checkAccess(backupStore, from, "backup", root),
-      checkAccess(milvusStore, environment, "milvus", stagingRoot),
-    ]),
+    settleAll([backupStore.checkAccess(root), milvusStore.checkAccess(stagingRoot)]),
     lookForBackup(backupStore, from.backupStorage, backupName),
   );
   if (stored.layout.shared) await backupStore.checkAccess(stored.layout.shared.root);

@@ -13,7 +13,6 @@ import type { ObjectStore, ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { checkAllowed } from "../shared/allowed.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
-import { checkAccess } from "../shared/check-access.ts";
 import { expectManifest } from "../shared/expect-manifest.ts";
 import { findBackup } from "../shared/find-backup.ts";
 import { writeHeld } from "../shared/held.ts";
@@ -53,7 +52,7 @@ export async function prepareTransfer(
     context.openStore(pinnedStore(to, "backup")),
   ]);
   // No more than the backup itself: a grant in another account may reach no further.
-  await settleAll([checkPlace(source, from, backupName), checkPlace(destination, to, backupName)]);
+  await settleAll([checkAccess(source, from, backupName), checkAccess(destination, to, backupName)]);
   const stored = await findBackup(source, from.backupStorage, backupName);
   const kept = input.plain ? undefined : stored.layout.source;
   const lock = await chosenLock(destination, input, to, execution, context);
@@ -108,8 +107,8 @@ export async function prepareTransfer(
   return { outcome, backupName, collections: plan.totals.collections, ...copies };
 }
 
-function checkPlace(store: ObjectStore, environment: Environment, backupName: string): Promise<void> {
-  return checkAccess(store, environment, "backup", backupLayout(environment.backupStorage.rootPath, backupName).root);
+function checkAccess(store: ObjectStore, { backupStorage }: Environment, backupName: string): Promise<void> {
+  return store.checkAccess(backupLayout(backupStorage.rootPath, backupName).root);
 }
 
 /** @throws StoreBusy where segments are swept at the destination, InvalidInput where those are another Milvus's */

@@ -11,7 +11,6 @@ import type { ObjectSummary } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { checkAllowed } from "../shared/allowed.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
-import { checkAccess } from "../shared/check-access.ts";
 import { writeHeld } from "../shared/held.ts";
 import { pinEnvironments, pinnedEnvironment } from "../shared/pinned-environments.ts";
 import { recordOf } from "../shared/planned-record.ts";
@@ -41,8 +40,7 @@ export async function prepareVerify(request: VerifyStepRequest, context: StepCon
   const store = await context.openStore(pinnedStore(environment, "backup"));
   // of one backup no more than that: a grant in another account may reach no further
   const { rootPath } = backupStorage;
-  const reach = input.backupName ? backupLayout(rootPath, input.backupName).root : backupsRoot(rootPath);
-  await checkAccess(store, environment, "backup", reach);
+  await store.checkAccess(input.backupName ? backupLayout(rootPath, input.backupName).root : backupsRoot(rootPath));
   const stored = await findVerified(request, store, backupStorage);
   const metas = await stored.streamMetas();
   const record = await recordOf(stored);

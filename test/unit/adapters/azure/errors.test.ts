@@ -38,6 +38,14 @@ test.each([
   expect(error.message).toContain("backups");
 });
 
+test("a container that is not there is told with the key that names it", () => {
+  const told = { ...request, bucketKey: "minio.backupBucketName of environment prod" };
+
+  expect(azureError(refusal(404, "ContainerNotFound"), told).message).toMatch(
+    /container backups does not exist .* correct minio.backupBucketName of environment prod$/,
+  );
+});
+
 test.each([
   ["ENOTFOUND", "StoreUnreachable", "outage"],
   ["ECONNREFUSED", "StoreUnreachable", "outage"],

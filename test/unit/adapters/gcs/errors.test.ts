@@ -31,10 +31,15 @@ test.each([
 
 test("a listing of a bucket that is not there names it", () => {
   const { key: _, ...listing } = request;
+  const told = {
+    ...listing,
+    permission: "storage.objects.list",
+    bucketKey: "minio.bucketName of environment x",
+  } as const;
 
-  expect(gcsError(refusal(404, "Not Found"), { ...listing, permission: "storage.objects.list" })).toMatchObject({
+  expect(gcsError(refusal(404, "Not Found"), told)).toMatchObject({
     name: "BucketNotFound",
-    message: expect.stringContaining("bucket my-bucket does not exist"),
+    message: expect.stringMatching(/bucket my-bucket does not exist .* correct minio.bucketName of environment x$/),
   });
 });
 

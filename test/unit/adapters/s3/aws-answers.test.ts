@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { openEnvironmentStore } from "../../../../src/adapters/store-opener.ts";
+import type { Environment } from "../../../../src/core/environment/environment.ts";
 import { parseEnvironment } from "../../../../src/core/environment/yaml.ts";
 import type { ObjectStore } from "../../../../src/ports/object-store.ts";
 import { type HttpAnswer, type SeenRequest, startAnswering } from "../../../support/http-answers.ts";
@@ -13,17 +14,22 @@ afterEach(async () => {
 /** Opens the backups of an environment in a store that answers so. */
 async function storeAnswering(answer: (request: SeenRequest) => HttpAnswer): Promise<ObjectStore> {
   server = await startAnswering(answer);
+  return openEnvironmentStore(environmentAt(server.port), "backup");
+}
+
+function environmentAt(port: number): Environment {
   const yaml = `minio:
   storageType: s3
   address: 127.0.0.1
-  port: ${server.port}
+  port: ${port}
   accessKeyID: AKIAEXAMPLE1
   secretAccessKey: store-secret
   token: store-token
+  bucketName: bucket-a
   backupBucketName: bucket-b
   backupRootPath: backup
 `;
-  return openEnvironmentStore(parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml" }), "backup");
+  return parseEnvironment(yaml, { name: "prod", fileName: "backup.yaml" });
 }
 
 function s3Error(code: string, message: string, more = ""): string {
@@ -122,6 +128,32 @@ const answers: readonly [string, HttpAnswer, string, RegExp][] = [
   ],
   ["no such bucket", { status: 404, body: s3Error("NoSuchBucket", "no") }, "BucketNotFound", /create it, or correct/],
 ];
+
+test.each([
+  ["backup", "bucket-b", "minio.backupBucketName"],
+  ["milvus", "bucket-a", "minio.bucketName"],
+] as const)(
+  "the %s bucket that is not there is told with the key that names it, whatever is asked",
+  async (side, bucket, key) => {
+    server = await startAnswering(() => ({ status: 404, body: s3Error("NoSuchBucket", "no") }));
+    const store = await openEnvironmentStore(environmentAt(server.port), side);
+    const told = {
+      name: "BucketNotFound",
+      message: expect.stringMatching(`${bucket} does .* correct ${key} of environment prod$`),
+    };
+
+    await expect(store.checkAccess()).rejects.toMatchObject(told);
+    await expect(store.listDirectories("backup/")).rejects.toMatchObject(told);
+    await expect(store.getText("backup/n/meta/full_meta.json")).rejects.toMatchObject(told);
+  },
+);
+
+test("a bucket that is asked for by its name is not told with a key", async () => {
+  server = await startAnswering(() => ({ status: 404, body: s3Error("NoSuchBucket", "no") }));
+  const store = await openEnvironmentStore(environmentAt(server.port), "backup", undefined, "exports");
+
+  await expect(store.checkAccess()).rejects.toThrow(/exports does not exist .* correct the bucket name$/);
+});
 
 describe("a listing that AWS answers with", () => {
   test.each(answers)("%s", async (_, answer, name, message) => {
