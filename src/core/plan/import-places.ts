@@ -33,7 +33,7 @@ export interface PlacesContext {
   readonly firstTask: number;
   /** Staging directories are named after the numbers from this one on: a collection that is restored under several names is staged once. */
   readonly stagedAs: number;
-  /** L0 segments that are not imported by themselves, by ID, and how many of their deletes are not later than the instant. */
+  /** L0 segments that are not imported by themselves, by ID, and how many rows their deletes take at most. */
   readonly spread?: ReadonlyMap<string, bigint> | undefined;
 }
 

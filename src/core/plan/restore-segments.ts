@@ -41,13 +41,14 @@ export class RestoreSegments {
   }
 
   /**
-   * What to stage of a segment, or to verify where it lies; undefined for one that is not restored.
+   * What to stage of a segment, or to verify where it lies; nothing for one that is not restored.
    * @param ordinal SegmentBrief.ordinal of this segment
    */
-  copyOf(segment: SegmentBackup, ordinal: number): SizedSegment | undefined {
+  copiesOf(segment: SegmentBackup, ordinal: number): SizedSegment[] {
     const spreadBy = this.#spreadBy.get(ordinal);
-    if (spreadBy) return spreadBy.copyOfSpread(segment);
+    if (spreadBy) return spreadBy.copiesOfSpread(segment);
     const task = this.#tasks[ordinal];
-    return task === undefined ? undefined : this.#planOf.get(task)?.copyOf(task, segment, ordinal);
+    const plan = task === undefined ? undefined : this.#planOf.get(task);
+    return task === undefined || plan === undefined ? [] : [plan.copyOf(task, segment, ordinal)];
   }
 }

@@ -14,7 +14,7 @@ export class SpreadDeletes {
   /** By partition. */
   readonly #over = new Map<bigint, readonly SegmentBrief[]>();
 
-  /** @param known which ones, by ID, and how many of their deletes are not later than the instant */
+  /** @param known which ones, by ID, and how many rows those of their deletes take at most that are not later than the instant */
   constructor({ l0_segments, partition_backups }: CollectionOutline, known: ReadonlyMap<string, bigint> = new Map()) {
     this.#known = known;
     const all = [...partition_backups.flatMap(({ segment_backups }) => segment_backups), ...l0_segments];

@@ -17,12 +17,15 @@ const logsAtOnce = 4;
 /** Every delete counts where nobody knows an instant. */
 const forever = 2n ** 64n;
 
+/** A delete takes every row of its key: of one that was inserted more than once, several. So many are allowed for, as by the bytes of a delta log's lines. */
+const rowsPerDelete = 4n;
+
 /**
  * Reads which L0 segments are not to be imported by themselves: those with deletes from after the instant of their collection, which the heads of logs
  * of Milvus 2.4 and later do not tell, and those that nobody here can read.
  * @param options.all each of them, whatever it holds
  * @param options.payloads asked for where there is something to read
- * @returns by segment ID, how many of its deletes are not later
+ * @returns by segment ID, how many rows its deletes that are not later take at most
  * @throws what the store throws
  */
 export async function lookAtDeletes(
@@ -35,13 +38,14 @@ export async function lookAtDeletes(
     const cut = cutOf(collection.collection_id.toString());
     const segments = segmentsOf(collection).filter(({ is_l0, deltaLogs }) => is_l0 && deltaLogs > 0);
     if (cut === undefined && !all) return [];
+    const until = cut ? BigInt(cut.instant.timestamp) : forever;
     // what an import is cut at where it takes milliseconds
     const end = cut ? BigInt(hybridTimestamp(physicalMilliseconds(cut.instant.timestamp))) : forever;
-    return segments.map((segment) => ({ segment, collection, end }));
+    return segments.map((segment) => ({ segment, collection, until, end }));
   });
   if (toRead.length === 0) return new Map();
   const reader = await payloads();
-  const apart = await settleEach(toRead, logsAtOnce, async ({ segment, collection, end }) => {
+  const apart = await settleEach(toRead, logsAtOnce, async ({ segment, collection, until, end }) => {
     const id = segment.segment_id.toString();
     try {
       const primaryKey = primaryKeyOf(rowFields(collection.schema));
@@ -49,10 +53,11 @@ export async function lookAtDeletes(
       for await (const { key } of stored.store.list(stored.layout.deltaLogs(segmentPath(segment)))) {
         for (const { timestamp } of deletesIn(await openLog(stored.store, key), primaryKey, reader)) {
           if (timestamp > end) later += 1n;
-          else before += 1n;
+          // one of the instant's own millisecond counts where the end is hybrid
+          if (timestamp <= until) before += 1n;
         }
       }
-      return later > 0n || all ? [[id, before] as const] : [];
+      return later > 0n || all ? [[id, before * rowsPerDelete] as const] : [];
     } catch (error) {
       if (!(error instanceof PipelineError) || error.name !== "CorruptBackup") throw error;
       return [[id, BigInt(segment.deltaBytes) * deletesPerByte] as const];

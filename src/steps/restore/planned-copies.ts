@@ -7,8 +7,7 @@ export async function* copiesOf(metas: StreamedMetas, segments: RestoreSegments)
   if (segments.count === 0) return;
   let ordinal = 0;
   for await (const { segment } of metas.segments()) {
-    const copy = segments.copyOf(segment, ordinal);
+    yield* segments.copiesOf(segment, ordinal);
     ordinal += 1;
-    if (copy) yield copy;
   }
 }

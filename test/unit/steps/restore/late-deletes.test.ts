@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { parquetPayloads } from "../../../../src/adapters/parquet/payload-reader.ts";
 import { readBinlog } from "../../../../src/core/binlog/frame.ts";
+import type { CopyBatch } from "../../../../src/core/execution/copy-plan.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
 import type { ImportFiles } from "../../../../src/core/milvus/descriptions.ts";
 import { hybridTimestamp, physicalMilliseconds } from "../../../../src/core/milvus/instant.ts";
 import { isAtLeast } from "../../../../src/core/milvus/version.ts";
 import type { RestorePlan } from "../../../../src/core/plan/planned-restore.ts";
+import { prepareRestore } from "../../../../src/steps/restore/prepare-restore.ts";
 import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { type SeededSegment, seedRows, tick } from "../../../support/row-backup.ts";
@@ -183,3 +185,75 @@ describe.each(["2.4.15", "2.5.12", "2.5.27", "2.6.0", "2.6.4", "3.0.0"])(
     });
   },
 );
+
+/** The plan of a restore, and the copies that it makes before. */
+async function planned(version: string, segments: readonly SeededSegment[], instant = until) {
+  const world = new PipelineWorld({
+    prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup" },
+    dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup", milvus: { version } },
+  });
+  seedRows(world.bucket("bucket-b"), "nightly", { segments, until: instant });
+  const execution = executionOf("restore-1");
+  await prepareRestore(
+    { execution, input: { environment: "dr", backupName: "nightly" }, attempt: 0 },
+    { ...world.context(), payloads: async () => parquetPayloads },
+  );
+  const plan: RestorePlan = JSON.parse(world.work.read(layout.plan) ?? "null");
+  const batches = world.work
+    .keys(layout.batch("").replace(/\.json$/, ""))
+    .map((key): CopyBatch => JSON.parse(world.work.read(key) ?? "null"));
+  return { imports: plan.collections.flatMap(({ imports }) => imports), batches };
+}
+
+test("a delete of the instant's own millisecond counts for what an import may lack", async () => {
+  const inMillisecond = at(10) + 5;
+  const { imports } = await planned(
+    "2.5.12",
+    [
+      written(1, [1, 2, 3]),
+      {
+        id: 11,
+        isL0: true,
+        deletes: [
+          [1, at(10) + 3],
+          [2, at(12)],
+        ],
+      },
+    ],
+    inMillisecond,
+  );
+
+  // from 2.5.6 on the end is hybrid, and that delete takes its row
+  expect(imports.map(({ rows }) => rows)).toEqual(["3"]);
+  expect(Number(imports[0]?.minimumRows)).toBeLessThanOrEqual(2);
+});
+
+test("an import may lack the rows of a key that was inserted again and again", async () => {
+  const { imports } = await planned("2.5.12", [
+    written(1, [1, 1, 1, 2, 3, 4, 5]),
+    {
+      id: 11,
+      isL0: true,
+      deletes: [
+        [1, at(5)],
+        [9, at(12)],
+      ],
+    },
+  ]);
+
+  expect(Number(imports[0]?.minimumRows)).toBeLessThanOrEqual(4);
+  expect(Number(imports[0]?.minimumRows)).toBeGreaterThan(0);
+});
+
+test("however many segments they delete from, no function gets more of their copies than it can make", async () => {
+  const rows = Array.from({ length: 1_100 }, (_, index) => written(100 + index, [index]));
+  const levelZero = [11, 12].map((id): SeededSegment => ({ id, isL0: "all", deletes: [[1, at(12)]] }));
+
+  const { batches } = await planned("2.5.12", [...rows, ...levelZero]);
+
+  const copies = batches.flatMap(({ segments }) => segments).filter(({ isL0 }) => isL0);
+  const destinations = copies.flatMap(({ prefixes }) => prefixes.map(({ to }) => to));
+  expect(new Set(destinations).size).toBe(2 * 1_100);
+  expect(destinations).toHaveLength(2 * 1_100);
+  for (const { prefixes } of copies) expect(prefixes.length).toBeLessThanOrEqual(50);
+});
