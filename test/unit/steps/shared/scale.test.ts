@@ -75,6 +75,8 @@ test("100,000 segments in 500 partitions are planned, committed and planned back
     segments: listed,
     loaded: true,
   });
+  // Of its objects one, by which a backup sees that they lie there.
+  world.bucket("bucket-a").seed("files/insert_log/470000000000000100/1/2/0/3", body);
   const context = world.context();
   const request = { execution, input: backupInput, attempt: 0 };
 
