@@ -30,9 +30,8 @@ export async function list({ options, shared, output, context }: VerbRun<ListOpt
     ({ collections }) =>
       selectors.length === 0 || collections.some((name) => isSelected(selectors, parseQualifiedName(name))),
   );
-  for (const { name, problem } of backups) {
-    if (problem !== undefined) output.warn(`${name}: ${problem}`);
-  }
+  // it names the backup
+  for (const { problem } of backups) if (problem !== undefined) output.warn(problem);
   const place = [environment.backupStorage.bucket, environment.backupStorage.rootPath].filter(Boolean).join("/");
   const withVerified = backups.some(({ verified }) => verified);
   const withOwn = backups.some(({ incremental }) => incremental);

@@ -1,5 +1,7 @@
 import prettyBytes from "pretty-bytes";
 
+export { countOf, formatCount } from "../core/execution/count-of.ts";
+
 /** `1.2 MB`; with 64-bit sizes as bigint. */
 export function formatBytes(bytes: number | bigint): string {
   return prettyBytes(bytes);
@@ -14,16 +16,6 @@ export function formatDuration(milliseconds: number): string {
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes} min ${two(whole % 60)} s`;
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
-}
-
-/** `10,000`; for counts, with 64-bit ones as bigint. */
-export function formatCount(count: number | bigint): string {
-  return count.toLocaleString("en-US");
-}
-
-/** `1 segment`, `80 segments`. */
-export function countOf(count: number | bigint, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 || count === 1n ? "" : "s"}`;
 }
 
 /** `2026-11-21 11:03:07 UTC`. */

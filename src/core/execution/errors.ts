@@ -124,6 +124,11 @@ export class PipelineError extends Error {
     this.details = options.details ?? {};
   }
 
+  /** The same fault in other words. */
+  retold(message: string): PipelineError {
+    return new PipelineError(this.name, message, { details: this.details, cause: this });
+  }
+
   get kind(): FaultKind {
     return errorDefinitions[this.name].kind;
   }

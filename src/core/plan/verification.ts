@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { countOf, wasOrWere } from "../execution/count-of.ts";
 import { PipelineError } from "../execution/errors.ts";
 import type { RestoreInput } from "../execution/messages.ts";
 
@@ -56,11 +57,13 @@ export function uncompared(
     ];
   }
   if (noContents !== undefined && objects > 0) {
-    return [`${objects} objects were compared by key and size only: ${noContents}, so nothing says what was in them`];
+    return [
+      `${countOf(objects, "object", wasOrWere)} compared by key and size only: ${noContents}, so nothing says what was in them`,
+    ];
   }
   if (compares !== "contents" || bySize === 0) return [];
   return [
-    `${bySize} of ${objects} objects were compared by key and size only: the store keeps no checksum of them that compares with the ` +
+    `${bySize} of ${countOf(objects, "object", wasOrWere)} compared by key and size only: the store keeps no checksum of them that compares with the ` +
       "manifest's. verify content (--verify content) reads them and compares that",
   ];
 }

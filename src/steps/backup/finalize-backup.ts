@@ -1,5 +1,6 @@
 import type { Environment } from "../../core/environment/environment.ts";
 import { logsOf, pinnedStore, type SegmentReceipt } from "../../core/execution/copy-plan.ts";
+import { countOf, isOrAre } from "../../core/execution/count-of.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { fittingWarnings } from "../../core/execution/fitting.ts";
 import type { BackupStepRequest, ExecutionRef, FinalizeBackupResult } from "../../core/execution/messages.ts";
@@ -109,14 +110,14 @@ export async function finalizeBackup(
 
 function notPinned(logs: number): string {
   return (
-    `${logs} objects have no checksum but a CRC (the bucket encrypts with KMS, or they were copied in parts), for which other content can be made: ` +
+    `${countOf(logs, "object", ["has", "have"])} no checksum but a CRC (the bucket encrypts with KMS, or they were copied in parts), for which other content can be made: ` +
     "the signature does not vouch for them, and a restore with signedBy refuses the backup"
   );
 }
 
 function notSigned(logs: number): string {
   return (
-    `${logs} objects lay there before, and that they are what was to be copied is told by the note beside them alone, which whoever writes into the bucket ` +
+    `${countOf(logs, "object")} lay there before, and what is there is told to be what was to be copied by the note beside it alone, which whoever writes into the bucket ` +
     "can write too: the backup is not signed, and a restore with signedBy refuses it. Make one that is not incremental, under another name"
   );
 }
@@ -171,7 +172,7 @@ async function resolveConflicts(
     }
     throw new PipelineError(
       "InconsistentSegments",
-      `${conflicting.length} segments are stored with other content, which backups have: ${shortList(namedBy)}. Nothing was overwritten: ` +
+      `${countOf(conflicting.length, "segment", isOrAre)} stored with other content, which backups have: ${shortList(namedBy)}. Nothing was overwritten: ` +
         `${shortList(conflicting.map(describeSegment), { limit: 3, separator: "; " })}. Find out which of the two is right ("milvus-backup peek"); make a plain ` +
         "backup meanwhile, or delete those backups if what they hold is damaged",
     );
@@ -195,13 +196,13 @@ function checkAttempts(unsettled: readonly SegmentReceipt[], attempt: number): v
   if (conflicting.length > 0) {
     throw new PipelineError(
       "InconsistentSegments",
-      `${conflicting.length} segments are stored with other content, and after ${attempt + 1} attempts others may still use it: ` +
+      `${countOf(conflicting.length, "segment", isOrAre)} stored with other content, and after ${attempt + 1} attempts others may still use it: ` +
         `${shortList(conflicting.map(describeSegment), { limit: 3, separator: "; " })}. Start the same command again when no other backup of this Milvus runs`,
     );
   }
   throw new PipelineError(
     "InconsistentSegments",
-    `${gaveUp.length} segments cannot be backed up after ${attempt + 1} attempts: ${shortList(gaveUp.map(describeSegment), { separator: "; " })}. ` +
+    `${countOf(gaveUp.length, "segment")} cannot be backed up after ${attempt + 1} attempts: ${shortList(gaveUp.map(describeSegment), { separator: "; " })}. ` +
       "Compact the collection in Milvus (it rewrites such segments), or try again when compaction has settled",
   );
 }

@@ -1,4 +1,5 @@
 import { isReadable } from "../../core/binlog/values.ts";
+import { countOf } from "../../core/execution/count-of.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { DrilledCollection, RestoredCollection } from "../../core/execution/messages.ts";
 import { dataTypeName, isVector } from "../../core/milvus/data-types.ts";
@@ -121,7 +122,9 @@ async function lookAtRows(
   }
   const { rows: sample, complete, segments } = sampled;
   if (sample.length === 0) {
-    const none = complete ? "it holds none" : `no row lives in the ${segments} segments that were looked through`;
+    const none = complete
+      ? "it holds none"
+      : `no row lives in the ${countOf(segments, "segment", ["that was", "that were"])} looked through`;
     return {
       seen: { ...nothing, leftOut: [...leftOut, `rows are not compared or searched: ${none}`] },
       problems: complete && counted > 0n ? [`a query counts ${counted} rows, and no row of the backup lives`] : [],

@@ -1,6 +1,7 @@
 import { type RowField, rowFields } from "../../core/binlog/row-fields.ts";
 import { columnType, tellColumnType } from "../../core/binlog/table-file.ts";
 import { pinnedStore } from "../../core/execution/copy-plan.ts";
+import { countOf } from "../../core/execution/count-of.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { fittingWarnings } from "../../core/execution/fitting.ts";
 import type { ExportStepRequest, FinalizeExportResult } from "../../core/execution/messages.ts";
@@ -142,7 +143,7 @@ function resultOf(
   const notCompared =
     compared && uncompared > 0
       ? [
-          `${uncompared} logs could not be compared with the backup's manifest, which has no checksum of them that can be computed here`,
+          `${countOf(uncompared, "log")} could not be compared with the backup's manifest, which has no such checksum that can be computed here`,
         ]
       : [];
   return {

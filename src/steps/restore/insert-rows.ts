@@ -1,6 +1,7 @@
 import type { RowField } from "../../core/binlog/row-fields.ts";
 import { primaryKeyOf } from "../../core/binlog/row-fields.ts";
 import type { StoredValue } from "../../core/binlog/stored-column.ts";
+import { countOf } from "../../core/execution/count-of.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach, settleStream } from "../../core/execution/settle.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
@@ -179,7 +180,7 @@ export class RowInserter {
       if (attempt >= countAttempts) {
         throw new PipelineError(
           "RowCountMismatch",
-          `${qualifiedName(collection.target)}: Milvus does not count what was inserted into ${wrong.length} partitions, the first of them ${first}. ` +
+          `${qualifiedName(collection.target)}: Milvus does not count what was inserted into ${countOf(wrong.length, "partition")}, the first of them ${first}. ` +
             "The same restore started again makes the collection anew and inserts once more",
         );
       }

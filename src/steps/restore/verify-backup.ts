@@ -75,6 +75,5 @@ export async function* comparedCopies(
 function withWayOut(error: unknown, verify: "none" | "size"): unknown {
   if (!(error instanceof PipelineError) || error.name !== "CorruptBackup") return error;
   const then = verify === "none" ? "it is restored as it lies there" : "only keys and sizes are compared";
-  const message = `${error.message}. Restore another backup; with verify ${verify} (--verify ${verify}) ${then}`;
-  return new PipelineError("CorruptBackup", message, { details: error.details, cause: error });
+  return error.retold(`${error.message}. Restore another backup; with verify ${verify} (--verify ${verify}) ${then}`);
 }

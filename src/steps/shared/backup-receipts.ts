@@ -1,4 +1,5 @@
 import type { CopyReceipt, MergedLog } from "../../core/execution/copy-plan.ts";
+import { countOf, wasOrWere } from "../../core/execution/count-of.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { WorkLayout } from "../../core/execution/work-layout.ts";
 import type { StepContext } from "../../ports/step-context.ts";
@@ -31,20 +32,20 @@ export async function* readBackupReceipts(
   if (broken.count > 0) {
     throw new PipelineError(
       "CorruptBackup",
-      `backup ${backupName} does not hold what was backed up in ${broken.count} segments: ${broken}. ${consequence}`,
+      `backup ${backupName} does not hold what was backed up in ${countOf(broken.count, "segment")}: ${broken}. ${consequence}`,
     );
   }
   if (conflicting.count > 0) {
     throw new PipelineError(
       "CopyMismatch",
-      `${conflicting.count} segments of backup ${backupName} are stored at the destination with other content: ${conflicting}. Nothing was overwritten. ` +
+      `backup ${backupName} has ${countOf(conflicting.count, "segment", ["that is", "that are"])} stored at the destination with other content: ${conflicting}. Nothing was overwritten. ` +
         '"milvus-backup sweep" removes them there if no backup names them; otherwise find out which of the two is right, or copy with --plain',
     );
   }
   if (unfinished.count > 0) {
     throw new PipelineError(
       "CopyMismatch",
-      `${unfinished.count} batches were not copied to their end (${unfinished.first}). Start the same command again: what is copied is kept`,
+      `${countOf(unfinished.count, "batch", wasOrWere)} not copied to the end (${unfinished.first}). Start the same command again: what is copied is kept`,
     );
   }
 }

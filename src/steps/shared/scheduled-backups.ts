@@ -1,4 +1,5 @@
 import type { ScheduledBackup } from "../../core/deployment/retention.ts";
+import { countOf } from "../../core/execution/count-of.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import type { MadeBySchedule, ManifestIndex } from "../../core/format/manifest.ts";
 import type { Verification } from "../../core/format/proof.ts";
@@ -43,7 +44,7 @@ export async function scheduledBackup(
 }
 
 function damageOf({ at, problems }: Verification): string {
-  return `its verification of ${at} found ${problems} problems`;
+  return `its verification of ${at} found ${countOf(problems, "problem")}`;
 }
 
 /** What of a backup's objects is missing or of another size, by one listing of its folder; undefined where it is whole. */

@@ -23,7 +23,7 @@ import { parseFile } from "../../core/format/meta-codec.ts";
 import { readBackupMeta } from "../../core/format/meta-files.ts";
 import { type CutAt, instant } from "../../core/milvus/instant.ts";
 import type { ObjectStore, ObjectSummary, TextDigest, TextUpload } from "../../ports/object-store.ts";
-import { findMetas, type MetaVersion, StreamedMetas } from "./streamed-metas.ts";
+import { findMetas, type MetaVersion, namingBackup, StreamedMetas } from "./streamed-metas.ts";
 
 /** A backup as its metas tell it. */
 export interface FoundBackup {
@@ -162,7 +162,7 @@ export class StoredBackup {
    * @throws BackupNotFound, CorruptBackup where some of the level files are missing, and what the store throws
    */
   async streamMetas(committed?: ObjectSummary): Promise<StreamedMetas> {
-    const found = committed ? { large: committed } : await findMetas(this.store, this.layout.meta);
+    const found = committed ? { large: committed } : await this.#naming(() => findMetas(this.store, this.layout.meta));
     if (found === undefined) throw this.notFound("milvus-backup list shows what is there");
     return this.#streamed(found);
   }
@@ -174,7 +174,20 @@ export class StoredBackup {
   }
 
   #streamed(version: MetaVersion): StreamedMetas {
-    return new StreamedMetas(this.store, `backup ${this.name} in ${this.place}`, version);
+    return new StreamedMetas(this.store, this.#label, version);
+  }
+
+  get #label(): string {
+    return `backup ${this.name} in ${this.place}`;
+  }
+
+  /** Where what is read is corrupt, the error names the backup. */
+  async #naming<T>(read: () => T | Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      throw namingBackup(this.#label, error);
+    }
   }
 
   /**
@@ -183,7 +196,9 @@ export class StoredBackup {
    */
   async readMetas(): Promise<FoundBackup> {
     const full = await this.commitRecord();
-    if (full !== undefined) return { ...readBackupMeta({ full_meta: full }), complete: true };
+    if (full !== undefined) {
+      return { ...(await this.#naming(() => readBackupMeta({ full_meta: full }))), complete: true };
+    }
 
     const texts: Partial<Record<MetaFileName, string>> = {};
     for (const file of levelFileNames) {
@@ -191,7 +206,7 @@ export class StoredBackup {
       if (text !== undefined) texts[file] = text;
     }
     if (Object.keys(texts).length === 0) throw this.notFound("milvus-backup list shows what is there");
-    return { ...readBackupMeta(texts), complete: false };
+    return { ...(await this.#naming(() => readBackupMeta(texts))), complete: false };
   }
 
   /**
@@ -205,7 +220,7 @@ export class StoredBackup {
     if (committed !== undefined && committed.size <= smallRecordBytes) {
       const record = await this.commitRecord();
       if (record === undefined) throw this.notFound("it was deleted meanwhile");
-      return parseFile(backupInfo, record, "full_meta.json").value;
+      return this.#naming(() => parseFile(backupInfo, record, "full_meta.json").value);
     }
     const [backup, collections] = await settleAll([
       this.store.getTextIfPresent(meta.backup_meta),
@@ -216,9 +231,11 @@ export class StoredBackup {
       if (record === undefined) throw this.notFound("it was deleted meanwhile");
       return (await record.outline()).backup;
     }
-    const { id, size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
-    const { infos } = parseFile(collectionLevelInfo, collections, "collection_meta.json").value;
-    return { id, size, milvus_version, collection_backups: infos };
+    return this.#naming(() => {
+      const { id, size, milvus_version } = parseFile(backupInfo, backup, "backup_meta.json").value;
+      const { infos } = parseFile(collectionLevelInfo, collections, "collection_meta.json").value;
+      return { id, size, milvus_version, collection_backups: infos };
+    });
   }
 
   /**

@@ -74,7 +74,11 @@ export class StreamedMetas {
   async *segments(): AsyncGenerator<StreamedSegment, Parsed<BackupInfo>, undefined> {
     const { level } = this.#version;
     const text = this.#text();
-    return yield* level ? streamLevelFiles(level, text) : streamFullMeta(text);
+    try {
+      return yield* level ? streamLevelFiles(level, text) : streamFullMeta(text);
+    } catch (error) {
+      throw namingBackup(this.#place, error);
+    }
   }
 
   /** The backup without the logs of its segments; throws as `segments` does. */
@@ -132,6 +136,15 @@ export class StreamedMetas {
       { details: { key }, cause },
     );
   }
+}
+
+/**
+ * What was thrown where metas cannot be understood, with the backup they are of: who parses them knows the file only.
+ * @param place the backup and where it lies
+ */
+export function namingBackup(place: string, error: unknown): unknown {
+  if (!(error instanceof PipelineError) || error.name !== "CorruptBackup") return error;
+  return error.retold(`${place}: ${error.message}`);
 }
 
 /** Finds which metas there are to read; undefined where there are none. */

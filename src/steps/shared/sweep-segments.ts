@@ -1,3 +1,4 @@
+import { countOf } from "../../core/execution/count-of.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
 import { describeLock, lockEnd } from "../../core/execution/object-lock.ts";
@@ -393,5 +394,5 @@ function describeLocked(locked: readonly LockedSegments[]): string {
       .map((one) => one.until)
       .toSorted()
       .at(-1) ?? "";
-  return `${objects} objects of segments that no backup names are locked, the last of them until ${lockEnd(until)}: they stay, and a later sweep removes them`;
+  return `locks keep ${countOf(objects, "object")} of segments that no backup names, the last of them until ${lockEnd(until)}: a later sweep removes what is left`;
 }

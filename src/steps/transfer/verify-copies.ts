@@ -1,5 +1,6 @@
 import { kindOfChecksum } from "../../core/execution/checksum.ts";
 import type { CopiedLog } from "../../core/execution/copy-plan.ts";
+import { countOf, isOrAre } from "../../core/execution/count-of.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
 import type { BackupLayout } from "../../core/format/layout.ts";
@@ -87,7 +88,7 @@ export async function verifyCopies(
   if (damaged === 0) return;
   throw new PipelineError(
     "CorruptBackup",
-    `${damaged} objects of the backup in ${from.place} are not what was backed up: ${named.join(", ")}${damaged > named.length ? ", and more" : ""}. Nothing was committed; transfer another backup, or create this one again`,
+    `${countOf(damaged, "object", isOrAre)} not what was backed up, of the backup in ${from.place}: ${named.join(", ")}${damaged > named.length ? ", and more" : ""}. Nothing was committed; transfer another backup, or create this one again`,
   );
 }
 

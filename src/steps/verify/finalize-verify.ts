@@ -1,4 +1,5 @@
 import { logsOf, type ObjectProblem, pinnedStore } from "../../core/execution/copy-plan.ts";
+import { countOf, wasOrWere } from "../../core/execution/count-of.ts";
 import { messageOf, PipelineError } from "../../core/execution/errors.ts";
 import { fitting, fittingWarnings } from "../../core/execution/fitting.ts";
 import { KeyTable } from "../../core/execution/key-table.ts";
@@ -153,7 +154,7 @@ async function nameExtras(
 function bySizeOnly({ against, seal, totals }: VerifyPlan, { bySize }: Pick<Looked, "bySize">): string[] {
   if (against !== "manifest" || seal || bySize === 0) return [];
   return [
-    `${bySize} of ${totals.objects} objects were compared by key and size only: the store keeps no checksum of them that compares with the ` +
+    `${bySize} of ${countOf(totals.objects, "object", wasOrWere)} compared by key and size only: the store keeps no checksum of them that compares with the ` +
       "manifest's. readData (--read-data) reads them",
   ];
 }

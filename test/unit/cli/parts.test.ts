@@ -44,6 +44,7 @@ test("one is singular", () => {
     "1 segment",
     "1,200 segments",
   ]);
+  expect([1, 2].map((count) => countOf(count, "batch", ["was", "were"]))).toEqual(["1 batch was", "2 batches were"]);
 });
 
 test("an output that is missing is named", () => {

@@ -34,11 +34,27 @@ describe.each([
     expect(backup.collection_backups).toHaveLength(4);
   });
 
-  test("never falls back where the full meta is corrupt", async () => {
+  test("never falls back where the full meta is corrupt, and says of which backup it is", async () => {
     seedBackup(store, "golden");
     store.seed(backupLayout("backup", "golden").meta.full_meta, "{");
 
-    await expect(read(store, "backup", "golden")).rejects.toMatchObject({ name: "CorruptBackup" });
+    await expect(read(store, "backup", "golden")).rejects.toMatchObject({
+      name: "CorruptBackup",
+      message: expect.stringMatching(
+        /^backup golden in \S+ under backup\/golden\/: full_meta\.json is no valid JSON: line 1, column 2/,
+      ),
+    });
+  });
+
+  test("names the backup of which level files are missing", async () => {
+    seedBackup(store, "golden");
+    const { meta } = backupLayout("backup", "golden");
+    for (const key of [meta.full_meta, meta.segment_meta]) store.remove(key);
+
+    await expect(read(store, "backup", "golden")).rejects.toMatchObject({
+      name: "CorruptBackup",
+      message: expect.stringMatching(/^backup golden in \S+ under backup\/golden\/: .*segment_meta\.json/),
+    });
   });
 
   test.each([

@@ -72,8 +72,8 @@ describe("listBackups", () => {
       ["broken_large", "corrupt"],
       ["fine", "complete"],
     ]);
-    expect(backups[0]?.problem).toContain("full_meta.json");
-    expect(backups[1]?.problem).toContain("collection_meta.json");
+    expect(backups[0]?.problem).toMatch(/^backup broken in .*: full_meta\.json/);
+    expect(backups[1]?.problem).toMatch(/^backup broken_large in .*: collection_meta\.json/);
   });
 
   test("works at the root of a bucket", async () => {

@@ -339,7 +339,7 @@ test("rows that Milvus does not count are an error, and the collection does not 
   );
 
   await expect(run).rejects.toThrow(
-    /does not count what was inserted into 1 partitions, the first of them _default \(3 inserted, 0 counted\)/,
+    /does not count what was inserted into 1 partition, the first of them _default \(3 inserted, 0 counted\)/,
   );
   expect(await world.milvus("dr").listCollections("default")).not.toContain("orders_bak");
 });

@@ -373,6 +373,6 @@ test("what is known to be stored by the note beside it alone is not vouched for:
 
   const { warnings } = await night("night-2");
 
-  expect(warnings).toEqual([expect.stringMatching(/^1 objects lay there before, .*the backup is not signed/)]);
+  expect(warnings).toEqual([expect.stringMatching(/^1 object lay there before, .*the backup is not signed/)]);
   expect(await refused(restore({ backupName: "night-2" }))).toMatch(/UntrustedBackup.*it has no signature/s);
 });

@@ -59,7 +59,7 @@ test("a batch that did not come to its end, or left no receipt, is not believed"
   seed(["copied", "cancelled"]);
   await expect(checkBackupReceipts(...args())).rejects.toMatchObject({
     name: "CopyMismatch",
-    message: expect.stringContaining("1 batches were not copied to their end (cancelled)"),
+    message: expect.stringContaining("1 batch was not copied to the end (cancelled)"),
   });
 
   world.work.remove(layout.receipt(batchName(0, 1)));

@@ -232,7 +232,7 @@ describe("nothing is committed", () => {
 
     await refused(
       "CorruptBackup",
-      /my_backup does not hold what was backed up in 1 segments: segment \d+: .*is missing/,
+      /my_backup does not hold what was backed up in 1 segment: segment \d+: .*is missing/,
     );
   });
 
@@ -251,7 +251,7 @@ describe("nothing is committed", () => {
 
     await refused(
       "CorruptBackup",
-      new RegExp(`1 objects .*not what was backed up: ${log.slice(world.from.root.length)}`),
+      new RegExp(`1 object .*not what was backed up: ${log.slice(world.from.root.length)}`),
     );
   });
 
@@ -265,7 +265,7 @@ describe("nothing is committed", () => {
 
     const skipped = JSON.parse(world.work.read("executions/transfer/first/receipts/0-000000.json") ?? "{}");
     expect(skipped.skippedObjects).toBe(skipped.objects);
-    await refused("CorruptBackup", /1 objects .*not what was backed up/);
+    await refused("CorruptBackup", /1 object .*not what was backed up/);
   });
 
   test("where the manifest names what the metas do not", async () => {
@@ -326,7 +326,7 @@ describe("nothing is committed", () => {
     world.work.seed("executions/transfer/first/cancelled", "");
     await copyBatches(world, "first");
 
-    await refused("CopyMismatch", /not copied to their end \(cancelled\)/);
+    await refused("CopyMismatch", /not copied to the end \(cancelled\)/);
     expect(copies()).toEqual([]);
   });
 
