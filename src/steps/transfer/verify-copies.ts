@@ -88,7 +88,7 @@ export async function verifyCopies(
   if (damaged === 0) return;
   throw new PipelineError(
     "CorruptBackup",
-    `${countOf(damaged, "object", isOrAre)} not what was backed up, of the backup in ${from.place}: ${named.join(", ")}${damaged > named.length ? ", and more" : ""}. Nothing was committed; transfer another backup, or create this one again`,
+    `of the backup in ${from.place} ${countOf(damaged, "object", isOrAre)} not what was backed up: ${named.join(", ")}${damaged > named.length ? ", and more" : ""}. Nothing was committed; transfer another backup, or create this one again`,
   );
 }
 
