@@ -63,8 +63,12 @@ export async function estimateOfRestore(
     estimateRestore(stored, { environment, from }, input, milvus),
   );
   const { backupName, verify } = input;
-  const warnings =
-    verify === "content" ? ["reading contents to compare them comes on top: verify --read-data tells its price"] : [];
+  const warnings = [
+    ...estimate.warnings,
+    ...(verify === "content"
+      ? ["reading contents to compare them comes on top: verify --read-data tells its price"]
+      : []),
+  ];
   // It goes when the restore is over.
   tell({ ...estimate, of: "restore", environment: environment.name, backupName, dollarsAMonth: 0, warnings }, output);
 }

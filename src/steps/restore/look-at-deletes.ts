@@ -36,12 +36,10 @@ export async function lookAtDeletes(
 ): Promise<ReadonlyMap<string, bigint>> {
   const toRead = collections.flatMap((collection) => {
     const cut = cutOf(collection.collection_id.toString());
-    const segments = segmentsOf(collection).filter(({ is_l0, deltaLogs }) => is_l0 && deltaLogs > 0);
-    if (cut === undefined && !all) return [];
     const until = cut ? BigInt(cut.instant.timestamp) : forever;
     // what an import is cut at where it takes milliseconds
     const end = cut ? BigInt(hybridTimestamp(physicalMilliseconds(cut.instant.timestamp))) : forever;
-    return segments.map((segment) => ({ segment, collection, until, end }));
+    return mayBeApart(collection, cut, all).map((segment) => ({ segment, collection, until, end }));
   });
   if (toRead.length === 0) return new Map();
   const reader = await payloads();
@@ -64,4 +62,14 @@ export async function lookAtDeletes(
     }
   });
   return new Map(apart.flat());
+}
+
+/** The L0 segments of a collection that are read for it; with `all` none of them is imported by itself. */
+export function mayBeApart(
+  collection: CollectionWith<SegmentBrief>,
+  cut: CutAt | undefined,
+  all: boolean,
+): SegmentBrief[] {
+  if (cut === undefined && !all) return [];
+  return segmentsOf(collection).filter(({ is_l0, deltaLogs }) => is_l0 && deltaLogs > 0);
 }

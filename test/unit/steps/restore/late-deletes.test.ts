@@ -7,7 +7,9 @@ import type { ImportFiles } from "../../../../src/core/milvus/descriptions.ts";
 import { hybridTimestamp, physicalMilliseconds } from "../../../../src/core/milvus/instant.ts";
 import { isAtLeast } from "../../../../src/core/milvus/version.ts";
 import type { RestorePlan } from "../../../../src/core/plan/planned-restore.ts";
+import { estimateRestore } from "../../../../src/steps/restore/estimate-restore.ts";
 import { prepareRestore } from "../../../../src/steps/restore/prepare-restore.ts";
+import { findBackup } from "../../../../src/steps/shared/find-backup.ts";
 import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
 import { type SeededSegment, seedRows, tick } from "../../../support/row-backup.ts";
@@ -186,12 +188,16 @@ describe.each(["2.4.15", "2.5.12", "2.5.27", "2.6.0", "2.6.4", "3.0.0"])(
   },
 );
 
-/** The plan of a restore, and the copies that it makes before. */
-async function planned(version: string, segments: readonly SeededSegment[], instant = until) {
-  const world = new PipelineWorld({
+function worldOf(version: string): PipelineWorld {
+  return new PipelineWorld({
     prod: { milvusAt: "bucket-a/files", backupAt: "bucket-b/backup" },
     dr: { milvusAt: "bucket-b/files", backupAt: "bucket-b/backup", milvus: { version } },
   });
+}
+
+/** The plan of a restore, and the copies that it makes before. */
+async function planned(version: string, segments: readonly SeededSegment[], instant = until) {
+  const world = worldOf(version);
   seedRows(world.bucket("bucket-b"), "nightly", { segments, until: instant });
   const execution = executionOf("restore-1");
   await prepareRestore(
@@ -256,4 +262,21 @@ test("however many segments they delete from, no function gets more of their cop
   expect(new Set(destinations).size).toBe(2 * 1_100);
   expect(destinations).toHaveLength(2 * 1_100);
   for (const { prefixes } of copies) expect(prefixes.length).toBeLessThanOrEqual(50);
+});
+
+test.each([
+  ["2.5.12", "in-place", [expect.stringContaining("deletes in L0 segments are read only when the restore begins")]],
+  ["2.6.4", "in-place", []],
+  ["3.0.0", "server-side", []],
+])("an estimate into %s knows what is staged for them, or says that it does not", async (version, copies, warnings) => {
+  const world = worldOf(version);
+  const segments: SeededSegment[] = [written(1, [1, 2]), { id: 11, isL0: true, deletes: [[2, at(12)]] }];
+  seedRows(world.bucket("bucket-b"), "nightly", { segments, until });
+  const environment = world.environment("dr");
+  const stored = await findBackup(world.bucket("bucket-b"), environment.backupStorage, "nightly");
+  const input = { environment: "dr", backupName: "nightly" };
+
+  const estimate = await estimateRestore(stored, { environment, from: environment }, input, world.milvus("dr"));
+
+  expect(estimate).toMatchObject({ copies, warnings });
 });
