@@ -14,6 +14,12 @@ import type { StoredBackup } from "../shared/stored-backup.ts";
 /** Logs in memory at once: Milvus flushes L0 segments by the time they have a few megabytes. */
 const logsAtOnce = 4;
 
+/**
+ * Bytes of logs, as they are stored: of one segment, where a log is in memory whole, and of a restore, of which the lines that 2.4 writes take minutes. What
+ * has more is taken for one with deletes of later: its logs do the same beside the rows.
+ */
+const mostToRead = { ofSegment: 64 * 2 ** 20, bytes: 256 * 2 ** 20 } as const;
+
 /** Every delete counts where nobody knows an instant. */
 const forever = 2n ** 64n;
 
@@ -22,9 +28,10 @@ const rowsPerDelete = 4n;
 
 /**
  * Reads which L0 segments are not to be imported by themselves: those with deletes from after the instant of their collection, which the heads of logs
- * of Milvus 2.4 and later do not tell, and those that nobody here can read.
+ * of Milvus 2.4 and later do not tell, and those that nobody here can read, or that are too large.
  * @param options.all each of them, whatever it holds
  * @param options.payloads asked for where there is something to read
+ * @param options.most bytes
  * @returns by segment ID, how many rows its deletes that are not later take at most
  * @throws what the store throws
  */
@@ -32,7 +39,15 @@ export async function lookAtDeletes(
   stored: StoredBackup,
   collections: readonly CollectionWith<SegmentBrief>[],
   cutOf: (collectionId: string) => CutAt | undefined,
-  { all, payloads }: { readonly all: boolean; readonly payloads: () => Promise<PayloadReader> },
+  {
+    all,
+    payloads,
+    most = mostToRead,
+  }: {
+    readonly all: boolean;
+    readonly payloads: () => Promise<PayloadReader>;
+    readonly most?: { readonly ofSegment: number; readonly bytes: number };
+  },
 ): Promise<ReadonlyMap<string, bigint>> {
   const toRead = collections.flatMap((collection) => {
     const cut = cutOf(collection.collection_id.toString());
@@ -43,8 +58,12 @@ export async function lookAtDeletes(
   });
   if (toRead.length === 0) return new Map();
   const reader = await payloads();
+  let left = most.bytes;
   const apart = await settleEach(toRead, logsAtOnce, async ({ segment, collection, until, end }) => {
     const id = segment.segment_id.toString();
+    const unread = [[id, BigInt(segment.deltaBytes) * deletesPerByte] as const];
+    left -= segment.deltaBytes;
+    if (segment.deltaBytes > most.ofSegment || left < 0) return unread;
     try {
       const primaryKey = primaryKeyOf(rowFields(collection.schema));
       let [before, later] = [0n, 0n];
@@ -58,7 +77,7 @@ export async function lookAtDeletes(
       return later > 0n || all ? [[id, before * rowsPerDelete] as const] : [];
     } catch (error) {
       if (!(error instanceof PipelineError) || error.name !== "CorruptBackup") throw error;
-      return [[id, BigInt(segment.deltaBytes) * deletesPerByte] as const];
+      return unread;
     }
   });
   return new Map(apart.flat());

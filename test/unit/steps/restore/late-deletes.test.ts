@@ -8,6 +8,7 @@ import { hybridTimestamp, physicalMilliseconds } from "../../../../src/core/milv
 import { isAtLeast } from "../../../../src/core/milvus/version.ts";
 import type { RestorePlan } from "../../../../src/core/plan/planned-restore.ts";
 import { estimateRestore } from "../../../../src/steps/restore/estimate-restore.ts";
+import { lookAtDeletes } from "../../../../src/steps/restore/look-at-deletes.ts";
 import { prepareRestore } from "../../../../src/steps/restore/prepare-restore.ts";
 import { findBackup } from "../../../../src/steps/shared/find-backup.ts";
 import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
@@ -279,4 +280,26 @@ test.each([
   const estimate = await estimateRestore(stored, { environment, from: environment }, input, world.milvus("dr"));
 
   expect(estimate).toMatchObject({ copies, warnings });
+});
+
+test("more of them than a function can read is taken for one of later, the same in every run", async () => {
+  const store = worldOf("2.5.12").bucket("bucket-b");
+  const ids = [11, 12, 13, 14, 15, 16];
+  const early = ids.map((id): SeededSegment => ({ id, isL0: true, deletes: [[id, at(2)]] }));
+  seedRows(store, "nightly", { segments: [written(1, ids), ...early], until });
+  const stored = await findBackup(store, { rootPath: "backup" }, "nightly");
+  const { backup } = await (await stored.streamMetas()).outline();
+  const instants = await stored.readInstants(backup.id);
+  const bytes = store.bytes(store.keys("backup/nightly/binlogs/delta_log/")[0] ?? "")?.length ?? expect.fail();
+  const look = (most: { ofSegment: number; bytes: number }) => {
+    const cutOf = (id: string) => instants.get(id);
+    const options = { all: false, payloads: async () => parquetPayloads, most };
+    return lookAtDeletes(stored, backup.collection_backups, cutOf, options);
+  };
+
+  expect([...(await look({ ofSegment: bytes, bytes: 6 * bytes })).keys()]).toEqual([]);
+  store.calls.length = 0;
+  expect([...(await look({ ofSegment: bytes, bytes: 4 * bytes })).keys()]).toEqual(["15", "16"]);
+  expect(store.calls.filter((call) => call.startsWith("getBytes"))).toHaveLength(4);
+  expect([...(await look({ ofSegment: bytes - 1, bytes: 6 * bytes })).keys()]).toEqual(ids.map(String));
 });
