@@ -3,6 +3,7 @@ import { fitting, type HttpAnswer, serveApi } from "../../../../functions/serve-
 import { collectionDescription } from "../../../support/collection-description.ts";
 import { caller, httpEvent } from "../../../support/http-event.ts";
 import { MemoryMilvus } from "../../../support/memory-milvus.ts";
+import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { seedBackup } from "../../../support/seed-backup.ts";
 import { environmentNamed, FakeCli, yamlText } from "../../cli/support/fake-cli.ts";
 
@@ -262,6 +263,44 @@ describe("a deletion that takes longer", () => {
     expect(answers.length).toBeGreaterThan(1);
     const gone = await instance()("DELETE", "/delete", { query: "backup_name=golden" });
     expect(gone.json).toMatchObject({ code: 3, msg: expect.stringMatching(/^BackupNotFound/) });
+  });
+
+  test("goes on too where the bucket locks objects, whose locks take longer to look at than there is time", async () => {
+    cli.backups = new MemoryObjectStore("bucket-b", { objectLock: true });
+    seedBackup(cli.backups, "golden");
+    logs(4_500);
+    cli.backups.failOn(
+      (call) => {
+        if (call.startsWith("lockOf")) passed += 10;
+        if (call.startsWith("deleteKeys")) passed += 7_000;
+        return false;
+      },
+      () => new Error(),
+    );
+
+    const answers: string[] = [];
+    for (let round = 0; round < 10 && answers.at(-1) !== "success"; round += 1) {
+      answers.push((await instance()("DELETE", "/delete", { query: "backup_name=golden" })).json.msg);
+    }
+
+    expect(answers.at(-1)).toBe("success");
+    expect(answers.length).toBeGreaterThan(1);
+  });
+
+  test("for which no time is left before anything is deleted leaves the backup to whoever reads it", async () => {
+    cli.backups.failOn(
+      () => {
+        passed += 3_000;
+        return false;
+      },
+      () => new Error(),
+    );
+
+    const { json } = await instance()("DELETE", "/delete", { query: "backup_name=golden" });
+
+    expect(json).toMatchObject({ code: 3, msg: expect.stringMatching(/^Unfinished/) });
+    expect((await instance()("GET", "/list")).json.data).toMatchObject([{ name: "golden" }]);
+    expect(cli.backups.keys("backup/golden/milvus-backup-claim.json")).toEqual([]);
   });
 
   test("what was not deleted but failed to be written is not taken for it", async () => {
