@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { handle } from "hono/aws-lambda";
 import * as z from "zod";
 import type { CliContext, Connections } from "../../cli/context.ts";
@@ -30,16 +31,20 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
+/** Which request a line of the log is about, and who asked. */
+type Asked = Readonly<Record<"apiRequestId" | "caller", string>>;
+
 interface ServeOptions {
   readonly connections: Connections;
   readonly clock: Clock;
   /** The registered environment that the API is about. */
   readonly environment: string;
   readonly log: {
-    info(line: string): void;
-    warn(line: string): void;
-    /** Of every line of this request. */
-    appendKeys(keys: Readonly<Record<string, string>>): void;
+    /** @param keys in place of those that were appended */
+    info(line: string, keys: Partial<Asked>): void;
+    warn(line: string, keys: Partial<Asked>): void;
+    /** Of every line from now on that has no others. */
+    appendKeys(keys: Asked): void;
   };
   /** Milliseconds: after how long a request that waits is answered as if it did not, and any request at all. */
   readonly patience?: { readonly wait: number; readonly answer: number };
@@ -54,7 +59,12 @@ export function serveApi(options: ServeOptions): (event: unknown) => Promise<Htt
   const { wait, answer } = options.patience ?? { wait: patienceMilliseconds, answer: longestMilliseconds };
   const context: CliContext = { connections, clock, terminal: nobody };
   const shared = { config: "", set: [], environment, stack: "", json: false, quiet: true, color: false };
-  const output = { note: (line: string) => log.info(line), warn: (line: string) => log.warn(line) };
+  // what was answered as too late goes on when the function thaws, with the next request
+  const asking = new AsyncLocalStorage<Asked>();
+  const output = {
+    note: (line: string) => log.info(line, asking.getStore() ?? {}),
+    warn: (line: string) => log.warn(line, asking.getStore() ?? {}),
+  };
   const app = buildApp(createApi({ context, shared, output }), { guard: undefined, patienceMilliseconds: wait });
   const adapted = handle(app);
   return async (event) => {
@@ -62,9 +72,10 @@ export function serveApi(options: ServeOptions): (event: unknown) => Promise<Htt
     const { rawPath, requestContext } = request;
     const { http, authorizer, requestId } = requestContext;
     const caller = authorizer?.iam?.userArn;
-    log.appendKeys({ apiRequestId: requestId, caller: caller ?? "nobody" });
+    const asked = { apiRequestId: requestId, caller: caller ?? "nobody" };
+    log.appendKeys(asked);
     if (!caller) {
-      log.warn(`${http.method} ${rawPath} 403: it did not come through API Gateway's authorisation`);
+      log.warn(`${http.method} ${rawPath} 403: it did not come through API Gateway's authorisation`, asked);
       return failure(403, "requests come through API Gateway, signed with SigV4 for execute-api");
     }
     let timer: NodeJS.Timeout | undefined;
@@ -74,9 +85,10 @@ export function serveApi(options: ServeOptions): (event: unknown) => Promise<Htt
     try {
       // by which name it is asked plays no part, and an emulator's may be none
       const named = { ...request, requestContext: { ...requestContext, domainName: "api" } };
-      const answered = await Promise.race([adapted(named as unknown as Parameters<typeof adapted>[0]), late]);
+      const answering = asking.run(asked, () => adapted(named as unknown as Parameters<typeof adapted>[0]));
+      const answered = await Promise.race([answering, late]);
       if (answered !== undefined) return fitting(answered as HttpAnswer);
-      log.warn(`${http.method} ${rawPath} 504: no answer in ${answer} ms`);
+      log.warn(`${http.method} ${rawPath} 504: no answer in ${answer} ms`, asked);
       return failure(504, tooLate(http.method, answer));
     } finally {
       clearTimeout(timer);

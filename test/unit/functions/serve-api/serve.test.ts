@@ -30,7 +30,9 @@ function instance(patience = { wait: 18_000, answer: 25_000 }) {
     ...{ ask: async () => undefined, onInterrupt: () => () => {} },
   });
   let keys: Readonly<Record<string, string>> = {};
-  const line = (text: string) => log.push(`${JSON.stringify(keys)} ${text}`);
+  const line = (text: string, own?: Readonly<Record<string, string>>) => {
+    log.push(`${JSON.stringify({ ...keys, ...own })} ${text}`);
+  };
   const serve = serveApi({
     connections: { ...connections, inPipelineNetwork: true },
     clock: {
@@ -209,6 +211,28 @@ describe("within the time that API Gateway waits", () => {
 
     expect(late).toMatchObject({ statusCode: 504, json: { error: expect.stringMatching(advice) } });
     expect(log.at(-1)).toContain("504");
+  });
+
+  test("what goes on behind its answer is logged as its own, whoever asks next", async () => {
+    let goOn = () => {};
+    const stopped = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { deleteKeys } = cli.backups;
+    cli.backups.deleteKeys = async (...keys) => {
+      await stopped;
+      return deleteKeys.apply(cli.backups, keys);
+    };
+    const ask = instance({ wait: 60_000, answer: 30 });
+    expect(await ask("DELETE", "/delete", { query: "backup_name=golden" })).toMatchObject({ statusCode: 504 });
+
+    // the function thaws with the next request
+    const other = { iam: { userArn: "arn:aws:iam::111122223333:user/other" } };
+    expect(await ask("GET", "/hello", { authorizer: other })).toMatchObject({ statusCode: 200 });
+    goOn();
+
+    await expect.poll(() => log.at(-1)).toMatch(/DELETE \/api\/v1\/delete 200/);
+    expect(log.at(-1)).toContain(`"caller":"${caller}"`);
   });
 
   test("an answer that Lambda would not hand on is an error that says so", () => {
