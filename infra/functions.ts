@@ -121,7 +121,8 @@ export const cleanDrill: FunctionSpec = step(
 /** Every function of the state machines. */
 export const functionSpecs: readonly FunctionSpec[] = [
   // Takes its claim on the backup's folder, and away again where something else lies there.
-  step("prepare-backup", "backup", { milvus: "list", backups: [...all, "ask-locks"] }, { first: true }),
+  // Reads heads of logs, and row IDs where a clustering compaction may be under way.
+  step("prepare-backup", "backup", { milvus: "read", backups: [...all, "ask-locks"] }, { first: true }),
   // One whole CPU for streamed copies, whose bytes are hashed and encrypted on the way.
   // Deletes what an earlier attempt copied of a segment that is another one now.
   step(

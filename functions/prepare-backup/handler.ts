@@ -7,7 +7,9 @@ import { answeringChecks } from "../shared/check-door.ts";
 import { milvusContext } from "../shared/milvus-context.ts";
 import { observedHandler } from "../shared/step-handler.ts";
 
-const context = milvusContext();
+const payloads = async () => (await import("#payloads/parquet")).parquetPayloads;
+
+const context = { ...milvusContext(), payloads };
 const step = outlasting("backup", prepareBackup);
 
 export const handler = observedHandler(

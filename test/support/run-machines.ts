@@ -56,7 +56,7 @@ export interface RunOptions {
 
 /** The state machine `backup`, in process; a failure is released and thrown, as the machine does it. */
 export async function runBackup(
-  context: Parameters<typeof finalizeBackup>[1],
+  context: Parameters<typeof prepareBackup>[1] & Parameters<typeof finalizeBackup>[1],
   input: BackupInput,
   execution = executionOf("backup-1"),
   options: RunOptions = {},

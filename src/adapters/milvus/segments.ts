@@ -88,8 +88,9 @@ const segmentStates: Readonly<Record<number, SegmentState>> = {
   6: "Dropped",
   7: "Importing",
 };
-/** `commonpb.SegmentLevel` */
+/** `commonpb.SegmentLevel`: 0 of servers that tell none, 2 is L1. */
 const levelZero = 1;
+const levelTwo = 3;
 
 /** Every segment Milvus lists for the collection. */
 export async function listSegments(client: GrpcClient, name: CollectionName): Promise<SegmentDescription[]> {
@@ -112,6 +113,7 @@ export async function listSegments(client: GrpcClient, name: CollectionName): Pr
     rows: BigInt(info.num_rows),
     state: segmentStates[info.state] ?? "Unknown",
     isL0: info.level === levelZero,
+    isL2: info.level === levelTwo,
     storageVersion: info.storage_version,
     isSorted: info.is_sorted,
   }));

@@ -33,14 +33,21 @@ export const timestampFieldId = 1n;
 const int64 = 5;
 const json = 23;
 
-export const timestampField: RowField = {
-  id: timestampFieldId,
-  name: "Timestamp",
+/** Given out by Milvus, and kept by compaction. */
+export const rowIdField: RowField = {
+  id: 0n,
+  name: "RowID",
   type: dataTypeName(int64),
   dataType: int64,
   isPrimaryKey: false,
   isDynamic: false,
   absent: undefined,
+};
+
+export const timestampField: RowField = {
+  ...rowIdField,
+  id: timestampFieldId,
+  name: "Timestamp",
 };
 
 /**

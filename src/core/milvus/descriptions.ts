@@ -112,6 +112,8 @@ export interface SegmentDescription {
   readonly rows: bigint;
   readonly state: SegmentState;
   readonly isL0: boolean;
+  /** What clustering compaction makes (2.4 and newer); absent as false. */
+  readonly isL2?: boolean;
   readonly storageVersion: Id;
   /** By primary key, as compaction leaves segments (2.5 and newer); absent where nobody tells. */
   readonly isSorted?: boolean;

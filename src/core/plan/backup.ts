@@ -65,6 +65,8 @@ export type PlannedCollection = Readonly<z.infer<typeof plannedCollection>>;
 export const collectionDraft = z.object({
   collection: plannedCollection,
   copies: z.array(z.object({ segment: copySegment, bytes: z.number() })).readonly(),
+  /** Segments that may hold rows of others once more; absent where none does. */
+  unclear: z.array(id).readonly().optional(),
 });
 export type CollectionDraft = Readonly<z.infer<typeof collectionDraft>>;
 

@@ -1,5 +1,6 @@
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
+import { shortList } from "../../core/execution/short-list.ts";
 import { keptOf, lostElsewhere } from "../../core/milvus/kept-attributes.ts";
 import { qualifiedName } from "../../core/milvus/names.ts";
 import {
@@ -115,6 +116,7 @@ export async function collectDrafts(
     const { flushed, instant, description } = draft.collection;
     warnings.push(...keptOf(description).map(lostElsewhere));
     warnings.push(...notCarriedWarnings(draft.collection, version));
+    if (draft.unclear) warnings.push(maybeTwice(qualifiedName(description.name), draft.unclear));
     if (flushed && !instant) {
       warnings.push(
         `${qualifiedName(description.name)}: this Milvus does not tell the timestamp of a flush, so the backup is not the collection at one instant`,
@@ -122,6 +124,13 @@ export async function collectDrafts(
     }
   }
   return { entries, segments, rows };
+}
+
+function maybeTwice(name: string, segments: readonly string[]): string {
+  return (
+    `${name}: a clustering compaction may be under way, and segments that it may have made cannot be looked into (${shortList(segments)}): they are in the backup, ` +
+    "which may hold rows twice. Where the compaction is over it does not"
+  );
 }
 
 /** Rows of collections that an earlier attempt planned. */

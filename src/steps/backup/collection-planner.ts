@@ -55,7 +55,7 @@ export class CollectionPlanner {
     const { version, source, places, to } = this.#options;
     const { from } = places;
     const description = await milvus.describeCollection(name);
-    const { flushed, segments: cut, logs, deltaLogs } = await source.cut(description);
+    const { flushed, segments: cut, logs, deltaLogs, unclear } = await source.cut(description);
     if (!this.#seen) this.#seen = (await findRows(milvus, description, cut, places)) !== undefined;
     const [partitions, indexes, progress] = await settleAll([
       milvus.listPartitions(name),
@@ -94,7 +94,8 @@ export class CollectionPlanner {
       segments: inPartitionOrder(this.#options.byKey ? segments.toSorted(byText) : segments, partitions),
     };
     const rowBytes = await this.#rowBytes(collection);
-    return { collection, copies: planSegmentCopies(collection, { logs, deltaLogs, from, to, version, rowBytes }) };
+    const copies = planSegmentCopies(collection, { logs, deltaLogs, from, to, version, rowBytes });
+    return { collection, copies, ...(unclear && { unclear }) };
   }
 
   /** About how many bytes a row takes: by its types, or measured where they do not tell. */

@@ -13,6 +13,8 @@ export interface Cut {
   readonly logs: ReadonlyMap<string, SegmentLogs>;
   /** IDs of the delta logs that lay below each segment, where it does not. */
   readonly deltaLogs: ReadonlyMap<string, readonly string[]>;
+  /** Segments that may hold rows of others once more: nobody can read whether a clustering compaction made them that is not over. */
+  readonly unclear?: readonly string[];
 }
 
 /** How the segments of a collection are found, and what fixes the moment that they are of. A snapshot of Milvus 3 would be one more. */

@@ -26,6 +26,7 @@ import {
 import { backupNameOf } from "../../core/plan/backup-name.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { MilvusContext } from "../../ports/step-context.ts";
 import { checkAllowed } from "../shared/allowed.ts";
 import { takeClaim } from "../shared/backup-claim.ts";
@@ -52,6 +53,11 @@ import { type FlushOutcome, flushesServer, flushServer } from "./flush-server.ts
 import { noteRpcChannel } from "./rpc-channel.ts";
 import { segmentSourceOf } from "./segment-source.ts";
 
+export interface PrepareBackupContext extends MilvusContext {
+  /** What reads the payloads of binlogs; loaded where a clustering compaction may be under way. */
+  payloads(): Promise<PayloadReader>;
+}
+
 /** No collection is begun after that: the function has 15 minutes, and one collection may be flushed for minutes. */
 const planningMilliseconds = 6 * 60_000;
 
@@ -64,7 +70,10 @@ const planningMilliseconds = 6 * 60_000;
  * @throws InvalidInput, BackupExists, CollectionNotFound, AlreadyRunning, InconsistentSegments, EnvironmentChanged and what environments, stores and Milvus
  *   throw
  */
-export async function prepareBackup(request: BackupStepRequest, context: MilvusContext): Promise<PrepareBackupResult> {
+export async function prepareBackup(
+  request: BackupStepRequest,
+  context: PrepareBackupContext,
+): Promise<PrepareBackupResult> {
   const { execution, input, attempt } = request;
   const backupName = backupNameOf(input, execution.startTime);
   if (input.incremental && input.strategy === "meta_only") {
@@ -147,6 +156,7 @@ export async function prepareBackup(request: BackupStepRequest, context: MilvusC
       serverFlush,
       version,
       places,
+      payloads: () => context.payloads(),
       clock: context.clock,
       log: context.log,
     }),

@@ -8,10 +8,11 @@ import type {
   SegmentLogs,
 } from "../../core/milvus/descriptions.ts";
 import { features } from "../../core/milvus/version.ts";
-import { selectSegments, unnamedSegments } from "../../core/plan/backup.ts";
+import { selectSegments, tornSegments, unnamedSegments } from "../../core/plan/backup.ts";
 import type { Milvus } from "../../ports/milvus.ts";
 import { readLogHeads, timestampLogs } from "../shared/log-heads.ts";
 import type { SegmentPlaces } from "../shared/milvus-data.ts";
+import type { ClusteringDoubles } from "./clustering-doubles.ts";
 import type { Cut } from "./cut.ts";
 
 /** Listings and heads of logs of one collection at once. */
@@ -22,11 +23,16 @@ export class SegmentLooks {
   readonly #milvus: Milvus;
   readonly #version: string;
   readonly #places: SegmentPlaces;
+  readonly #doubles: ClusteringDoubles;
 
-  constructor(milvus: Milvus, version: string, places: SegmentPlaces) {
+  constructor(
+    milvus: Milvus,
+    { version, places, doubles }: { version: string; places: SegmentPlaces; doubles: ClusteringDoubles },
+  ) {
     this.#milvus = milvus;
     this.#version = version;
     this.#places = places;
+    this.#doubles = doubles;
   }
 
   /**
@@ -50,7 +56,22 @@ export class SegmentLooks {
       ? segments.filter((segment) => !described.has(segment.id))
       : segments.filter((segment) => segment.isL0 && !deltaLogs.has(segment.id));
     if (torn.length > 0) return { torn: torn.map((segment) => segment.id) };
-    return { cut: { ...(flushed && { flushed }), segments, logs: described ?? new Map(), deltaLogs } };
+    const logs = described ?? new Map<string, SegmentLogs>();
+    const { doubles, holders, unclear, ...found } = await this.#doubles.find(segments, logs);
+    if (found.torn.length > 0) return { torn: found.torn };
+    if (doubles.size > 0) {
+      // A compaction that ended under the first list may have left some of its inputs out of it: they go together.
+      const ended = tornSegments(await this.#milvus.listSegments(name), [...holders]);
+      if (ended.length > 0) return { torn: ended };
+    }
+    return {
+      cut: {
+        ...(flushed && { flushed }),
+        segments: segments.filter((segment) => !doubles.has(segment.id)),
+        ...{ logs, deltaLogs },
+        ...(unclear.length > 0 && { unclear }),
+      },
+    };
   }
 
   /**

@@ -6,8 +6,10 @@ import { tornSegments } from "../../core/plan/backup.ts";
 import type { ServerFlush } from "../../core/plan/server-flush.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Milvus } from "../../ports/milvus.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
 import type { StepLog } from "../../ports/step-context.ts";
 import type { SegmentPlaces } from "../shared/milvus-data.ts";
+import { ClusteringDoubles } from "./clustering-doubles.ts";
 import type { Cut, SegmentSource } from "./cut.ts";
 import { FlushedTogether } from "./flushed-together.ts";
 import { SegmentLooks } from "./segment-looks.ts";
@@ -27,15 +29,17 @@ interface SourceOptions {
   /** Of the source. */
   readonly version: string;
   readonly places: SegmentPlaces;
+  /** Asked for where rows have to be looked at. */
+  readonly payloads: () => Promise<PayloadReader>;
   readonly clock: Clock;
   readonly log: StepLog;
 }
 
 /** The one place that chooses how segments are found. */
 export function segmentSourceOf(milvus: Milvus, options: SourceOptions): SegmentSource {
-  const { taken, serverFlush, version, places, clock, log } = options;
+  const { taken, serverFlush, version, places, payloads, clock, log } = options;
   if (taken === "nothing") return { cut: async () => ({ segments: [], logs: new Map(), deltaLogs: new Map() }) };
-  const looks = new SegmentLooks(milvus, version, places);
+  const looks = new SegmentLooks(milvus, { version, places, doubles: new ClusteringDoubles(places, payloads) });
   const alone = new Repeated(milvus, looks, { flushes: taken === "flushed", clock });
   return serverFlush === undefined ? alone : new FlushedTogether(milvus, looks, { flush: serverFlush, alone, log });
 }

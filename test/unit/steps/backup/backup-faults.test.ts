@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { backupLayout } from "../../../../src/core/format/layout.ts";
-import type { MilvusContext } from "../../../../src/ports/step-context.ts";
+import type { PrepareBackupContext } from "../../../../src/steps/backup/prepare-backup.ts";
 import { FaultInjector, type FaultMoment } from "../../../support/fault-injector.ts";
 import { MemoryObjectStore } from "../../../support/memory-object-store.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
@@ -79,7 +79,7 @@ test("killed before any call and never released, it is made whole by the same co
 });
 
 test("killed before any call, another deployment of the same backup root waits for two hours, and then makes it whole", async () => {
-  const theirs = (world: PipelineWorld): MilvusContext => ({
+  const theirs = (world: PipelineWorld): PrepareBackupContext => ({
     ...world.context(),
     work: new MemoryObjectStore("theirs"),
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ObjectStore } from "../../../../src/ports/object-store.ts";
-import type { MilvusContext } from "../../../../src/ports/step-context.ts";
+import type { PrepareBackupContext } from "../../../../src/steps/backup/prepare-backup.ts";
 import { deleteBackup } from "../../../../src/steps/catalog/delete-backup.ts";
 import { findBackup } from "../../../../src/steps/shared/find-backup.ts";
 import { sweepSegments } from "../../../../src/steps/shared/sweep-segments.ts";
@@ -31,7 +31,7 @@ function scheduled(
   actor: Actor,
   scheduler: fc.Scheduler,
   check: () => Promise<void>,
-): MilvusContext {
+): PrepareBackupContext {
   const context = world.context();
   let calls = 0;
   const wrap = (store: ObjectStore): ObjectStore =>

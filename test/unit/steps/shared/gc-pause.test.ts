@@ -2,9 +2,8 @@ import { beforeEach, expect, test } from "vitest";
 import { PipelineError } from "../../../../src/core/execution/errors.ts";
 import type { CopyItem } from "../../../../src/core/execution/messages.ts";
 import { workLayout } from "../../../../src/core/execution/work-layout.ts";
-import type { MilvusContext } from "../../../../src/ports/step-context.ts";
 import { finalizeBackup } from "../../../../src/steps/backup/finalize-backup.ts";
-import { prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
+import { type PrepareBackupContext, prepareBackup } from "../../../../src/steps/backup/prepare-backup.ts";
 import { releaseBackup } from "../../../../src/steps/backup/release-backup.ts";
 import { type CopyContext, copySegments } from "../../../../src/steps/copy/copy-segments.ts";
 import { pauseSeconds } from "../../../../src/steps/shared/gc-pause.ts";
@@ -18,7 +17,7 @@ const layout = workLayout("backup", execution.name);
 const minutes = 60_000;
 
 let world: PipelineWorld;
-let context: MilvusContext & CopyContext;
+let context: PrepareBackupContext & CopyContext;
 
 function newWorld(version: string): void {
   world = new PipelineWorld({

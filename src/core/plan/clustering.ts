@@ -1,0 +1,35 @@
+import type { Id, SegmentDescription } from "../milvus/descriptions.ts";
+
+/**
+ * A segment that may be the result of a clustering compaction that is not over, and those that may be what it is made of: while the index of the
+ * results is built, Milvus lists both, and names both in the answer to a flush (2.4 and newer, `compaction_task_clustering.go`).
+ */
+export interface PossibleDouble {
+  readonly result: SegmentDescription;
+  readonly inputs: readonly SegmentDescription[];
+}
+
+/**
+ * Which segments have to be looked into. Results are L2 segments, and only clustering compaction makes any. They have larger IDs than what they are made
+ * of, which is of the same partition and channel, and has their rows and maybe more: rows that are deleted are left behind.
+ * @param segments that a backup would take
+ * @param channelOf "" where Milvus does not tell: then the segments of all channels may be inputs
+ */
+export function possibleDoubles(
+  segments: readonly SegmentDescription[],
+  channelOf: (segmentId: Id) => string,
+): PossibleDouble[] {
+  const groups = Map.groupBy(
+    segments.filter(({ isL0, rows }) => !isL0 && rows > 0n),
+    ({ partitionId, id }) => `${partitionId} ${channelOf(id)}`,
+  );
+  return [...groups.values()].flatMap((group) => {
+    const inOrder = group.toSorted((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+    return inOrder.flatMap((result, index) => {
+      if (!result.isL2) return [];
+      const inputs = inOrder.slice(0, index);
+      const rows = inputs.reduce((sum, input) => sum + input.rows, 0n);
+      return rows >= result.rows ? [{ result, inputs }] : [];
+    });
+  });
+}

@@ -1,0 +1,212 @@
+import { isBinlogFault } from "../../core/binlog/corrupt.ts";
+import { rowIdField, timestampField } from "../../core/binlog/row-fields.ts";
+import { settleEach } from "../../core/execution/settle.ts";
+import type { Id, SegmentDescription, SegmentLogs } from "../../core/milvus/descriptions.ts";
+import { possibleDoubles } from "../../core/plan/clustering.ts";
+import { compareLogNames } from "../../core/plan/segment-copies.ts";
+import type { PayloadReader } from "../../ports/payload-reader.ts";
+import { openLog } from "../rows/field-log.ts";
+import { isStorageRead, rowKeys } from "../rows/segment-rows.ts";
+import type { SegmentPlaces } from "../shared/milvus-data.ts";
+
+/** Segments read at once, one log after another: of each log its bytes and a window of it are in memory. */
+const segmentsAtOnce = 4;
+
+/** So many rows of a segment are looked for. A result's rows come from all of its inputs, so one of them soon shows some. */
+const sampledRows = 64;
+
+/** The same row in any segment: compaction changes neither. */
+interface RowIdentity {
+  readonly rowId: bigint;
+  readonly timestamp: bigint;
+}
+
+/** A row of a segment that is looked for in others. */
+interface Sought extends RowIdentity {
+  /** The segment with a smaller ID where it lies too. */
+  foundIn?: Id;
+}
+
+/** The pair of logs of one batch of rows. */
+interface BatchLogs {
+  readonly rowIds: string;
+  readonly timestamps: string;
+  readonly bytes: number;
+}
+
+/** What was found out about L2 segments. */
+interface Doubles {
+  /** Each row of these lies in another segment too, which is taken. */
+  readonly doubles: ReadonlySet<Id>;
+  /** The segments in which rows of those lie too. */
+  readonly holders: ReadonlySet<Id>;
+  /** Nobody can tell of these whether their rows lie in others too. */
+  readonly unclear: readonly Id[];
+  /** Their logs are gone. */
+  readonly torn: readonly Id[];
+}
+
+/**
+ * Finds the segments whose rows lie in others of the same list: what a clustering compaction made that is not over. A row is the same where its row ID
+ * and its timestamp are. All rows that were drawn from a segment have to be found, in segments with smaller IDs that are no doubles themselves:
+ * a backup that was imported twice may repeat some rows.
+ */
+export class ClusteringDoubles {
+  readonly #places: SegmentPlaces;
+  readonly #payloads: () => Promise<PayloadReader>;
+
+  /** @param payloads asked for where there is something to read */
+  constructor(places: SegmentPlaces, payloads: () => Promise<PayloadReader>) {
+    this.#places = places;
+    this.#payloads = payloads;
+  }
+
+  /**
+   * @param segments that a backup would take
+   * @param logs the exact logs of segments, where Milvus names them
+   * @throws what the store throws
+   */
+  async find(segments: readonly SegmentDescription[], logs: ReadonlyMap<Id, SegmentLogs>): Promise<Doubles> {
+    const possible = possibleDoubles(segments, (id) => logs.get(id)?.virtualChannel ?? "");
+    const [doubles, holders, unclear] = [new Set<Id>(), new Set<Id>(), new Set<Id>()];
+    if (possible.length === 0) return { doubles, holders, unclear: [], torn: [] };
+    const reading = new Reading(this.#places, await this.#payloads(), logs);
+    const drawn = await settleEach(possible, segmentsAtOnce, async ({ result, inputs }) => ({
+      ...{ result, inputs },
+      sought: (await reading.some(result)) ?? [],
+    }));
+    const pairs = drawn.flatMap(({ inputs, sought }) => inputs.map((input) => ({ input, sought })));
+    const byInput = [...Map.groupBy(pairs, ({ input }) => input)];
+    await settleEach(byInput, segmentsAtOnce, async ([input, of]) => {
+      const others = of.map(({ sought }) => sought);
+      await reading.seek(input, others);
+    });
+    // in the order of their IDs within a group: what rows lie in is decided before
+    for (const { result, inputs, sought } of drawn) {
+      const places = new Set(sought.flatMap(({ foundIn }) => foundIn ?? []));
+      const all = sought.length > 0 && sought.every(({ foundIn }) => foundIn !== undefined);
+      if (all && [...places].every((place) => !doubles.has(place))) {
+        doubles.add(result.id);
+        for (const place of places) holders.add(place);
+      } else if (all || reading.isUnread(result) || inputs.some((input) => reading.isUnread(input))) {
+        unclear.add(result.id);
+      }
+    }
+    return { doubles, holders, unclear: [...unclear], torn: reading.torn };
+  }
+}
+
+/** Row IDs and timestamps of segments. */
+class Reading {
+  readonly #places: SegmentPlaces;
+  readonly #payloads: PayloadReader;
+  readonly #logs: ReadonlyMap<Id, SegmentLogs>;
+  readonly #unread = new Set<Id>();
+  readonly #torn = new Set<Id>();
+
+  constructor(places: SegmentPlaces, payloads: PayloadReader, logs: ReadonlyMap<Id, SegmentLogs>) {
+    this.#places = places;
+    this.#payloads = payloads;
+    this.#logs = logs;
+  }
+
+  get torn(): Id[] {
+    return [...this.#torn];
+  }
+
+  /** Whether somebody tried to read it, and could not. */
+  isUnread({ id }: SegmentDescription): boolean {
+    return this.#unread.has(id);
+  }
+
+  /** The first rows of a segment's smallest log; undefined where they cannot be read. */
+  async some(segment: SegmentDescription): Promise<Sought[] | undefined> {
+    return this.#guarded(segment, async (batches) => {
+      const [smallest] = batches.toSorted((a, b) => a.bytes - b.bytes);
+      const drawn: Sought[] = [];
+      if (smallest === undefined) return drawn;
+      for (const row of await this.#rows(smallest)) {
+        drawn.push(row);
+        if (drawn.length === sampledRows) break;
+      }
+      return drawn;
+    });
+  }
+
+  /** Looks for rows of others in a segment, until all of them are found. */
+  async seek(segment: SegmentDescription, others: readonly (readonly Sought[])[]): Promise<void> {
+    const missingNow = () => others.flatMap((sought) => sought.filter(({ foundIn }) => foundIn === undefined));
+    if (missingNow().length === 0) return;
+    await this.#guarded(segment, async (batches) => {
+      for (const batch of batches) {
+        const missing = missingNow();
+        if (missing.length === 0) return;
+        const byRowId = Map.groupBy(missing, ({ rowId }) => rowId);
+        for (const { rowId, timestamp } of await this.#rows(batch)) {
+          for (const one of byRowId.get(rowId) ?? []) if (one.timestamp === timestamp) one.foundIn ??= segment.id;
+        }
+      }
+    });
+  }
+
+  async #guarded<T>(
+    segment: SegmentDescription,
+    read: (batches: readonly BatchLogs[]) => Promise<T>,
+  ): Promise<T | undefined> {
+    if (!isStorageRead({ storage_version: BigInt(segment.storageVersion) })) {
+      this.#unread.add(segment.id);
+      return undefined;
+    }
+    try {
+      const batches = await this.#batches(segment);
+      if (batches === undefined) this.#unread.add(segment.id);
+      else if (batches.length === 0) this.#torn.add(segment.id);
+      else return await read(batches);
+    } catch (error) {
+      if (!isBinlogFault(error)) throw error;
+      const isGone = error.cause instanceof Error && error.cause.name === "ObjectNotFound";
+      (isGone ? this.#torn : this.#unread).add(segment.id);
+    }
+    return undefined;
+  }
+
+  /** In the order of its rows; none where it is gone, undefined where its logs do not belong together. */
+  async #batches(segment: SegmentDescription): Promise<BatchLogs[] | undefined> {
+    const [rowIds, timestamps] = [
+      await this.#logsOf(segment, rowIdField.id),
+      await this.#logsOf(segment, timestampField.id),
+    ];
+    if (rowIds.length !== timestamps.length) return undefined;
+    return rowIds.map(({ key, size }, index) => ({
+      rowIds: key,
+      timestamps: timestamps[index]?.key ?? "",
+      bytes: size,
+    }));
+  }
+
+  async #logsOf(
+    { collectionId, partitionId, id }: SegmentDescription,
+    field: bigint,
+  ): Promise<{ key: string; size: number }[]> {
+    const { store, from } = this.#places;
+    const directory = `${from.insertLogs({ collectionId, partitionId, segmentId: id })}${field}/`;
+    const named = this.#logs.get(id)?.insertLogs.find(({ fieldId }) => fieldId === String(field))?.logIds;
+    const found: { key: string; size: number }[] = [];
+    for await (const { key, size } of store.list(directory)) {
+      if (named === undefined || named.includes(key.slice(directory.length))) found.push({ key, size });
+    }
+    // what Milvus names is gone
+    if (named !== undefined && found.length < named.length) return [];
+    return found.sort((a, b) => compareLogNames(a.key, b.key));
+  }
+
+  async #rows({ rowIds, timestamps }: BatchLogs): Promise<Generator<RowIdentity>> {
+    const { store } = this.#places;
+    const logs = { keys: await openLog(store, rowIds), timestamps: await openLog(store, timestamps) };
+    return identities(rowKeys(logs, rowIdField, this.#payloads));
+  }
+}
+
+function* identities(rows: ReturnType<typeof rowKeys>): Generator<RowIdentity> {
+  for (const { key, timestamp } of rows) yield { rowId: key as bigint, timestamp };
+}
