@@ -2,8 +2,9 @@ import { isBinlogFault } from "../../core/binlog/corrupt.ts";
 import { rowIdField, timestampField } from "../../core/binlog/row-fields.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { Id, SegmentDescription, SegmentLogs } from "../../core/milvus/descriptions.ts";
-import { possibleDoubles } from "../../core/plan/clustering.ts";
+import { type PossibleDouble, possibleDoubles } from "../../core/plan/clustering.ts";
 import { compareLogNames } from "../../core/plan/segment-copies.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
 import { openLog } from "../rows/field-log.ts";
 import { isStorageRead, rowKeys } from "../rows/segment-rows.ts";
@@ -11,6 +12,9 @@ import type { SegmentPlaces } from "../shared/milvus-data.ts";
 
 /** Segments read at once, one log after another: of each log its bytes and a window of it are in memory. */
 const segmentsAtOnce = 4;
+
+/** So long is looked in one invocation, which has to plan all the collections too. About a million rows are read in a second. */
+const lookMilliseconds = 180_000;
 
 /** So many rows of a segment are looked for. A result's rows come from all of its inputs, so one of them soon shows some. */
 const sampledRows = 64;
@@ -54,11 +58,20 @@ interface Doubles {
 export class ClusteringDoubles {
   readonly #places: SegmentPlaces;
   readonly #payloads: () => Promise<PayloadReader>;
+  readonly #clock: Clock;
+  /** One collection at a time: what is read of it fills memory and keeps the processor busy. */
+  #before: Promise<unknown> = Promise.resolve();
+  #left = lookMilliseconds;
 
-  /** @param payloads asked for where there is something to read */
-  constructor(places: SegmentPlaces, payloads: () => Promise<PayloadReader>) {
+  /** @param options.payloads asked for where there is something to read */
+  constructor({
+    places,
+    payloads,
+    clock,
+  }: { places: SegmentPlaces; payloads: () => Promise<PayloadReader>; clock: Clock }) {
     this.#places = places;
     this.#payloads = payloads;
+    this.#clock = clock;
   }
 
   /**
@@ -68,9 +81,27 @@ export class ClusteringDoubles {
    */
   async find(segments: readonly SegmentDescription[], logs: ReadonlyMap<Id, SegmentLogs>): Promise<Doubles> {
     const possible = possibleDoubles(segments, (id) => logs.get(id)?.virtualChannel ?? "");
+    if (possible.length === 0) return { doubles: new Set(), holders: new Set(), unclear: [], torn: [] };
+    const looked = this.#before.then(async () => {
+      const start = this.#clock.now().getTime();
+      try {
+        return await this.#look(possible, logs, start + this.#left);
+      } finally {
+        this.#left -= this.#clock.now().getTime() - start;
+      }
+    });
+    this.#before = looked.catch(() => undefined);
+    return looked;
+  }
+
+  async #look(
+    possible: readonly PossibleDouble[],
+    logs: ReadonlyMap<Id, SegmentLogs>,
+    until: number,
+  ): Promise<Doubles> {
     const [doubles, holders, unclear] = [new Set<Id>(), new Set<Id>(), new Set<Id>()];
-    if (possible.length === 0) return { doubles, holders, unclear: [], torn: [] };
-    const reading = new Reading(this.#places, await this.#payloads(), logs);
+    const isLate = () => this.#clock.now().getTime() >= until;
+    const reading = new Reading(this.#places, { payloads: await this.#payloads(), logs, isLate });
     const drawn = await settleEach(possible, segmentsAtOnce, async ({ result, inputs }) => ({
       ...{ result, inputs },
       sought: (await reading.some(result)) ?? [],
@@ -78,8 +109,8 @@ export class ClusteringDoubles {
     const pairs = drawn.flatMap(({ inputs, sought }) => inputs.map((input) => ({ input, sought })));
     const byInput = [...Map.groupBy(pairs, ({ input }) => input)];
     await settleEach(byInput, segmentsAtOnce, async ([input, of]) => {
-      const others = of.map(({ sought }) => sought);
-      await reading.seek(input, others);
+      const rows = of.flatMap(({ sought }) => sought);
+      await reading.seek(input, rows);
     });
     // in the order of their IDs within a group: what rows lie in is decided before
     for (const { result, inputs, sought } of drawn) {
@@ -101,46 +132,52 @@ class Reading {
   readonly #places: SegmentPlaces;
   readonly #payloads: PayloadReader;
   readonly #logs: ReadonlyMap<Id, SegmentLogs>;
+  readonly #isLate: () => boolean;
   readonly #unread = new Set<Id>();
   readonly #torn = new Set<Id>();
 
-  constructor(places: SegmentPlaces, payloads: PayloadReader, logs: ReadonlyMap<Id, SegmentLogs>) {
+  constructor(
+    places: SegmentPlaces,
+    options: { payloads: PayloadReader; logs: ReadonlyMap<Id, SegmentLogs>; isLate: () => boolean },
+  ) {
     this.#places = places;
-    this.#payloads = payloads;
-    this.#logs = logs;
+    this.#payloads = options.payloads;
+    this.#logs = options.logs;
+    this.#isLate = options.isLate;
   }
 
   get torn(): Id[] {
     return [...this.#torn];
   }
 
-  /** Whether somebody tried to read it, and could not. */
+  /** Whether somebody tried to read it, and could not, or not to its end in time. */
   isUnread({ id }: SegmentDescription): boolean {
     return this.#unread.has(id);
   }
 
-  /** The first rows of a segment's smallest log; undefined where they cannot be read. */
+  /** Rows of a segment, of its smallest logs; undefined where they cannot be read. */
   async some(segment: SegmentDescription): Promise<Sought[] | undefined> {
     return this.#guarded(segment, async (batches) => {
-      const [smallest] = batches.toSorted((a, b) => a.bytes - b.bytes);
       const drawn: Sought[] = [];
-      if (smallest === undefined) return drawn;
-      for (const row of await this.#rows(smallest)) {
-        drawn.push(row);
-        if (drawn.length === sampledRows) break;
+      for (const batch of batches.toSorted((a, b) => a.bytes - b.bytes)) {
+        for (const row of await this.#rows(batch)) {
+          drawn.push(row);
+          if (drawn.length === sampledRows) return drawn;
+        }
       }
       return drawn;
     });
   }
 
   /** Looks for rows of others in a segment, until all of them are found. */
-  async seek(segment: SegmentDescription, others: readonly (readonly Sought[])[]): Promise<void> {
-    const missingNow = () => others.flatMap((sought) => sought.filter(({ foundIn }) => foundIn === undefined));
+  async seek(segment: SegmentDescription, rows: readonly Sought[]): Promise<void> {
+    const missingNow = () => rows.filter(({ foundIn }) => foundIn === undefined);
     if (missingNow().length === 0) return;
     await this.#guarded(segment, async (batches) => {
       for (const batch of batches) {
         const missing = missingNow();
         if (missing.length === 0) return;
+        if (this.#isLate()) return void this.#unread.add(segment.id);
         const byRowId = Map.groupBy(missing, ({ rowId }) => rowId);
         for (const { rowId, timestamp } of await this.#rows(batch)) {
           for (const one of byRowId.get(rowId) ?? []) if (one.timestamp === timestamp) one.foundIn ??= segment.id;
@@ -153,7 +190,7 @@ class Reading {
     segment: SegmentDescription,
     read: (batches: readonly BatchLogs[]) => Promise<T>,
   ): Promise<T | undefined> {
-    if (!isStorageRead({ storage_version: BigInt(segment.storageVersion) })) {
+    if (this.#isLate() || !isStorageRead({ storage_version: BigInt(segment.storageVersion) })) {
       this.#unread.add(segment.id);
       return undefined;
     }

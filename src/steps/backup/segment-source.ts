@@ -39,7 +39,11 @@ interface SourceOptions {
 export function segmentSourceOf(milvus: Milvus, options: SourceOptions): SegmentSource {
   const { taken, serverFlush, version, places, payloads, clock, log } = options;
   if (taken === "nothing") return { cut: async () => ({ segments: [], logs: new Map(), deltaLogs: new Map() }) };
-  const looks = new SegmentLooks(milvus, { version, places, doubles: new ClusteringDoubles(places, payloads) });
+  const looks = new SegmentLooks(milvus, {
+    version,
+    places,
+    doubles: new ClusteringDoubles({ places, payloads, clock }),
+  });
   const alone = new Repeated(milvus, looks, { flushes: taken === "flushed", clock });
   return serverFlush === undefined ? alone : new FlushedTogether(milvus, looks, { flush: serverFlush, alone, log });
 }

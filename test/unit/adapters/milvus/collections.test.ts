@@ -256,7 +256,7 @@ describe("collections of Milvus 2.4 and newer", () => {
     });
   });
 
-  it("lists L0 segments, storage versions and states", async () => {
+  it("lists levels, storage versions and states of segments", async () => {
     const info = { collectionID: "1", num_rows: "9007199254740993", storage_version: "2" };
     fake.grpc.on("GetPersistentSegmentInfo", () => ({
       status: success,
@@ -269,15 +269,18 @@ describe("collections of Milvus 2.4 and newer", () => {
           state: "Importing",
           level: "L1",
         },
+        { ...info, segmentID: "470615367219150902", partitionID: "470615367219150899", state: "Flushed", level: "L2" },
       ],
     }));
 
     const segments = await milvus.listSegments({ database: "default", collection: "docs" });
 
     const shared = { collectionId: "1", rows: 9007199254740993n, storageVersion: "2", isSorted: false };
+    const partitionId = "470615367219150899";
     expect(segments).toEqual([
-      { ...shared, id: "470615367219150900", partitionId: "-1", state: "Flushed", isL0: true },
-      { ...shared, id: "470615367219150901", partitionId: "470615367219150899", state: "Importing", isL0: false },
+      { ...shared, id: "470615367219150900", partitionId: "-1", state: "Flushed", isL0: true, isL2: false },
+      { ...shared, id: "470615367219150901", partitionId, state: "Importing", isL0: false, isL2: false },
+      { ...shared, id: "470615367219150902", partitionId, state: "Flushed", isL0: false, isL2: true },
     ]);
   });
 });
