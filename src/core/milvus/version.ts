@@ -58,6 +58,8 @@ export const releases = {
   segmentDescription: "2.5.8",
   /** Functions that call a model. */
   modelFunctions: "2.6.0",
+  /** Results of clustering compaction have larger IDs than what it is made of: those are given out when it begins (2.4: by data nodes, in batches). */
+  orderedClustering: "2.5.0",
   /** Fields can be added to a collection. */
   addField: "2.6.0",
   /** Imports take `storage_version`. */

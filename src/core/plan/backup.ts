@@ -65,7 +65,7 @@ export type PlannedCollection = Readonly<z.infer<typeof plannedCollection>>;
 export const collectionDraft = z.object({
   collection: plannedCollection,
   copies: z.array(z.object({ segment: copySegment, bytes: z.number() })).readonly(),
-  /** Segments that may hold rows of others once more; absent where none does. */
+  /** Segments that may hold rows of others once more, results of a clustering compaction; absent where there are none. */
   unclear: z.array(id).readonly().optional(),
 });
 export type CollectionDraft = Readonly<z.infer<typeof collectionDraft>>;

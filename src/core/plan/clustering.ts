@@ -10,14 +10,16 @@ export interface PossibleDouble {
 }
 
 /**
- * Which segments have to be looked into. Results are L2 segments, and only clustering compaction makes any. They have larger IDs than what they are made
- * of, which is of the same partition and channel, and has their rows and maybe more: rows that are deleted are left behind.
+ * Which segments have to be looked into. Results are L2 segments, and only clustering compaction makes any. What they are made of is of the same
+ * partition and channel, and has their rows and maybe more: rows that are deleted are left behind.
  * @param segments that a backup would take
- * @param channelOf "" where Milvus does not tell: then the segments of all channels may be inputs
+ * @param options.channelOf "" where Milvus does not tell: then the segments of all channels may be inputs
+ * @param options.ordered results have larger IDs than what they are made of
+ * @returns of a partition and channel in the order of their IDs
  */
 export function possibleDoubles(
   segments: readonly SegmentDescription[],
-  channelOf: (segmentId: Id) => string,
+  { channelOf, ordered }: { readonly channelOf: (segmentId: Id) => string; readonly ordered: boolean },
 ): PossibleDouble[] {
   const groups = Map.groupBy(
     segments.filter(({ isL0, rows }) => !isL0 && rows > 0n),
@@ -27,7 +29,7 @@ export function possibleDoubles(
     const inOrder = group.toSorted((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
     return inOrder.flatMap((result, index) => {
       if (!result.isL2) return [];
-      const inputs = inOrder.slice(0, index);
+      const inputs = ordered ? inOrder.slice(0, index) : inOrder.toSpliced(index, 1);
       const rows = inputs.reduce((sum, input) => sum + input.rows, 0n);
       return rows >= result.rows ? [{ result, inputs }] : [];
     });

@@ -128,8 +128,8 @@ export async function collectDrafts(
 
 function maybeTwice(name: string, segments: readonly string[]): string {
   return (
-    `${name}: a clustering compaction may be under way, and segments that it may have made cannot be looked into (${shortList(segments)}): they are in the backup, ` +
-    "which may hold rows twice. Where the compaction is over it does not"
+    `${name}: a clustering compaction may be under way, and nobody can tell whether its results are among these segments: ${shortList(segments)}. ` +
+    "All are in the backup, which then holds rows twice: start it again when the compaction is over"
   );
 }
 

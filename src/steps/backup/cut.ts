@@ -13,7 +13,7 @@ export interface Cut {
   readonly logs: ReadonlyMap<string, SegmentLogs>;
   /** IDs of the delta logs that lay below each segment, where it does not. */
   readonly deltaLogs: ReadonlyMap<string, readonly string[]>;
-  /** Segments that may hold rows of others once more: nobody can read whether a clustering compaction made them that is not over. */
+  /** Segments that may hold rows of others once more: nobody can tell whether a clustering compaction made them that is not over. */
   readonly unclear?: readonly string[];
 }
 

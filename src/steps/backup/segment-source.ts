@@ -42,7 +42,7 @@ export function segmentSourceOf(milvus: Milvus, options: SourceOptions): Segment
   const looks = new SegmentLooks(milvus, {
     version,
     places,
-    doubles: new ClusteringDoubles({ places, payloads, clock }),
+    doubles: new ClusteringDoubles({ version, places, payloads, clock }),
   });
   const alone = new Repeated(milvus, looks, { flushes: taken === "flushed", clock });
   return serverFlush === undefined ? alone : new FlushedTogether(milvus, looks, { flush: serverFlush, alone, log });

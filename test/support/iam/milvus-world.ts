@@ -33,7 +33,10 @@ export function milvusWorld(): PipelineWorld {
   const segments = partitions.map(({ id }, index) =>
     seedRows(world, { collectionId: small, partitionId: id, id: `47000000000000082${index}` }, 300 + 100 * index),
   );
-  milvus.addCollection(collectionDescription("small", { id: small }), { partitions, segments });
+  // What a clustering compaction made of the first one, before it is over: its rows are looked for, and it is in no backup.
+  const result = { collectionId: small, partitionId: partitions[0]?.id ?? "", id: "470000000000000829" };
+  const double = { ...seedRows(world, result, 300), isL2: true };
+  milvus.addCollection(collectionDescription("small", { id: small }), { partitions, segments: [...segments, double] });
   milvus.addCollection(
     collectionDescription("large", {
       id: "470000000000000900",
