@@ -42,6 +42,18 @@ describe("bundles", () => {
     expect(holders.sort()).toEqual(["finalize-backup", "prepare-restore"]);
   });
 
+  it("have what reads row IDs beside Prepare Backup, not in it", () => {
+    expect(packagesOf("prepare-backup")).not.toContain("parquet-wasm");
+
+    const script =
+      'import("#payloads/parquet").then(({ parquetPayloads }) => console.log(typeof parquetPayloads.read))';
+    const cwd = bundles.directoryOf("prepare-backup");
+    const file = join(cwd, "try.js");
+    writeFileSync(file, script);
+
+    expect(execFileSync(process.execPath, [file], { encoding: "utf8" }).trim()).toBe("function");
+  });
+
   it.each(["azure", "gcs"])(
     "have the client of %s in a file beside, whose errors are the function's own kind",
     (kind) => {

@@ -104,6 +104,14 @@ describe("roles of functions", () => {
     expect(granted(withData, "RecreateCollections")).toContain(assume);
   });
 
+  it("let Prepare Backup read logs of Milvus", () => {
+    const lines = granted(withData, "PrepareBackup").filter((line) => line.includes("bucket-a"));
+    expect(lines).toEqual([
+      "ListMilvus: s3:ListBucket on arn:aws:s3:::bucket-a arn:aws:s3:::bucket-b",
+      "UseMilvus: s3:GetObject on arn:aws:s3:::bucket-a/files/* arn:aws:s3:::bucket-b/files/*",
+    ]);
+  });
+
   it.each([...functionSpecs, ...eventFunctionSpecs])(
     "let $name change nothing below Milvus's root path, and nothing but backups and what is staged",
     ({ name }) => {

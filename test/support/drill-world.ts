@@ -42,15 +42,21 @@ export const bookRows = [...rowsFrom(0), ...rowsFrom(100), ...rowsFrom(200)];
 
 /**
  * A world with `books` in prod, in segments of real binlogs: 45 rows in two partitions. What dr answers are the rows of the backup.
+ * @param options.clustered the last segment came of a clustering compaction
  * @param options.environments `prod` and `dr`, where they are to lie elsewhere
  */
 export function drillWorld(
-  options: { readonly indexed?: boolean; readonly environments?: Readonly<Record<string, WorldEnvironment>> } = {},
+  options: {
+    readonly indexed?: boolean;
+    readonly clustered?: boolean;
+    readonly environments?: Readonly<Record<string, WorldEnvironment>>;
+  } = {},
 ): PipelineWorld {
   const world = new PipelineWorld(options.environments);
   const segments = [0, 100, 200].map((first, index) => {
     const partitionId = partitions[index === 0 ? 0 : 1].id;
-    return seedRows(world, { collectionId: books, partitionId, id: `47000000000000030${index}` }, first);
+    const segment = seedRows(world, { collectionId: books, partitionId, id: `47000000000000030${index}` }, first);
+    return options.clustered && index === 2 ? { ...segment, isL2: true } : segment;
   });
   world.milvus("prod").addCollection(collectionDescription("books", { id: books, aliases: ["library"] }), {
     partitions,

@@ -7,6 +7,7 @@ import { type PossibleDouble, possibleDoubles } from "../../core/plan/clustering
 import { compareLogNames } from "../../core/plan/segment-copies.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
+import { isObjectNotFound } from "../rows/count-rows.ts";
 import { openLog } from "../rows/field-log.ts";
 import { isStorageRead, rowKeys } from "../rows/segment-rows.ts";
 import type { SegmentPlaces } from "../shared/milvus-data.ts";
@@ -213,8 +214,7 @@ class Reading {
       else return await read(batches);
     } catch (error) {
       if (!isBinlogFault(error)) throw error;
-      const isGone = error.cause instanceof Error && error.cause.name === "ObjectNotFound";
-      (isGone ? this.#torn : this.#unread).add(segment.id);
+      (isObjectNotFound(error.cause) ? this.#torn : this.#unread).add(segment.id);
     }
     return undefined;
   }

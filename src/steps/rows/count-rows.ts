@@ -113,7 +113,8 @@ export function problemOf(error: unknown, object: string): ObjectProblem {
   };
 }
 
-function isObjectNotFound(cause: unknown): boolean {
+/** Whether a fault came of an object that is not there. */
+export function isObjectNotFound(cause: unknown): boolean {
   return cause instanceof Error && cause.name === "ObjectNotFound";
 }
 

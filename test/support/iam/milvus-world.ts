@@ -17,6 +17,8 @@ const many = { id: "470000000000000500", partition: "470000000000000501" };
  * partitions are inserted, and `large` whose metas go out in parts, as the manifest of its export does. Backups without manifests lie there already. */
 export function milvusWorld(): PipelineWorld {
   const world = drillWorld({
+    // Prepare Backup looks whether its rows lie in others.
+    clustered: true,
     environments: {
       prod: { milvusAt: "milvus-of-prod/files", backupAt: "backups-of-prod/backup" },
       dr: { milvusAt: "milvus-of-dr/files", backupAt: "backups-of-dr/backup" },
@@ -33,10 +35,7 @@ export function milvusWorld(): PipelineWorld {
   const segments = partitions.map(({ id }, index) =>
     seedRows(world, { collectionId: small, partitionId: id, id: `47000000000000082${index}` }, 300 + 100 * index),
   );
-  // What a clustering compaction made of the first one, before it is over: its rows are looked for, and it is in no backup.
-  const result = { collectionId: small, partitionId: partitions[0]?.id ?? "", id: "470000000000000829" };
-  const double = { ...seedRows(world, result, 300), isL2: true };
-  milvus.addCollection(collectionDescription("small", { id: small }), { partitions, segments: [...segments, double] });
+  milvus.addCollection(collectionDescription("small", { id: small }), { partitions, segments });
   milvus.addCollection(
     collectionDescription("large", {
       id: "470000000000000900",
