@@ -39,7 +39,8 @@ const stepRooms = {
   catalog: ["shared"],
   // Which segments may share a directory, the keys of their rows tell.
   copy: ["shared", "rows"],
-  backup: ["shared"],
+  // Which segments hold the same rows, while a clustering compaction is under way.
+  backup: ["shared", "rows"],
   // Rows of small partitions are read, and inserted.
   restore: ["shared", "rows"],
   transfer: ["shared"],
@@ -243,7 +244,8 @@ module.exports = {
         "The readers of Parquet take 7 MB: the Lambdas that look into binlogs have them in a file beside their bundles, and load it when they read rows or their keys.",
       from: {
         path: "^functions/",
-        pathNot: "^functions/(?:copy-segments|search-drill|read-rows|export-segments|import-segments|prepare-restore)/",
+        pathNot:
+          "^functions/(?:copy-segments|search-drill|read-rows|export-segments|import-segments|prepare-backup|prepare-restore)/",
       },
       to: { path: "node_modules/(?:parquet-wasm|apache-arrow)/", reachable: true },
     },
