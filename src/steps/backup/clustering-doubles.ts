@@ -29,7 +29,7 @@ interface RowIdentity {
 
 /** A row of a segment that is looked for in others. */
 interface Sought extends RowIdentity {
-  /** The segment with a smaller ID where it lies too. */
+  /** The other segment where it lies too. */
   foundIn?: Id;
 }
 
@@ -42,9 +42,9 @@ interface BatchLogs {
 
 /** What was found out about L2 segments. */
 interface Doubles {
-  /** Each row of these lies in another segment too, which is taken. */
+  /** All rows that were drawn from these lie in other segments too, which are taken. */
   readonly doubles: ReadonlySet<Id>;
-  /** The segments in which rows of those lie too. */
+  /** Those other segments. */
   readonly holders: ReadonlySet<Id>;
   /** Their rows lie in others too, or may do so, and nobody can tell which of them to leave out. */
   readonly unclear: readonly Id[];
