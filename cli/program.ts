@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, Help } from "commander";
 import { addSharedOptions } from "./options.ts";
 import type { Terminal } from "./output/terminal.ts";
 import { addCheck } from "./verbs/check.ts";
@@ -65,7 +65,7 @@ export function buildProgram(terminal: Terminal, host: VerbHost): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .configureHelp({ showGlobalOptions: true, minWidthToWrap: 16 })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap, formatItem })
     .addHelpText(
       "after",
       `
@@ -89,6 +89,20 @@ Exit codes: 0 done, 1 failed, 130 left with Ctrl-C while the execution goes on.`
   for (const addVerb of verbs) addVerb(program, host);
   addRefused(program);
   return program;
+}
+
+/** Narrower columns are none: names of variables do not fit into them. */
+const minWidthToWrap = 28;
+const belowTerm = " ".repeat(6);
+
+/** An option and what it does: beside it, or where there is no room for a column, below it. */
+function formatItem(this: Help, term: string, termWidth: number, description: string, helper: Help): string {
+  const { helpWidth = 80 } = helper;
+  if (description === "" || helpWidth - termWidth - 4 >= minWidthToWrap) {
+    return Help.prototype.formatItem.call(helper, term, termWidth, description, helper);
+  }
+  const wrapped = helper.boxWrap(description, helpWidth - belowTerm.length);
+  return `  ${term}\n${wrapped.replaceAll(/^/gm, belowTerm)}`;
 }
 
 function readVersion(): string {

@@ -84,6 +84,15 @@ test("help fits a narrow terminal", () => {
   ).toBeLessThanOrEqual(48);
 });
 
+test.each(verbs)("help of $verb puts what an option does below it, where there is no room beside it", ({ verb }) => {
+  const narrow = verbsOf(program({ ...terminal, stdout: { ...stream, columns: 40 } })).find((one) => one.verb === verb);
+
+  const [options = ""] = helpOf(narrow?.command ?? program()).split("\nExamples:");
+  // the first line is the usage; one word is never cut
+  const long = options.split("\n").filter((line, index) => index > 0 && line.length > 40);
+  expect(long.filter((line) => line.trim().includes(" ") || line.trim().length < 34)).toEqual([]);
+});
+
 test("options of check behind check config are refused", async () => {
   const run = program().parseAsync(["check", "config", "--deployed"], { from: "user" });
 
