@@ -168,6 +168,8 @@ export const verify = documentOf("verify", {
       collections: z.array(
         z.strictObject({
           /** `db.coll` */
+          collection: z.string(),
+          /** Deprecated: `collection` is the same. */
           name: z.string(),
           rows: count,
           living: count,

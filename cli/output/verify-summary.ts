@@ -41,7 +41,7 @@ export function verifySummary(
     ...(rows && {
       rows: {
         ...rows,
-        collections: rows.collections.map(({ collection: name, ...counted }) => ({ name, ...counted })),
+        collections: rows.collections.map((counted) => ({ name: counted.collection, ...counted })),
       },
     }),
     objects,

@@ -1,5 +1,5 @@
 import type { SchedulePromise } from "../../src/core/deployment/schedule-promise.ts";
-import type { DrillProof, VerificationProof } from "../../src/core/format/proof.ts";
+import { type DrillProof, type ReportedVerification, reportedVerificationOf } from "../../src/core/format/proof.ts";
 import type { ExecutionFacts } from "../../src/core/report/execution.ts";
 import type { ReportedBackup, RootFacts } from "../../src/core/report/root.ts";
 
@@ -14,12 +14,12 @@ const hourly: SchedulePromise = { ...nightly, name: "hourly", expression: "rate(
 
 const madeByNightly = { name: "nightly", environment: "prod", stateMachine };
 
-export function verification(at: string, outcome: "passed" | "failed" = "passed"): VerificationProof {
+export function verification(at: string, outcome: "passed" | "failed" = "passed"): ReportedVerification {
   const last = {
     ...{ at, outcome, depth: "content" as const, percent: 100, objects: 1_204, bytes: 41e9 },
     ...{ problems: outcome === "passed" ? 0 : 3, executionArn: `${stateMachine}:verify` },
   };
-  return { version: 1, last, ...(outcome === "passed" && { lastPassed: last }) };
+  return reportedVerificationOf({ version: 1, last, ...(outcome === "passed" && { lastPassed: last }) });
 }
 
 export function drill(at: string, outcome: "passed" | "failed" = "passed"): DrillProof {

@@ -67,6 +67,16 @@ const proofOf = <T extends z.ZodType>(outcome: T) =>
 export const verificationProof = proofOf(verification);
 export type VerificationProof = z.infer<typeof verificationProof>;
 
+/** As reports have it: a count of what is listed elsewhere is a `...Count` there. `problems`: deprecated, `problemCount` is the same. */
+export const reportedVerification = proofOf(verification.extend({ problemCount: z.number().int().nonnegative() }));
+
+export type ReportedVerification = z.infer<typeof reportedVerification>;
+
+export function reportedVerificationOf({ version, last, lastPassed }: VerificationProof): ReportedVerification {
+  const counted = (one: Verification) => ({ ...one, problemCount: one.problems });
+  return { version, last: counted(last), ...(lastPassed && { lastPassed: counted(lastPassed) }) };
+}
+
 /** Whether a good drill could compare no row: the collections are empty, have no index, or cannot be read. */
 export function comparedNothing({ outcome, compared }: Pick<Drill, "outcome" | "compared">): boolean {
   return outcome === "passed" && compared === 0;

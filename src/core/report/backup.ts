@@ -8,7 +8,13 @@ import {
   segmentsOf,
 } from "../format/meta.ts";
 import type { BackupOutline, SegmentBrief } from "../format/outline.ts";
-import { type DrillProof, drillProof, type VerificationProof, verificationProof } from "../format/proof.ts";
+import {
+  type DrillProof,
+  drillProof,
+  reportedVerification,
+  reportedVerificationOf,
+  type VerificationProof,
+} from "../format/proof.ts";
 import { dataTypeName } from "../milvus/data-types.ts";
 import type { CutAt } from "../milvus/instant.ts";
 import { qualifiedName } from "../milvus/names.ts";
@@ -92,7 +98,7 @@ export const backupReport = counted.extend({
   /** Absent for a plain one. */
   incremental: z.strictObject({ newObjects: count, newBytes: count, ownBytes: count.optional() }).optional(),
   schedule: madeBySchedule.optional(),
-  verification: verificationProof.optional(),
+  verification: reportedVerification.optional(),
   drill: drillProof.optional(),
   /** Largest first, at most `mostCollections`. */
   collections: z.array(reportedCollection).readonly(),
@@ -145,7 +151,7 @@ export function reportBackup(facts: BackupFacts): BackupReport {
     ...(createdAt && { createdAt: createdAt.toISOString() }),
     ...(incremental && { incremental }),
     ...(schedule && { schedule }),
-    ...(verification && { verification }),
+    ...(verification && { verification: reportedVerificationOf(verification) }),
     ...(drill && { drill }),
     ...countedOf(segments),
     bytes: Number(backup.size),

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { lateFrom, promiseState, type SchedulePromise } from "../deployment/schedule-promise.ts";
 import { madeBySchedule } from "../format/manifest.ts";
-import { drillProof, verificationProof } from "../format/proof.ts";
+import { drillProof, reportedVerification } from "../format/proof.ts";
 
 const time = z.iso.datetime({ offset: true });
 const count = z.number().int().nonnegative();
@@ -24,7 +24,7 @@ const reportedBackup = z.strictObject({
   collections: z.array(z.string()).readonly(),
   milvusVersion: z.string(),
   schedule: madeBySchedule.optional(),
-  verification: verificationProof.optional(),
+  verification: reportedVerification.optional(),
   drill: drillProof.optional(),
   /** For people, where it is corrupt. */
   problem: z.string().optional(),

@@ -1,4 +1,5 @@
 import type { SchedulePromise } from "../../core/deployment/schedule-promise.ts";
+import { reportedVerificationOf } from "../../core/format/proof.ts";
 import { type ReportedBackup, type RootReport, reportRoot } from "../../core/report/root.ts";
 import type { ObjectStore } from "../../ports/object-store.ts";
 import { type BackupSummary, listBackups } from "../catalog/list-backups.ts";
@@ -52,7 +53,7 @@ function reportedBackup(summary: BackupSummary): ReportedBackup {
     bytes: Number(size),
     ...(state === "complete" && own !== undefined && { ownBytes: own }),
     ...(schedule && { schedule }),
-    ...(verified && { verification: verified }),
+    ...(verified && { verification: reportedVerificationOf(verified) }),
     ...(drilled && { drill: drilled }),
     ...(problem !== undefined && { problem }),
   };

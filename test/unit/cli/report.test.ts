@@ -36,6 +36,19 @@ describe("a report of a root", () => {
     expect(page).toMatch(/golden[\s\S]*2026-11-20 \(content\)/);
   });
 
+  test("counts problems as list does", async () => {
+    seedBackup(cli.backups, "golden");
+    const failed = JSON.stringify(verification("2026-11-20T09:00:00Z", "failed"));
+    cli.backups.seed(backupLayout("backup", "golden").verified, failed);
+
+    const report = JSON.parse((await run("--json")).stdout);
+    const listed = JSON.parse((await cli.run("--environment", "prod", "--json", "list")).stdout);
+
+    const { problemCount } = listed.backups[0].verified.last;
+    expect(problemCount).toBe(3);
+    expect(report.backups[0].verification.last).toMatchObject({ problemCount, problems: problemCount });
+  });
+
   test("of an empty root says so, exit code 0", async () => {
     const { code, stdout } = await run("--out", out);
 

@@ -66,7 +66,7 @@ test("what was read of the rows is told, in words and in the document, with what
   );
   expect(document.rows).toEqual({
     ...rows,
-    collections: [{ name: "default.coll", rows: 1200, living: 1100, repeated: 2 }],
+    collections: [{ collection: "default.coll", name: "default.coll", rows: 1200, living: 1100, repeated: 2 }],
   });
 });
 

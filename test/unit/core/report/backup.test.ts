@@ -54,7 +54,7 @@ describe("the report of a backup", () => {
 
     const report = await readBackupReport(store, place, now);
 
-    expect(report.verification?.last).toMatchObject({ outcome: "failed", problems: 3 });
+    expect(report.verification?.last).toMatchObject({ outcome: "failed", problems: 3, problemCount: 3 });
     expect(report).not.toHaveProperty("drill");
   });
 
