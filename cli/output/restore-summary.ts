@@ -24,11 +24,12 @@ export function restoreSummary(finished: FinishedExecution, environment: KnownEn
     environment: environment.name,
     collections: [],
     milliseconds,
-    warnings: "warnings" in result ? result.warnings : [],
+    warnings: result.warnings ?? [],
     executionArn: execution.arn,
   } as const;
   if (result.outcome === "discarded") {
-    return { document, text: `Nothing is left of a failed restore of ${backupName} under these names.` };
+    const but = document.warnings.length > 0 ? ", but for what the warnings say" : "";
+    return { document, text: `Nothing is left of a failed restore of ${backupName} under these names${but}.` };
   }
   if (result.outcome === "skipped") {
     const text = `Backup ${backupName} was not restored: this one or a newer one was restored there last.`;

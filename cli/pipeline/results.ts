@@ -39,7 +39,7 @@ export const exportResult = exported.extend({ warnings });
 /** Output of the machine `restore`: what Finish Restore answered, or that a failed restore was discarded, or a trigger's skipped. */
 export const restoreResult = z.discriminatedUnion("outcome", [
   restored.omit({ waitSeconds: true }).extend({ warnings }),
-  discarded.pick({ outcome: true, backupName: true }),
+  discarded.pick({ outcome: true, backupName: true, warnings: true }),
   skipped.pick({ outcome: true, backupName: true, warnings: true }),
 ]);
 

@@ -177,7 +177,7 @@ const prepareRestoreResult = preparedCopies.extend({
   outcome: z.enum(["planned", "discarded", "skipped"]),
   backupName: z.string(),
   collections: count,
-  /** Sentences: why it was skipped. */
+  /** Sentences: why it was skipped, or what a discard could not reach; absent where there are none. */
   warnings: warnings.optional(),
 });
 export type PrepareRestoreResult = Readonly<z.infer<typeof prepareRestoreResult>>;
@@ -349,7 +349,7 @@ export const machineResults = {
   drillsCleaned: prepareDrillResult.options[1],
   exported: finalizeExportResult,
   restored: finishRestoreResult.omit({ events: true }).extend({ outcome: z.literal("restored") }),
-  discarded: prepareRestoreResult.omit({ warnings: true, few: true }).extend({ outcome: z.literal("discarded") }),
+  discarded: prepareRestoreResult.omit({ few: true }).extend({ outcome: z.literal("discarded") }),
   skipped: prepareRestoreResult.omit({ few: true }).extend({ outcome: z.literal("skipped"), warnings }),
   transferred: finalizeTransferResult,
   verified: finalizeVerifyResult,

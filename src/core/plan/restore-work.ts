@@ -25,6 +25,8 @@ export function restoreWorkLayout(restoreId: string) {
     rbac: `${root}/rbac.json`,
     /** Which indexes collections had that were there before: IndexesRecord[]. */
     indexes: `${root}/indexes.json`,
+    /** Into which buckets files were staged (steps/restore/staged-places.ts). */
+    staged: `${root}/staged.json`,
   };
 }
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { RegisteredEnvironment } from "../../core/environment/environment.ts";
 import { PipelineError } from "../../core/execution/errors.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import { shortList } from "../../core/execution/short-list.ts";
@@ -11,6 +12,7 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 import type { StepContext } from "../../ports/step-context.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 import { putIndexesBack } from "./existing-indexes.ts";
+import { removeStagedElsewhere } from "./staged-places.ts";
 import { lookAtNames, namesOf } from "./standing.ts";
 
 /** How long imports that still run get to end, all together; one takes about two seconds, whatever its size is below a few hundred megabytes. */
@@ -21,14 +23,16 @@ const collectionConcurrency = 8;
 /**
  * Removes what a failed restore left: collections under their working names, staged files and records. Collections under their target names
  * are never touched, and one that moved aside gets its name back first; what was dropped of the indexes of one that was there is made again. Looks at everything before it touches anything.
+ * @param at where it stages files by now
+ * @returns a sentence for each place where staged files stay
  * @throws TargetExists where something would be dropped of which nothing else is left, saying what stands where
  */
 export async function discardRestore(
   plan: RestorePlan,
   milvus: Milvus,
-  milvusStore: ObjectStore,
+  at: { readonly environment: RegisteredEnvironment; readonly store: ObjectStore },
   context: StepContext,
-): Promise<void> {
+): Promise<string[]> {
   const records = restoreWorkLayout(plan.restoreId);
   const made = (await readWorkJsonIfThere(context, records.collections, z.array(collectionRecord))) ?? [];
   const databases = new Set(await milvus.listDatabases());
@@ -55,8 +59,10 @@ export async function discardRestore(
     context.log.info("dropped what a failed restore left", { collection: qualifiedName(collection.working) });
   });
   await putIndexesBack(there, plan.restoreId, milvus, context);
-  await milvusStore.deletePrefix(plan.stagingPrefix);
+  await at.store.deletePrefix(plan.stagingPrefix);
+  const warnings = await removeStagedElsewhere(plan, at.environment, context);
   await context.work.deletePrefix(records.root);
+  return warnings;
 }
 
 interface PlannedStep {

@@ -46,6 +46,7 @@ import { giveIndexes } from "./existing-indexes.ts";
 import { isMilvusAway } from "./milvus-away.ts";
 import { CollectionReplacer } from "./replace-collections.ts";
 import { restoreRbac } from "./restore-rbac.ts";
+import { removeStagedElsewhere } from "./staged-places.ts";
 
 /** Loading takes seconds to hours: watched closely for a while, then left to the machine's waiting. */
 const pollMilliseconds = 200;
@@ -133,6 +134,7 @@ async function finish(request: RestoreStepRequest, context: MilvusContext): Prom
   if (rbac) warnings.push(...rbac.warnings);
 
   if (!(await waitForLoad(plan, finisher, context))) return loading(request);
+  if (!environment.keepTempFiles) warnings.push(...(await removeStagedElsewhere(plan, environment, context)));
   const collections = await settleEach(plan.collections, collectionConcurrency, (collection) =>
     finisher.describe(collection, kept.get(collection)),
   );

@@ -47,6 +47,7 @@ import { lookAtLogs } from "./look-at-logs.ts";
 import { nameRestored } from "./name-restored.ts";
 import { copiesOf } from "./planned-copies.ts";
 import { checkRbac } from "./restore-rbac.ts";
+import { noteStaging } from "./staged-places.ts";
 import { checkTargetLimits } from "./target-limits.ts";
 import { chooseVerification, comparedCopies } from "./verify-backup.ts";
 
@@ -202,6 +203,8 @@ export async function prepareRestore(
     await writeImportFiles(context, layout, segments.importFiles());
   }
   await writeWorkJson(context, layout.plan, plan);
+  // behind the plan, which tells whose note it is
+  if (isRead) await noteStaging(context, restoreId, environment);
   const insertions = new Insertions();
   const copiesToCompare = comparedCopies({ stored, metas, manifest }, verification, copiesOf(metas, segments), (copy) =>
     insertions.note(copy),
@@ -218,10 +221,10 @@ export async function prepareRestore(
   await insertions.write(context, layout, schemasOf(plan, backup));
   const result = { backupName: input.backupName, collections: names.length, ...copies };
   if (input.discard) {
-    await discardRestore(plan, milvus, milvusStore, context);
+    const left = await discardRestore(plan, milvus, { environment, store: milvusStore }, context);
     await giveBackTargets(milvusStore, targets, execution.id);
     await unmarkReader(context, readerKey);
-    return { outcome: "discarded", ...result };
+    return { outcome: "discarded", ...result, ...(left.length > 0 && { warnings: left }) };
   }
   context.log.info("restore planned", { restoreId, imports: plan.totals.imports, ...result });
   return { outcome: "planned", ...result };

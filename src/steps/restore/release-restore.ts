@@ -33,6 +33,7 @@ import { recordFailure } from "../shared/record-failure.ts";
 import { giveBackTargets } from "../shared/target-leases.ts";
 import { readWorkJsonIfThere } from "../shared/work-files.ts";
 import { whatBecameOfIndexes } from "./existing-indexes.ts";
+import { forgetStaging } from "./staged-places.ts";
 import { lookAtNames, namesOf, tellNames } from "./standing.ts";
 
 const lookConcurrency = 8;
@@ -75,7 +76,7 @@ async function giveUp(plan: RestorePlan, request: RestoreStepRequest, context: M
   const made = await readWorkJsonIfThere(context, recordKey, z.array(collectionRecord));
   if (!made) {
     // Milvus was not touched: staged files are all there is, and they are worth nothing by themselves.
-    return { ...nothingLeft, left: await removeStaged(plan.stagingPrefix, request, context) };
+    return { ...nothingLeft, left: await removeStaged(plan, request, context) };
   }
   const progress = await readWorkJsonIfThere(context, layout.progress, progressRecord);
   if (progress?.phase === "replacing") return whatStands(plan, made, request, context);
@@ -146,7 +147,7 @@ async function freeTargets(
 
 /** Removes staged files from where they were staged, whatever is registered by now; answers what stays where that cannot be. */
 async function removeStaged(
-  prefix: string,
+  { restoreId, stagingPrefix: prefix }: RestorePlan,
   { execution, input }: RestoreStepRequest,
   context: StepContext,
 ): Promise<string> {
@@ -158,6 +159,7 @@ async function removeStaged(
       return `staged files below ${prefix} in the bucket that ${input.environment} had then`;
     const store = await context.openStore(pinnedStore(environment, "milvus"), { earlier: true });
     await store.deletePrefix(prefix);
+    await forgetStaging(context, restoreId, environment);
     return "";
   } catch (error) {
     // A transient fault is worth another run; with keys that were taken back, no run would ever give the target names free.

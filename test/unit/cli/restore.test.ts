@@ -317,7 +317,18 @@ test("what a failed restore left is discarded", async () => {
   const { code, stdout } = await cli.run("--config", config, "restore", "-n", "my_backup", "--discard");
 
   expect(code).toBe(0);
-  expect(stdout).toContain("Nothing is left of a failed restore of my_backup");
+  expect(stdout).toContain("Nothing is left of a failed restore of my_backup under these names.\n");
+});
+
+test("what a discard could not reach is said", async () => {
+  const warnings = ["an earlier run staged files elsewhere"];
+  const output = { outcome: "discarded", backupName: "my_backup", collections: 1, warnings };
+  cli.executions.script = [() => ({ ...succeeded, output: JSON.stringify(output) })];
+
+  const { stdout, stderr } = await cli.run("--config", config, "restore", "-n", "my_backup", "--discard");
+
+  expect(stdout).toContain("but for what the warnings say");
+  expect(stderr).toContain(warnings[0]);
 });
 
 test("what a restore replaced and kept is named", async () => {
