@@ -50,8 +50,7 @@ export async function forgetStaging(
 
 /**
  * Removes what earlier runs of a restore staged into other buckets than the environment has now (`minio.bucketName` was corrected).
- * @returns a sentence for each that could not be reached
- * @throws transient faults of the stores
+ * @returns a sentence for each where they stay, as the store did not remove them
  */
 export async function removeStagedElsewhere(
   { restoreId, stagingPrefix }: Pick<RestorePlan, "restoreId" | "stagingPrefix">,
@@ -66,7 +65,8 @@ export async function removeStagedElsewhere(
       await store.deletePrefix(stagingPrefix);
       context.log.info("removed what an earlier run staged into another bucket", { bucket, stagingPrefix });
     } catch (error) {
-      if (!(error instanceof PipelineError) || error.kind === "transient") throw error;
+      // a store that the restore needs no more fails none
+      if (!(error instanceof PipelineError)) throw error;
       warnings.push(
         `an earlier run of this restore staged files in bucket ${bucket} at ${address}:${port} below ${stagingPrefix}, where they could not be ` +
           `removed (${error.message}): remove them there yourself`,

@@ -58,6 +58,19 @@ describe("a restore that staged files into another bucket than the one that is r
     expect([staged("bucket-wrong"), staged("bucket-c")]).toEqual([[], []]);
   });
 
+  test("ends also where that bucket's store answers no more, and says where they are", async () => {
+    name("bucket-c");
+    const wrong = world.bucket("bucket-wrong");
+    wrong.deletePrefix = () => Promise.reject(new PipelineError("StoreBusy", "bucket-wrong is busy"));
+
+    expect(await restore("restore-2")).toMatchObject({
+      outcome: "restored",
+      warnings: [
+        expect.stringMatching(/bucket bucket-wrong at .* \(bucket-wrong is busy\): remove them there yourself/),
+      ],
+    });
+  });
+
   test.each([
     ["discard-1", { discard: true }, "discarded"],
     ["restore-2", {}, "restored"],
