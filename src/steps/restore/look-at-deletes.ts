@@ -20,6 +20,9 @@ const logsAtOnce = 4;
  */
 const mostToRead = { ofSegment: 64 * 2 ** 20, bytes: 256 * 2 ** 20 } as const;
 
+/** For backups whose logs are not to be believed yet. */
+export const nothingToRead = { ofSegment: 0, bytes: 0 } as const;
+
 /** Every delete counts where nobody knows an instant. */
 const forever = 2n ** 64n;
 

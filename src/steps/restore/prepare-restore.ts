@@ -42,7 +42,7 @@ import { discardRestore } from "./discard-restore.ts";
 import { checkExistingIndexes } from "./existing-indexes.ts";
 import { importTermsOf } from "./import-terms.ts";
 import { Insertions } from "./insertion-files.ts";
-import { lookAtDeletes } from "./look-at-deletes.ts";
+import { lookAtDeletes, nothingToRead } from "./look-at-deletes.ts";
 import { lookAtLogs } from "./look-at-logs.ts";
 import { nameRestored } from "./name-restored.ts";
 import { copiesOf } from "./planned-copies.ts";
@@ -175,10 +175,12 @@ export async function prepareRestore(
   const isRead = !input.discard && !input.metadataOnly;
   const cutOf = (id: string) => instants.get(id);
   const known = isRead ? await lookAtLogs(stored, restored, cutOf) : new Map();
-  const { l0End, importTimes: all } = features(version);
+  const { l0End, importTimes } = features(version);
   const payloads = () => context.payloads();
-  const spread =
-    isRead && (all || !l0End) ? await lookAtDeletes(stored, restored, cutOf, { all, payloads }) : new Map();
+  // what lies there is compared with what was signed only when it is copied
+  const most = signedBy === undefined ? {} : { most: nothingToRead };
+  const looking = { all: importTimes || signedBy !== undefined, payloads, ...most };
+  const spread = isRead && (importTimes || !l0End) ? await lookAtDeletes(stored, restored, cutOf, looking) : new Map();
   const { plan, segments } = planRestore(backup, named, {
     restoreId,
     replaces,

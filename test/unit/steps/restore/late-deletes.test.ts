@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { parquetPayloads } from "../../../../src/adapters/parquet/payload-reader.ts";
 import { readBinlog } from "../../../../src/core/binlog/frame.ts";
@@ -11,9 +12,11 @@ import { estimateRestore } from "../../../../src/steps/restore/estimate-restore.
 import { lookAtDeletes } from "../../../../src/steps/restore/look-at-deletes.ts";
 import { prepareRestore } from "../../../../src/steps/restore/prepare-restore.ts";
 import { findBackup } from "../../../../src/steps/shared/find-backup.ts";
+import { signBackup } from "../../../../src/steps/shared/signatures.ts";
 import type { MemoryObjectStore } from "../../../support/memory-object-store.ts";
+import { MemorySigningKeys } from "../../../support/memory-signing-keys.ts";
 import { PipelineWorld } from "../../../support/pipeline-world.ts";
-import { type SeededSegment, seedRows, tick } from "../../../support/row-backup.ts";
+import { deltaLog, type SeededSegment, sealRows, seedRows, tick } from "../../../support/row-backup.ts";
 import { executionOf, runRestore } from "../../../support/run-machines.ts";
 
 /** Some servers take the end of an import in milliseconds. */
@@ -302,4 +305,35 @@ test("more of them than a function can read is taken for one of later, the same 
   expect([...(await look({ ofSegment: bytes, bytes: 4 * bytes })).keys()]).toEqual(["15", "16"]);
   expect(store.calls.filter((call) => call.startsWith("getBytes"))).toHaveLength(4);
   expect([...(await look({ ofSegment: bytes - 1, bytes: 6 * bytes })).keys()]).toEqual(ids.map(String));
+});
+
+test("what the logs of a signed backup hold is not believed before they are compared with what was signed", async () => {
+  const world = worldOf("2.5.12");
+  const store = world.bucket("bucket-b");
+  const segments: SeededSegment[] = [written(1, [1, 2]), { id: 11, isL0: true, deletes: [[2, at(12)]] }];
+  seedRows(store, "nightly", { segments, until });
+  await sealRows(store, "nightly", until);
+  const [keyArn, keys] = ["arn:aws:kms:eu-central-1:111111111111:key/ours", new MemorySigningKeys()];
+  keys.add(keyArn);
+  const { backupStorage } = world.environment("dr");
+  const stored = await findBackup(store, backupStorage, "nightly");
+  const manifest = createHash("sha256")
+    .update(store.read(stored.layout.manifest) ?? "")
+    .digest("hex");
+  await signBackup(stored, backupStorage, { backupId: "id of nightly", manifest }, { keyArn, keys });
+  // while it is looked at; when it is copied it is what it was
+  const [log = ""] = store.keys("backup/nightly/binlogs/delta_log/");
+  store.seed(log, deltaLog([[9, at(1)]]));
+
+  await prepareRestore(
+    {
+      execution: executionOf("restore-1"),
+      input: { environment: "dr", backupName: "nightly", signedBy: keyArn },
+      attempt: 0,
+    },
+    { ...world.context(), payloads: async () => parquetPayloads, signingKeys: async () => keys },
+  );
+
+  const plan: RestorePlan = JSON.parse(world.work.read(layout.plan) ?? "null");
+  expect(plan.collections.flatMap(({ imports }) => imports.map(({ kind }) => kind))).toEqual(["segments"]);
 });
