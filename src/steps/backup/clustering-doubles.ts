@@ -21,6 +21,9 @@ const lookMilliseconds = 180_000;
 /** So many rows of a segment are looked for. A result's rows come from all of its inputs, so one of them soon shows some. */
 const sampledRows = 64;
 
+/** So many rows of a segment are looked for at once where all of them are: about 100 MB. */
+const rowsAtOnce = 1_000_000;
+
 /** The same row in any segment: compaction changes neither. */
 interface RowIdentity {
   readonly rowId: bigint;
@@ -42,7 +45,7 @@ interface BatchLogs {
 
 /** What was found out about L2 segments. */
 interface Doubles {
-  /** All rows that were drawn from these lie in other segments too, which are taken. */
+  /** All rows of these lie in other segments too, which are taken. */
   readonly doubles: ReadonlySet<Id>;
   /** Those other segments. */
   readonly holders: ReadonlySet<Id>;
@@ -54,8 +57,8 @@ interface Doubles {
 
 /**
  * Finds the segments whose rows lie in others of the same list: what a clustering compaction made that is not over. A row is the same where its row ID
- * and its timestamp are. All rows that were drawn from a segment have to be found, in segments with smaller IDs that are no doubles themselves:
- * a backup that was imported twice may repeat some rows. Milvus 2.4 leaves it open which segments are the results, so there none is left out.
+ * and its timestamp are. All rows of a segment have to be found, in segments with smaller IDs that are no doubles themselves: a backup that was imported
+ * twice repeats rows, and where rows are drawn from a clustered segment they may be those alone. Milvus 2.4 leaves it open which segments are the results, so there none is left out.
  */
 export class ClusteringDoubles {
   readonly #places: SegmentPlaces;
@@ -124,11 +127,20 @@ export class ClusteringDoubles {
     for (const { result, inputs, sought } of drawn) {
       const places = new Set(sought.flatMap(({ foundIn }) => foundIn ?? []));
       const all = sought.length > 0 && sought.every(({ foundIn }) => foundIn !== undefined);
-      if (all && this.#ordered && [...places].every((place) => !doubles.has(place))) {
+      const others = inputs.filter(({ id }) => !doubles.has(id));
+      const first = (input: SegmentDescription) => (places.has(input.id) ? 0 : 1);
+      const held =
+        all && this.#ordered
+          ? await reading.holdersOf(
+              result,
+              others.toSorted((a, b) => first(a) - first(b)),
+            )
+          : undefined;
+      if (held) {
         doubles.add(result.id);
-        for (const place of places) holders.add(place);
+        for (const place of held) holders.add(place);
       } else if (
-        all ||
+        (all && others.length < inputs.length) ||
         (!this.#ordered && places.size > 0) ||
         reading.isUnread(result) ||
         inputs.some((input) => reading.isUnread(input))
@@ -197,6 +209,50 @@ class Reading {
         }
       }
     });
+  }
+
+  /** The segments among others where all the rows of one lie; undefined where some of them do not, or were not found in time. */
+  async holdersOf(
+    segment: SegmentDescription,
+    others: readonly SegmentDescription[],
+  ): Promise<ReadonlySet<Id> | undefined> {
+    const holders = new Set<Id>();
+    const areHeld = await this.#guarded(segment, async (batches) => {
+      const rows = new Map<bigint, bigint>();
+      for (const batch of batches) {
+        for (const { rowId, timestamp } of await this.#rows(batch)) {
+          const other = rows.get(rowId);
+          if (other !== undefined && other !== timestamp) return false;
+          rows.set(rowId, timestamp);
+          if (rows.size >= rowsAtOnce && !(await this.#strike(rows, others, holders))) return false;
+        }
+      }
+      return this.#strike(rows, others, holders);
+    });
+    return areHeld ? holders : undefined;
+  }
+
+  /** Takes the rows away that lie in segments, and notes in which. @returns whether none is left */
+  async #strike(
+    rows: Map<bigint, bigint>,
+    segments: readonly SegmentDescription[],
+    holders: Set<Id>,
+  ): Promise<boolean> {
+    for (const segment of segments) {
+      if (rows.size === 0) break;
+      await this.#guarded(segment, async (batches) => {
+        for (const batch of batches) {
+          if (rows.size === 0) return;
+          if (this.#isLate()) return void this.#unread.add(segment.id);
+          for (const { rowId, timestamp } of await this.#rows(batch)) {
+            if (rows.get(rowId) !== timestamp) continue;
+            rows.delete(rowId);
+            holders.add(segment.id);
+          }
+        }
+      });
+    }
+    return rows.size === 0;
   }
 
   async #guarded<T>(

@@ -242,6 +242,15 @@ describe("segments of level 2 are taken", () => {
     // A backup that was imported twice repeats row IDs and timestamps.
     ["beside newer segments with the same rows", [...results, { id: 30, batches: [from(0, 40)] }]],
     ["where some of their rows lie in older ones", [{ id: 10, batches: [from(0, 5), from(100, 30)] }, ...results]],
+    // Rows of one key lie together: those that are drawn may all be of a backup that was imported once more.
+    [
+      "where those that are drawn lie in older ones, and others do not",
+      [
+        { id: 10, batches: [from(0, 100)] },
+        { id: 11, batches: [from(1_000, 100)] },
+        { id: 20, batches: [from(0, 70), from(500, 90)], isL2: true },
+      ],
+    ],
     ["beside rows with the same IDs of another time", [{ id: 10, batches: [from(0, 40)], later: 1000 }, ...results]],
     ["beside the same rows in another partition", [{ id: 10, batches: [from(0, 40)], partitionId: other }, ...results]],
   ])("%s", async (_, segments) => {
