@@ -61,12 +61,17 @@ export const plannedCollection = z.object({
 });
 export type PlannedCollection = Readonly<z.infer<typeof plannedCollection>>;
 
+/** A segment so many rows of which lie in others of the backup too; the rest lies in none. */
+const partialDouble = z.object({ id, rows: z.string() });
+export type PartialDouble = Readonly<z.infer<typeof partialDouble>>;
+
 /** A collection while it is planned: its copies are put into batches when all collections are known. */
 export const collectionDraft = z.object({
   collection: plannedCollection,
   copies: z.array(z.object({ segment: copySegment, bytes: z.number() })).readonly(),
   /** Segments that may hold rows of others once more, results of a clustering compaction; absent where there are none. */
   unclear: z.array(id).readonly().optional(),
+  partial: z.array(partialDouble).readonly().optional(),
 });
 export type CollectionDraft = Readonly<z.infer<typeof collectionDraft>>;
 

@@ -35,3 +35,22 @@ export function possibleDoubles(
     });
   });
 }
+
+/**
+ * Puts those whose rows are looked for in one pass together, in their order.
+ * @param mostRows of all results of a group; one that has more is alone
+ */
+export function provenTogether(possible: readonly PossibleDouble[], mostRows: number): PossibleDouble[][] {
+  const groups: PossibleDouble[][] = [];
+  let rows = 0n;
+  for (const one of possible) {
+    rows += one.result.rows;
+    const group = groups.at(-1);
+    if (group !== undefined && rows <= mostRows) group.push(one);
+    else {
+      groups.push([one]);
+      rows = one.result.rows;
+    }
+  }
+  return groups;
+}

@@ -3,7 +3,9 @@ import { rowIdField, timestampField } from "../../core/binlog/row-fields.ts";
 import { settleEach } from "../../core/execution/settle.ts";
 import type { Id, SegmentDescription, SegmentLogs } from "../../core/milvus/descriptions.ts";
 import { features } from "../../core/milvus/version.ts";
-import { type PossibleDouble, possibleDoubles } from "../../core/plan/clustering.ts";
+import type { PartialDouble } from "../../core/plan/backup.ts";
+import { type PossibleDouble, possibleDoubles, provenTogether } from "../../core/plan/clustering.ts";
+
 import { compareLogNames } from "../../core/plan/segment-copies.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { PayloadReader } from "../../ports/payload-reader.ts";
@@ -11,24 +13,19 @@ import { isObjectNotFound } from "../rows/count-rows.ts";
 import { openLog } from "../rows/field-log.ts";
 import { isStorageRead, rowKeys } from "../rows/segment-rows.ts";
 import type { SegmentPlaces } from "../shared/milvus-data.ts";
+import { type RowIdentity, RowsLeft } from "./rows-left.ts";
 
 /** Segments read at once, one log after another: of each log its bytes and a window of it are in memory. */
 const segmentsAtOnce = 4;
 
-/** So long is looked in one invocation, which has to plan all the collections too. A CPU reads three million rows in a second (measured). */
+/** So long is looked in one invocation, which has to plan all the collections too. A CPU reads three million rows in a second, and strikes out as many (measured). */
 const lookMilliseconds = 180_000;
 
-/** So many rows of a segment are looked for. A result's rows come from all of its inputs, so one of them soon shows some. */
+/** So many rows of a segment are looked for first: they show at little cost that it is no result. */
 const sampledRows = 64;
 
-/** So many rows of a segment are looked for at once where all of them are: about 100 MB. */
-const rowsAtOnce = 1_000_000;
-
-/** The same row in any segment: compaction changes neither. */
-interface RowIdentity {
-  readonly rowId: bigint;
-  readonly timestamp: bigint;
-}
+/** So many rows are looked for at once when all are: 240 MB of memory. */
+const mostRowsAtOnce = 8_000_000;
 
 /** A row of a segment that is looked for in others. */
 interface Sought extends RowIdentity {
@@ -43,12 +40,21 @@ interface BatchLogs {
   readonly bytes: number;
 }
 
+/** A segment all rows of which are looked for in others. */
+interface Proof extends PossibleDouble {
+  readonly rows: RowsLeft;
+  /** Where some were found. */
+  readonly holders: Set<Id>;
+}
+
 /** What was found out about L2 segments. */
 interface Doubles {
   /** All rows of these lie in other segments too, which are taken. */
   readonly doubles: ReadonlySet<Id>;
   /** Those other segments. */
   readonly holders: ReadonlySet<Id>;
+  /** So many rows of these lie in segments that are taken, and others do not. */
+  readonly partial: readonly PartialDouble[];
   /** Their rows lie in others too, or may do so, and nobody can tell which of them to leave out. */
   readonly unclear: readonly Id[];
   /** Their logs are gone. */
@@ -57,29 +63,35 @@ interface Doubles {
 
 /**
  * Finds the segments whose rows lie in others of the same list: what a clustering compaction made that is not over. A row is the same where its row ID
- * and its timestamp are. All rows of a segment have to be found, in segments with smaller IDs that are no doubles themselves: a backup that was imported
- * twice repeats rows, and where rows are drawn from a clustered segment they may be those alone. Milvus 2.4 leaves it open which segments are the results, so there none is left out.
+ * and its timestamp are. Every row of a segment has to be found, in segments with smaller IDs that are no doubles themselves: a backup that was
+ * imported twice may repeat some rows. Milvus 2.4 leaves it open which segments are the results, so there none is left out.
  */
 export class ClusteringDoubles {
   readonly #places: SegmentPlaces;
   readonly #payloads: () => Promise<PayloadReader>;
   readonly #clock: Clock;
   readonly #ordered: boolean;
+  readonly #mostRows: number;
   /** One collection at a time: what is read of it fills memory and keeps the processor busy. */
   #before: Promise<unknown> = Promise.resolve();
   #left = lookMilliseconds;
 
-  /** @param options.payloads asked for where there is something to read */
+  /**
+   * @param options.payloads asked for where there is something to read
+   * @param options.mostRows how many rows are kept in memory at once; of a segment with more nothing is proven
+   */
   constructor(options: {
     version: string;
     places: SegmentPlaces;
     payloads: () => Promise<PayloadReader>;
     clock: Clock;
+    mostRows?: number;
   }) {
     this.#places = options.places;
     this.#payloads = options.payloads;
     this.#clock = options.clock;
     this.#ordered = features(options.version).orderedClustering;
+    this.#mostRows = options.mostRows ?? mostRowsAtOnce;
   }
 
   /**
@@ -92,7 +104,7 @@ export class ClusteringDoubles {
       channelOf: (id) => logs.get(id)?.virtualChannel ?? "",
       ordered: this.#ordered,
     });
-    if (possible.length === 0) return { doubles: new Set(), holders: new Set(), unclear: [], torn: [] };
+    if (possible.length === 0) return { doubles: new Set(), holders: new Set(), partial: [], unclear: [], torn: [] };
     const looked = this.#before.then(async () => {
       const start = this.#clock.now().getTime();
       try {
@@ -110,46 +122,76 @@ export class ClusteringDoubles {
     logs: ReadonlyMap<Id, SegmentLogs>,
     until: number,
   ): Promise<Doubles> {
-    const [doubles, holders, unclear] = [new Set<Id>(), new Set<Id>(), new Set<Id>()];
     const isLate = () => this.#clock.now().getTime() >= until;
     const reading = new Reading(this.#places, { payloads: await this.#payloads(), logs, isLate });
-    const drawn = await settleEach(possible, segmentsAtOnce, async ({ result, inputs }) => ({
-      ...{ result, inputs },
-      sought: (await reading.some(result)) ?? [],
-    }));
-    const pairs = drawn.flatMap(({ inputs, sought }) => inputs.map((input) => ({ input, sought })));
-    const byInput = [...Map.groupBy(pairs, ({ input }) => input)];
-    await settleEach(byInput, segmentsAtOnce, async ([input, of]) => {
-      const rows = of.flatMap(({ sought }) => sought);
-      await reading.seek(input, rows);
-    });
-    // in the order of their IDs: what rows lie in is decided before
-    for (const { result, inputs, sought } of drawn) {
-      const places = new Set(sought.flatMap(({ foundIn }) => foundIn ?? []));
-      const all = sought.length > 0 && sought.every(({ foundIn }) => foundIn !== undefined);
-      const others = inputs.filter(({ id }) => !doubles.has(id));
-      const first = (input: SegmentDescription) => (places.has(input.id) ? 0 : 1);
-      const held =
-        all && this.#ordered
-          ? await reading.holdersOf(
-              result,
-              others.toSorted((a, b) => first(a) - first(b)),
-            )
-          : undefined;
-      if (held) {
-        doubles.add(result.id);
-        for (const place of held) holders.add(place);
-      } else if (
-        (all && others.length < inputs.length) ||
-        (!this.#ordered && places.size > 0) ||
-        reading.isUnread(result) ||
-        inputs.some((input) => reading.isUnread(input))
-      ) {
-        unclear.add(result.id);
+    const unclear = new Set<Id>();
+    const suspects: PossibleDouble[] = [];
+    for (const { result, inputs, sought } of await drawnRows(possible, reading)) {
+      const found = sought.filter(({ foundIn }) => foundIn !== undefined).length;
+      const isUnread = [result, ...inputs].some((segment) => reading.isUnread(segment));
+      const isSuspect = found > 0 && (!this.#ordered || found === sought.length);
+      if (isSuspect && this.#ordered && result.rows <= this.#mostRows) suspects.push({ result, inputs });
+      else if (isSuspect || isUnread) unclear.add(result.id);
+    }
+    const [doubles, holders, partial] = [new Set<Id>(), new Set<Id>(), [] as PartialDouble[]];
+    for (const group of provenTogether(suspects, this.#mostRows)) {
+      const proofs = await proofsOf(group, reading);
+      await strikeOutside(proofs, doubles, reading);
+      // in the order of their IDs: whether the ones before are taken is decided
+      for (const [index, proof] of proofs.entries()) {
+        const { result, inputs, rows } = proof;
+        if (!rows.isWhole) {
+          unclear.add(result.id);
+          continue;
+        }
+        const taken = group.slice(0, index).filter((one) => inputs.includes(one.result) && !doubles.has(one.result.id));
+        for (const one of taken) await reading.strike(one.result, [proof]);
+        if (rows.left === 0) {
+          doubles.add(result.id);
+          for (const holder of proof.holders) holders.add(holder);
+        } else if (inputs.some((input) => reading.isUnread(input))) unclear.add(result.id);
+        else partial.push({ id: result.id, rows: String(result.rows - BigInt(rows.left)) });
       }
     }
-    return { doubles, holders, unclear: [...unclear], torn: reading.torn };
+    return { doubles, holders, partial, unclear: [...unclear], torn: reading.torn };
   }
+}
+
+/** Some rows of each, and where they lie too. */
+async function drawnRows(
+  possible: readonly PossibleDouble[],
+  reading: Reading,
+): Promise<(PossibleDouble & { readonly sought: readonly Sought[] })[]> {
+  const drawn = await settleEach(possible, segmentsAtOnce, async ({ result, inputs }) => ({
+    ...{ result, inputs },
+    sought: (await reading.some(result)) ?? [],
+  }));
+  await settleEach(byInput(drawn), segmentsAtOnce, async ([input, of]) => {
+    const rows = of.flatMap(({ sought }) => sought);
+    await reading.seek(input, rows);
+  });
+  return drawn;
+}
+
+/** All rows of each, as far as they can be read. */
+async function proofsOf(group: readonly PossibleDouble[], reading: Reading): Promise<Proof[]> {
+  const proofs = group.map((one) => ({ ...one, rows: new RowsLeft(Number(one.result.rows)), holders: new Set<Id>() }));
+  await settleEach(proofs, segmentsAtOnce, async ({ result, rows }) => reading.all(result, rows));
+  return proofs;
+}
+
+/** Strikes out what lies in segments that are taken, whatever comes of those that are looked for together. */
+async function strikeOutside(proofs: readonly Proof[], doubles: ReadonlySet<Id>, reading: Reading): Promise<void> {
+  const whole = proofs.filter(({ rows }) => rows.isWhole);
+  const open = new Set(proofs.map(({ result }) => result.id));
+  const outside = byInput(whole).filter(([{ id }]) => !open.has(id) && !doubles.has(id));
+  await settleEach(outside, segmentsAtOnce, async ([input, of]) => reading.strike(input, of));
+}
+
+/** Each segment is read once for all that may be made of it. */
+function byInput<T extends PossibleDouble>(all: readonly T[]): [SegmentDescription, T[]][] {
+  const pairs = all.flatMap((of) => of.inputs.map((input) => ({ input, of })));
+  return [...Map.groupBy(pairs, ({ input }) => input)].map(([input, found]) => [input, found.map(({ of }) => of)]);
 }
 
 /** Row IDs and timestamps of segments. */
@@ -211,48 +253,30 @@ class Reading {
     });
   }
 
-  /** The segments among others where all the rows of one lie; undefined where some of them do not, or were not found in time. */
-  async holdersOf(
-    segment: SegmentDescription,
-    others: readonly SegmentDescription[],
-  ): Promise<ReadonlySet<Id> | undefined> {
-    const holders = new Set<Id>();
-    const areHeld = await this.#guarded(segment, async (batches) => {
-      const rows = new Map<bigint, bigint>();
+  /** Reads a segment to its end, where there is time. */
+  async all(segment: SegmentDescription, into: RowsLeft): Promise<void> {
+    await this.#guarded(segment, async (batches) => {
       for (const batch of batches) {
-        for (const { rowId, timestamp } of await this.#rows(batch)) {
-          const other = rows.get(rowId);
-          if (other !== undefined && other !== timestamp) return false;
-          rows.set(rowId, timestamp);
-          if (rows.size >= rowsAtOnce && !(await this.#strike(rows, others, holders))) return false;
-        }
+        if (this.#isLate()) return;
+        for (const row of await this.#rows(batch)) into.add(row);
       }
-      return this.#strike(rows, others, holders);
     });
-    return areHeld ? holders : undefined;
   }
 
-  /** Takes the rows away that lie in segments, and notes in which. @returns whether none is left */
-  async #strike(
-    rows: Map<bigint, bigint>,
-    segments: readonly SegmentDescription[],
-    holders: Set<Id>,
-  ): Promise<boolean> {
-    for (const segment of segments) {
-      if (rows.size === 0) break;
-      await this.#guarded(segment, async (batches) => {
-        for (const batch of batches) {
-          if (rows.size === 0) return;
-          if (this.#isLate()) return void this.#unread.add(segment.id);
-          for (const { rowId, timestamp } of await this.#rows(batch)) {
-            if (rows.get(rowId) !== timestamp) continue;
-            rows.delete(rowId);
-            holders.add(segment.id);
-          }
+  /** Strikes out the rows that lie in a segment, until none is left. */
+  async strike(segment: SegmentDescription, proofs: readonly Proof[]): Promise<void> {
+    const openNow = () => proofs.filter(({ rows }) => rows.left > 0);
+    if (openNow().length === 0) return;
+    await this.#guarded(segment, async (batches) => {
+      for (const batch of batches) {
+        const open = openNow();
+        if (open.length === 0) return;
+        if (this.#isLate()) return void this.#unread.add(segment.id);
+        for (const row of await this.#rows(batch)) {
+          for (const { rows, holders } of open) if (rows.strike(row)) holders.add(segment.id);
         }
-      });
-    }
-    return rows.size === 0;
+      }
+    });
   }
 
   async #guarded<T>(

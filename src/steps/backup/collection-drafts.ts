@@ -6,6 +6,7 @@ import { qualifiedName } from "../../core/milvus/names.ts";
 import {
   type CollectionDraft,
   collectionDraft,
+  type PartialDouble,
   type PlanEntry,
   type PlannedCollection,
   plannedCollection,
@@ -117,6 +118,7 @@ export async function collectDrafts(
     warnings.push(...keptOf(description).map(lostElsewhere));
     warnings.push(...notCarriedWarnings(draft.collection, version));
     if (draft.unclear) warnings.push(maybeTwice(qualifiedName(description.name), draft.unclear));
+    if (draft.partial) warnings.push(partlyTwice(qualifiedName(description.name), draft.partial));
     if (flushed && !instant) {
       warnings.push(
         `${qualifiedName(description.name)}: this Milvus does not tell the timestamp of a flush, so the backup is not the collection at one instant`,
@@ -130,6 +132,13 @@ function maybeTwice(name: string, segments: readonly string[]): string {
   return (
     `${name}: a clustering compaction may be under way, and nobody can tell whether its results are among these segments: ${shortList(segments)}. ` +
     "All are in the backup, which then holds rows twice: start it again when the compaction is over"
+  );
+}
+
+function partlyTwice(name: string, segments: readonly PartialDouble[]): string {
+  return (
+    `${name}: ${shortList(segments.map(({ id, rows }) => `segment ${id} has ${rows} rows that other segments have too`))}. ` +
+    "Rows of its own are not in those, so all are in the backup, which may hold rows twice"
   );
 }
 

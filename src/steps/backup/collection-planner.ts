@@ -55,7 +55,7 @@ export class CollectionPlanner {
     const { version, source, places, to } = this.#options;
     const { from } = places;
     const description = await milvus.describeCollection(name);
-    const { flushed, segments: cut, logs, deltaLogs, unclear } = await source.cut(description);
+    const { flushed, segments: cut, logs, deltaLogs, unclear, partial } = await source.cut(description);
     if (!this.#seen) this.#seen = (await findRows(milvus, description, cut, places)) !== undefined;
     const [partitions, indexes, progress] = await settleAll([
       milvus.listPartitions(name),
@@ -95,7 +95,7 @@ export class CollectionPlanner {
     };
     const rowBytes = await this.#rowBytes(collection);
     const copies = planSegmentCopies(collection, { logs, deltaLogs, from, to, version, rowBytes });
-    return { collection, copies, ...(unclear && { unclear }) };
+    return { collection, copies, ...(unclear && { unclear }), ...(partial && { partial }) };
   }
 
   /** About how many bytes a row takes: by its types, or measured where they do not tell. */

@@ -4,6 +4,7 @@ import type {
   SegmentDescription,
   SegmentLogs,
 } from "../../core/milvus/descriptions.ts";
+import type { PartialDouble } from "../../core/plan/backup.ts";
 
 /** What Milvus showed of a collection's segments, all of one moment. */
 export interface Cut {
@@ -15,6 +16,7 @@ export interface Cut {
   readonly deltaLogs: ReadonlyMap<string, readonly string[]>;
   /** Segments that may hold rows of others once more: nobody can tell whether a clustering compaction made them that is not over. */
   readonly unclear?: readonly string[];
+  readonly partial?: readonly PartialDouble[];
 }
 
 /** How the segments of a collection are found, and what fixes the moment that they are of. A snapshot of Milvus 3 would be one more. */

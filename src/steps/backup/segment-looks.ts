@@ -57,7 +57,7 @@ export class SegmentLooks {
       : segments.filter((segment) => segment.isL0 && !deltaLogs.has(segment.id));
     if (torn.length > 0) return { torn: torn.map((segment) => segment.id) };
     const logs = described ?? new Map<string, SegmentLogs>();
-    const { doubles, holders, unclear, ...found } = await this.#doubles.find(segments, logs);
+    const { doubles, holders, partial, unclear, ...found } = await this.#doubles.find(segments, logs);
     if (found.torn.length > 0) return { torn: found.torn };
     if (doubles.size > 0) {
       // A compaction that ended under the first list may have left some of its inputs out of it: they go together.
@@ -70,6 +70,7 @@ export class SegmentLooks {
         segments: segments.filter((segment) => !doubles.has(segment.id)),
         ...{ logs, deltaLogs },
         ...(unclear.length > 0 && { unclear }),
+        ...(partial.length > 0 && { partial }),
       },
     };
   }
