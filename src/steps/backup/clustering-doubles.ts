@@ -238,18 +238,12 @@ class Reading {
 
   /** Looks for rows of others in a segment, until all of them are found. */
   async seek(segment: SegmentDescription, rows: readonly Sought[]): Promise<void> {
-    const missingNow = () => rows.filter(({ foundIn }) => foundIn === undefined);
-    if (missingNow().length === 0) return;
-    await this.#guarded(segment, async (batches) => {
-      for (const batch of batches) {
-        const missing = missingNow();
-        if (missing.length === 0) return;
-        if (this.#isLate()) return void this.#unread.add(segment.id);
-        const byRowId = Map.groupBy(missing, ({ rowId }) => rowId);
-        for (const { rowId, timestamp } of await this.#rows(batch)) {
-          for (const one of byRowId.get(rowId) ?? []) if (one.timestamp === timestamp) one.foundIn ??= segment.id;
-        }
-      }
+    const missing = () => rows.filter(({ foundIn }) => foundIn === undefined);
+    await this.#whileOpen(segment, missing, (open) => {
+      const byRowId = Map.groupBy(open, ({ rowId }) => rowId);
+      return ({ rowId, timestamp }) => {
+        for (const one of byRowId.get(rowId) ?? []) if (one.timestamp === timestamp) one.foundIn ??= segment.id;
+      };
     });
   }
 
@@ -265,16 +259,29 @@ class Reading {
 
   /** Strikes out the rows that lie in a segment, until none is left. */
   async strike(segment: SegmentDescription, proofs: readonly Proof[]): Promise<void> {
-    const openNow = () => proofs.filter(({ rows }) => rows.left > 0);
+    const unproven = () => proofs.filter(({ rows }) => rows.left > 0);
+    await this.#whileOpen(segment, unproven, (open) => (row) => {
+      for (const { rows, holders } of open) if (rows.strike(row)) holders.add(segment.id);
+    });
+  }
+
+  /**
+   * Reads a segment, a pair of logs at a time, while something is open.
+   * @param takerOf takes the rows of a pair of logs, given what is open before them
+   */
+  async #whileOpen<T>(
+    segment: SegmentDescription,
+    openNow: () => readonly T[],
+    takerOf: (open: readonly T[]) => (row: RowIdentity) => void,
+  ): Promise<void> {
     if (openNow().length === 0) return;
     await this.#guarded(segment, async (batches) => {
       for (const batch of batches) {
         const open = openNow();
         if (open.length === 0) return;
         if (this.#isLate()) return void this.#unread.add(segment.id);
-        for (const row of await this.#rows(batch)) {
-          for (const { rows, holders } of open) if (rows.strike(row)) holders.add(segment.id);
-        }
+        const take = takerOf(open);
+        for (const row of await this.#rows(batch)) take(row);
       }
     });
   }
