@@ -2,9 +2,9 @@ import type { Connections } from "../../cli/context.ts";
 import { createOutside } from "../../cli/outside.ts";
 import type { Pipeline } from "../../cli/pipeline/stack.ts";
 import { openWorkStore } from "../../src/adapters/store-opener.ts";
-import { allowedEnvironments } from "../../src/core/deployment/allowed-environments.ts";
 import { workPrefixes } from "../../src/core/execution/work-layout.ts";
 import { checkAllowed } from "../../src/steps/shared/allowed.ts";
+import { allowedHere } from "../shared/allowed-here.ts";
 import { variable } from "../shared/variable.ts";
 
 /** Of one request to AWS: two of them fit into what a request of the API may take. */
@@ -24,7 +24,7 @@ export function functionConnections(environment: string): Connections {
     environmentsPrefix: variable("ENVIRONMENTS_PREFIX"),
     schedules: [],
   };
-  const allowed = allowedEnvironments.parse(JSON.parse(variable("ALLOWED_ENVIRONMENTS")));
+  const allowed = allowedHere();
   return {
     ...outside,
     inPipelineNetwork: true,

@@ -3,9 +3,9 @@ import { environmentRegistry } from "../../src/adapters/environment-registry.ts"
 import { functionPatience } from "../../src/adapters/patience.ts";
 import { stepFunctionsExecutions } from "../../src/adapters/step-functions-executions.ts";
 import { openWorkStore, storeOpener } from "../../src/adapters/store-opener.ts";
-import { allowedEnvironments } from "../../src/core/deployment/allowed-environments.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { StepContext, StepLog } from "../../src/ports/step-context.ts";
+import { allowedHere } from "./allowed-here.ts";
 import { logger } from "./observability.ts";
 import { variable } from "./variable.ts";
 
@@ -31,7 +31,7 @@ export function storeContext(): StepContext {
   return {
     work: openWorkStore(variable("WORK_BUCKET"), patience),
     environments,
-    allowed: allowedEnvironments.parse(JSON.parse(variable("ALLOWED_ENVIRONMENTS"))),
+    allowed: allowedHere(),
     openStore: storeOpener(environments, patience),
     executions: stepFunctionsExecutions(),
     clock: systemClock,
