@@ -99,14 +99,18 @@ describe("an import that Milvus did not answer", () => {
     expect(world.submitted).toEqual([0]);
   });
 
-  test("where lists do not say what is what (gRPC), is waited for as long as something runs, then found by its rows", async () => {
+  /** An import that was asked for over gRPC seven minutes ago, and nobody said what became of it. */
+  async function askedLongAgo() {
     const one = planned(0);
-    world.seed(
-      [one],
-      [record(one, { id: "", state: "submitting", askedAt: world.context().clock.now().toISOString() })],
-    );
+    const { clock } = world.context();
+    world.seed([one], [record(one, { id: "", state: "submitting", askedAt: clock.now().toISOString() })]);
     world.way = importWays.jobsOverGrpc;
-    await world.context().clock.sleep(7 * minutes);
+    await clock.sleep(7 * minutes);
+    return one;
+  }
+
+  test("where lists do not say what is what (gRPC), is waited for as long as something runs, then found by its rows", async () => {
+    const one = await askedLongAgo();
     world.listed = [task(one, { id: "unlisted-0", state: "importing", partition: "", files: [] })];
     await expect(world.run("completed", 9)).resolves.toMatchObject({ outcome: "imports-pending", completed: 0 });
 
@@ -119,13 +123,7 @@ describe("an import that Milvus did not answer", () => {
   });
 
   test("where lists do not say what is what, is asked for again where no row of it is there", async () => {
-    const one = planned(0);
-    world.seed(
-      [one],
-      [record(one, { id: "", state: "submitting", askedAt: world.context().clock.now().toISOString() })],
-    );
-    world.way = importWays.jobsOverGrpc;
-    await world.context().clock.sleep(7 * minutes);
+    await askedLongAgo();
 
     await world.run("completed", 9);
 
